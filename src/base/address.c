@@ -1,0 +1,225 @@
+// Parsing and printing of addresses, and TCP sockets. Everything here is plain POSIX but for two
+// socket options: SO_BINDTODEVICE and TCP_NOTSENT_LOWAT.
+#include "address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bytes.h"
+
+int number_parse(unsigned long *number, const char *text, unsigned long max)
+{
+    unsigned long value = 0;
+    if (*text == '\0')
+        return -1;
+    for (; *text != '\0'; text++) {
+        if (*text < '0' || *text > '9')
+            return -1;
+        unsigned long digit = (unsigned long)(*text - '0');
+        if (value > (max - digit) / 10)
+            return -1;
+        value = value * 10 + digit;
+    }
+    *number = value;
+    return 0;
+}
+
+// Splits "host:port", "[host]:port" or "host" into host and port.
+static int split_port(const char *text, char *host, size_t host_size, unsigned long *port)
+{
+    const char *end;
+    const char *start = text;
+    if (*text == '[') {
+        start = text + 1;
+        end = strchr(start, ']');
+        if (end == NULL || (end[1] != '\0' && end[1] != ':'))
+            return -1;
+        if (end[1] == ':' && number_parse(port, end + 2, 65535) < 0)
+            return -1;
+    } else {
+        end = strchr(text, ':');
+        if (end != NULL && strchr(end + 1, ':') != NULL)
+            end = NULL; // several colons: a bare IPv6 address
+        if (end != NULL && number_parse(port, end + 1, 65535) < 0)
+            return -1;
+        if (end == NULL)
+            end = text + strlen(text);
+    }
+    size_t length = (size_t)(end - start);
+    if (length == 0 || length >= host_size)
+        return -1;
+    memcpy(host, start, length);
+    host[length] = '\0';
+    return 0;
+}
+
+int endpoint_parse(struct endpoint *endpoint, const char *text, uint16_t default_port)
+{
+    char host[INET6_ADDRSTRLEN];
+    unsigned long port = default_port;
+    memset(endpoint, 0, sizeof *endpoint);
+    if (split_port(text, host, sizeof host, &port) < 0)
+        return -1;
+    struct sockaddr_in *in = (struct sockaddr_in *)&endpoint->address;
+    if (inet_pton(AF_INET, host, &in->sin_addr) == 1) {
+        in->sin_family = AF_INET;
+        in->sin_port = htons((uint16_t)port);
+        endpoint->length = sizeof *in;
+        return 0;
+    }
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&endpoint->address;
+    if (inet_pton(AF_INET6, host, &in6->sin6_addr) == 1) {
+        in6->sin6_family = AF_INET6;
+        in6->sin6_port = htons((uint16_t)port);
+        endpoint->length = sizeof *in6;
+        return 0;
+    }
+    return -1;
+}
+
+uint16_t endpoint_port(const struct endpoint *endpoint)
+{
+    if (endpoint->address.ss_family == AF_INET6)
+        return ntohs(((const struct sockaddr_in6 *)&endpoint->address)->sin6_port);
+    return ntohs(((const struct sockaddr_in *)&endpoint->address)->sin_port);
+}
+
+uint32_t endpoint_ipv4(const struct endpoint *endpoint)
+{
+    if (endpoint->address.ss_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)&endpoint->address)->sin_addr.s_addr);
+    if (endpoint->address.ss_family == AF_INET6) {
+        const struct in6_addr *in6 = &((const struct sockaddr_in6 *)&endpoint->address)->sin6_addr;
+        if (IN6_IS_ADDR_V4MAPPED(in6))
+            return get_be32(in6->s6_addr + 12);
+    }
+    return 0;
+}
+
+void endpoint_format_host(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_MAX])
+{
+    struct in_addr v4 = {htonl(endpoint_ipv4(endpoint))};
+    bool is_ipv6 = endpoint->address.ss_family == AF_INET6 && v4.s_addr == 0;
+    const void *address = &v4;
+    if (is_ipv6)
+        address = &((const struct sockaddr_in6 *)&endpoint->address)->sin6_addr;
+    if (inet_ntop(is_ipv6 ? AF_INET6 : AF_INET, address, text, ENDPOINT_TEXT_MAX) == NULL)
+        snprintf(text, ENDPOINT_TEXT_MAX, "?");
+}
+
+void endpoint_format(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_MAX])
+{
+    char host[ENDPOINT_TEXT_MAX];
+    endpoint_format_host(endpoint, host);
+    bool brackets = strchr(host, ':') != NULL;
+    snprintf(text, ENDPOINT_TEXT_MAX, "%s%.45s%s:%u", brackets ? "[" : "", host,
+             brackets ? "]" : "", (unsigned)endpoint_port(endpoint));
+}
+
+bool endpoint_is_loopback(const struct endpoint *endpoint)
+{
+    uint32_t v4 = endpoint_ipv4(endpoint);
+    if (v4 != 0)
+        return v4 >> 24 == 127;
+    return endpoint->address.ss_family == AF_INET6 &&
+           IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)&endpoint->address)->sin6_addr);
+}
+
+bool endpoint_same_host(const struct endpoint *a, const struct endpoint *b)
+{
+    uint32_t v4 = endpoint_ipv4(a);
+    if (v4 != 0 || endpoint_ipv4(b) != 0)
+        return v4 == endpoint_ipv4(b);
+    if (a->address.ss_family != AF_INET6 || b->address.ss_family != AF_INET6)
+        return a->address.ss_family == b->address.ss_family;
+    return memcmp(&((const struct sockaddr_in6 *)&a->address)->sin6_addr,
+                  &((const struct sockaddr_in6 *)&b->address)->sin6_addr,
+                  sizeof(struct in6_addr)) == 0;
+}
+
+int cidr_parse(struct cidr *cidr, const char *text)
+{
+    char host[INET_ADDRSTRLEN];
+    struct in_addr address;
+    unsigned long prefix_length = 32;
+    const char *slash = strchr(text, '/');
+    size_t length = slash != NULL ? (size_t)(slash - text) : strlen(text);
+    if (length >= sizeof host)
+        return -1;
+    memcpy(host, text, length);
+    host[length] = '\0';
+    if (inet_pton(AF_INET, host, &address) != 1)
+        return -1;
+    if (slash != NULL && number_parse(&prefix_length, slash + 1, 32) < 0)
+        return -1;
+    uint32_t network = ntohl(address.s_addr);
+    uint32_t host_bits = prefix_length == 32 ? 0 : UINT32_MAX >> prefix_length;
+    if ((network & host_bits) != 0)
+        return -1;
+    *cidr = (struct cidr){network, (uint8_t)prefix_length};
+    return 0;
+}
+
+static int close_failed(int fd)
+{
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+int socket_listen(const struct endpoint *endpoint, const char *device)
+{
+    int on = 1;
+    int off = 0;
+    int family = endpoint->address.ss_family;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (device != NULL &&
+        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device)) < 0)
+        return close_failed(fd);
+    if (bind(fd, (const struct sockaddr *)&endpoint->address, endpoint->length) < 0)
+        return close_failed(fd);
+    if (listen(fd, SOMAXCONN) < 0)
+        return close_failed(fd);
+    return fd;
+}
+
+int socket_accept(int listener, struct endpoint *peer)
+{
+    int on = 1;
+    peer->length = sizeof peer->address;
+    int fd = accept4(listener, (struct sockaddr *)&peer->address, &peer->length,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return fd;
+}
+
+int socket_connect(const struct endpoint *endpoint)
+{
+    int on = 1;
+    int fd = socket(endpoint->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (connect(fd, (const struct sockaddr *)&endpoint->address, endpoint->length) < 0 &&
+        errno != EINPROGRESS)
+        return close_failed(fd);
+    return fd;
+}
+
+void socket_limit_unsent(int fd, int bytes)
+{
+    // An old kernel without the option queues a little more; nothing else changes.
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+}

@@ -1,0 +1,56 @@
+// Addresses as people write them, and the sockets made from them.
+#ifndef TETHER_BASE_ADDRESS_H
+#define TETHER_BASE_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+// "[" + an IPv6 address + "]:" + a port + NUL.
+#define ENDPOINT_TEXT_MAX 64
+
+// An IPv4 or IPv6 address with a port.
+struct endpoint {
+    struct sockaddr_storage address;
+    socklen_t length;
+};
+
+// An IPv4 network such as 10.0.0.0/8; host byte order.
+struct cidr {
+    uint32_t network;
+    uint8_t prefix_length;
+};
+
+// Reads "1.2.3.4:80", "[::]:80", or either without a port (then `default_port`). Returns 0 or -1.
+int endpoint_parse(struct endpoint *endpoint, const char *text, uint16_t default_port);
+// Writes the same form; IPv4-mapped IPv6 addresses are written as IPv4. Always NUL-terminated.
+void endpoint_format(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_MAX]);
+// Writes the address without its port.
+void endpoint_format_host(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_MAX]);
+// Fits 127.0.0.0/8, ::1, and the former mapped into IPv6.
+bool endpoint_is_loopback(const struct endpoint *endpoint);
+// The same address, whatever the ports.
+bool endpoint_same_host(const struct endpoint *a, const struct endpoint *b);
+uint16_t endpoint_port(const struct endpoint *endpoint);
+// The IPv4 address in host byte order, or 0 where the endpoint has none.
+uint32_t endpoint_ipv4(const struct endpoint *endpoint);
+
+// Reads "10.0.0.0/8" or "10.1.2.3" (a /32). Bits beyond the prefix must be zero. Returns 0 or -1.
+int cidr_parse(struct cidr *cidr, const char *text);
+
+// A whole decimal number of at most `max`, nothing before or after it. Returns 0 or -1.
+int number_parse(unsigned long *number, const char *text, unsigned long max);
+
+// A non-blocking listening TCP socket; with `device`, one that takes connections from that network
+// interface alone and answers through it whatever the routes say. Returns the descriptor, or -1
+// with errno set. IPv6 wildcard sockets take IPv4 connections too.
+int socket_listen(const struct endpoint *endpoint, const char *device);
+// Accepts a non-blocking connection with TCP_NODELAY. Returns the descriptor or -1 with errno.
+int socket_accept(int listener, struct endpoint *peer);
+// Begins a non-blocking connection with TCP_NODELAY. Returns the descriptor or -1 with errno.
+int socket_connect(const struct endpoint *endpoint);
+// Keeps what the kernel holds unsent to about `bytes`, so that what waits, waits in our own queue.
+void socket_limit_unsent(int fd, int bytes);
+
+#endif

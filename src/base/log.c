@@ -1,0 +1,65 @@
+// Log lines. Each is formed in a local buffer and written by one write(), so that lines of several
+// processes on one terminal never mix, and nothing is allocated. Control characters are shown as
+// '?', because some of what is logged comes from a peer and must not drive the terminal.
+#include "log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static void log_line(const struct log *log, enum log_level level, const char *label,
+                     const char *format, va_list args) __attribute__((format(printf, 4, 0)));
+
+static void log_line(const struct log *log, enum log_level level, const char *label,
+                     const char *format, va_list args)
+{
+    char line[512];
+    if (level > log->level)
+        return;
+    int head = snprintf(line, sizeof line, "%s: %s", log->program, label);
+    if (head < 0 || (size_t)head >= sizeof line)
+        return;
+    size_t room = sizeof line - (size_t)head - 1;
+    int body = vsnprintf(line + head, room, format, args);
+    if (body < 0)
+        return;
+    size_t length = (size_t)head + ((size_t)body < room ? (size_t)body : room - 1);
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+            line[i] = '?';
+    line[length++] = '\n';
+    ssize_t written = write(STDERR_FILENO, line, length);
+    (void)written; // stderr is the last resort: a failure to write there has nowhere to be told
+}
+
+void log_error(const struct log *log, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    log_line(log, LOG_LEVEL_ERROR, "error: ", format, args);
+    va_end(args);
+}
+
+void log_warn(const struct log *log, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    log_line(log, LOG_LEVEL_WARN, "warning: ", format, args);
+    va_end(args);
+}
+
+void log_info(const struct log *log, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    log_line(log, LOG_LEVEL_INFO, "", format, args);
+    va_end(args);
+}
+
+void log_debug(const struct log *log, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    log_line(log, LOG_LEVEL_DEBUG, "debug: ", format, args);
+    va_end(args);
+}

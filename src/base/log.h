@@ -1,0 +1,21 @@
+// Messages for the person at the terminal: one line each on stderr, "program: level: text".
+#ifndef TETHER_BASE_LOG_H
+#define TETHER_BASE_LOG_H
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+// Who speaks, and how much of it is shown (-q: warnings and errors; -v: everything).
+struct log {
+    const char *program;
+    enum log_level level;
+};
+
+// Each takes a printf format without a trailing newline; a line longer than 512 bytes is cut.
+void log_error(const struct log *log, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void log_warn(const struct log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_info(const struct log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_debug(const struct log *log, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,150 @@
+// The poll() loop. Watched descriptors lie densely in an array that poll() takes as it is; removal
+// moves the last entry into the gap. Dispatch walks the array from its end to its start and clears
+// each entry's events before the call back, so that a callback may add, remove or close any
+// descriptor, its own included: what moves into a gap was either seen already (its events are
+// cleared) or is new (it has none).
+//
+// Signals arrive through a signalfd, as one more descriptor: no handler runs, so there is no global
+// state and no interrupted system call to think about.
+#include "loop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+int64_t loop_clock_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void on_signal(void *arg, short events)
+{
+    struct loop *loop = arg;
+    (void)events;
+    struct signalfd_siginfo info;
+    if (read(loop->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+        loop->stop = true;
+}
+
+int loop_init(struct loop *loop)
+{
+    sigset_t set;
+    memset(loop, 0, sizeof *loop);
+    memset(loop->place, -1, sizeof loop->place);
+    loop->now_ms = loop_clock_ms();
+    signal(SIGPIPE, SIG_IGN); // a peer that went away is an error of write(), not the end of us
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return -1;
+    loop->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (loop->signal_fd < 0)
+        return -1;
+    return loop_add(loop, loop->signal_fd, POLLIN, on_signal, loop);
+}
+
+void loop_close(struct loop *loop)
+{
+    loop_remove(loop, loop->signal_fd);
+    close(loop->signal_fd);
+}
+
+int loop_add(struct loop *loop, int fd, short events, loop_callback *callback, void *arg)
+{
+    if (fd < 0 || fd >= LOOP_MAX_FDS || loop->place[fd] >= 0 || loop->count == LOOP_MAX_FDS) {
+        errno = EMFILE;
+        return -1;
+    }
+    int at = loop->count++;
+    loop->place[fd] = (int16_t)at;
+    loop->polled[at] = (struct pollfd){.fd = fd, .events = events};
+    loop->watches[at] = (struct loop_watch){callback, arg};
+    return 0;
+}
+
+void loop_set_events(struct loop *loop, int fd, short events)
+{
+    if (fd >= 0 && fd < LOOP_MAX_FDS && loop->place[fd] >= 0)
+        loop->polled[loop->place[fd]].events = events;
+}
+
+void loop_remove(struct loop *loop, int fd)
+{
+    if (fd < 0 || fd >= LOOP_MAX_FDS || loop->place[fd] < 0)
+        return;
+    int at = loop->place[fd];
+    int last = --loop->count;
+    loop->place[fd] = -1;
+    if (at == last)
+        return;
+    loop->polled[at] = loop->polled[last];
+    loop->watches[at] = loop->watches[last];
+    loop->place[loop->polled[at].fd] = (int16_t)at;
+}
+
+int loop_every(struct loop *loop, int64_t every_ms, loop_callback *callback, void *arg)
+{
+    if (loop->timer_count == LOOP_MAX_TIMERS)
+        return -1;
+    loop->timers[loop->timer_count++] =
+        (struct loop_timer){loop->now_ms + every_ms, every_ms, callback, arg};
+    return 0;
+}
+
+static int wait_ms(const struct loop *loop)
+{
+    int64_t wait = -1;
+    for (int i = 0; i < loop->timer_count; i++) {
+        int64_t left = loop->timers[i].due_ms - loop->now_ms;
+        if (left < 0)
+            left = 0;
+        if (wait < 0 || left < wait)
+            wait = left;
+    }
+    return (int)wait;
+}
+
+static void run_timers(struct loop *loop)
+{
+    for (int i = 0; i < loop->timer_count; i++) {
+        struct loop_timer *timer = &loop->timers[i];
+        if (timer->due_ms > loop->now_ms)
+            continue;
+        timer->due_ms = loop->now_ms + timer->every_ms;
+        timer->callback(timer->arg, 0);
+    }
+}
+
+int loop_run(struct loop *loop)
+{
+    while (!loop->stop) {
+        int ready = poll(loop->polled, (nfds_t)loop->count, wait_ms(loop));
+        loop->now_ms = loop_clock_ms();
+        if (ready < 0 && errno != EINTR)
+            return -1;
+        run_timers(loop);
+        if (ready <= 0)
+            continue;
+        for (int i = loop->count - 1; i >= 0; i--) {
+            if (i >= loop->count || loop->polled[i].revents == 0)
+                continue;
+            short events = loop->polled[i].revents;
+            struct loop_watch watch = loop->watches[i];
+            loop->polled[i].revents = 0;
+            watch.callback(watch.arg, events);
+        }
+    }
+    return 0;
+}
+
+void loop_stop(struct loop *loop)
+{
+    loop->stop = true;
+}

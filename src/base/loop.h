@@ -1,0 +1,60 @@
+// The poll() loop: one thread, one loop a program. Descriptors call back when they are ready,
+// timers when they are due, and SIGINT, SIGTERM and SIGHUP end the loop.
+#ifndef TETHER_BASE_LOOP_H
+#define TETHER_BASE_LOOP_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../limits.h"
+
+// Called with what poll() reported (POLLIN, POLLOUT, POLLERR, POLLHUP), or 0 from a timer.
+typedef void loop_callback(void *arg, short events);
+
+struct loop_watch {
+    loop_callback *callback;
+    void *arg;
+};
+
+struct loop_timer {
+    int64_t due_ms;
+    int64_t every_ms;
+    loop_callback *callback;
+    void *arg;
+};
+
+struct loop {
+    struct pollfd polled[LOOP_MAX_FDS];      // dense: the first `count` are in use
+    struct loop_watch watches[LOOP_MAX_FDS]; // beside polled[]
+    int16_t place[LOOP_MAX_FDS];             // descriptor -> index into polled[], -1 unwatched
+    struct loop_timer timers[LOOP_MAX_TIMERS];
+    int count;
+    int timer_count;
+    int signal_fd;
+    bool stop;
+    int64_t now_ms; // CLOCK_MONOTONIC, read once each time that poll() returns
+};
+
+// Prepares the loop and takes over the signals. Returns 0, or -1 with errno set.
+int loop_init(struct loop *loop);
+void loop_close(struct loop *loop);
+
+// Watches `fd` (which must not be watched yet) for `events`. Returns 0, or -1 with errno EMFILE
+// when the table is full or fd >= LOOP_MAX_FDS.
+int loop_add(struct loop *loop, int fd, short events, loop_callback *callback, void *arg);
+void loop_set_events(struct loop *loop, int fd, short events);
+// Stops watching; a descriptor that is not watched is no error. Call before close().
+void loop_remove(struct loop *loop, int fd);
+
+// Calls back every `every_ms` milliseconds from now on. Returns 0, or -1 when all timers are taken.
+int loop_every(struct loop *loop, int64_t every_ms, loop_callback *callback, void *arg);
+
+// Runs until loop_stop() or a signal. Returns 0, or -1 with errno set when poll() itself failed.
+int loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+
+// Milliseconds of CLOCK_MONOTONIC.
+int64_t loop_clock_ms(void);
+
+#endif

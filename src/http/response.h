@@ -1,0 +1,23 @@
+// The head of an HTTP/1.1 response (RFC 9112 section 4).
+#ifndef TETHER_HTTP_RESPONSE_H
+#define TETHER_HTTP_RESPONSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct http_response {
+    int status;
+    const char *type;  // Content-Type, or NULL without a body
+    const char *etag;  // with its quotes, or NULL
+    const char *extra; // further header lines, each ending in CRLF, or NULL
+    size_t body_length;
+    bool keep_alive;
+};
+
+// Writes the head, its empty line included. Returns its length, or 0 where it does not fit.
+size_t http_write_head(char *out, size_t size, const struct http_response *response);
+
+// "Not Found" for 404, and so on for the statuses that the programs send.
+const char *http_reason(int status);
+
+#endif

@@ -1,0 +1,209 @@
+// Reading and rewriting IPv4 packets. ip_parse() is the only place that looks at lengths;
+// everything after it may rely on the header fields that it found being inside the packet.
+//
+// Rewriting updates checksums incrementally (RFC 1624), so a packet that was damaged on its way
+// stays recognisably damaged. A partial checksum (see packet.h) holds the sum of the pseudo-header,
+// not complemented, so only addresses change it, and without the complement.
+#include "packet.h"
+
+#include <string.h>
+
+#include "../base/bytes.h"
+#include "checksum.h"
+
+// Places in the IP header.
+enum {
+    AT_TOTAL_LENGTH = 2,
+    AT_FRAGMENT = 6,
+    AT_TTL = 8,
+    AT_PROTOCOL = 9,
+    AT_CHECKSUM = 10,
+    AT_SOURCE = 12,
+    AT_DESTINATION = 16,
+    IP_HEADER_MIN = 20,
+};
+
+enum {
+    TCP_HEADER_MIN = 20,
+    UDP_HEADER = 8,
+    ICMP_HEADER = 8,
+};
+
+static bool read_tcp(struct ip_packet *p, const uint8_t *transport, size_t length)
+{
+    if (length < TCP_HEADER_MIN)
+        return false;
+    size_t header = (size_t)(transport[12] >> 4) * 4;
+    if (header < TCP_HEADER_MIN || header > length)
+        return false;
+    p->source_port = get_be16(transport);
+    p->destination_port = get_be16(transport + 2);
+    p->tcp_flags = transport[13];
+    return true;
+}
+
+static bool read_udp(struct ip_packet *p, const uint8_t *transport, size_t length)
+{
+    if (length < UDP_HEADER)
+        return false;
+    size_t claimed = get_be16(transport + 4);
+    // A first fragment holds less than the datagram's length.
+    if (claimed < UDP_HEADER || (claimed > length && !p->is_fragment))
+        return false;
+    p->source_port = get_be16(transport);
+    p->destination_port = get_be16(transport + 2);
+    return true;
+}
+
+static bool read_icmp(struct ip_packet *p, const uint8_t *transport, size_t length)
+{
+    if (length < ICMP_HEADER)
+        return false;
+    p->icmp_type = transport[0];
+    p->source_port = p->destination_port = get_be16(transport + 4);
+    return true;
+}
+
+static enum ip_result read_transport(struct ip_packet *p)
+{
+    const uint8_t *transport = p->bytes + p->header_length;
+    size_t length = p->length - p->header_length;
+    bool good = true;
+    p->has_transport = p->is_first_fragment || !p->is_fragment;
+    if (!p->has_transport)
+        return IP_GOOD;
+    if (p->protocol == IP_TCP)
+        good = read_tcp(p, transport, length);
+    else if (p->protocol == IP_UDP)
+        good = read_udp(p, transport, length);
+    else if (p->protocol == IP_ICMP)
+        good = read_icmp(p, transport, length);
+    else
+        p->has_transport = false;
+    return good ? IP_GOOD : IP_BAD_TRANSPORT;
+}
+
+enum ip_result ip_parse(struct ip_packet *p, uint8_t *bytes, size_t length)
+{
+    memset(p, 0, sizeof *p);
+    if (length < 1)
+        return IP_BAD_LENGTH;
+    if (bytes[0] >> 4 != 4)
+        return IP_NOT_IPV4;
+    if (length < IP_HEADER_MIN)
+        return IP_BAD_LENGTH;
+    p->bytes = bytes;
+    p->header_length = (size_t)(bytes[0] & 0x0f) * 4;
+    p->length = get_be16(bytes + AT_TOTAL_LENGTH);
+    if (p->header_length < IP_HEADER_MIN || p->length < p->header_length || p->length > length)
+        return IP_BAD_LENGTH;
+    if (checksum_fold(checksum_add(0, bytes, p->header_length)) != 0xffff)
+        return IP_BAD_CHECKSUM;
+    uint16_t fragment = get_be16(bytes + AT_FRAGMENT);
+    uint16_t offset = fragment & 0x1fff;
+    bool more_fragments = (fragment & 0x2000) != 0;
+    p->is_fragment = more_fragments || offset != 0;
+    p->is_first_fragment = more_fragments && offset == 0;
+    p->protocol = bytes[AT_PROTOCOL];
+    p->ttl = bytes[AT_TTL];
+    p->source = get_be32(bytes + AT_SOURCE);
+    p->destination = get_be32(bytes + AT_DESTINATION);
+    return read_transport(p);
+}
+
+// Replaces `length` bytes at `at` and updates the checksum at `checksum_at`.
+static void replace(uint8_t *at, const uint8_t *with, size_t length, uint8_t *checksum_at)
+{
+    put_be16(checksum_at, checksum_update(get_be16(checksum_at), at, with, length));
+    memcpy(at, with, length);
+}
+
+// Where the transport's checksum is, or NULL where it has none.
+static uint8_t *transport_checksum(const struct ip_packet *p)
+{
+    uint8_t *transport = p->bytes + p->header_length;
+    if (!p->has_transport)
+        return NULL;
+    if (p->protocol == IP_TCP)
+        return transport + 16;
+    if (p->protocol == IP_ICMP)
+        return transport + 2;
+    // UDP: 0 says that the sender made none (RFC 768).
+    return p->partial_checksum || get_be16(transport + 6) != 0 ? transport + 6 : NULL;
+}
+
+// The transport checksum covers the addresses by its pseudo-header.
+static void update_for_address(const struct ip_packet *p, const uint8_t *from, const uint8_t *to)
+{
+    uint8_t *checksum = transport_checksum(p);
+    if (checksum == NULL || p->protocol == IP_ICMP)
+        return;
+    if (p->partial_checksum) {
+        uint16_t sum = (uint16_t)~get_be16(checksum);
+        put_be16(checksum, (uint16_t)~checksum_update(sum, from, to, 4));
+    } else {
+        put_be16(checksum, checksum_update(get_be16(checksum), from, to, 4));
+    }
+}
+
+static void set_address(struct ip_packet *p, size_t place, uint32_t address)
+{
+    uint8_t bytes[4];
+    put_be32(bytes, address);
+    update_for_address(p, p->bytes + place, bytes);
+    replace(p->bytes + place, bytes, sizeof bytes, p->bytes + AT_CHECKSUM);
+}
+
+static void set_port(struct ip_packet *p, size_t place, uint16_t port)
+{
+    uint8_t bytes[2];
+    uint8_t *at = p->bytes + p->header_length + place;
+    uint8_t *checksum = transport_checksum(p);
+    put_be16(bytes, port);
+    if (checksum != NULL && !p->partial_checksum)
+        replace(at, bytes, sizeof bytes, checksum);
+    else
+        memcpy(at, bytes, sizeof bytes);
+}
+
+// A UDP checksum that comes out as 0 is sent as 0xffff, its other form (RFC 768).
+static void avoid_zero(const struct ip_packet *p, const uint8_t *checksum)
+{
+    if (p->protocol == IP_UDP && checksum != NULL && !p->partial_checksum &&
+        get_be16(checksum) == 0)
+        put_be16(p->bytes + p->header_length + 6, 0xffff);
+}
+
+static void set_endpoint(struct ip_packet *p, size_t address_place, uint32_t address,
+                         size_t port_place, uint16_t port)
+{
+    const uint8_t *checksum = transport_checksum(p);
+    set_address(p, address_place, address);
+    if (p->has_transport)
+        set_port(p, p->protocol == IP_ICMP ? 4 : port_place, port);
+    avoid_zero(p, checksum);
+}
+
+void ip_set_source(struct ip_packet *p, uint32_t address, uint16_t port)
+{
+    set_endpoint(p, AT_SOURCE, address, 0, port);
+    p->source = address;
+    p->source_port = port;
+}
+
+void ip_set_destination(struct ip_packet *p, uint32_t address, uint16_t port)
+{
+    set_endpoint(p, AT_DESTINATION, address, 2, port);
+    p->destination = address;
+    p->destination_port = port;
+}
+
+bool ip_decrement_ttl(struct ip_packet *p)
+{
+    uint8_t changed[2] = {(uint8_t)(p->ttl - 1), p->protocol};
+    if (p->ttl <= 1)
+        return false;
+    replace(p->bytes + AT_TTL, changed, sizeof changed, p->bytes + AT_CHECKSUM);
+    p->ttl--;
+    return true;
+}

@@ -1,0 +1,66 @@
+// IPv4 packets (RFC 791) with TCP (RFC 9293), UDP (RFC 768) or ICMP (RFC 792) inside: reading them
+// with every length checked, and rewriting addresses, ports and TTL with their checksums.
+#ifndef TETHER_IP_PACKET_H
+#define TETHER_IP_PACKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum ip_protocol { IP_ICMP = 1, IP_TCP = 6, IP_UDP = 17 };
+
+// TCP flags, as in byte 13 of its header.
+enum tcp_flag { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_ACK = 0x10 };
+
+// ICMP types (RFC 792).
+enum icmp_type { ICMP_ECHO_REPLY = 0, ICMP_UNREACHABLE = 3, ICMP_ECHO = 8, ICMP_EXCEEDED = 11 };
+
+enum ip_result {
+    IP_GOOD,
+    IP_NOT_IPV4,      // another version
+    IP_BAD_LENGTH,    // truncated, or lengths that contradict each other
+    IP_BAD_CHECKSUM,  // of the IP header
+    IP_BAD_TRANSPORT, // the TCP, UDP or ICMP header is truncated or lies about its length
+};
+
+// A packet that was read; points into the caller's bytes. Numbers are in host byte order.
+struct ip_packet {
+    uint8_t *bytes;
+    size_t length; // the IP total length; bytes behind it (Ethernet padding) are not part of it
+    size_t header_length;
+    uint8_t protocol;
+    uint8_t ttl;
+    uint32_t source;
+    uint32_t destination;
+    bool is_fragment;       // one of several
+    bool is_first_fragment; // offset 0: has the transport header
+    // Where the checksum covers only the pseudo-header, because a network card was to do the rest:
+    // set by the caller after ip_parse().
+    bool partial_checksum;
+    // The transport header; has_transport is false for later fragments and other protocols.
+    bool has_transport;
+    uint16_t source_port;      // ICMP queries: the identifier, in both
+    uint16_t destination_port; //
+    uint8_t tcp_flags;
+    uint8_t icmp_type;
+};
+
+// Reads a packet. On anything but IP_GOOD the packet must not be used.
+enum ip_result ip_parse(struct ip_packet *packet, uint8_t *bytes, size_t length);
+
+// Writes a new source or destination: address, and port (ICMP: identifier). Updates the checksums
+// of IP, TCP, UDP (a checksum of 0 means none, and stays) and ICMP.
+void ip_set_source(struct ip_packet *packet, uint32_t address, uint16_t port);
+void ip_set_destination(struct ip_packet *packet, uint32_t address, uint16_t port);
+
+// Takes one from the TTL (RFC 1812 section 5.3.1). Returns false when it has run out: the packet
+// must not be forwarded.
+bool ip_decrement_ttl(struct ip_packet *packet);
+
+// Whether the first byte of a message says IPv4.
+static inline bool ip_looks_like_ipv4(const uint8_t *bytes, size_t length)
+{
+    return length > 0 && bytes[0] >> 4 == 4;
+}
+
+#endif

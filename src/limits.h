@@ -1,0 +1,79 @@
+// Every fixed size of the programs, in one place.
+//
+// Nothing is allocated after start-up: each table and buffer below is part of a program's context
+// struct, so memory use is known when the program is built, and no peer can make it grow. Pages
+// that are never touched cost nothing, so a generous limit is cheap until it is used. A build for a
+// small device overrides any of them: make CPPFLAGS=-DNAT_MAPPINGS=4096
+#ifndef TETHER_LIMITS_H
+#define TETHER_LIMITS_H
+
+// The poll() loop: descriptors and timers that one program may watch.
+#define LOOP_MAX_FDS    1024
+#define LOOP_MAX_TIMERS 16
+
+// HTTP: the longest request head, its header fields, and a response that is made on the fly.
+#define HTTP_REQUEST_MAX  4096
+#define HTTP_HEADERS_MAX  64
+#define HTTP_RESPONSE_MAX 4096
+#define HTTP_NAME_MAX     64
+
+// Connections that have not (yet) become WebSockets; the oldest gives way when all are taken.
+#ifndef HTTP_SLOTS
+#define HTTP_SLOTS 128
+#endif
+#define HTTP_LISTENERS           4
+#define HTTP_REQUEST_TIMEOUT_MS  10000
+#define HTTP_KEEPALIVE_MS        15000
+#define HTTP_RESPONSE_TIMEOUT_MS 60000
+
+// WebSocket: the longest message accepted (RFC 6455 section 10.4), and the room in a receive buffer
+// beyond it, which lets one read() fetch many small frames.
+#define WS_MESSAGE_MAX (1024 * 1024)
+#define WS_RX_SLACK    (64 * 1024)
+#define WS_RX_SIZE     (WS_MESSAGE_MAX + WS_RX_SLACK)
+// Handshake, closing handshake, and silence after which a peer is asked (ping), then given up.
+#define WS_OPEN_TIMEOUT_MS  10000
+#define WS_CLOSE_TIMEOUT_MS 3000
+#define WS_PING_AFTER_MS    20000
+#define WS_DEAD_AFTER_MS    45000
+
+// Packets: the largest IP packet, and what may wait for a slow peer before the oldest is dropped.
+#define IP_PACKET_MAX 65535
+#define TUN_MTU       1500
+#ifndef QUEUE_BYTES
+#define QUEUE_BYTES (512 * 1024)
+#endif
+// A WebSocket's send buffer: a few full batches; what does not fit waits in the queue above. It
+// holds at least one message that carries a packet of the largest size in base64.
+#define LINK_TX_SIZE (128 * 1024)
+// Messages are put into it until this much waits for the kernel, and the kernel keeps about as much
+// unsent: on a slow link, all beyond is delay.
+#define LINK_BATCH  (32 * 1024)
+#define LINK_UNSENT (16 * 1024)
+
+// The server: laptops at a time, NAT mappings and TCP connections at a time.
+#ifndef SERVER_LINKS
+#define SERVER_LINKS 16
+#endif
+#ifndef NAT_MAPPINGS
+#define NAT_MAPPINGS 65536
+#endif
+#ifndef NAT_CONNECTIONS
+#define NAT_CONNECTIONS NAT_MAPPINGS
+#endif
+
+// The wire: packets a system call, next hops and neighbours remembered, packets that wait
+// for ARP and the longest of them, and the ranges that local ports may cut the NAT's ports into.
+#define WIRE_BATCH        32
+#define WIRE_ROUTES       256
+#define WIRE_NEIGHBOURS   64
+#define WIRE_HELD         32
+#define WIRE_HELD_MAX     2048
+#define WIRE_RANGES       64
+#define WIRE_RCVBUF_BYTES (8 * 1024 * 1024)
+#define WIRE_SNDBUF_BYTES (4 * 1024 * 1024)
+
+// The laptop: routes into the tunnel that the command line may name.
+#define CLIENT_ROUTES 32
+
+#endif

@@ -1,0 +1,43 @@
+// The states of a connection are what has been seen of it. It is established when both sides have
+// sent a SYN (in whatever order: RFC 9293 section 3.5 allows a simultaneous open) and the inside
+// has acknowledged; it is closing when both have sent a FIN, or either a RST. Half-closed (one FIN)
+// is established still, since the other direction may go on for hours. A SYN from inside after the
+// end begins a new life on the same endpoints.
+#include "tcp.h"
+
+uint8_t nat_tcp_seen_outbound(uint8_t seen, uint8_t tcp_flags)
+{
+    const uint8_t ended = SEEN_OUT_FIN | SEEN_IN_FIN;
+    if ((tcp_flags & TCP_SYN) != 0 && (tcp_flags & TCP_ACK) == 0 &&
+        ((seen & SEEN_RST) != 0 || (seen & ended) == ended))
+        seen = 0;
+    if ((tcp_flags & TCP_SYN) != 0)
+        seen |= SEEN_OUT_SYN;
+    if ((tcp_flags & TCP_ACK) != 0 && (seen & SEEN_IN_SYN) != 0)
+        seen |= SEEN_OUT_ACK;
+    if ((tcp_flags & TCP_FIN) != 0)
+        seen |= SEEN_OUT_FIN;
+    if ((tcp_flags & TCP_RST) != 0)
+        seen |= SEEN_RST;
+    return seen;
+}
+
+uint8_t nat_tcp_seen_inbound(uint8_t seen, uint8_t tcp_flags)
+{
+    if ((tcp_flags & TCP_SYN) != 0)
+        seen |= SEEN_IN_SYN;
+    if ((tcp_flags & TCP_FIN) != 0)
+        seen |= SEEN_IN_FIN;
+    if ((tcp_flags & TCP_RST) != 0)
+        seen |= SEEN_RST;
+    return seen;
+}
+
+enum nat_queue_name nat_tcp_queue(uint8_t seen)
+{
+    const uint8_t open = SEEN_OUT_SYN | SEEN_IN_SYN | SEEN_OUT_ACK;
+    const uint8_t ended = SEEN_OUT_FIN | SEEN_IN_FIN;
+    if ((seen & open) != open || (seen & SEEN_RST) != 0 || (seen & ended) == ended)
+        return NAT_TRANSITORY_QUEUE;
+    return NAT_ESTABLISHED_QUEUE;
+}

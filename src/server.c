@@ -1,0 +1,649 @@
+// tether-server: the remote host's end, and its NAT.
+//
+// Phones bring the packets of laptops through a WebSocket; each is translated to this host's own
+// address and written to the network interface. What is captured there and belongs to a laptop is
+// translated back and goes to its phone. The program also serves the page that the phone's browser
+// runs.
+//
+// Read main() first, then on_message() for the way out and on_captured() for the way back.
+#include <errno.h>
+#include <getopt.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/text.h"
+#include "nat/nat.h"
+#include "tunnel/link.h"
+#include "wire/wire.h"
+#include "ws/host.h"
+
+#define DEFAULT_LISTEN "[::]:8080"
+#define DEFAULT_PORT   8080
+#define DEFAULT_PAGE   "[::]:80"
+#define PAGE_PORT      80
+#define LAPTOP_ADDRESS "169.254.134.89:6354" // where the page looks for the laptop
+#define PORTS_LOW      20000
+#define PORTS_HIGH     32767
+
+// Connections: one for each laptop, and some for those on their way out.
+#define SERVER_CONNS (SERVER_LINKS + 4)
+#define BATCHES      8 // captured before other descriptors get their turn
+
+struct options {
+    struct endpoint listen;
+    struct endpoint page_listen;
+    const char *interface;
+    const char *html;
+    uint16_t port_low;
+    uint16_t port_high;
+    bool no_page;
+    bool open;
+    bool allow_private;
+};
+
+// A laptop is known by its phone's address, for want of anything better in the clear-text protocol:
+// a connection from the same address goes on with the same mappings.
+struct laptop {
+    bool used;
+    bool touched; // packets were queued for it and not yet sent
+    struct endpoint phone;
+    int64_t seen_ms;
+    struct tunnel_link link;
+};
+
+struct server;
+
+struct server_conn {
+    struct server *server;
+    struct laptop *laptop;
+    struct ws_conn ws;
+    uint8_t rx[WS_RX_SIZE];
+    uint8_t tx[LINK_TX_SIZE];
+};
+
+struct server {
+    struct options options;
+    struct log log;
+    struct loop loop;
+    struct page page;
+    struct ws_host host;
+    struct wire wire;
+    struct nat nat;
+    struct laptop laptops[SERVER_LINKS];
+    struct server_conn conns[SERVER_CONNS];
+    uint8_t segment[IP_PACKET_MAX]; // where super-packets are taken apart
+    int64_t started_ms;
+    uint64_t bad_offload;
+    uint64_t refused_laptops; // no place for one more
+};
+
+static const char usage[] =
+    "usage: tether-server --open [options]\n"
+    "  --open                speak the classic clear-text protocol: anybody may use this host\n"
+    "  --listen ADDR:PORT    WebSocket and page (" DEFAULT_LISTEN ")\n"
+    "  --page ADDR:PORT|none page alone (" DEFAULT_PAGE ")\n"
+    "  --interface IF        the interface to the Internet (that of the default route)\n"
+    "  --ports LO-HI         the NAT's ports (20000-32767)\n"
+    "  --allow-private       let laptops reach private networks, such as this host's\n"
+    "  --html DIR            serve the page from a folder\n"
+    "  -v | -q               say more, or only what is wrong\n"
+    "  --help, --version\n";
+
+static uint16_t laptop_number(const struct server *server, const struct laptop *laptop)
+{
+    return (uint16_t)(laptop - server->laptops);
+}
+
+// A message from a phone: a packet of its laptop, on its way out.
+static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
+{
+    const struct server_conn *conn = arg;
+    struct server *server = conn->server;
+    struct ip_packet packet;
+    uint8_t *bytes = tunnel_link_read(&conn->laptop->link, opcode, data, &length);
+    if (bytes == NULL)
+        return true;
+    conn->laptop->seen_ms = server->loop.now_ms;
+    if (nat_outbound(&server->nat, laptop_number(server, conn->laptop), bytes, length,
+                     server->loop.now_ms, &packet) == NAT_PASS)
+        wire_send(&server->wire, packet.bytes, packet.length, packet.destination,
+                  server->loop.now_ms);
+    return true;
+}
+
+static void on_batch_end(void *arg)
+{
+    const struct server_conn *conn = arg;
+    wire_flush(&conn->server->wire);
+}
+
+// One packet of the right size, for the laptop.
+static void on_segment(void *arg, uint8_t *bytes, size_t length)
+{
+    struct laptop *laptop = arg;
+    tunnel_link_queue(&laptop->link, bytes, length);
+    laptop->touched = true;
+}
+
+// A packet from outside, on its way back.
+static void on_captured(void *arg, uint8_t *bytes, size_t length, const struct ip_offload *offload)
+{
+    struct server *server = arg;
+    struct ip_packet packet;
+    uint16_t number;
+    if (nat_inbound(&server->nat, bytes, length, offload->partial_checksum, server->loop.now_ms,
+                    &packet, &number) != NAT_PASS)
+        return;
+    if (ip_segment(&packet, offload, server->segment, sizeof server->segment, on_segment,
+                   &server->laptops[number]) < 0)
+        server->bad_offload++;
+}
+
+static void on_capture_ready(void *arg, short events)
+{
+    struct server *server = arg;
+    (void)events;
+    for (int i = 0; i < BATCHES; i++)
+        if (wire_receive(&server->wire, on_captured, server) < WIRE_BATCH)
+            break;
+    for (size_t i = 0; i < SERVER_LINKS; i++) {
+        struct laptop *laptop = &server->laptops[i];
+        if (laptop->touched)
+            tunnel_link_pump(&laptop->link);
+        laptop->touched = false;
+    }
+}
+
+static void on_arp(void *arg, short events)
+{
+    struct server *server = arg;
+    (void)events;
+    wire_read_arp(&server->wire, server->loop.now_ms);
+}
+
+static void on_writable(void *arg)
+{
+    const struct server_conn *conn = arg;
+    if (conn->laptop->link.conn == &conn->ws)
+        tunnel_link_pump(&conn->laptop->link);
+}
+
+static void on_closed(void *arg, uint16_t status)
+{
+    const struct server_conn *conn = arg;
+    struct server *server = conn->server;
+    if (conn->laptop->link.conn != &conn->ws)
+        return;
+    tunnel_link_set_conn(&conn->laptop->link, NULL);
+    log_info(&server->log, "laptop %u: its phone is gone (status %u)",
+             laptop_number(server, conn->laptop), status);
+}
+
+// The phone of a laptop is here; it takes the place of the one before.
+static void on_opened(void *arg)
+{
+    struct server_conn *conn = arg;
+    struct server *server = conn->server;
+    struct laptop *laptop = conn->laptop;
+    struct ws_conn *old = laptop->link.conn;
+    char peer[ENDPOINT_TEXT_MAX];
+    endpoint_format_host(&conn->ws.peer, peer);
+    laptop->used = true;
+    laptop->phone = conn->ws.peer;
+    laptop->seen_ms = server->loop.now_ms;
+    tunnel_link_set_conn(&laptop->link, &conn->ws);
+    if (old != NULL)
+        ws_conn_close(old, WS_STATUS_REPLACED, "another phone or tab took over");
+    log_info(&server->log, "laptop %u: phone %s is connected%s", laptop_number(server, laptop),
+             peer, old != NULL ? ", in place of the one before" : "");
+}
+
+static const struct ws_conn_events conn_events = {
+    .opened = on_opened,
+    .message = on_message,
+    .batch_end = on_batch_end,
+    .writable = on_writable,
+    .closed = on_closed,
+};
+
+// The laptop behind a phone's address: known already, or new in a free place, or in the place of
+// the one that has been away longest. NULL when all are here.
+static struct laptop *find_laptop(struct server *server, const struct endpoint *phone)
+{
+    struct laptop *place = NULL;
+    for (size_t i = 0; i < SERVER_LINKS; i++) {
+        struct laptop *laptop = &server->laptops[i];
+        if (laptop->used && endpoint_same_host(&laptop->phone, phone))
+            return laptop;
+        if (laptop->link.conn != NULL)
+            continue;
+        if (place == NULL || (place->used && (!laptop->used || laptop->seen_ms < place->seen_ms)))
+            place = laptop;
+    }
+    if (place != NULL && place->used) {
+        nat_forget_laptop(&server->nat, laptop_number(server, place));
+        place->used = false;
+    }
+    if (place != NULL)
+        tunnel_link_init(&place->link);
+    return place;
+}
+
+// A connection that is free, or else one that is on its way out.
+static struct server_conn *find_conn(struct server *server)
+{
+    struct server_conn *leaving = NULL;
+    for (size_t i = 0; i < SERVER_CONNS; i++) {
+        struct server_conn *conn = &server->conns[i];
+        if (conn->ws.state == WS_FREE)
+            return conn;
+        if (conn->ws.state != WS_OPEN)
+            leaving = conn;
+    }
+    if (leaving != NULL)
+        ws_conn_abort(&leaving->ws);
+    return leaving;
+}
+
+static struct ws_conn *on_accept(void *arg, const struct endpoint *peer)
+{
+    struct server *server = arg;
+    struct laptop *laptop = find_laptop(server, peer);
+    struct server_conn *conn = laptop != NULL ? find_conn(server) : NULL;
+    if (conn == NULL) {
+        server->refused_laptops++;
+        return NULL;
+    }
+    conn->laptop = laptop;
+    return &conn->ws;
+}
+
+static void write_drops(const struct server *server, const struct tunnel_link *sum,
+                        struct text *text)
+{
+    const struct wire *wire = &server->wire;
+    text_add(text, ",\"drops\":{\"no_phone\":%llu,\"queue_full\":%llu,\"bad_message\":%llu",
+             (unsigned long long)sum->no_phone, (unsigned long long)sum->queue.dropped,
+             (unsigned long long)sum->bad_message);
+    for (int i = NAT_PASS + 1; i < NAT_VERDICT_COUNT; i++)
+        text_add(text, ",\"%s\":%llu", nat_verdict_name((enum nat_verdict)i),
+                 (unsigned long long)server->nat.dropped[i]);
+    text_add(text, ",\"no_route\":%llu,\"no_neighbour\":%llu,\"too_big\":%llu",
+             (unsigned long long)wire->no_route, (unsigned long long)wire->no_neighbour,
+             (unsigned long long)wire->too_big);
+    text_add(text, ",\"send_failed\":%llu,\"bad_capture\":%llu,\"bad_offload\":%llu}",
+             (unsigned long long)wire->send_failed, (unsigned long long)wire->bad_capture,
+             (unsigned long long)server->bad_offload);
+}
+
+// Adds up what all laptops' links have counted. Returns how many have a phone.
+static unsigned sum_links(const struct server *server, struct tunnel_link *sum)
+{
+    unsigned connected = 0;
+    memset(sum, 0, offsetof(struct tunnel_link, queue_buffer));
+    for (size_t i = 0; i < SERVER_LINKS; i++) {
+        const struct tunnel_link *link = &server->laptops[i].link;
+        connected += link->conn != NULL;
+        sum->packets_sent += link->packets_sent;
+        sum->bytes_sent += link->bytes_sent;
+        sum->packets_received += link->packets_received;
+        sum->bytes_received += link->bytes_received;
+        sum->no_phone += link->no_phone;
+        sum->bad_message += link->bad_message;
+        sum->queue.dropped += link->queue.dropped;
+    }
+    return connected;
+}
+
+static void write_status(const struct server *server, struct text *text)
+{
+    struct tunnel_link sum;
+    unsigned links = sum_links(server, &sum);
+    text_add(text, "{\"program\":\"tether-server\",\"version\":\"%s\",\"uptime_s\":%lld",
+             TETHER_VERSION, (long long)(server->loop.now_ms - server->started_ms) / 1000);
+    text_add(text, ",\"links\":%u,\"mappings\":%lu,\"connections\":%lu,\"evicted\":%llu", links,
+             (unsigned long)server->nat.mapping_count, (unsigned long)server->nat.connection_count,
+             (unsigned long long)server->nat.evicted);
+    text_add(text, ",\"packets_up\":%llu,\"bytes_up\":%llu",
+             (unsigned long long)sum.packets_received, (unsigned long long)sum.bytes_received);
+    text_add(text, ",\"packets_down\":%llu,\"bytes_down\":%llu",
+             (unsigned long long)sum.packets_sent, (unsigned long long)sum.bytes_sent);
+    write_drops(server, &sum, text);
+    text_add(text,
+             ",\"http\":{\"accepted\":%llu,\"evicted\":%llu,\"expired\":%llu,"
+             "\"refused\":%llu},\"refused_laptops\":%llu}\n",
+             (unsigned long long)server->host.accepted, (unsigned long long)server->host.evicted,
+             (unsigned long long)server->host.expired, (unsigned long long)server->host.refused,
+             (unsigned long long)server->refused_laptops);
+}
+
+static int on_dynamic(void *arg, const struct endpoint *peer, const struct http_text *path,
+                      char *body, size_t size)
+{
+    struct server *server = arg;
+    struct text text;
+    text_init(&text, body, size);
+    if (http_text_is(path, "/status.json")) {
+        if (!endpoint_is_loopback(peer))
+            return -403;
+        write_status(server, &text);
+    } else if (http_text_is(path, "/config.json")) {
+        text_add(&text, "{\"role\":\"server\",\"laptop\":\"%s\",\"websocket_port\":%u}\n",
+                 LAPTOP_ADDRESS, (unsigned)endpoint_port(&server->options.listen));
+    }
+    return text.overflow ? -500 : (int)text.length;
+}
+
+static void on_tick(void *arg, short events)
+{
+    struct server *server = arg;
+    (void)events;
+    ws_host_tick(&server->host);
+    for (size_t i = 0; i < SERVER_CONNS; i++)
+        ws_conn_tick(&server->conns[i].ws);
+    nat_expire(&server->nat, server->loop.now_ms);
+    wire_tick(&server->wire, server->loop.now_ms);
+}
+
+static int wrong(const char *text, const char *value)
+{
+    fprintf(stderr, "tether-server: error: %s %s\n%s", text, value, usage);
+    return 2;
+}
+
+enum {
+    OPT_OPEN = 256,
+    OPT_LISTEN,
+    OPT_PAGE,
+    OPT_INTERFACE,
+    OPT_PORTS,
+    OPT_ALLOW_PRIVATE,
+    OPT_HTML,
+    OPT_HELP,
+    OPT_VERSION
+};
+
+static const struct option long_options[] = {
+    {"open", no_argument, NULL, OPT_OPEN},
+    {"listen", required_argument, NULL, OPT_LISTEN},
+    {"page", required_argument, NULL, OPT_PAGE},
+    {"interface", required_argument, NULL, OPT_INTERFACE},
+    {"ports", required_argument, NULL, OPT_PORTS},
+    {"allow-private", no_argument, NULL, OPT_ALLOW_PRIVATE},
+    {"html", required_argument, NULL, OPT_HTML},
+    {"help", no_argument, NULL, OPT_HELP},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+static int take_ports(struct options *options, const char *value)
+{
+    char low_text[8];
+    unsigned long low;
+    unsigned long high;
+    const char *dash = strchr(value, '-');
+    size_t length = dash != NULL ? (size_t)(dash - value) : sizeof low_text;
+    if (length < sizeof low_text) {
+        memcpy(low_text, value, length);
+        low_text[length] = '\0';
+        if (number_parse(&low, low_text, 65535) == 0 && number_parse(&high, dash + 1, 65535) == 0 &&
+            low >= 1 && low <= high) {
+            options->port_low = (uint16_t)low;
+            options->port_high = (uint16_t)high;
+            return 0;
+        }
+    }
+    return wrong("--ports wants a range such as 20000-32767, not", value);
+}
+
+static int take_page(struct options *options, const char *value)
+{
+    options->no_page = strcmp(value, "none") == 0;
+    if (options->no_page || endpoint_parse(&options->page_listen, value, PAGE_PORT) == 0)
+        return 0;
+    return wrong("--page wants ADDR:PORT or none, not", value);
+}
+
+// Takes one option. Returns 0, or an exit status.
+static int take_option(struct server *server, int option, const char *value)
+{
+    struct options *options = &server->options;
+    switch (option) {
+    case OPT_OPEN:
+        options->open = true;
+        return 0;
+    case OPT_LISTEN:
+        return endpoint_parse(&options->listen, value, DEFAULT_PORT) == 0
+                   ? 0
+                   : wrong("--listen wants ADDR:PORT, not", value);
+    case OPT_PAGE:
+        return take_page(options, value);
+    case OPT_INTERFACE:
+        options->interface = value;
+        return 0;
+    case OPT_PORTS:
+        return take_ports(options, value);
+    case OPT_ALLOW_PRIVATE:
+        options->allow_private = true;
+        return 0;
+    case OPT_HTML:
+        options->html = value;
+        return 0;
+    case 'v':
+        server->log.level = LOG_LEVEL_DEBUG;
+        return 0;
+    case 'q':
+        server->log.level = LOG_LEVEL_WARN;
+        return 0;
+    default:
+        fputs(usage, stderr);
+        return 2;
+    }
+}
+
+// Reads the command line. Returns -1 to go on, or an exit status.
+static int parse_options(struct server *server, int argc, char **argv)
+{
+    struct options *options = &server->options;
+    int option;
+    options->port_low = PORTS_LOW;
+    options->port_high = PORTS_HIGH;
+    endpoint_parse(&options->listen, DEFAULT_LISTEN, DEFAULT_PORT);
+    endpoint_parse(&options->page_listen, DEFAULT_PAGE, PAGE_PORT);
+    while ((option = getopt_long(argc, argv, "vq", long_options, NULL)) != -1) {
+        if (option == OPT_HELP)
+            return fputs(usage, stdout), 0;
+        if (option == OPT_VERSION)
+            return puts("tether-server " TETHER_VERSION), 0;
+        int status = take_option(server, option, optarg);
+        if (status != 0)
+            return status;
+    }
+    if (optind < argc)
+        return wrong("unexpected argument", argv[optind]);
+    if (!options->open)
+        return wrong("this version has no keys yet: give", "--open");
+    return -1;
+}
+
+// A listening socket; where the host has no IPv6, "[::]" means all of IPv4.
+static int open_listener(const struct endpoint *endpoint)
+{
+    struct endpoint ipv4;
+    char text[ENDPOINT_TEXT_MAX];
+    int fd = socket_listen(endpoint, NULL);
+    endpoint_format(endpoint, text);
+    if (fd < 0 && errno == EAFNOSUPPORT && strncmp(text, "[::]:", 5) == 0 &&
+        endpoint_parse(&ipv4, "0.0.0.0", endpoint_port(endpoint)) == 0)
+        fd = socket_listen(&ipv4, NULL);
+    return fd;
+}
+
+static int listen_for_phones(struct server *server)
+{
+    char where[ENDPOINT_TEXT_MAX];
+    int fd = open_listener(&server->options.listen);
+    if (fd >= 0 && ws_host_listen(&server->host, fd, true) == 0)
+        return 0;
+    endpoint_format(&server->options.listen, where);
+    log_error(&server->log, "cannot listen on %s: %s%s", where, strerror(errno),
+              errno == EADDRINUSE ? " (is another tether-server running?)" : "");
+    return -1;
+}
+
+// The page's own port is a convenience: without it the page is still on the first one.
+static void listen_for_page(struct server *server)
+{
+    char where[ENDPOINT_TEXT_MAX];
+    if (server->options.no_page)
+        return;
+    int fd = open_listener(&server->options.page_listen);
+    if (fd >= 0 && ws_host_listen(&server->host, fd, false) == 0)
+        return;
+    endpoint_format(&server->options.page_listen, where);
+    log_warn(&server->log, "cannot serve the page on %s: %s; going on without", where,
+             strerror(errno));
+}
+
+static void on_local_port(void *arg, int protocol, uint16_t port)
+{
+    struct server *server = arg;
+    nat_reserve_port(&server->nat, protocol == IPPROTO_TCP ? IP_TCP : IP_UDP, port);
+}
+
+// The runs of free ports. When local sockets have cut the range into too many, the rest is left
+// out.
+static void find_ranges(struct nat_ports *ports, struct port_ranges *out)
+{
+    out->count = 0;
+    bool in_run = false;
+    for (uint32_t port = ports->low; port <= ports->high; port++) {
+        bool is_free = !nat_ports_is_taken(ports, (uint16_t)port);
+        if (is_free && !in_run && out->count == WIRE_RANGES) {
+            nat_ports_reserve(ports, (uint16_t)port);
+            continue;
+        }
+        if (is_free && !in_run)
+            out->ranges[out->count++].low = (uint16_t)port;
+        if (is_free)
+            out->ranges[out->count - 1].high = (uint16_t)port;
+        in_run = is_free;
+    }
+}
+
+// Sets up the NAT, and the host so that the kernel leaves the NAT's ports alone.
+static int set_up_nat(struct server *server)
+{
+    struct port_ranges tcp;
+    struct port_ranges udp;
+    struct nat_config config = {
+        .outside_address = server->wire.address,
+        .port_low = server->options.port_low,
+        .port_high = server->options.port_high,
+        .allow_private = server->options.allow_private,
+    };
+    if (getrandom(&config.key, sizeof config.key, 0) != (ssize_t)sizeof config.key) {
+        log_error(&server->log, "the kernel gives no random numbers: %s", strerror(errno));
+        return -1;
+    }
+    nat_init(&server->nat, &config);
+    if (wire_local_ports(on_local_port, server) < 0)
+        log_warn(&server->log, "cannot see which ports local sockets use: %s", strerror(errno));
+    find_ranges(&server->nat.tcp_ports, &tcp);
+    find_ranges(&server->nat.udp_ports, &udp);
+    if (tcp.count == 0 || udp.count == 0) {
+        log_error(&server->log, "local sockets use all of the NAT's ports: give others (--ports)");
+        return -1;
+    }
+    return wire_silence(&server->wire, &tcp, &udp);
+}
+
+// Changes the host. Returns 0, or -1 after having said what is wrong.
+static int set_up_host(struct server *server)
+{
+    const struct options *options = &server->options;
+    if (wire_open(&server->wire, options->interface, &server->log) < 0 ||
+        listen_for_phones(server) < 0)
+        return -1;
+    listen_for_page(server);
+    if (set_up_nat(server) < 0 ||
+        wire_capture(&server->wire, options->port_low, options->port_high) < 0)
+        return -1;
+    if (loop_add(&server->loop, server->wire.packet_fd, POLLIN, on_capture_ready, server) < 0 ||
+        loop_add(&server->loop, server->wire.arp_fd, POLLIN, on_arp, server) < 0)
+        return -1;
+    return loop_every(&server->loop, 1000, on_tick, server);
+}
+
+static void undo_host(struct server *server)
+{
+    for (size_t i = 0; i < SERVER_CONNS; i++) {
+        ws_conn_close(&server->conns[i].ws, WS_STATUS_GOING_AWAY, "the server stopped its tether");
+        ws_conn_abort(&server->conns[i].ws);
+    }
+    ws_host_close(&server->host);
+    wire_close(&server->wire);
+    loop_close(&server->loop);
+}
+
+static void init(struct server *server)
+{
+    struct ws_host_config config = {
+        .path = "/websocket",
+        .page = &server->page,
+        .accept = on_accept,
+        .dynamic = on_dynamic,
+        .arg = server,
+    };
+    server->started_ms = server->loop.now_ms;
+    ws_host_init(&server->host, &server->loop, &server->log, &config);
+    for (size_t i = 0; i < SERVER_CONNS; i++) {
+        struct server_conn *conn = &server->conns[i];
+        conn->server = server;
+        ws_conn_init(&conn->ws, &server->loop, &conn_events, conn, conn->rx, sizeof conn->rx,
+                     WS_MESSAGE_MAX, conn->tx, sizeof conn->tx);
+    }
+}
+
+static void say_hello(const struct server *server)
+{
+    char where[ENDPOINT_TEXT_MAX];
+    const uint32_t a = server->wire.address;
+    endpoint_format(&server->options.listen, where);
+    log_warn(&server->log, "open mode: anybody who finds this host can use it as an exit to the "
+                           "Internet, and whoever is on the way can read along");
+    log_info(&server->log, "translating to %u.%u.%u.%u on %s, ports %u-%u; listening on %s",
+             a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255, server->wire.interface,
+             (unsigned)server->options.port_low, (unsigned)server->options.port_high, where);
+}
+
+int main(int argc, char **argv)
+{
+    static struct server server;
+    server.log = (struct log){"tether-server", LOG_LEVEL_INFO};
+    int status = parse_options(&server, argc, argv);
+    if (status >= 0)
+        return status;
+    if (loop_init(&server.loop) < 0) {
+        log_error(&server.log, "cannot watch signals: %s", strerror(errno));
+        return 1;
+    }
+    init(&server);
+    if (page_open(&server.page, server.options.html) < 0) {
+        log_error(&server.log, "cannot open the folder %s: %s", server.options.html,
+                  strerror(errno));
+        return 1;
+    }
+    int result = set_up_host(&server);
+    if (result == 0) {
+        say_hello(&server);
+        result = loop_run(&server.loop);
+    }
+    undo_host(&server);
+    return result == 0 ? 0 : 1;
+}

@@ -1,0 +1,58 @@
+// The laptop's network: the TUN device that takes its traffic, the routes that lead there, and the
+// address on its Wi-Fi where phones find it. One file for each operating system.
+//
+// Everything here belongs to this process: the kernel removes the device, its address and its
+// routes when the descriptor is closed, and the Wi-Fi address when it is no longer renewed.
+#ifndef TETHER_TUN_TUN_H
+#define TETHER_TUN_TUN_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../base/address.h"
+#include "../base/log.h"
+#include "../base/netlink.h"
+
+struct tun {
+    int fd; // one read() is one packet, one write() too
+    struct netlink netlink;
+    int index;
+    char name[IFNAMSIZ];
+    const struct log *log;
+};
+
+// Makes a device; `name` may be a pattern such as "tether%d". Each of these returns 0, or -1 after
+// having said what is wrong.
+int tun_open(struct tun *tun, const char *name, const struct log *log);
+// Gives it an address (host byte order) and MTU, and brings it up.
+int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint32_t mtu);
+int tun_add_route(struct tun *tun, const struct cidr *cidr);
+// Removes the device and all that hangs on it.
+void tun_close(struct tun *tun);
+
+// An address that we put on an interface that is not ours.
+struct lent_address {
+    struct netlink netlink;
+    int index;
+    uint32_t address; // host byte order
+    uint8_t prefix_length;
+    bool ours; // false: it was there before us, and stays
+    const struct log *log;
+};
+
+// Puts an address on an interface. One that an earlier run left behind is taken over; one that
+// somebody else put there is left alone. Returns 0, or -1 after having said what is wrong.
+int lent_address_add(struct lent_address *lent, const char *interface, uint32_t address,
+                     uint8_t prefix_length, const struct log *log);
+// Call at least every LENT_RENEW_MS: the kernel removes an address that is not renewed.
+#define LENT_RENEW_MS 20000
+void lent_address_renew(struct lent_address *lent);
+void lent_address_remove(struct lent_address *lent);
+
+// The name of the interface that has an IPv4 address. Returns false where none has.
+bool interface_with_address(uint32_t address, char name[IFNAMSIZ]);
+
+#endif

@@ -1,0 +1,328 @@
+// The packet socket: one for both directions, bound to one interface.
+//
+// PACKET_VNET_HDR puts a virtio-net header before every frame. On captured frames it tells what a
+// network card's offloads have left undone, without which packets that the kernel had merged (GRO),
+// or whose checksum a virtual card never made, would look corrupt. On frames that we send it is all
+// zeros: nothing to be done.
+//
+// The filter runs in the kernel, so that packets which are not ours cost no wake-up.
+#include "wire.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/if_arp.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/rtnetlink.h>
+#include <linux/virtio_net.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "../base/bytes.h"
+
+_Static_assert(sizeof(struct virtio_net_hdr) == VNET_HEADER, "virtio-net header");
+
+#ifndef PACKET_IGNORE_OUTGOING // Linux 4.20
+#define PACKET_IGNORE_OUTGOING 23
+#endif
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4 // Linux 6.2
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
+
+static void on_default_route(void *arg, uint16_t type, const uint8_t *body, size_t length)
+{
+    int *index = arg;
+    struct rtmsg head;
+    if (type != RTM_NEWROUTE || length < sizeof head || *index != 0)
+        return;
+    memcpy(&head, body, sizeof head);
+    const uint8_t *oif = netlink_find(body, length, sizeof head, RTA_OIF, 4, NULL);
+    if (head.rtm_dst_len == 0 && head.rtm_table == RT_TABLE_MAIN && head.rtm_type == RTN_UNICAST &&
+        oif != NULL)
+        memcpy(index, oif, sizeof *index);
+}
+
+static int find_interface(struct wire *wire, const char *interface)
+{
+    struct netlink_request request;
+    struct rtmsg body = {.rtm_family = AF_INET};
+    int index = 0;
+    if (interface != NULL) {
+        snprintf(wire->interface, sizeof wire->interface, "%s", interface);
+        return 0;
+    }
+    netlink_begin(&request, RTM_GETROUTE, NLM_F_DUMP, &body, sizeof body);
+    int error = netlink_talk(&wire->netlink, &request, on_default_route, &index);
+    if (error < 0 || index == 0 || if_indextoname((unsigned)index, wire->interface) == NULL) {
+        log_error(wire->log, "this host has no default route: say with --interface which network "
+                             "interface leads to the Internet");
+        return -1;
+    }
+    return 0;
+}
+
+// Asks the kernel for one property of the interface.
+static int ask(struct wire *wire, int fd, unsigned long what, struct ifreq *request)
+{
+    memset(request, 0, sizeof *request);
+    snprintf(request->ifr_name, sizeof request->ifr_name, "%s", wire->interface);
+    return ioctl(fd, what, request);
+}
+
+static int read_interface(struct wire *wire)
+{
+    struct ifreq request;
+    const char *name = wire->interface;
+    int fd = wire->arp_fd;
+    if (ask(wire, fd, SIOCGIFINDEX, &request) < 0) {
+        log_error(wire->log, "there is no network interface %s (ip link shows them)", name);
+        return -1;
+    }
+    wire->index = request.ifr_ifindex;
+    if (ask(wire, fd, SIOCGIFHWADDR, &request) < 0 ||
+        request.ifr_hwaddr.sa_family != ARPHRD_ETHER) {
+        log_error(wire->log, "%s is not an Ethernet interface", name);
+        return -1;
+    }
+    memcpy(wire->mac, request.ifr_hwaddr.sa_data, MAC_SIZE);
+    if (ask(wire, fd, SIOCGIFMTU, &request) < 0) {
+        log_error(wire->log, "cannot read the MTU of %s: %s", name, strerror(errno));
+        return -1;
+    }
+    wire->mtu = (uint32_t)request.ifr_mtu;
+    if (ask(wire, fd, SIOCGIFADDR, &request) < 0) {
+        log_error(wire->log, "%s has no IPv4 address", name);
+        return -1;
+    }
+    wire->address = ntohl(((const struct sockaddr_in *)&request.ifr_addr)->sin_addr.s_addr);
+    if (ask(wire, fd, SIOCGIFFLAGS, &request) < 0 || (request.ifr_flags & IFF_UP) == 0) {
+        log_error(wire->log, "%s is down: ip link set %s up", name, name);
+        return -1;
+    }
+    return 0;
+}
+
+// Everything that never changes between system calls.
+static void prepare_batches(struct wire *wire)
+{
+    for (size_t i = 0; i < WIRE_BATCH; i++) {
+        wire->out_pieces[i][0] = (struct iovec){&wire->heads[i], sizeof wire->heads[i]};
+        wire->out[i].msg_hdr.msg_iov = wire->out_pieces[i];
+        wire->out[i].msg_hdr.msg_iovlen = 2;
+        wire->in_pieces[i] = (struct iovec){wire->in_bytes[i], sizeof wire->in_bytes[i]};
+        wire->in[i].msg_hdr.msg_iov = &wire->in_pieces[i];
+        wire->in[i].msg_hdr.msg_iovlen = 1;
+    }
+}
+
+// A socket of protocol 0 captures nothing until it is bound.
+static int open_packet_socket(struct wire *wire)
+{
+    int on = 1;
+    int receive = WIRE_RCVBUF_BYTES;
+    int send = WIRE_SNDBUF_BYTES;
+    wire->packet_fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (wire->packet_fd < 0) {
+        log_error(wire->log, "cannot open a packet socket: %s%s", strerror(errno),
+                  errno == EPERM ? " (run me as root)" : "");
+        return -1;
+    }
+    if (setsockopt(wire->packet_fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof on) < 0) {
+        log_error(wire->log, "the kernel has no PACKET_VNET_HDR: %s", strerror(errno));
+        return -1;
+    }
+    // Without these, an old kernel shows us our own packets, which the filter drops again, and
+    // buffers are smaller.
+    (void)setsockopt(wire->packet_fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on);
+    (void)setsockopt(wire->packet_fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive, sizeof receive);
+    (void)setsockopt(wire->packet_fd, SOL_SOCKET, SO_SNDBUFFORCE, &send, sizeof send);
+    return 0;
+}
+
+int wire_open(struct wire *wire, const char *interface, const struct log *log)
+{
+    memset(wire, 0, offsetof(struct wire, in_bytes));
+    wire->log = log;
+    wire->packet_fd = wire->arp_fd = -1;
+    wire->netlink.fd = wire->rules.fd = -1;
+    if (interface != NULL && strlen(interface) >= sizeof wire->interface) {
+        log_error(log, "there is no network interface %s (ip link shows them)", interface);
+        return -1;
+    }
+    if (netlink_open(&wire->netlink, NETLINK_ROUTE) < 0) {
+        log_error(log, "cannot open a netlink socket: %s", strerror(errno));
+        return -1;
+    }
+    prepare_batches(wire);
+    if (open_packet_socket(wire) < 0 || find_interface(wire, interface) < 0)
+        return -1;
+    return wire_open_arp(wire) < 0 ? -1 : read_interface(wire);
+}
+
+void wire_close(struct wire *wire)
+{
+    wire_unsilence(wire);
+    netlink_close(&wire->netlink);
+    if (wire->packet_fd >= 0)
+        close(wire->packet_fd);
+    if (wire->arp_fd >= 0)
+        close(wire->arp_fd);
+    wire->packet_fd = wire->arp_fd = -1;
+}
+
+// Places in an Ethernet frame that carries IPv4.
+enum {
+    AT_ETHERTYPE = 12,
+    AT_IP = ETHERNET_HEADER,
+    AT_FRAGMENT = AT_IP + 6,
+    AT_PROTOCOL = AT_IP + 9,
+    AT_DESTINATION = AT_IP + 16,
+    AT_PORT = 2, // the destination's, in TCP and UDP
+};
+
+static int attach_filter(struct wire *wire, uint16_t low, uint16_t high)
+{
+    // Jumps count the instructions to skip: (if true, if false).
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_HOST, 0, 15), // sent to us
+        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, AT_ETHERTYPE),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 13),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, AT_DESTINATION),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, wire->address, 0, 11),
+        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, AT_FRAGMENT),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x3fff, 8, 0), // fragments have no ports to look at
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, AT_PROTOCOL),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMP, 6, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 5),
+        BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, AT_IP), // X = the IP header's length
+        BPF_STMT(BPF_LD | BPF_H | BPF_IND, AT_IP + AT_PORT),
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, low, 0, 2),
+        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, high, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX), // all of the packet
+        BPF_STMT(BPF_RET | BPF_K, 0),          // nothing
+    };
+    struct sock_fprog program = {sizeof code / sizeof code[0], code};
+    return setsockopt(wire->packet_fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+int wire_capture(struct wire *wire, uint16_t low, uint16_t high)
+{
+    struct sockaddr_ll where = {
+        .sll_family = AF_PACKET,
+        .sll_protocol = htons(ETH_P_IP),
+        .sll_ifindex = wire->index,
+    };
+    if (attach_filter(wire, low, high) < 0 ||
+        bind(wire->packet_fd, (const struct sockaddr *)&where, sizeof where) < 0) {
+        log_error(wire->log, "cannot capture on %s: %s", wire->interface, strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+void wire_put_frame(struct wire *wire, uint8_t *packet, size_t length, const uint8_t mac[MAC_SIZE])
+{
+    if (wire->out_count == WIRE_BATCH)
+        wire_flush(wire);
+    struct wire_frame_head *head = &wire->heads[wire->out_count];
+    memset(head->vnet, 0, sizeof head->vnet);
+    memcpy(head->ethernet, mac, MAC_SIZE);
+    memcpy(head->ethernet + MAC_SIZE, wire->mac, MAC_SIZE);
+    put_be16(head->ethernet + AT_ETHERTYPE, ETH_P_IP);
+    wire->out_pieces[wire->out_count][1] = (struct iovec){packet, length};
+    wire->out_count++;
+}
+
+void wire_flush(struct wire *wire)
+{
+    unsigned done = 0;
+    while (done < wire->out_count) {
+        int sent = sendmmsg(wire->packet_fd, wire->out + done, wire->out_count - done, 0);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent > 0) {
+            done += (unsigned)sent;
+            continue;
+        }
+        wire->send_failed++; // this one the interface does not take; the next it may
+        done++;
+    }
+    wire->out_count = 0;
+}
+
+// Keeps a copy of a packet until its next hop's MAC is known.
+static void hold(struct wire *wire, const uint8_t *packet, size_t length, uint32_t next_hop)
+{
+    if (length <= WIRE_HELD_MAX) {
+        for (size_t i = 0; i < WIRE_HELD; i++) {
+            struct wire_held *held = &wire->held[i];
+            if (held->next_hop != 0)
+                continue;
+            held->next_hop = next_hop;
+            held->length = length;
+            memcpy(held->bytes, packet, length);
+            return;
+        }
+    }
+    wire->no_neighbour++;
+}
+
+void wire_send(struct wire *wire, uint8_t *packet, size_t length, uint32_t destination,
+               int64_t now_ms)
+{
+    uint8_t mac[MAC_SIZE];
+    if (length > wire->mtu) {
+        wire->too_big++;
+        return;
+    }
+    uint32_t next_hop = wire_next_hop(wire, destination, now_ms);
+    if (next_hop == 0)
+        wire->no_route++;
+    else if (wire_neighbour_mac(wire, next_hop, now_ms, mac))
+        wire_put_frame(wire, packet, length, mac);
+    else
+        hold(wire, packet, length, next_hop);
+}
+
+// Reads a virtio-net header, whose integers are in the host's byte order here; its places count
+// from the Ethernet header. Returns false on an offload that we do not know.
+static bool read_offload(struct ip_offload *offload, const uint8_t *bytes)
+{
+    struct virtio_net_hdr head;
+    memcpy(&head, bytes, sizeof head);
+    memset(offload, 0, sizeof *offload);
+    if ((head.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0) {
+        if (head.csum_start < ETHERNET_HEADER)
+            return false;
+        offload->partial_checksum = true;
+        offload->checksum_start = (uint16_t)(head.csum_start - ETHERNET_HEADER);
+        offload->checksum_at = (uint16_t)(offload->checksum_start + head.csum_offset);
+    }
+    uint8_t kind = head.gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
+    if (kind == VIRTIO_NET_HDR_GSO_NONE)
+        return true;
+    offload->segment_size = head.gso_size;
+    return (kind == VIRTIO_NET_HDR_GSO_TCPV4 || kind == VIRTIO_NET_HDR_GSO_UDP_L4) &&
+           head.gso_size > 0;
+}
+
+int wire_receive(struct wire *wire, wire_receiver *receiver, void *arg)
+{
+    struct ip_offload offload;
+    int count = recvmmsg(wire->packet_fd, wire->in, WIRE_BATCH, MSG_DONTWAIT, NULL);
+    for (int i = 0; i < count; i++) {
+        uint8_t *bytes = wire->in_bytes[i];
+        size_t length = wire->in[i].msg_len;
+        const size_t heads = VNET_HEADER + ETHERNET_HEADER;
+        if (length <= heads || !read_offload(&offload, bytes))
+            wire->bad_capture++;
+        else
+            receiver(arg, bytes + heads, length - heads, &offload);
+    }
+    return count < 0 ? 0 : count;
+}

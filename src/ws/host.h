@@ -1,0 +1,81 @@
+// What listens: connections begin as HTTP, get the page's files, and become a WebSocket where they
+// ask for one. Shared by the laptop's program, the server's, and the echo server of the tests.
+#ifndef TETHER_WS_HOST_H
+#define TETHER_WS_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../base/address.h"
+#include "../base/log.h"
+#include "../base/loop.h"
+#include "../http/page.h"
+#include "conn.h"
+
+struct ws_host;
+
+struct ws_host_config {
+    const char *path;        // where the WebSocket is; a trailing slash in the request is fine
+    const struct page *page; // NULL: no page
+    // A connection for a WebSocket that `peer` asks for, or NULL when there is none to give (503).
+    struct ws_conn *(*accept)(void *arg, const struct endpoint *peer);
+    // Writes the body of a JSON resource that is made on the fly into `body`. Returns its length, 0
+    // where the path is none of these, or a status to refuse with, negated. May be NULL.
+    int (*dynamic)(void *arg, const struct endpoint *peer, const struct http_text *path, char *body,
+                   size_t size);
+    void *arg;
+};
+
+struct ws_listener {
+    struct ws_host *host;
+    int fd;
+    bool websocket; // false: the page alone
+};
+
+enum http_state { HTTP_FREE, HTTP_READING, HTTP_WRITING, HTTP_LINGERING };
+
+// A connection that is not, or not yet, a WebSocket.
+struct http_slot {
+    struct ws_host *host;
+    const struct ws_listener *listener;
+    struct endpoint peer;
+    int fd;
+    enum http_state state;
+    int64_t since_ms;    // when it entered the state
+    int64_t deadline_ms; // when it must have left it
+    bool keep_alive;
+    size_t got; // bytes in request[]
+    uint8_t request[HTTP_REQUEST_MAX];
+    // What is being sent: head[] from `sent` to `head_length`, then the body from memory or a file.
+    size_t head_length;
+    size_t head_sent;
+    const uint8_t *body;
+    size_t body_left;
+    int body_fd;
+    char head[2 * HTTP_RESPONSE_MAX];
+};
+
+struct ws_host {
+    struct loop *loop;
+    const struct log *log;
+    struct ws_host_config config;
+    struct ws_listener listeners[HTTP_LISTENERS];
+    int listener_count;
+    struct http_slot slots[HTTP_SLOTS];
+    // Counters for status.json.
+    uint64_t accepted;
+    uint64_t evicted; // gave way to a newer connection
+    uint64_t expired; // ran out of time
+    uint64_t refused; // answered with an error
+};
+
+void ws_host_init(struct ws_host *host, struct loop *loop, const struct log *log,
+                  const struct ws_host_config *config);
+// Takes over a listening socket. Returns 0, or -1 when there are too many.
+int ws_host_listen(struct ws_host *host, int fd, bool websocket);
+void ws_host_close(struct ws_host *host);
+// Time limits; call about once a second.
+void ws_host_tick(struct ws_host *host);
+
+#endif

@@ -1,0 +1,57 @@
+// From bytes to messages: the receiving half of a WebSocket (RFC 6455 sections 5.4 to 8.1), as pure
+// code over a buffer that its owner gives.
+#ifndef TETHER_WS_RECEIVER_H
+#define TETHER_WS_RECEIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "frame.h"
+#include "utf8.h"
+
+// What ws_receiver_next() found.
+enum ws_event {
+    WS_EVENT_MORE,    // nothing more without more bytes
+    WS_EVENT_MESSAGE, // opcode WS_TEXT or WS_BINARY: a whole message
+    WS_EVENT_CONTROL, // opcode WS_CLOSE, WS_PING or WS_PONG
+    WS_EVENT_FAIL,    // the peer broke the protocol: close with `status`
+};
+
+struct ws_receiver {
+    uint8_t *buffer;
+    size_t size;
+    size_t message_max;
+    bool expect_mask; // a server's receiver: clients must mask, servers must not (section 5.1)
+
+    // The buffer holds the message at hand, contiguous and unmasked, then bytes not yet read.
+    size_t message_start;
+    size_t message_length;
+    size_t parse_at;
+    size_t end;
+
+    struct ws_frame frame; // the data frame at hand, while in_frame
+    bool in_frame;
+    uint64_t frame_done;    // bytes of its payload that were taken
+    uint8_t message_opcode; // 0 between messages
+    struct utf8 utf8;
+
+    // The result of the last call, valid until the next.
+    uint8_t opcode;
+    uint8_t *data;
+    size_t length;
+    uint16_t status;
+};
+
+// `size` must be at least message_max + WS_HEAD_MAX + WS_CONTROL_MAX.
+void ws_receiver_init(struct ws_receiver *receiver, uint8_t *buffer, size_t size,
+                      size_t message_max, bool expect_mask);
+
+// The room for more bytes; never empty once ws_receiver_next() has said WS_EVENT_MORE.
+uint8_t *ws_receiver_room(struct ws_receiver *receiver, size_t *room);
+void ws_receiver_added(struct ws_receiver *receiver, size_t length);
+
+// Finds the next event. Text is checked for UTF-8 as its bytes arrive, not only when it is whole.
+enum ws_event ws_receiver_next(struct ws_receiver *receiver);
+
+#endif
