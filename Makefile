@@ -19,15 +19,20 @@ HARDEN   := -fstack-protector-strong -fno-strict-overflow
 FORTIFY  ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 
 ifeq ($(STATIC),1)
-PIE_CC :=
-PIE_LD := -static
+PIE_CC := -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+PIE_LD := -static -Wl,--gc-sections
 else
 PIE_CC := -fPIE
 PIE_LD := -pie -Wl,-z,relro,-z,now
 endif
 
+# musl's compiler wrapper hides the kernel's headers, which are not part of any libc.
+ifneq ($(findstring musl,$(CC)),)
+KERNEL_HEADERS := -idirafter /usr/include -idirafter /usr/include/$(shell cc -print-multiarch 2>/dev/null)
+endif
+
 VERSION := 0.1
-ALL_CPPFLAGS := -Isrc -I$(BUILD) -D_GNU_SOURCE -DTETHER_VERSION='"$(VERSION)"' $(FORTIFY) $(CPPFLAGS)
+ALL_CPPFLAGS := -Isrc -I$(BUILD) -D_GNU_SOURCE -DTETHER_VERSION='"$(VERSION)"' $(FORTIFY) $(KERNEL_HEADERS) $(CPPFLAGS)
 ALL_CFLAGS   := -std=c11 $(WARNINGS) $(HARDEN) $(PIE_CC) $(CFLAGS)
 ALL_LDFLAGS  := $(PIE_LD) $(LDFLAGS)
 
@@ -40,8 +45,8 @@ WS     := $(BASE) $(wildcard src/sha1/*.c) $(filter-out src/http/embed.c,$(wildc
 TUNNEL := $(WS) $(wildcard src/ip/*.c) $(wildcard src/tunnel/*.c)
 NAT    := $(TUNNEL) $(wildcard src/nat/*.c)
 
-CLIENT := src/client.c $(TUNNEL) $(wildcard src/tun/*.c)
-SERVER := src/server.c $(NAT) $(wildcard src/wire/*.c)
+CLIENT := src/client.c src/client_options.c $(TUNNEL) $(wildcard src/tun/*.c)
+SERVER := src/server.c src/server_options.c $(NAT) $(wildcard src/wire/*.c)
 RELAY  := src/relay.c $(WS)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -61,6 +66,9 @@ $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Compiling without linking, for compilers that have no libraries here.
+objects: $(call objects,$(sort $(CLIENT) $(SERVER) $(RELAY)))
+
 # The page's files, inside the programs.
 $(BUILD)/embed: src/http/embed.c
 	@mkdir -p $(@D)
@@ -73,6 +81,76 @@ $(PAGE): $(BUILD)/page_files.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
+# Everything but the programs' own files, for the tests.
+LIBRARY := $(filter-out src/http/embed.c,$(wildcard src/*/*.c))
+
+$(BUILD)/libtether.a: $(call objects,$(LIBRARY)) $(PAGE)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+# Unit tests: one program a file, all in build/unit/.
+UNIT_TESTS := $(patsubst test/unit/%.c,$(BUILD)/unit/%,$(wildcard test/unit/test_*.c))
+unit-tests: $(UNIT_TESTS)
+$(BUILD)/unit/%: test/unit/%.c test/unit/test.h $(BUILD)/libtether.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) -Itest/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libtether.a
+
+# Fuzz targets: with libFuzzer (clang) in build/fuzz/, and as plain programs in build/fuzz-plain/.
+FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
+fuzz-plain: $(addprefix $(BUILD)/fuzz-plain/,$(FUZZERS))
+$(BUILD)/fuzz-plain/%: test/fuzz/%.c test/fuzz/standalone.c $(BUILD)/libtether.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) -Itest/fuzz $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
+
+SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+fuzz-programs:
+	$(MAKE) BUILD=build/asan-fuzz CC=clang FORTIFY= CFLAGS="$(SANITIZE) -fsanitize=fuzzer-no-link" \
+		LDFLAGS="-fsanitize=fuzzer" fuzz-linked
+fuzz-linked: $(addprefix $(BUILD)/fuzz/,$(FUZZERS))
+$(BUILD)/fuzz/%: test/fuzz/%.c $(BUILD)/libtether.a
+	@mkdir -p $(@D) build/fuzz
+	$(CC) $(ALL_CPPFLAGS) -Itest/fuzz $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
+	cp $@ build/fuzz/
+
+# What to run; each prints "ok - ..." lines, and test/run.sh counts them.
+test: all build/ws-echo
+	test/packages.sh build lab browser check cross interop
+	test/run.sh $(SUITES)
+SUITES := \
+	'test/build/test-build.sh' \
+	'test/unit/run.sh native' \
+	'test/unit/run.sh sanitized' \
+	'test/unit/run.sh cross' \
+	'test/fuzz/run.sh 5' \
+	'test/interop/ws-raw.py' \
+	'test/interop/ws-echo.py' \
+	'node test/interop/ws-echo.js' \
+	'test/interop/ws-relay.py' \
+	'node test/interop/ws-relay.js' \
+	'test/interop/ws-relay-raw.py' \
+	'test/interop/http-raw.py' \
+	'test/interop/test-classic.sh' \
+	'node test/browser/page.test.js' \
+	'test/browser/lab.test.sh' \
+	'test/lab/test-starts.sh' \
+	'test/lab/test-host.sh' \
+	'test/lab/test-phone.sh' \
+	'test/lab/test-crowd.sh' \
+	'test/lab/test-tether.sh relay' \
+	'test/lab/test-tether.sh chromium'
+
+test-cross:
+	test/packages.sh build cross
+	test/run.sh 'test/unit/run.sh cross'
+
+# A minute for each fuzz target; SECONDS=600 for more.
+fuzz:
+	test/packages.sh build check
+	test/run.sh 'test/fuzz/run.sh $(or $(SECONDS),60)'
+
+demo: all
+	test/demo.sh
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin
 	install -m 755 $(addprefix $(BUILD)/,$(PROGRAMS)) $(DESTDIR)$(PREFIX)/sbin
@@ -82,4 +160,4 @@ clean:
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all install clean
+.PHONY: all objects unit-tests fuzz-plain fuzz-programs fuzz-linked test test-cross fuzz demo install clean

@@ -6,7 +6,6 @@
 //
 // Read main() first, then on_tun() for the way up and on_message() for the way down.
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,34 +13,20 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/text.h"
+#include "client_options.h"
 #include "ip/packet.h"
 #include "tun/tun.h"
 #include "tunnel/link.h"
 #include "ws/host.h"
 
-// The addresses that the first Tether had, and that its users know.
-#define DEFAULT_LISTEN "169.254.134.89:6354"
-#define DEFAULT_PORT   6354
-#define TUN_ADDRESS    0x0a000001 // 10.0.0.1
-#define TUN_PREFIX     24
-#define WIFI_PREFIX    16 // 169.254.0.0/16, RFC 3927
+// The address that the first Tether had.
+#define TUN_ADDRESS 0x0a000001 // 10.0.0.1
+#define TUN_PREFIX  24
+#define WIFI_PREFIX 16 // 169.254.0.0/16, RFC 3927
 
 // Connections: the phone's, and those of phones that it has replaced, on their way out.
-#define CLIENT_CONNS    4
-#define TUN_READS       256 // packets read before other descriptors get their turn
-#define SERVER_NAME_MAX 256
-
-struct options {
-    const char *server;
-    const char *wifi;
-    const char *tun_name;
-    const char *html;
-    struct endpoint listen;
-    struct cidr routes[CLIENT_ROUTES];
-    size_t route_count;
-    bool no_routes;
-    bool open;
-};
+#define CLIENT_CONNS 4
+#define TUN_READS    256 // packets read before other descriptors get their turn
 
 struct client;
 
@@ -53,7 +38,7 @@ struct client_conn {
 };
 
 struct client {
-    struct options options;
+    struct client_options options;
     struct log log;
     struct loop loop;
     struct page page;
@@ -67,19 +52,6 @@ struct client {
     uint64_t not_ipv4;  // dropped: the tether carries IPv4
     uint64_t tun_write; // dropped: the TUN device did not take it
 };
-
-static const char usage[] =
-    "usage: tether-client --open [options]\n"
-    "  --server HOST[:PORT]  the remote host, which the page is told (port 8080)\n"
-    "  --open                speak the classic clear-text protocol\n"
-    "  --listen ADDR:PORT    where the phone's browser finds this laptop (" DEFAULT_LISTEN ")\n"
-    "  --wifi IF             put that address on this interface while running\n"
-    "  --tun NAME            the TUN device's name (tether%d)\n"
-    "  --route CIDR          send only this through the tether; may be repeated\n"
-    "  --no-routes           leave the routes alone\n"
-    "  --html DIR            serve the page from a folder\n"
-    "  -v | -q               say more, or only what is wrong\n"
-    "  --help, --version\n";
 
 // The laptop's packets, on their way up.
 static void on_tun(void *arg, short events)
@@ -201,6 +173,13 @@ static void write_status(struct client *client, struct text *text)
              (unsigned long long)client->host.expired, (unsigned long long)client->host.refused);
 }
 
+// Whether "HOST", "HOST:PORT" or "[ADDRESS]:PORT" ends in a port.
+static bool has_port(const char *name)
+{
+    const char *bracket = strrchr(name, ']');
+    return strchr(bracket != NULL ? bracket : name, ':') != NULL;
+}
+
 static void write_config(const struct client *client, struct text *text)
 {
     const char *server = client->options.server;
@@ -208,7 +187,7 @@ static void write_config(const struct client *client, struct text *text)
     if (server == NULL)
         text_add(text, "null}\n");
     else
-        text_add(text, "\"%s\"}\n", server);
+        text_add(text, "\"%s%s\"}\n", server, has_port(server) ? "" : ":8080");
 }
 
 static int on_dynamic(void *arg, const struct endpoint *peer, const struct http_text *path,
@@ -236,125 +215,6 @@ static void on_tick(void *arg, short events)
         lent_address_renew(&client->wifi);
         client->wifi_renewed_ms = client->loop.now_ms;
     }
-}
-
-// The page is told the server's name as JSON, so only what names, addresses and ports are made of.
-static bool server_name_is_valid(const char *name)
-{
-    return strlen(name) < SERVER_NAME_MAX && *name != '\0' &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]") ==
-               strlen(name);
-}
-
-static int wrong(const char *text, const char *value)
-{
-    fprintf(stderr, "tether-client: error: %s %s\n%s", text, value, usage);
-    return 2;
-}
-
-enum {
-    OPT_OPEN = 256,
-    OPT_SERVER,
-    OPT_LISTEN,
-    OPT_WIFI,
-    OPT_TUN,
-    OPT_ROUTE,
-    OPT_NO_ROUTES,
-    OPT_HTML,
-    OPT_HELP,
-    OPT_VERSION
-};
-
-static const struct option long_options[] = {
-    {"open", no_argument, NULL, OPT_OPEN},
-    {"server", required_argument, NULL, OPT_SERVER},
-    {"listen", required_argument, NULL, OPT_LISTEN},
-    {"wifi", required_argument, NULL, OPT_WIFI},
-    {"tun", required_argument, NULL, OPT_TUN},
-    {"route", required_argument, NULL, OPT_ROUTE},
-    {"no-routes", no_argument, NULL, OPT_NO_ROUTES},
-    {"html", required_argument, NULL, OPT_HTML},
-    {"help", no_argument, NULL, OPT_HELP},
-    {"version", no_argument, NULL, OPT_VERSION},
-    {NULL, 0, NULL, 0},
-};
-
-static int add_route_option(struct options *options, const char *value)
-{
-    if (options->route_count == CLIENT_ROUTES)
-        return wrong("too many --route, at", value);
-    if (cidr_parse(&options->routes[options->route_count], value) < 0)
-        return wrong("--route wants a network such as 203.0.113.0/24, not", value);
-    options->route_count++;
-    return 0;
-}
-
-// Takes one option. Returns 0, or an exit status.
-static int take_option(struct client *client, int option, const char *value)
-{
-    struct options *options = &client->options;
-    switch (option) {
-    case OPT_OPEN:
-        options->open = true;
-        return 0;
-    case OPT_SERVER:
-        options->server = value;
-        return server_name_is_valid(value) ? 0 : wrong("--server wants HOST[:PORT], not", value);
-    case OPT_LISTEN:
-        return endpoint_parse(&options->listen, value, DEFAULT_PORT) == 0
-                   ? 0
-                   : wrong("--listen wants ADDR:PORT, not", value);
-    case OPT_WIFI:
-        options->wifi = value;
-        return 0;
-    case OPT_TUN:
-        options->tun_name = value;
-        return 0;
-    case OPT_ROUTE:
-        return add_route_option(options, value);
-    case OPT_NO_ROUTES:
-        options->no_routes = true;
-        return 0;
-    case OPT_HTML:
-        options->html = value;
-        return 0;
-    case 'v':
-        client->log.level = LOG_LEVEL_DEBUG;
-        return 0;
-    case 'q':
-        client->log.level = LOG_LEVEL_WARN;
-        return 0;
-    default:
-        fputs(usage, stderr);
-        return 2;
-    }
-}
-
-// Reads the command line. Returns -1 to go on, or an exit status.
-static int parse_options(struct client *client, int argc, char **argv)
-{
-    struct options *options = &client->options;
-    options->tun_name = "tether%d";
-    endpoint_parse(&options->listen, DEFAULT_LISTEN, DEFAULT_PORT);
-    int option;
-    while ((option = getopt_long(argc, argv, "vq", long_options, NULL)) != -1) {
-        if (option == OPT_HELP)
-            return fputs(usage, stdout), 0;
-        if (option == OPT_VERSION)
-            return puts("tether-client " TETHER_VERSION), 0;
-        int status = take_option(client, option, optarg);
-        if (status != 0)
-            return status;
-    }
-    if (optind < argc)
-        return wrong("unexpected argument", argv[optind]);
-    if (!options->open)
-        return wrong("this version has no keys yet: give", "--open");
-    if (options->no_routes && options->route_count > 0)
-        return wrong("--route and --no-routes contradict each other", "");
-    if (options->wifi != NULL && endpoint_ipv4(&options->listen) == 0)
-        return wrong("--wifi wants an IPv4 address in --listen", "");
-    return -1;
 }
 
 // Listens on one interface, or with NULL on all of them.
@@ -390,7 +250,7 @@ static int listen_for_phone(struct client *client)
 static int add_routes(struct client *client)
 {
     static const struct cidr everything[] = {{0x00000000, 1}, {0x80000000, 1}};
-    const struct options *options = &client->options;
+    const struct client_options *options = &client->options;
     const struct cidr *routes = options->route_count > 0 ? options->routes : everything;
     size_t count = options->route_count > 0 ? options->route_count : 2;
     for (size_t i = 0; i < count && !options->no_routes; i++)
@@ -402,7 +262,7 @@ static int add_routes(struct client *client)
 // Changes the host. Returns 0, or -1 after having said what is wrong.
 static int set_up_host(struct client *client)
 {
-    const struct options *options = &client->options;
+    const struct client_options *options = &client->options;
     if (options->wifi != NULL &&
         lent_address_add(&client->wifi, options->wifi, endpoint_ipv4(&options->listen), WIFI_PREFIX,
                          &client->log) < 0)
@@ -455,7 +315,7 @@ int main(int argc, char **argv)
 {
     static struct client client;
     client.log = (struct log){"tether-client", LOG_LEVEL_INFO};
-    int status = parse_options(&client, argc, argv);
+    int status = client_options_parse(&client.options, &client.log.level, argc, argv);
     if (status >= 0)
         return status;
     if (loop_init(&client.loop) < 0) {

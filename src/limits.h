@@ -31,6 +31,9 @@
 #define WS_MESSAGE_MAX (1024 * 1024)
 #define WS_RX_SLACK    (64 * 1024)
 #define WS_RX_SIZE     (WS_MESSAGE_MAX + WS_RX_SLACK)
+// The most that one read() fetches: enough for a batch, little enough to stay in the processor's
+// cache.
+#define WS_READ_MAX (128 * 1024)
 // Handshake, closing handshake, and silence after which a peer is asked (ping), then given up.
 #define WS_OPEN_TIMEOUT_MS  10000
 #define WS_CLOSE_TIMEOUT_MS 3000
@@ -64,7 +67,7 @@
 
 // The wire: packets a system call, next hops and neighbours remembered, packets that wait
 // for ARP and the longest of them, and the ranges that local ports may cut the NAT's ports into.
-#define WIRE_BATCH        32
+#define WIRE_BATCH        16
 #define WIRE_ROUTES       256
 #define WIRE_NEIGHBOURS   64
 #define WIRE_HELD         32

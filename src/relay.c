@@ -109,6 +109,8 @@ static int64_t with_jitter(int64_t pause_ms)
 
 static void retry_later(struct side *side, int64_t pause_ms)
 {
+    if (side->relay->loop.stop)
+        return;
     pause_ms = with_jitter(pause_ms);
     side->retry_at_ms = side->relay->loop.now_ms + pause_ms;
     log_info(&side->relay->log, "%s: trying again in %.1f s", side->name, (double)pause_ms / 1000);
@@ -145,7 +147,7 @@ static void on_opened(void *arg)
 {
     struct side *side = arg;
     socket_limit_unsent(side->ws.fd, UNSENT);
-    log_info(&side->relay->log, "%s: connected", side->name);
+    log_info(&side->relay->log, "%s: connected to %s", side->name, side->url.authority);
 }
 
 // Copies one message to the other side. False, "not now", when that side's send buffer is full.
@@ -179,10 +181,23 @@ static void on_writable(void *arg)
     ws_conn_resume(&side->other->ws);
 }
 
+static void say_why(const struct side *side, uint16_t status)
+{
+    const struct log *log = &side->relay->log;
+    const char *where = side->url.authority;
+    if (side->ws.refused_status != 0)
+        log_info(log, "%s: %s%s answers with HTTP status %d and no WebSocket", side->name, where,
+                 side->url.path, side->ws.refused_status);
+    else if (side->ws.error != 0)
+        log_info(log, "%s: not connected to %s: %s", side->name, where, strerror(side->ws.error));
+    else
+        log_info(log, "%s: %s has closed the connection (status %u)", side->name, where, status);
+}
+
 static void on_closed(void *arg, uint16_t status)
 {
     struct side *side = arg;
-    log_info(&side->relay->log, "%s: not connected (status %u)", side->name, status);
+    say_why(side, status);
     if (status == WS_STATUS_REPLACED)
         retry_later(side, RETRY_REPLACED_MS);
     else
@@ -227,7 +242,8 @@ static void init_side(struct side *side, struct relay *relay, const char *name, 
 
 static int wrong(const char *text, const char *value)
 {
-    fprintf(stderr, "tether-relay: error: %s %s\n%s", text, value, usage);
+    fprintf(stderr, "tether-relay: error: %s %s\ntether-relay --help shows the usage\n", text,
+            value);
     return 2;
 }
 
@@ -251,7 +267,7 @@ static int parse_options(struct relay *relay, int argc, char **argv)
         if (option == 'V')
             return puts("tether-relay " TETHER_VERSION), 0;
         if (option == '?')
-            return fputs(usage, stderr), 2;
+            return fputs("tether-relay --help shows the usage\n", stderr), 2;
         if (option == 'v' || option == 'q')
             relay->log.level = option == 'v' ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN;
         else if (!parse_url(&side->url, optarg))

@@ -7,7 +7,6 @@
 //
 // Read main() first, then on_message() for the way out and on_captured() for the way back.
 #include <errno.h>
-#include <getopt.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,33 +17,16 @@
 #include "base/loop.h"
 #include "base/text.h"
 #include "nat/nat.h"
+#include "server_options.h"
 #include "tunnel/link.h"
 #include "wire/wire.h"
 #include "ws/host.h"
 
-#define DEFAULT_LISTEN "[::]:8080"
-#define DEFAULT_PORT   8080
-#define DEFAULT_PAGE   "[::]:80"
-#define PAGE_PORT      80
 #define LAPTOP_ADDRESS "169.254.134.89:6354" // where the page looks for the laptop
-#define PORTS_LOW      20000
-#define PORTS_HIGH     32767
 
 // Connections: one for each laptop, and some for those on their way out.
 #define SERVER_CONNS (SERVER_LINKS + 4)
 #define BATCHES      8 // captured before other descriptors get their turn
-
-struct options {
-    struct endpoint listen;
-    struct endpoint page_listen;
-    const char *interface;
-    const char *html;
-    uint16_t port_low;
-    uint16_t port_high;
-    bool no_page;
-    bool open;
-    bool allow_private;
-};
 
 // A laptop is known by its phone's address, for want of anything better in the clear-text protocol:
 // a connection from the same address goes on with the same mappings.
@@ -67,7 +49,7 @@ struct server_conn {
 };
 
 struct server {
-    struct options options;
+    struct server_options options;
     struct log log;
     struct loop loop;
     struct page page;
@@ -81,18 +63,6 @@ struct server {
     uint64_t bad_offload;
     uint64_t refused_laptops; // no place for one more
 };
-
-static const char usage[] =
-    "usage: tether-server --open [options]\n"
-    "  --open                speak the classic clear-text protocol: anybody may use this host\n"
-    "  --listen ADDR:PORT    WebSocket and page (" DEFAULT_LISTEN ")\n"
-    "  --page ADDR:PORT|none page alone (" DEFAULT_PAGE ")\n"
-    "  --interface IF        the interface to the Internet (that of the default route)\n"
-    "  --ports LO-HI         the NAT's ports (20000-32767)\n"
-    "  --allow-private       let laptops reach private networks, such as this host's\n"
-    "  --html DIR            serve the page from a folder\n"
-    "  -v | -q               say more, or only what is wrong\n"
-    "  --help, --version\n";
 
 static uint16_t laptop_number(const struct server *server, const struct laptop *laptop)
 {
@@ -350,127 +320,6 @@ static void on_tick(void *arg, short events)
     wire_tick(&server->wire, server->loop.now_ms);
 }
 
-static int wrong(const char *text, const char *value)
-{
-    fprintf(stderr, "tether-server: error: %s %s\n%s", text, value, usage);
-    return 2;
-}
-
-enum {
-    OPT_OPEN = 256,
-    OPT_LISTEN,
-    OPT_PAGE,
-    OPT_INTERFACE,
-    OPT_PORTS,
-    OPT_ALLOW_PRIVATE,
-    OPT_HTML,
-    OPT_HELP,
-    OPT_VERSION
-};
-
-static const struct option long_options[] = {
-    {"open", no_argument, NULL, OPT_OPEN},
-    {"listen", required_argument, NULL, OPT_LISTEN},
-    {"page", required_argument, NULL, OPT_PAGE},
-    {"interface", required_argument, NULL, OPT_INTERFACE},
-    {"ports", required_argument, NULL, OPT_PORTS},
-    {"allow-private", no_argument, NULL, OPT_ALLOW_PRIVATE},
-    {"html", required_argument, NULL, OPT_HTML},
-    {"help", no_argument, NULL, OPT_HELP},
-    {"version", no_argument, NULL, OPT_VERSION},
-    {NULL, 0, NULL, 0},
-};
-
-static int take_ports(struct options *options, const char *value)
-{
-    char low_text[8];
-    unsigned long low;
-    unsigned long high;
-    const char *dash = strchr(value, '-');
-    size_t length = dash != NULL ? (size_t)(dash - value) : sizeof low_text;
-    if (length < sizeof low_text) {
-        memcpy(low_text, value, length);
-        low_text[length] = '\0';
-        if (number_parse(&low, low_text, 65535) == 0 && number_parse(&high, dash + 1, 65535) == 0 &&
-            low >= 1 && low <= high) {
-            options->port_low = (uint16_t)low;
-            options->port_high = (uint16_t)high;
-            return 0;
-        }
-    }
-    return wrong("--ports wants a range such as 20000-32767, not", value);
-}
-
-static int take_page(struct options *options, const char *value)
-{
-    options->no_page = strcmp(value, "none") == 0;
-    if (options->no_page || endpoint_parse(&options->page_listen, value, PAGE_PORT) == 0)
-        return 0;
-    return wrong("--page wants ADDR:PORT or none, not", value);
-}
-
-// Takes one option. Returns 0, or an exit status.
-static int take_option(struct server *server, int option, const char *value)
-{
-    struct options *options = &server->options;
-    switch (option) {
-    case OPT_OPEN:
-        options->open = true;
-        return 0;
-    case OPT_LISTEN:
-        return endpoint_parse(&options->listen, value, DEFAULT_PORT) == 0
-                   ? 0
-                   : wrong("--listen wants ADDR:PORT, not", value);
-    case OPT_PAGE:
-        return take_page(options, value);
-    case OPT_INTERFACE:
-        options->interface = value;
-        return 0;
-    case OPT_PORTS:
-        return take_ports(options, value);
-    case OPT_ALLOW_PRIVATE:
-        options->allow_private = true;
-        return 0;
-    case OPT_HTML:
-        options->html = value;
-        return 0;
-    case 'v':
-        server->log.level = LOG_LEVEL_DEBUG;
-        return 0;
-    case 'q':
-        server->log.level = LOG_LEVEL_WARN;
-        return 0;
-    default:
-        fputs(usage, stderr);
-        return 2;
-    }
-}
-
-// Reads the command line. Returns -1 to go on, or an exit status.
-static int parse_options(struct server *server, int argc, char **argv)
-{
-    struct options *options = &server->options;
-    int option;
-    options->port_low = PORTS_LOW;
-    options->port_high = PORTS_HIGH;
-    endpoint_parse(&options->listen, DEFAULT_LISTEN, DEFAULT_PORT);
-    endpoint_parse(&options->page_listen, DEFAULT_PAGE, PAGE_PORT);
-    while ((option = getopt_long(argc, argv, "vq", long_options, NULL)) != -1) {
-        if (option == OPT_HELP)
-            return fputs(usage, stdout), 0;
-        if (option == OPT_VERSION)
-            return puts("tether-server " TETHER_VERSION), 0;
-        int status = take_option(server, option, optarg);
-        if (status != 0)
-            return status;
-    }
-    if (optind < argc)
-        return wrong("unexpected argument", argv[optind]);
-    if (!options->open)
-        return wrong("this version has no keys yet: give", "--open");
-    return -1;
-}
-
 // A listening socket; where the host has no IPv6, "[::]" means all of IPv4.
 static int open_listener(const struct endpoint *endpoint)
 {
@@ -566,7 +415,7 @@ static int set_up_nat(struct server *server)
 // Changes the host. Returns 0, or -1 after having said what is wrong.
 static int set_up_host(struct server *server)
 {
-    const struct options *options = &server->options;
+    const struct server_options *options = &server->options;
     if (wire_open(&server->wire, options->interface, &server->log) < 0 ||
         listen_for_phones(server) < 0)
         return -1;
@@ -626,7 +475,7 @@ int main(int argc, char **argv)
 {
     static struct server server;
     server.log = (struct log){"tether-server", LOG_LEVEL_INFO};
-    int status = parse_options(&server, argc, argv);
+    int status = server_options_parse(&server.options, &server.log.level, argc, argv);
     if (status >= 0)
         return status;
     if (loop_init(&server.loop) < 0) {

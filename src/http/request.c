@@ -123,7 +123,8 @@ static int parse_headers(struct cursor *cursor, struct http_header *headers, siz
 static int head_length(const uint8_t *bytes, size_t length)
 {
     size_t limit = length < HTTP_REQUEST_MAX ? length : HTTP_REQUEST_MAX;
-    for (size_t i = 3; i < limit; i++)
+    size_t start = limit >= 2 && memcmp(bytes, "\r\n", 2) == 0 ? 2 : 0; // an empty line before it
+    for (size_t i = start + 3; i < limit; i++)
         if (bytes[i] == '\n' && memcmp(bytes + i - 3, "\r\n\r\n", 4) == 0)
             return (int)(i + 1);
     return length >= HTTP_REQUEST_MAX ? -431 : 0;
@@ -136,6 +137,14 @@ const struct http_text *http_find_header(const struct http_header *headers, size
         if (http_text_is_nocase(&headers[i].name, name))
             return &headers[i].value;
     return NULL;
+}
+
+size_t http_count_headers(const struct http_header *headers, size_t count, const char *name)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++)
+        found += http_text_is_nocase(&headers[i].name, name);
+    return found;
 }
 
 static bool list_has_token(struct http_text list, const char *token)
@@ -162,14 +171,6 @@ bool http_has_token(const struct http_header *headers, size_t count, const char 
         if (http_text_is_nocase(&headers[i].name, name) && list_has_token(headers[i].value, token))
             return true;
     return false;
-}
-
-static size_t count_headers(const struct http_request *request, const char *name)
-{
-    size_t found = 0;
-    for (size_t i = 0; i < request->header_count; i++)
-        found += http_text_is_nocase(&request->headers[i].name, name);
-    return found;
 }
 
 static int parse_version(struct http_request *request, const struct http_text *version)
@@ -215,6 +216,8 @@ static int parse_request_line(struct http_request *request, struct cursor *curso
     struct http_text line;
     if (!take_line(cursor, &line))
         return -400;
+    if (line.length == 0 && !take_line(cursor, &line)) // an empty line before it: section 2.2
+        return -400;
     request->method = take_word(&line);
     struct http_text target = take_word(&line);
     if (!is_token(&request->method))
@@ -226,25 +229,24 @@ static int parse_request_line(struct http_request *request, struct cursor *curso
 // What the headers say about the connection and the body.
 static int check_framing(struct http_request *request)
 {
-    size_t hosts = count_headers(request, "Host");
+    const struct http_header *headers = request->headers;
+    size_t count = request->header_count;
+    size_t hosts = http_count_headers(headers, count, "Host");
     if (hosts > 1 || (hosts == 0 && request->minor_version == 1))
         return -400;
-    if (count_headers(request, "Transfer-Encoding") > 0)
+    if (http_count_headers(headers, count, "Transfer-Encoding") > 0)
         return -501;
-    if (count_headers(request, "Content-Length") > 1)
+    if (http_count_headers(headers, count, "Content-Length") > 1)
         return -400;
-    const struct http_text *length =
-        http_find_header(request->headers, request->header_count, "Content-Length");
+    const struct http_text *length = http_find_header(headers, count, "Content-Length");
     request->has_body = false;
     for (size_t i = 0; length != NULL && i < length->length; i++) {
         if (length->start[i] < '0' || length->start[i] > '9')
             return -400;
         request->has_body |= length->start[i] != '0';
     }
-    bool wants_close =
-        http_has_token(request->headers, request->header_count, "Connection", "close");
-    bool wants_keep =
-        http_has_token(request->headers, request->header_count, "Connection", "keep-alive");
+    bool wants_close = http_has_token(headers, count, "Connection", "close");
+    bool wants_keep = http_has_token(headers, count, "Connection", "keep-alive");
     request->keep_alive =
         !request->has_body && !wants_close && (request->minor_version == 1 || wants_keep);
     return 0;

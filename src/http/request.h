@@ -47,6 +47,7 @@ int http_parse_response(struct http_response_head *response, const uint8_t *byte
 // The first header of that name (any letter case), or NULL.
 const struct http_text *http_find_header(const struct http_header *headers, size_t count,
                                          const char *name);
+size_t http_count_headers(const struct http_header *headers, size_t count, const char *name);
 // Whether a comma-separated list of all headers of that name holds the token (any letter case).
 bool http_has_token(const struct http_header *headers, size_t count, const char *name,
                     const char *token);

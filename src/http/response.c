@@ -51,10 +51,12 @@ size_t http_write_head(char *out, size_t size, const struct http_response *respo
         snprintf(etag, sizeof etag, "ETag: %s\r\n", response->etag);
     if (response->status != 304) // RFC 9110 section 8.6: it would speak of the 200's body
         snprintf(length, sizeof length, "Content-Length: %zu\r\n", response->body_length);
+    const char *connection = response->keep_alive ? "" : "Connection: close\r\n";
+    if (response->upgrade)
+        connection = "Upgrade: websocket\r\nConnection: Upgrade, close\r\n";
     int written =
         snprintf(out, size, "HTTP/1.1 %d %s\r\n%s%s%sCache-Control: no-cache\r\n%s%s%s\r\n",
                  response->status, http_reason(response->status), type, length, etag, page_policy,
-                 response->extra != NULL ? response->extra : "",
-                 response->keep_alive ? "" : "Connection: close\r\n");
+                 response->extra != NULL ? response->extra : "", connection);
     return written > 0 && (size_t)written < size ? (size_t)written : 0;
 }

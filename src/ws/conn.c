@@ -54,6 +54,7 @@ static int start(struct ws_conn *conn, int fd, const struct endpoint *peer, bool
     conn->deadline_ms = conn->loop->now_ms + WS_OPEN_TIMEOUT_MS;
     conn->heard_ms = conn->loop->now_ms;
     conn->tx_start = conn->tx_end = 0;
+    conn->error = conn->refused_status = 0;
     ws_receiver_init(r, r->buffer, r->size, r->message_max, !is_client);
     return 0;
 }
@@ -370,6 +371,7 @@ static void on_connected(struct ws_conn *conn)
     int error = 0;
     socklen_t length = sizeof error;
     if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || error != 0) {
+        conn->error = error;
         ws_conn_abort(conn);
         return;
     }
@@ -386,6 +388,8 @@ static void take_response(struct ws_conn *conn)
     if (head == 0)
         return;
     if (head < 0 || !ws_response_accepts(&response, conn->key)) {
+        conn->refused_status = head < 0 ? 0 : response.status;
+        conn->error = EPROTO;
         ws_conn_abort(conn);
         return;
     }
@@ -402,10 +406,11 @@ static void on_readable(struct ws_conn *conn)
     room = conn->receiver.size - conn->receiver.end;
     if (conn->state != WS_HANDSHAKE)
         to = ws_receiver_room(&conn->receiver, &room);
-    ssize_t got = recv(conn->fd, to, room, 0);
+    ssize_t got = recv(conn->fd, to, room < WS_READ_MAX ? room : WS_READ_MAX, 0);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
     if (got <= 0) {
+        conn->error = got < 0 ? errno : ECONNRESET;
         ws_conn_abort(conn);
         return;
     }
@@ -455,12 +460,15 @@ void ws_conn_tick(struct ws_conn *conn)
     if (conn->state == WS_FREE)
         return;
     if (conn->state != WS_OPEN) {
-        if (now >= conn->deadline_ms)
-            ws_conn_abort(conn);
+        if (now < conn->deadline_ms)
+            return;
+        conn->error = ETIMEDOUT;
+        ws_conn_abort(conn);
         return;
     }
     int64_t silent = now - conn->heard_ms;
     if (silent >= WS_DEAD_AFTER_MS && !conn->paused) {
+        conn->error = ETIMEDOUT;
         ws_conn_abort(conn);
     } else if (silent >= WS_PING_AFTER_MS && !conn->ping_sent) {
         send_control(conn, WS_PING, NULL, 0);

@@ -45,9 +45,11 @@ struct ws_conn {
     int fd;
     enum ws_state state;
     bool is_client;
-    bool paused;     // the owner said "not now"
-    bool held;       // and this event of the receiver waits for it
-    bool wants_room; // a message did not fit: `writable` is owed
+    int error;          // why it was lost: errno, or 0
+    int refused_status; // client: what the server answered instead of 101, or 0
+    bool paused;        // the owner said "not now"
+    bool held;          // and this event of the receiver waits for it
+    bool wants_room;    // a message did not fit: `writable` is owed
     bool ping_sent;
     int64_t deadline_ms; // of every state but WS_OPEN
     int64_t heard_ms;    // when bytes last came

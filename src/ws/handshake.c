@@ -29,11 +29,12 @@ bool ws_request_is_upgrade(const struct http_request *request)
     return http_has_token(request->headers, request->header_count, "Upgrade", "websocket");
 }
 
-// The key must be base64 of exactly 16 bytes.
-static bool key_is_valid(const struct http_text *key)
+// The key must be base64 of exactly 16 bytes, and there must be no second one (section 11.3.1).
+static bool key_is_valid(const struct http_request *request, const struct http_text *key)
 {
     uint8_t bytes[WS_KEY_TEXT_SIZE];
-    return key != NULL && key->length == WS_KEY_TEXT_SIZE - 1 &&
+    return http_count_headers(request->headers, request->header_count, "Sec-WebSocket-Key") == 1 &&
+           key->length == WS_KEY_TEXT_SIZE - 1 &&
            base64_decode(bytes, key->start, key->length) == 16;
 }
 
@@ -52,7 +53,7 @@ int ws_answer_request(char *out, size_t size, const struct http_request *request
         return -400;
     if (version == NULL || !http_text_is(version, "13"))
         return -426;
-    if (!key_is_valid(key))
+    if (!key_is_valid(request, key))
         return -400;
     ws_accept_for_key(accept, key->start, key->length);
     int length = snprintf(out, size,

@@ -213,7 +213,8 @@ static void respond(struct http_slot *slot, const struct http_response *response
     enter(slot, HTTP_WRITING, HTTP_RESPONSE_TIMEOUT_MS);
 }
 
-static void refuse(struct http_slot *slot, int status, const char *extra)
+// Answers with an error. `keep_alive` where the request was read whole and more may follow.
+static void refuse(struct http_slot *slot, int status, const char *extra, bool keep_alive)
 {
     const char *reason = http_reason(status);
     struct http_response response = {
@@ -221,6 +222,8 @@ static void refuse(struct http_slot *slot, int status, const char *extra)
         .type = "text/plain; charset=utf-8",
         .extra = extra,
         .body_length = strlen(reason),
+        .upgrade = status == 426,
+        .keep_alive = keep_alive,
     };
     slot->host->refused++;
     respond(slot, &response, reason);
@@ -228,12 +231,8 @@ static void refuse(struct http_slot *slot, int status, const char *extra)
 
 static void refuse_websocket(struct http_slot *slot, int status)
 {
-    if (status == 426) // RFC 6455 section 4.4, RFC 9110 section 15.5.22
-        refuse(slot, status,
-               "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n"
-               "Connection: Upgrade\r\n");
-    else
-        refuse(slot, status, NULL);
+    // 426: RFC 6455 section 4.4, RFC 9110 section 15.5.22
+    refuse(slot, status, status == 426 ? "Sec-WebSocket-Version: 13\r\n" : NULL, false);
 }
 
 // The socket leaves this slot and lives on as a WebSocket. `used`: the request's length.
@@ -248,7 +247,7 @@ static void become_websocket(struct http_slot *slot, const struct http_request *
     }
     struct ws_conn *conn = host->config.accept(host->config.arg, &slot->peer);
     if (conn == NULL) {
-        refuse(slot, 503, NULL);
+        refuse(slot, 503, NULL, false);
         return;
     }
     int fd = slot->fd;
@@ -268,16 +267,28 @@ static bool path_is_websocket(const struct ws_host *host, const struct http_text
     return http_text_is(path, host->config.path);
 }
 
+// Whether the browser has this version already (RFC 9110 section 13.1.2): any version will do, or
+// ours, marked as weak or not.
+static bool is_unchanged(const struct http_request *request, const char *etag)
+{
+    char weak[PAGE_ETAG_MAX + 2];
+    const char *const accepted[] = {"*", etag, weak};
+    snprintf(weak, sizeof weak, "W/%s", etag);
+    for (size_t i = 0; i < sizeof accepted / sizeof accepted[0]; i++)
+        if (http_has_token(request->headers, request->header_count, "If-None-Match", accepted[i]))
+            return true;
+    return false;
+}
+
 static void send_file(struct http_slot *slot, const struct http_request *request, bool with_body)
 {
     struct page_body file;
     if (slot->host->config.page == NULL ||
         !page_find(slot->host->config.page, &request->path, &file)) {
-        refuse(slot, 404, NULL);
+        refuse(slot, 404, NULL, request->keep_alive && with_body);
         return;
     }
-    bool unchanged =
-        http_has_token(request->headers, request->header_count, "If-None-Match", file.etag);
+    bool unchanged = is_unchanged(request, file.etag);
     struct http_response response = {
         .status = unchanged ? 304 : 200,
         .type = unchanged ? NULL : file.type,
@@ -307,7 +318,7 @@ static bool send_dynamic(struct http_slot *slot, const struct http_request *requ
     if (length == 0)
         return false;
     if (length < 0) {
-        refuse(slot, -length, NULL);
+        refuse(slot, -length, NULL, false);
         return true;
     }
     struct http_response response = {
@@ -333,7 +344,7 @@ static void serve(struct http_slot *slot, const struct http_request *request, si
     if (is_websocket && ws_request_is_upgrade(request))
         become_websocket(slot, request, used);
     else if (!is_get && !is_head)
-        refuse(slot, 405, "Allow: GET, HEAD\r\n");
+        refuse(slot, 405, "Allow: GET, HEAD\r\n", false);
     else if (is_websocket)
         refuse_websocket(slot, 426);
     else if (!send_dynamic(slot, request, is_get))
@@ -349,7 +360,7 @@ static void serve_requests(struct http_slot *slot)
         if (used == 0)
             return;
         if (used < 0) {
-            refuse(slot, -used, NULL);
+            refuse(slot, -used, NULL, false);
         } else {
             serve(slot, &request, (size_t)used);
             slot->got -= (size_t)used;

@@ -1,0 +1,143 @@
+// Reading tether-client's command line with getopt_long().
+#include "client_options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+// Where the first Tether listened, and its users look for it.
+#define DEFAULT_LISTEN  "169.254.134.89:6354"
+#define DEFAULT_PORT    6354
+#define SERVER_NAME_MAX 256
+
+static const char usage[] =
+    "usage: tether-client --open [options]\n"
+    "  --server HOST[:PORT]  the remote host, which the page is told (port 8080)\n"
+    "  --open                speak the classic clear-text protocol\n"
+    "  --listen ADDR:PORT    where the phone's browser finds this laptop (" DEFAULT_LISTEN ")\n"
+    "  --wifi IF             put that address on this interface while running\n"
+    "  --tun NAME            the TUN device's name (tether%d)\n"
+    "  --route CIDR          send only this through the tether; may be repeated\n"
+    "  --no-routes           leave the routes alone\n"
+    "  --html DIR            serve the page from a folder\n"
+    "  -v | -q               say more, or only what is wrong\n"
+    "  --help, --version\n";
+
+// The page is told the server's name as JSON, so only what names, addresses and ports are made of.
+static bool server_name_is_valid(const char *name)
+{
+    return strlen(name) < SERVER_NAME_MAX && *name != '\0' &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]") ==
+               strlen(name);
+}
+
+static int wrong(const char *text, const char *value)
+{
+    fprintf(stderr, "tether-client: error: %s %s\ntether-client --help shows the usage\n", text,
+            value);
+    return 2;
+}
+
+enum {
+    OPT_OPEN = 256,
+    OPT_SERVER,
+    OPT_LISTEN,
+    OPT_WIFI,
+    OPT_TUN,
+    OPT_ROUTE,
+    OPT_NO_ROUTES,
+    OPT_HTML,
+    OPT_HELP,
+    OPT_VERSION
+};
+
+static const struct option long_options[] = {
+    {"open", no_argument, NULL, OPT_OPEN},
+    {"server", required_argument, NULL, OPT_SERVER},
+    {"listen", required_argument, NULL, OPT_LISTEN},
+    {"wifi", required_argument, NULL, OPT_WIFI},
+    {"tun", required_argument, NULL, OPT_TUN},
+    {"route", required_argument, NULL, OPT_ROUTE},
+    {"no-routes", no_argument, NULL, OPT_NO_ROUTES},
+    {"html", required_argument, NULL, OPT_HTML},
+    {"help", no_argument, NULL, OPT_HELP},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+static int add_route_option(struct client_options *options, const char *value)
+{
+    if (options->route_count == CLIENT_ROUTES)
+        return wrong("too many --route, at", value);
+    if (cidr_parse(&options->routes[options->route_count], value) < 0)
+        return wrong("--route wants a network such as 203.0.113.0/24, not", value);
+    options->route_count++;
+    return 0;
+}
+
+// Takes one option. Returns 0, or an exit status.
+static int take_option(struct client_options *options, enum log_level *level, int option,
+                       const char *value)
+{
+    switch (option) {
+    case OPT_OPEN:
+        options->open = true;
+        return 0;
+    case OPT_SERVER:
+        options->server = value;
+        return server_name_is_valid(value) ? 0 : wrong("--server wants HOST[:PORT], not", value);
+    case OPT_LISTEN:
+        return endpoint_parse(&options->listen, value, DEFAULT_PORT) == 0
+                   ? 0
+                   : wrong("--listen wants ADDR:PORT, not", value);
+    case OPT_WIFI:
+        options->wifi = value;
+        return 0;
+    case OPT_TUN:
+        options->tun_name = value;
+        return 0;
+    case OPT_ROUTE:
+        return add_route_option(options, value);
+    case OPT_NO_ROUTES:
+        options->no_routes = true;
+        return 0;
+    case OPT_HTML:
+        options->html = value;
+        return 0;
+    case 'v':
+        *level = LOG_LEVEL_DEBUG;
+        return 0;
+    case 'q':
+        *level = LOG_LEVEL_WARN;
+        return 0;
+    default:
+        fputs("tether-client --help shows the usage\n", stderr); // getopt has said what is wrong
+        return 2;
+    }
+}
+
+int client_options_parse(struct client_options *options, enum log_level *level, int argc,
+                         char **argv)
+{
+    options->tun_name = "tether%d";
+    endpoint_parse(&options->listen, DEFAULT_LISTEN, DEFAULT_PORT);
+    int option;
+    while ((option = getopt_long(argc, argv, "vq", long_options, NULL)) != -1) {
+        if (option == OPT_HELP)
+            return fputs(usage, stdout), 0;
+        if (option == OPT_VERSION)
+            return puts("tether-client " TETHER_VERSION), 0;
+        int status = take_option(options, level, option, optarg);
+        if (status != 0)
+            return status;
+    }
+    if (optind < argc)
+        return wrong("unexpected argument", argv[optind]);
+    if (!options->open)
+        return wrong("this version has no keys yet: give", "--open");
+    if (options->no_routes && options->route_count > 0)
+        return wrong("--route and --no-routes contradict each other", "");
+    if (options->wifi != NULL && endpoint_ipv4(&options->listen) == 0)
+        return wrong("--wifi wants an IPv4 address in --listen", "");
+    return -1;
+}

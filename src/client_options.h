@@ -1,0 +1,30 @@
+// The command line of tether-client.
+#ifndef TETHER_CLIENT_OPTIONS_H
+#define TETHER_CLIENT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/address.h"
+#include "base/log.h"
+#include "limits.h"
+
+struct client_options {
+    const char *server; // what the page is told, or NULL
+    const char *wifi;   // interface that gets the address, or NULL
+    const char *tun_name;
+    const char *html; // folder of the page, or NULL
+    struct endpoint listen;
+    struct cidr routes[CLIENT_ROUTES];
+    size_t route_count;
+    bool no_routes;
+    bool open;
+};
+
+// Reads the command line. Returns -1 to go on, or an exit status after having said why: 0 for
+// --help and
+// --version, 2 for wrong usage.
+int client_options_parse(struct client_options *options, enum log_level *level, int argc,
+                         char **argv);
+
+#endif

@@ -1,0 +1,146 @@
+// Reading tether-server's command line with getopt_long().
+#include "server_options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEFAULT_LISTEN "[::]:8080"
+#define DEFAULT_PORT   8080
+#define DEFAULT_PAGE   "[::]:80"
+#define PAGE_PORT      80
+#define PORTS_LOW      20000
+#define PORTS_HIGH     32767
+
+static const char usage[] =
+    "usage: tether-server --open [options]\n"
+    "  --open                speak the classic clear-text protocol: anybody may use this host\n"
+    "  --listen ADDR:PORT    WebSocket and page (" DEFAULT_LISTEN ")\n"
+    "  --page ADDR:PORT|none page alone (" DEFAULT_PAGE ")\n"
+    "  --interface IF        the interface to the Internet (that of the default route)\n"
+    "  --ports LO-HI         the NAT's ports (20000-32767)\n"
+    "  --allow-private       let laptops reach private networks, such as this host's\n"
+    "  --html DIR            serve the page from a folder\n"
+    "  -v | -q               say more, or only what is wrong\n"
+    "  --help, --version\n";
+
+static int wrong(const char *text, const char *value)
+{
+    fprintf(stderr, "tether-server: error: %s %s\ntether-server --help shows the usage\n", text,
+            value);
+    return 2;
+}
+
+enum {
+    OPT_OPEN = 256,
+    OPT_LISTEN,
+    OPT_PAGE,
+    OPT_INTERFACE,
+    OPT_PORTS,
+    OPT_ALLOW_PRIVATE,
+    OPT_HTML,
+    OPT_HELP,
+    OPT_VERSION
+};
+
+static const struct option long_options[] = {
+    {"open", no_argument, NULL, OPT_OPEN},
+    {"listen", required_argument, NULL, OPT_LISTEN},
+    {"page", required_argument, NULL, OPT_PAGE},
+    {"interface", required_argument, NULL, OPT_INTERFACE},
+    {"ports", required_argument, NULL, OPT_PORTS},
+    {"allow-private", no_argument, NULL, OPT_ALLOW_PRIVATE},
+    {"html", required_argument, NULL, OPT_HTML},
+    {"help", no_argument, NULL, OPT_HELP},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+static int take_ports(struct server_options *options, const char *value)
+{
+    char low_text[8];
+    unsigned long low;
+    unsigned long high;
+    const char *dash = strchr(value, '-');
+    size_t length = dash != NULL ? (size_t)(dash - value) : sizeof low_text;
+    if (length < sizeof low_text) {
+        memcpy(low_text, value, length);
+        low_text[length] = '\0';
+        if (number_parse(&low, low_text, 65535) == 0 && number_parse(&high, dash + 1, 65535) == 0 &&
+            low >= 1 && low <= high) {
+            options->port_low = (uint16_t)low;
+            options->port_high = (uint16_t)high;
+            return 0;
+        }
+    }
+    return wrong("--ports wants a range such as 20000-32767, not", value);
+}
+
+static int take_page(struct server_options *options, const char *value)
+{
+    options->no_page = strcmp(value, "none") == 0;
+    if (options->no_page || endpoint_parse(&options->page_listen, value, PAGE_PORT) == 0)
+        return 0;
+    return wrong("--page wants ADDR:PORT or none, not", value);
+}
+
+// Takes one option. Returns 0, or an exit status.
+static int take_option(struct server_options *options, enum log_level *level, int option,
+                       const char *value)
+{
+    switch (option) {
+    case OPT_OPEN:
+        options->open = true;
+        return 0;
+    case OPT_LISTEN:
+        return endpoint_parse(&options->listen, value, DEFAULT_PORT) == 0
+                   ? 0
+                   : wrong("--listen wants ADDR:PORT, not", value);
+    case OPT_PAGE:
+        return take_page(options, value);
+    case OPT_INTERFACE:
+        options->interface = value;
+        return 0;
+    case OPT_PORTS:
+        return take_ports(options, value);
+    case OPT_ALLOW_PRIVATE:
+        options->allow_private = true;
+        return 0;
+    case OPT_HTML:
+        options->html = value;
+        return 0;
+    case 'v':
+        *level = LOG_LEVEL_DEBUG;
+        return 0;
+    case 'q':
+        *level = LOG_LEVEL_WARN;
+        return 0;
+    default:
+        fputs("tether-server --help shows the usage\n", stderr); // getopt has said what is wrong
+        return 2;
+    }
+}
+
+int server_options_parse(struct server_options *options, enum log_level *level, int argc,
+                         char **argv)
+{
+    int option;
+    options->port_low = PORTS_LOW;
+    options->port_high = PORTS_HIGH;
+    endpoint_parse(&options->listen, DEFAULT_LISTEN, DEFAULT_PORT);
+    endpoint_parse(&options->page_listen, DEFAULT_PAGE, PAGE_PORT);
+    while ((option = getopt_long(argc, argv, "vq", long_options, NULL)) != -1) {
+        if (option == OPT_HELP)
+            return fputs(usage, stdout), 0;
+        if (option == OPT_VERSION)
+            return puts("tether-server " TETHER_VERSION), 0;
+        int status = take_option(options, level, option, optarg);
+        if (status != 0)
+            return status;
+    }
+    if (optind < argc)
+        return wrong("unexpected argument", argv[optind]);
+    if (!options->open)
+        return wrong("this version has no keys yet: give", "--open");
+    return -1;
+}

@@ -1,0 +1,65 @@
+/*
+ * A browser that a shell script drives: reads commands, a line each, from standard input and answers each with a
+ * line, "ok VALUE" or "error WHY". lab.test.sh runs it on the phone.
+ *
+ *   open URL           loads a page              state ID VALUE   waits until an element has this data-state
+ *   says TEXT          waits until the page      silent TEXT      the page does not say this now
+ *                      says this                 text ID          an element's text
+ *   click SELECTOR     clicks on it              link ID          where a link leads
+ *   picture FILE       a screenshot
+ */
+
+"use strict";
+
+const readline = require("readline");
+const h = require("./harness");
+
+let page;
+
+const COMMANDS = {
+  async open(url) {
+    await page.goto(url, { timeout: h.LIMIT_MS });
+  },
+  async says(wanted) {
+    await h.untilSeen(page, wanted);
+  },
+  async silent(unwanted) {
+    const all = await h.seen(page);
+    h.assert(!all.includes(unwanted), `the page says it: ${all}`);
+  },
+  async state(rest) {
+    const [id, wanted] = rest.split(" ");
+    await h.untilState(page, id, wanted);
+  },
+  text(id) {
+    return h.text(page, id);
+  },
+  link(id) {
+    return page.getAttribute(`#${id}`, "href");
+  },
+  async click(selector) {
+    await page.click(selector, { timeout: h.LIMIT_MS });
+  },
+  async picture(file) {
+    await page.screenshot({ path: file, fullPage: true });
+  }
+};
+
+const oneLine = (value) => String(value).replace(/\s+/g, " ");
+
+(async () => {
+  const browser = await h.launch();
+  const context = await browser.newContext({ viewport: { width: 360, height: 740 } });
+  page = await context.newPage();
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    const [, command, rest] = /^(\S+) ?(.*)$/.exec(line);
+    try {
+      h.assert(COMMANDS[command], `no such command: ${command}`);
+      const value = await COMMANDS[command](rest);
+      console.log(oneLine(`ok ${value === undefined || value === null ? "" : value}`));
+    } catch (error) {
+      console.log(oneLine(`error ${error.message}`));
+    }
+  }
+  await browser.close();
+})();

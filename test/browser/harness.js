@@ -1,0 +1,209 @@
+/*
+ * What the browser tests share: Chromium driven by playwright-core, a stand-in for the hosts that serve the
+ * page and end its WebSockets, a table of tests and the lines that they print.
+ *
+ * Nothing waits for a fixed time: until() polls a condition up to a generous limit, so a busy machine makes
+ * the tests slower, not red.
+ */
+
+"use strict";
+
+const fs = require("fs");
+const http = require("http");
+const path = require("path");
+
+const ROOT = path.join(__dirname, "..", "..");
+const HTML = path.join(ROOT, "html");
+const MODULES = path.join(ROOT, "build", "node_modules");
+const { chromium } = require(path.join(MODULES, "playwright-core"));
+const { WebSocketServer } = require(path.join(MODULES, "ws"));
+
+const LIMIT_MS = Number(process.env.LIMIT_MS || 60000);
+const CHROMIUM = process.env.CHROMIUM || "/usr/bin/chromium";
+const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml" };
+const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; " +
+  "connect-src 'self' ws: wss:; img-src 'self'; worker-src 'self'";
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/* Polls until condition() is truthy and returns that; throws with what describes it and why() after the limit. */
+async function until(what, condition, why = () => "") {
+  const end = Date.now() + LIMIT_MS;
+  for (;;) {
+    const value = await condition();
+    if (value) {
+      return value;
+    }
+    if (Date.now() > end) {
+      throw new Error(`waited ${LIMIT_MS / 1000} s in vain until ${what}; ${await why()}`);
+    }
+    await sleep(20);
+  }
+}
+
+function assert(condition, why) {
+  if (!condition) {
+    throw new Error(why);
+  }
+}
+
+function equal(actual, expected, what) {
+  assert(actual === expected, `${what} is ${JSON.stringify(actual)}, not ${JSON.stringify(expected)}`);
+}
+
+/*
+ * A host as the page sees it: serves html/ with the strict policy and config.json, and ends WebSockets on
+ * /websocket. What arrives is kept in messages as {data, binary}; sockets holds the open connections and
+ * attempts the time of each opening handshake. It can go away and return at the same port.
+ */
+class Host {
+  constructor(config = null, options = {}) {
+    this.config = config;          // an object, a text as it is, or null: 404
+    this.policy = options.policy || POLICY;
+    this.rewrite = options.rewrite || ((name, text) => text);
+    this.refuse = false;           // break handshakes off
+    this.messages = [];
+    this.sockets = [];
+    this.attempts = [];
+    this.port = 0;
+  }
+
+  get address() {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  get url() {
+    return `http://${this.address}/`;
+  }
+
+  async start() {
+    this.http = http.createServer((request, response) => this.answer(request, response));
+    this.websockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
+    this.http.on("upgrade", (request, socket, head) => {
+      this.attempts.push(Date.now());
+      if (this.refuse || request.url.split("?")[0] !== (this.path || "/websocket")) {
+        socket.destroy();
+        return;
+      }
+      this.websockets.handleUpgrade(request, socket, head, (client) => this.accept(client));
+    });
+    await new Promise((resolve, reject) => {
+      this.http.on("error", reject);
+      this.http.listen(this.port, "127.0.0.1", resolve);
+    });
+    this.port = this.http.address().port;
+    return this;
+  }
+
+  answer(request, response) {
+    const name = request.url.split("?")[0] === "/" ? "index.html" : request.url.split("?")[0].slice(1);
+    const file = path.join(HTML, path.basename(name));
+    response.setHeader("Content-Security-Policy", this.policy);
+    response.setHeader("Cache-Control", "no-store");
+    if (name === "config.json" && this.config) {
+      response.setHeader("Content-Type", "application/json");
+      response.end(typeof this.config === "string" ? this.config : JSON.stringify(this.config));
+    } else if (fs.existsSync(file) && TYPES[path.extname(file)]) {
+      response.setHeader("Content-Type", TYPES[path.extname(file)]);
+      response.end(this.rewrite(name, fs.readFileSync(file, "utf8"), request));
+    } else {
+      response.statusCode = 404;
+      response.end("no such file\n");
+    }
+  }
+
+  accept(client) {
+    if (this.replaces) {
+      this.sockets.forEach((older) => older.close(4001, "replaced"));
+    }
+    this.sockets.push(client);
+    client.on("message", (data, binary) => this.messages.push({ data, binary }));
+    client.on("close", () => {
+      this.sockets = this.sockets.filter((other) => other !== client);
+    });
+    client.on("error", () => {});
+  }
+
+  /* The newest open connection, once there is one. */
+  connection() {
+    return until(`a page connects to ${this.address}`, () => this.sockets[this.sockets.length - 1]);
+  }
+
+  async stop() {
+    this.sockets.forEach((socket) => socket.terminate());
+    this.sockets = [];
+    this.http.closeAllConnections();
+    await new Promise((resolve) => this.http.close(resolve));
+  }
+}
+
+/* A page in a fresh profile; its errors of script and of policy are collected in page.problems. */
+async function openPage(browser, url, options = {}) {
+  const context = await browser.newContext(options.context || {});
+  const page = await context.newPage();
+  page.problems = [];
+  page.requested = [];
+  page.on("pageerror", (error) => page.problems.push(String(error)));
+  page.on("request", (request) => page.requested.push(request.url()));
+  page.on("console", (message) => {
+    if (/Content Security Policy|Uncaught/.test(message.text())) {
+      page.problems.push(message.text());
+    }
+  });
+  for (const script of options.scripts || []) {
+    await page.addInitScript(script);
+  }
+  if (options.prepare) {
+    await options.prepare(context);
+  }
+  await page.goto(url, { timeout: LIMIT_MS });
+  return page;
+}
+
+const seen = (page) => page.innerText("body");
+const text = (page, id) => page.textContent(`#${id}`);
+const state = (page, id) => page.getAttribute(`#${id}`, "data-state");
+
+/* Waits for an element's data-state. */
+function untilState(page, id, wanted) {
+  return until(`#${id} is ${wanted}`, async () => await state(page, id) === wanted, () => seen(page));
+}
+
+/* Waits until a person reads this text (or pattern) on the page. */
+function untilSeen(page, wanted) {
+  const found = (all) => wanted instanceof RegExp ? wanted.test(all) : all.includes(wanted);
+  return until(`the page says "${wanted}"`, async () => found(await seen(page)), () => seen(page));
+}
+
+function launch(more = []) {
+  return chromium.launch({ executablePath: CHROMIUM, headless: true, args: ARGUMENTS.concat(more) });
+}
+
+/* Runs [name, function] pairs one after another, prints a line for each, and ends the process. */
+async function run(tests) {
+  const only = process.argv[2];
+  let failed = 0;
+  for (const [name, test] of tests) {
+    if (only && !name.includes(only)) {
+      continue;
+    }
+    const cleanups = [];
+    try {
+      await test((cleanup) => cleanups.unshift(cleanup));
+      console.log(`ok - ${name}`);
+    } catch (error) {
+      failed += 1;
+      console.log(`not ok - ${name}: ${String(error.message || error).replace(/\s+/g, " ")}`);
+    }
+    for (const cleanup of cleanups) {
+      await cleanup();
+    }
+  }
+  process.exitCode = failed ? 1 : 0;
+}
+
+module.exports = { ROOT, HTML, Host, LIMIT_MS, POLICY, TYPES, assert, equal, launch, openPage, run, seen, sleep,
+  state, text, until, untilSeen, untilState };

@@ -1,0 +1,441 @@
+/*
+ * The phone's page in Chromium, against stand-ins for the two hosts (see harness.js).
+ *
+ *   node test/browser/page.test.js [PART-OF-A-NAME]     runs all tests, or those whose name contains it
+ *
+ * It needs Chromium (CHROMIUM names another than /usr/bin/chromium) and what test/packages.sh browser installs.
+ */
+
+"use strict";
+
+const crypto = require("crypto");
+const fs = require("fs");
+const path = require("path");
+const vm = require("vm");
+const h = require("./harness");
+const { Host, assert, equal, openPage, seen, state, text, until, untilSeen, untilState } = h;
+
+let browser;
+
+/* Both hosts, and the page as the laptop serves it, unless options say otherwise. */
+async function setUp(after, options = {}) {
+  const server = await new Host(null, options).start();
+  const laptop = await new Host({ role: "laptop", server: server.address }, options).start();
+  after(() => server.stop());
+  after(() => laptop.stop());
+  if (options.before) {
+    options.before(laptop, server);
+  }
+  const page = await openPage(options.browser || browser, laptop.url + (options.query || ""), options);
+  after(() => page.context().close());
+  return { laptop, server, page };
+}
+
+async function relaying(after, options) {
+  const all = await setUp(after, options);
+  await untilState(all.page, "summary", "relaying");
+  return all;
+}
+
+/* Sends these from one host and checks that the other receives just these, in order. */
+async function copies(from, to, messages) {
+  const start = to.messages.length;
+  const sender = await from.connection();
+  await to.connection();
+  messages.forEach((message) => sender.send(message));
+  await until(`${messages.length} messages are copied`, () => to.messages.length - start >= messages.length,
+    () => `${to.messages.length - start} came`);
+  messages.forEach((message, i) => {
+    const { data, binary } = to.messages[start + i];
+    equal(binary, typeof message !== "string", `whether message ${i} is binary`);
+    assert(data.equals(Buffer.from(message)), `message ${i}, ${message.length} long, came changed`);
+  });
+  await h.sleep(100);
+  equal(to.messages.length - start, messages.length, "the number of messages copied");
+}
+
+const MESSAGES = [
+  "", "x", "RQAAHAAAQABAAQ==", "Grüße, κόσμε, 世界, 🙂, \u0000 and \uFFFD", "t".repeat(65536),
+  "é".repeat(40000),
+  Buffer.alloc(0), Buffer.from([0]), Buffer.from(Array.from({ length: 256 }, (_, i) => i)),
+  crypto.randomBytes(1400), crypto.randomBytes(65535), crypto.randomBytes(65536), crypto.randomBytes(1048576),
+  "after all"
+];
+
+/* Collects every text that an element shows from now on. */
+async function watch(page, id) {
+  await page.evaluate((name) => {
+    window.watched = [];
+    new MutationObserver(() => window.watched.push(document.getElementById(name).textContent))
+      .observe(document.getElementById(name), { childList: true, characterData: true, subtree: true });
+  }, id);
+  return () => page.evaluate(() => window.watched);
+}
+
+function loadAddress() {
+  const context = {};
+  vm.runInNewContext(fs.readFileSync(path.join(h.HTML, "address.js"), "utf8"), context);
+  return context.TetherAddress;
+}
+
+const AT_LAPTOP = { protocol: "http:", host: "169.254.134.89:6354", hostname: "169.254.134.89", search: "" };
+const AT_SERVER = { protocol: "http:", host: "203.0.113.10", hostname: "203.0.113.10", search: "" };
+const AT_FRONT = { protocol: "https:", host: "tether.example", hostname: "tether.example", search: "" };
+const AT_SERVER6 = { protocol: "http:", host: "[2001:db8::1]", hostname: "[2001:db8::1]", search: "" };
+const LAPTOP = { role: "laptop", server: "203.0.113.10:8080" };
+const SERVER = { role: "server", laptop: "169.254.134.89:6354", websocket_port: 8080 };
+const L = "ws://169.254.134.89:6354/websocket";
+const S = "ws://203.0.113.10:8080/websocket";
+
+/* [page, config, query, laptop's address, server's address] */
+const ADDRESSES = [
+  [AT_LAPTOP, LAPTOP, "", L, S],
+  [AT_LAPTOP, { role: "laptop", server: null }, "", L, null],
+  [AT_LAPTOP, { role: "laptop", server: "[2001:db8::1]:8080" }, "", L, "ws://[2001:db8::1]:8080/websocket"],
+  [AT_SERVER, SERVER, "", L, S],
+  [AT_SERVER, { ...SERVER, websocket_port: 9000 }, "", L, "ws://203.0.113.10:9000/websocket"],
+  [AT_SERVER6, SERVER, "", L, "ws://[2001:db8::1]:8080/websocket"],
+  [AT_FRONT, SERVER, "", L, "wss://tether.example/websocket"],
+  [AT_LAPTOP, LAPTOP, "?server=host.example", L, "ws://host.example:8080/websocket"],
+  [AT_LAPTOP, LAPTOP, "?server=host.example:81", L, "ws://host.example:81/websocket"],
+  [AT_LAPTOP, LAPTOP, "?server=%5B2001:db8::2%5D", L, "ws://[2001:db8::2]:8080/websocket"],
+  [AT_LAPTOP, LAPTOP, "?server=[2001:db8::2]:81", L, "ws://[2001:db8::2]:81/websocket"],
+  [AT_LAPTOP, LAPTOP, "?server=wss%3A%2F%2Fhost.example%2Fdeep%3Fa%3Db", L, "wss://host.example/deep?a=b"],
+  [AT_LAPTOP, LAPTOP, "?server=wss://host.example/x", L, "wss://host.example/x"],
+  [AT_FRONT, SERVER, "?server=host.example", L, "wss://host.example/websocket"],
+  [AT_FRONT, SERVER, "?server=host.example:8443", L, "wss://host.example:8443/websocket"],
+  [AT_SERVER, SERVER, "?laptop=10.1.2.3", "ws://10.1.2.3:6354/websocket", S],
+  [AT_SERVER, SERVER, "?laptop=10.1.2.3:1&server=b.example", "ws://10.1.2.3:1/websocket",
+    "ws://b.example:8080/websocket"],
+  [AT_SERVER, null, "?laptop=10.1.2.3&server=b", "ws://10.1.2.3:6354/websocket", "ws://b:8080/websocket"],
+  [AT_SERVER, null, "", null, null],
+  [AT_LAPTOP, LAPTOP, "?server=", L, S],
+  [AT_LAPTOP, LAPTOP, "?server=a:b:c", L, null],
+  [AT_LAPTOP, LAPTOP, "?server=2001:db8::2", L, null],
+  [AT_LAPTOP, LAPTOP, "?server=host:99999", L, null],
+  [AT_LAPTOP, LAPTOP, "?server=http://host/", L, null],
+  [AT_LAPTOP, LAPTOP, "?server=a%20b", L, null],
+  [AT_LAPTOP, LAPTOP, "?server=%E0%A4%A", L, "ws://%E0%A4%A:8080/websocket"]
+];
+
+const TESTS = [
+  ["the page's files are under 40 KB in all, in the syntax of ES5, and load nothing from elsewhere", async () => {
+    const files = fs.readdirSync(h.HTML);
+    const size = files.reduce((sum, name) => sum + fs.statSync(path.join(h.HTML, name)).size, 0);
+    assert(size < 40000, `they are ${size} bytes`);
+    for (const name of files) {
+      const source = fs.readFileSync(path.join(h.HTML, name), "utf8");
+      const outside = source.match(/(src|href|url)\s*[=(]\s*["']?(https?:)?\/\/[^"')\s]*/);
+      assert(!outside, `${name} has ${outside}`);
+      if (name.endsWith(".js")) {
+        const code = source.replace(/\/\*[^]*?\*\//g, "").replace(/\/\/ .*$/gm, "").replace(/"[^"\n]*"/g, '""');
+        const modern = code.match(/\b(const|let|class|async|await|of)\b|=>|`|\.\.\.|\bfetch\(/);
+        assert(!modern, `${name} has ${modern}`);
+      }
+    }
+  }],
+
+  ["both addresses follow from who serves the page, from config.json and from the page's address", async () => {
+    const address = loadAddress();
+    for (const [location, config, query, laptop, server] of ADDRESSES) {
+      const found = address.resolve({ ...location, search: query }, config);
+      const what = `${location.host}${query} with ${JSON.stringify(config)}`;
+      equal(found.laptop.url, laptop, `the laptop's address at ${what}`);
+      equal(found.server.url, server, `the server's address at ${what}`);
+    }
+    equal(address.pageOf("ws://169.254.134.89:6354/websocket?x"), "http://169.254.134.89:6354/", "the laptop's page");
+    for (const host of ["203.0.113.10", "8.8.8.8", "172.32.0.1", "100.128.0.1"]) {
+      assert(address.isPublic(host), `${host} is not taken for public`);
+    }
+    for (const host of ["10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.1.1", "127.0.0.1", "100.64.0.1", "a.example",
+      "[2001:db8::1]"]) {
+      assert(!address.isPublic(host), `${host} is taken for public`);
+    }
+  }],
+
+  ["the laptop's page connects both sides in a worker, under a strict policy, and says so", async (after) => {
+    const { page, laptop } = await relaying(after);
+    equal(await text(page, "laptop-status"), "Connected", "the laptop's status");
+    equal(await text(page, "server-status"), "Connected", "the server's status");
+    await untilSeen(page, "Relaying. Keep this page open.");
+    equal(await page.getAttribute("html", "data-relay"), "worker", "where the relay runs");
+    const outside = page.requested.filter((url) => !url.startsWith(laptop.url));
+    equal(outside.join(" "), "", "what was loaded from elsewhere");
+    equal(page.problems.join("; "), "", "what the browser complained of");
+    assert(!await page.isVisible("#advice"), "advice is shown");
+    assert(!await page.isVisible("#take-over"), "the take-over button is shown");
+  }],
+
+  ["messages from the laptop reach the server unchanged, text as text and binary as binary", async (after) => {
+    const { laptop, server } = await relaying(after);
+    await copies(laptop, server, MESSAGES);
+  }],
+
+  ["messages from the server reach the laptop unchanged, text as text and binary as binary", async (after) => {
+    const { laptop, server } = await relaying(after);
+    await copies(server, laptop, MESSAGES);
+  }],
+
+  ["both directions at once keep their order over thousands of messages", async (after) => {
+    const { laptop, server } = await relaying(after);
+    const many = (tag) => Array.from({ length: 3000 }, (_, i) => i % 2 ? `${tag} ${i}` : Buffer.from(`${tag} ${i}`));
+    await Promise.all([copies(laptop, server, many("up")), copies(server, laptop, many("down"))]);
+  }],
+
+  ["messages and bytes are counted for each direction", async (after) => {
+    const { page, laptop, server } = await relaying(after);
+    await copies(laptop, server, [Buffer.alloc(700), "y".repeat(300), Buffer.alloc(234000)]);
+    await copies(server, laptop, ["12345"]);
+    await until("the counts are shown", async () => await text(page, "up-bytes") === "235 KB", () => seen(page));
+    equal(await text(page, "up-messages"), "3", "messages up");
+    equal(await text(page, "down-messages"), "1", "messages down");
+    equal(await text(page, "down-bytes"), "5 B", "bytes down");
+    equal(await text(page, "up-dropped"), "0", "dropped up");
+    await untilSeen(page, /Data\s+235 KB\s+5 B/);
+  }],
+
+  ...["server", "laptop"].map((name) => [`the ${name} going away is said, the other side stays, and it is found ` +
+    "again when it returns", async (after) => {
+    const all = await relaying(after);
+    const { page } = all;
+    const away = all[name];
+    const other = name === "server" ? all.laptop : all.server;
+    const kept = await other.connection();
+    await away.stop();
+    await untilState(page, name, "waiting");
+    await untilSeen(page, /Next try in \d+ s/);
+    await untilSeen(page, `Not relaying: the ${name} is not connected.`);
+    kept.send("into the void");
+    await until("the loss is counted", async () =>
+      await text(page, name === "server" ? "up-dropped" : "down-dropped") === "1", () => seen(page));
+    await until("the page says that it cannot be reached", async () =>
+      await text(page, `${name}-status`) === "Refused or out of reach", () => seen(page));
+    await untilSeen(page, name === "server" ? "tether-server is running" : "tether-client is running");
+    assert(!await page.isVisible("#advice"), "the laptop's own page gives advice about blocking");
+    await away.start();
+    after(() => away.stop().catch(() => {}));
+    await untilState(page, "summary", "relaying");
+    equal(other.sockets[0], kept, "the other side's connection");
+    equal(other.sockets.length, 1, "connections of the other side");
+    await copies(away, other, ["back", Buffer.from("again")]);
+    await copies(other, away, ["back", Buffer.from("again")]);
+  }]),
+
+  ["failed attempts are spaced further and further, and a connection that held starts afresh", async (after) => {
+    const { page, laptop, server } = await setUp(after, { before: (l, s) => { s.refuse = true; } });
+    await until("five attempts", () => server.attempts.length >= 5);
+    const gaps = server.attempts.slice(1).map((time, i) => time - server.attempts[i]);
+    assert(gaps[0] >= 200 && gaps[3] > 2 * gaps[0] && gaps[3] >= 2000, `the gaps are ${gaps.slice(0, 4)} ms`);
+    equal((await laptop.connection()) && laptop.attempts.length, 1, "attempts on the side that works");
+    server.refuse = false;
+    await untilState(page, "summary", "relaying");
+    await h.sleep(6000);
+    const texts = await watch(page, "server-retry");
+    (await server.connection()).terminate();
+    const first = await until("the next try is announced", async () => (await texts()).find((t) => t));
+    equal(first, "Next try in 1 s", "the wait after a connection that held");
+    await untilState(page, "summary", "relaying");
+  }],
+
+  ["an end that accepts and hangs up at once is not asked in a tight loop", async (after) => {
+    const { page, server } = await setUp(after, { before: (l, s) => {
+      s.accept = (client) => client.close(1011, "busy");
+    } });
+    await untilSeen(page, "Connection lost: busy");
+    await until("four attempts", () => server.attempts.length >= 4);
+    const spread = server.attempts[3] - server.attempts[0];
+    assert(spread > 1500, `four attempts came within ${spread} ms`);
+  }],
+
+  ...["laptop", "server"].map((name) => [`close code 4001 from the ${name} stops both sides until the button is ` +
+    "pressed", async (after) => {
+    const all = await relaying(after);
+    const { page, laptop, server } = all;
+    (await all[name].connection()).close(4001, "replaced");
+    await untilState(page, "summary", "replaced");
+    await untilSeen(page, "Stopped: another phone or tab is relaying now.");
+    equal(await text(page, `${name}-status`), "Another phone or tab has taken over", "what that side says");
+    await until("both connections end", () => laptop.sockets.length + server.sockets.length === 0);
+    const attempts = laptop.attempts.length + server.attempts.length;
+    await h.sleep(3000);
+    equal(laptop.attempts.length + server.attempts.length, attempts, "attempts in three seconds after the stop");
+    await page.click("text=Use this phone");
+    await untilState(page, "summary", "relaying");
+    assert(!await page.isVisible("#take-over"), "the button stays");
+    await copies(laptop, server, ["mine again"]);
+  }]),
+
+  ["of two tabs the newer relays and the older stands back, and the other way after its button", async (after) => {
+    const { page, laptop, server } = await relaying(after, { before: (l, s) => { l.replaces = s.replaces = true; } });
+    const newer = await openPage(browser, laptop.url);
+    after(() => newer.context().close());
+    await untilState(newer, "summary", "relaying");
+    await untilState(page, "summary", "replaced");
+    await copies(laptop, server, ["by the newer"]);
+    await page.click("#take-over-button");
+    await untilState(page, "summary", "relaying");
+    await untilState(newer, "summary", "replaced");
+    await copies(server, laptop, ["by the older"]);
+  }],
+
+  ["a side that reads nothing costs bounded memory: messages are dropped and counted, then it goes on",
+    async (after) => {
+      const { page, laptop, server } = await relaying(after);
+      const slow = await server.connection();
+      const fast = await laptop.connection();
+      const count = 1200;
+      slow.pause();
+      for (let i = 0; i < count; i += 1) {
+        fast.send(Buffer.alloc(65536, i));
+      }
+      const shown = async (id) => Number(await text(page, id));
+      await until("all are taken from the laptop", async () =>
+        await shown("up-messages") + await shown("up-dropped") === count, () => seen(page));
+      assert(await shown("up-dropped") > 0, "nothing was dropped");
+      slow.resume();
+      const delivered = await shown("up-messages");
+      await until("what was not dropped arrives", () => server.messages.length === delivered,
+        () => `${server.messages.length} of ${delivered}`);
+      await copies(laptop, server, ["and on"]);
+    }],
+
+  ["the page's address names other ends: HOST:PORT, and a whole address with its own path", async (after) => {
+    const other = await new Host().start();
+    const deep = await new Host().start();
+    deep.path = "/deep/er";
+    after(() => other.stop());
+    after(() => deep.stop());
+    const query = `?laptop=${other.address}&server=${encodeURIComponent(`ws://${deep.address}/deep/er`)}`;
+    const { page, laptop, server } = await relaying(after, { query });
+    await copies(other, deep, ["there"]);
+    await copies(deep, other, ["and back"]);
+    equal(laptop.attempts.length + server.attempts.length, 0, "attempts at the configured ends");
+    equal(await text(page, "server-address"), `ws://${deep.address}/deep/er`, "the address shown");
+  }],
+
+  ["an address that is none is said to be none", async (after) => {
+    const { page } = await setUp(after, { query: "?server=a:b:c" });
+    await untilSeen(page, "Not an address: a:b:c");
+    equal(await state(page, "server"), "invalid", "the server's state");
+    await untilState(page, "laptop", "connected");
+  }],
+
+  ["an address that only looks like one is said not to be understood by the browser", async (after) => {
+    const { page } = await setUp(after, { query: "?server=%25%25" });
+    await untilSeen(page, "Not an address this browser understands");
+  }],
+
+  ["without a server the laptop's page says how to name one", async (after) => {
+    const { page } = await setUp(after, { before: (l) => { l.config = { role: "laptop", server: null }; } });
+    await untilSeen(page, "Address not known");
+    await untilSeen(page, "Start tether-client with --server HOST, or add ?server=HOST to this page's address.");
+    await untilState(page, "laptop", "connected");
+  }],
+
+  ...[[null, "missing"], ["{ not JSON", "broken"]].map(([config, how]) => [`a ${how} config.json is said, and ` +
+    "both addresses in the page's own do without it", async (after) => {
+    const { page, laptop, server } = await setUp(after, { before: (l) => { l.config = config; } });
+    await untilSeen(page, "could not load its settings (config.json)");
+    const query = `?laptop=${laptop.address}&server=${server.address}`;
+    await page.goto(laptop.url + query);
+    await untilState(page, "summary", "relaying");
+    assert(!(await seen(page)).includes("config.json"), "it still complains");
+    await copies(laptop, server, ["fine"]);
+  }]),
+
+  ["without JavaScript the page says that it needs it", async (after) => {
+    const { page, laptop } = await setUp(after, { context: { javaScriptEnabled: false } });
+    await untilSeen(page, "This page needs JavaScript.");
+    assert(!(await seen(page)).includes("Starting"), "it seems to start");
+    equal(laptop.attempts.length, 0, "attempts to connect");
+  }],
+
+  ["without WebSocket the page says that the browser has none", async (after) => {
+    const { page } = await setUp(after, { scripts: ["delete window.WebSocket"] });
+    await untilSeen(page, "This browser has no WebSockets");
+    assert(!(await seen(page)).includes("Laptop"), "it shows more than that");
+    equal(page.problems.join("; "), "", "what the browser complained of");
+  }],
+
+  ["without Worker the page relays by itself", async (after) => {
+    const { page, laptop, server } = await relaying(after, { scripts: ["delete window.Worker"] });
+    equal(await page.getAttribute("html", "data-relay"), "page", "where the relay runs");
+    await copies(laptop, server, MESSAGES);
+    await copies(server, laptop, MESSAGES);
+    await server.stop();
+    await untilState(page, "server", "waiting");
+    await server.start();
+    await untilState(page, "summary", "relaying");
+  }],
+
+  ["where a worker may not run the page relays by itself", async (after) => {
+    const { page, laptop, server } = await relaying(after, { policy: h.POLICY.replace("worker-src 'self'",
+      "worker-src 'none'") });
+    equal(await page.getAttribute("html", "data-relay"), "page", "where the relay runs");
+    await copies(laptop, server, ["by hand"]);
+  }],
+
+  ["where a worker has no WebSocket the page relays by itself", async (after) => {
+    const { page, laptop, server } = await relaying(after, { rewrite: (name, source, request) =>
+      name === "relay.js" && request.headers["sec-fetch-dest"] === "worker" ?
+        `delete self.WebSocket;\n${source}` : source });
+    equal(await page.getAttribute("html", "data-relay"), "page", "where the relay runs");
+    await copies(laptop, server, ["by hand"]);
+  }],
+
+  ["a page from the internet that does not reach the laptop links to the laptop's own page", async (after) => {
+    const laptop = await new Host({ role: "laptop", server: null }).start();
+    const server = await new Host().start();
+    after(() => laptop.stop());
+    after(() => server.stop());
+    server.config = { role: "server", laptop: laptop.address, websocket_port: server.port };
+    // The browser is told to take the server for a public address and the laptop for a local one.
+    const guarded = await h.launch(["--host-resolver-rules=MAP tether.example 127.0.0.1",
+      `--ip-address-space-overrides=127.0.0.1:${server.port}=public,127.0.0.1:${laptop.port}=local`]);
+    after(() => guarded.close());
+    const page = await openPage(guarded, `http://tether.example:${server.port}/`);
+    await untilSeen(page, "This browser may be blocking this page's connection to the laptop");
+    equal(await page.getAttribute("#advice-link", "href"), laptop.url, "where the link leads");
+    await untilState(page, "server", "connected");
+    equal(laptop.attempts.length, 0, "attempts that reached the laptop");
+    await page.click("#advice-link");
+    await untilSeen(page, "add ?server=HOST to this page's address");
+    await untilState(page, "laptop", "connected");
+  }],
+
+  ["an https page that may not open ws:// says that the browser does not allow it, and links to the laptop",
+    async (after) => {
+      const config = JSON.stringify({ role: "server", laptop: "192.0.2.9:6354", websocket_port: 8080 });
+      const page = await openPage(browser, "https://tether.example/", { prepare: (context) =>
+        context.route("https://tether.example/**", (route) => {
+          const name = new URL(route.request().url()).pathname.slice(1) || "index.html";
+          return name === "config.json" ? route.fulfill({ body: config, contentType: "application/json" }) :
+            route.fulfill({ path: path.join(h.HTML, name), contentType: h.TYPES[path.extname(name)] });
+        }) });
+      after(() => page.context().close());
+      await untilState(page, "laptop", "refused");
+      await untilSeen(page, "This browser does not allow the connection");
+      await untilSeen(page, "This browser blocks this page's connection to the laptop");
+      equal(await page.getAttribute("#advice-link", "href"), "http://192.0.2.9:6354/", "where the link leads");
+    }],
+
+  ["a screen of 320 pixels needs no sideways scrolling, in the light or in the dark", async (after) => {
+    for (const colorScheme of ["light", "dark"]) {
+      const { page, server } = await relaying(after, { context: { viewport: { width: 320, height: 568 },
+        colorScheme } });
+      const width = () => page.evaluate(() => document.documentElement.scrollWidth);
+      equal(await width(), 320, "the page's width while relaying");
+      (await server.connection()).close(4001, "");
+      await untilState(page, "summary", "replaced");
+      equal(await width(), 320, "the page's width when replaced");
+      const box = await page.locator("#take-over-button").boundingBox();
+      assert(box.height >= 44, `the button is ${box.height} px high`);
+    }
+  }]
+];
+
+(async () => {
+  browser = await h.launch();
+  await h.run(TESTS);
+  await browser.close();
+})();

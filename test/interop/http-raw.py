@@ -1,0 +1,423 @@
+#!/usr/bin/python3
+"""What tether-client and tether-server serve over HTTP, asked for by a raw client that also breaks the rules: the
+page's files, config.json, refusals with the right status, and the way into a WebSocket. RFC 9110 is HTTP's
+meaning, RFC 9112 HTTP/1.1 on the wire, RFC 6455 the WebSocket protocol.
+
+    test/interop/http-raw.py [CASE]
+
+Needs root: it runs itself in a network namespace of its own, with an interface and a default route that lead
+nowhere. CASE runs those whose name contains it.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from ws_raw import ROOT, TEXT, BINARY, Cases, Failed, Program, check, connect, open_client, request, short
+
+HTML = os.path.join(ROOT, "html")
+ADDRESS = "127.0.0.1"
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml",
+         ".json": "application/json"}
+SERVER_CONFIG = {"role": "server", "laptop": "169.254.134.89:6354", "websocket_port": 8080}
+SECRET = "this file is outside the page's folder"
+
+
+class Answer:
+    def __init__(self, peer, head_only=False):
+        self.first, self.fields = peer.head()
+        check(self.first.startswith("HTTP/1.1 "), f"the answer begins with {self.first}")
+        self.status = int(self.first.split(" ")[1])
+        self.length = int(self.fields.get("content-length", "0"))
+        self.body = b"" if head_only or self.status in (101, 204, 304) else peer.take(self.length)
+        self.type = self.fields.get("content-type", "")
+
+    def expect(self, *statuses):
+        check(self.status in statuses, f"the answer is {self.status}, not {' or '.join(map(str, statuses))}")
+        return self
+
+
+def head(target="/", *, method="GET", version="HTTP/1.1", host="localhost", more=()):
+    lines = [f"{method} {target} {version}"] + ([f"Host: {host}"] if host is not None else []) + list(more)
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
+
+
+def read_file(name):
+    with open(os.path.join(HTML, name), "rb") as file:
+        return file.read()
+
+
+class Site:
+    """The cases that hold for each listener that serves the page."""
+
+    def __init__(self, port, config):
+        self.port = port
+        self.config = config
+
+    def ask(self, data, *statuses, method="GET"):
+        """One request on a connection of its own; its answer."""
+        peer = connect(ADDRESS, self.port)
+        try:
+            try:
+                peer.send(data)
+            except (BrokenPipeError, ConnectionResetError):
+                pass        # refused before the end of it
+            answer = Answer(peer, head_only=method == "HEAD")
+            return answer.expect(*statuses) if statuses else answer
+        finally:
+            peer.close()
+
+    def get(self, target="/", *statuses, method="GET", **options):
+        return self.ask(head(target, method=method, **options), *(statuses or (200,)), method=method)
+
+    def files(self):
+        for name in sorted(os.listdir(HTML)):
+            answer = self.get("/" + name)
+            wanted = TYPES[os.path.splitext(name)[1]]
+            check(answer.type.split(";")[0] == wanted, f"{name} is {answer.type}, not {wanted}")
+            check(not wanted.startswith("text/") or "charset=utf-8" in answer.type.lower(), f"{name} is {answer.type}")
+            check(answer.body == read_file(name), f"{name} came changed: {short(answer.body)}")
+            check(answer.fields.get("etag", "").startswith('"'), f"{name} has the ETag {answer.fields.get('etag')}")
+        check(self.get("/").body == read_file("index.html"), "/ is not index.html")
+        check(self.get("/?laptop=a&server=b").body == read_file("index.html"), "/?... is not index.html")
+
+    def policy(self):
+        for name in "", "relay.js":
+            policy = self.get("/" + name).fields.get("content-security-policy", "")
+            parts = {part.split()[0]: part.split()[1:] for part in policy.split(";") if part.split()}
+            for directive, value in [("default-src", "'none'"), ("script-src", "'self'"), ("style-src", "'self'")]:
+                check(parts.get(directive) == [value], f"/{name} comes with the policy {policy!r}")
+
+    def config_json(self):
+        answer = self.get("/config.json")
+        check(answer.type.split(";")[0] == "application/json", f"it is {answer.type}")
+        got = json.loads(answer.body)
+        for key, value in self.config.items():
+            check(key in got and got[key] == value, f"it says {got}, not {self.config}")
+
+    def config_is_fresh(self):
+        control = self.get("/config.json").fields.get("cache-control", "")
+        check("no-store" in control or "no-cache" in control, f"Cache-Control is {control!r}")
+
+    def status_json(self):
+        answer = self.get("/status.json")
+        check(isinstance(json.loads(answer.body), dict), f"it is {short(answer.body)}")
+
+    def head_method(self):
+        whole = self.get("/index.html")
+        peer = connect(ADDRESS, self.port)
+        peer.send(head("/index.html", method="HEAD") + head("/style.css"))
+        answer = Answer(peer, head_only=True).expect(200)
+        for field in "content-length", "content-type", "etag":
+            check(answer.fields.get(field) == whole.fields.get(field), f"{field} is {answer.fields.get(field)}")
+        check(Answer(peer).expect(200).body == read_file("style.css"), "a body came with the answer to HEAD")
+        peer.close()
+
+    def pipelined(self):
+        peer = connect(ADDRESS, self.port)
+        names = ["style.css", "relay.js", "index.html", "config.json", "favicon.svg"] * 4
+        peer.send(b"".join(head("/" + name) for name in names))
+        for i, name in enumerate(names):
+            try:
+                answer = Answer(peer).expect(200)
+            except Failed as failure:
+                raise Failed(f"answer {i + 1} of {len(names)}, {name}: {failure}") from None
+            if name != "config.json":
+                check(answer.body == read_file(name), f"{name} came changed or out of order")
+        peer.close()
+
+    def kept_or_closed(self):
+        """After 404 the connection goes on, or the answer says that it does not."""
+        peer = connect(ADDRESS, self.port)
+        peer.send(head("/no-such-file"))
+        answer = Answer(peer).expect(404)
+        if "close" in answer.fields.get("connection", "").lower():
+            peer.expect_end()
+        else:
+            peer.send(head("/style.css"))
+            check(Answer(peer).expect(200).body == read_file("style.css"), "style.css came changed")
+        peer.close()
+
+    def kept_alive(self):
+        peer = connect(ADDRESS, self.port)
+        for _ in range(5):
+            peer.send(head("/relay.js"))
+            check(Answer(peer).expect(200).body == read_file("relay.js"), "relay.js came changed")
+        peer.close()
+
+    def closes(self, **options):
+        peer = connect(ADDRESS, self.port)
+        peer.send(head("/style.css", **options) + head("/index.html"))
+        check(Answer(peer).expect(200).body == read_file("style.css"), "style.css came changed")
+        peer.expect_end()
+
+    def byte_by_byte(self):
+        peer = connect(ADDRESS, self.port)
+        peer.send_slowly(head("/style.css", more=["Accept: text/css"]))
+        check(Answer(peer).expect(200).body == read_file("style.css"), "style.css came changed")
+        peer.close()
+
+    def not_modified(self):
+        etag = self.get("/relay.js").fields["etag"]
+        for value in etag, "*", f'"other", {etag}', f"W/{etag}":
+            answer = self.get("/relay.js", 200, 304, more=[f"If-None-Match: {value}"])
+            check(answer.status == 304, f"{value} brings {answer.status}")
+            check(answer.fields.get("etag") == etag, f"304 for {value} has the ETag {answer.fields.get('etag')}")
+        answer = self.get("/relay.js", 200, more=['If-None-Match: "other"'])
+        check(answer.body == read_file("relay.js"), "relay.js came changed")
+        peer = connect(ADDRESS, self.port)
+        peer.send(head("/relay.js", more=[f"If-None-Match: {etag}"]) + head("/style.css"))
+        Answer(peer).expect(304)
+        check(Answer(peer).expect(200).body == read_file("style.css"), "304 came with a body")
+        peer.close()
+
+    def outside(self):
+        for target in ["/../etc/passwd", "/../../../../../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd",
+                       "/..%2f..%2fetc%2fpasswd", "/..\\..\\etc\\passwd", "/./../secret", "/../secret",
+                       "/%2e%2e/secret",
+                       "/..", "/.", "/.hidden", "/index.html/", "/index.html%00.css", "/folder/", "/folder",
+                       "/no-such-file", "/" + "n" * 1000]:
+            answer = self.get(target, 400, 404)
+            check(b"root:" not in answer.body and SECRET.encode() not in answer.body, f"{target} leads out")
+
+    def absolute_form(self):
+        check(self.get("http://localhost/style.css").body == read_file("style.css"), "style.css came changed")
+
+    def bad_lines(self):
+        for line in [b"GET", b"GET /", b"GET / HTTP/1.1 more", b"GET / HTTP/1.", b"GET / http/1.1", b"GET / XTTP/1.1",
+                     b" / HTTP/1.1", b"GET  HTTP/1.1", b"\0\1\2\3", b"G\x80T / HTTP/1.1", b"GET index.html HTTP/1.1",
+                     b"GET /\x01 HTTP/1.1", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"]:
+            try:
+                self.ask(line + b"\r\nHost: localhost\r\n\r\n", 400, 501)
+            except Failed as failure:
+                raise Failed(f"{line!r}: {failure}") from None
+
+    def bad_fields(self):
+        for field in ["No colon", ": no name", "Space : before the colon", "Nul: a\0b", "Bad name: x",
+                      "Content-Length: x", "Content-Length: -1", "Content-Length: 5\r\nContent-Length: 6"]:
+            try:
+                self.ask(head(more=[field]), 400)
+            except Failed as failure:
+                raise Failed(f"{field!r}: {failure}") from None
+
+    def bodies(self):
+        """A body is never taken for a request: either it is skipped, or the connection ends."""
+        inner = head("/style.css")
+        chunked = b"%x\r\n" % len(inner) + inner + b"\r\n0\r\n\r\n"
+        for more, body in [([f"Content-Length: {len(inner)}"], inner), (["Transfer-Encoding: chunked"], chunked),
+                           (["Transfer-Encoding: chunked", f"Content-Length: {len(inner)}"], chunked)]:
+            peer = connect(ADDRESS, self.port)
+            peer.send(head("/index.html", more=more) + body)
+            Answer(peer).expect(200, 400, 411, 413, 501)
+            peer.socket.settimeout(1)
+            try:
+                while peer.receive_more():
+                    pass
+            except Failed:
+                pass        # the connection stays: fine, as long as nothing came
+            check(not peer.buffer, f"{more}: the body was taken for a request: {short(peer.buffer)}")
+            peer.close()
+
+    def many(self, count):
+        """Connections that send half a request, and one that is served all the same."""
+        peers = []
+        try:
+            for _ in range(count):
+                try:
+                    peer = connect(ADDRESS, self.port)
+                    peer.send(b"GET / HTTP/1.1\r\nHost:")
+                    peers.append(peer)
+                except OSError:
+                    pass
+            check(self.get("/style.css").body == read_file("style.css"), "style.css came changed")
+        finally:
+            for peer in peers:
+                peer.close()
+        check(self.get("/style.css").body == read_file("style.css"), "style.css came changed")
+
+    def websocket(self, target):
+        peer = open_client(ADDRESS, self.port, target)
+        peer.frame(9, b"here")
+        peer.expect_pong(b"here")
+        peer.close()
+
+    def no_websocket(self, statuses, **options):
+        target = options.pop("target", "/websocket")
+        answer = self.ask(request(target, **options), *statuses)
+        if statuses == (426,):
+            check("13" in answer.fields.get("sec-websocket-version", "").split(", "), "the version to use is not said")
+
+    def run(self, case, name, websockets=True):
+        def test(what, function, *arguments, **options):
+            case(f"{name}: {what}", lambda: function(*arguments, **options))
+
+        test("each file of the page comes whole and with its type", self.files)
+        test("the page comes with a Content-Security-Policy that allows nothing from elsewhere", self.policy)
+        test("config.json says what it should", self.config_json)
+        test("config.json is not kept by caches", self.config_is_fresh)
+        test("status.json is an object", self.status_json)
+        test("HEAD gives the head alone (RFC 9110, 9.3.2)", self.head_method)
+        test("pipelined requests are answered in order (RFC 9112, 9.3.2)", self.pipelined)
+        test("a connection is kept for further requests (RFC 9112, 9.3)", self.kept_alive)
+        test("after 404 it goes on, or the answer says that it ends (RFC 9112, 9.6)", self.kept_or_closed)
+        test("'Connection: close' ends it (RFC 9112, 9.6)", self.closes, more=["Connection: close"])
+        test("HTTP/1.0 ends it (RFC 9112, 9.3)", self.closes, version="HTTP/1.0")
+        test("a request that comes byte by byte is understood", self.byte_by_byte)
+        test("If-None-Match brings 304, without a body (RFC 9110, 13.1.2)", self.not_modified)
+        test("no path leads out of the page", self.outside)
+        test("the absolute form of a target is understood (RFC 9112, 3.2.2)", self.absolute_form)
+        test("an empty line before a request is skipped (RFC 9112, 2.2)", self.ask, b"\r\n" + head(), 200)
+        test("a bad request line brings 400 (RFC 9112, 3)", self.bad_lines)
+        test("a bad header field brings 400 (RFC 9112, 5.1 and 6.3)", self.bad_fields)
+        test("another version of HTTP brings 505 (RFC 9110, 15.6.6)", self.get, "/", 400, 505, version="HTTP/2.0")
+        test("a missing Host brings 400 (RFC 9112, 3.2)", self.get, "/", 400, host=None)
+        test("a second Host brings 400 (RFC 9112, 3.2)", self.get, "/", 400, more=["Host: other"])
+        test("HTTP/1.0 needs no Host", self.get, "/", 200, host=None, version="HTTP/1.0")
+        for method in "POST", "DELETE", "BREW":
+            test(f"{method} brings 405 or 501 (RFC 9110, 9.1)", self.method, method)
+        test("a header field that is too long brings 431 (RFC 6585, 5)", self.get, "/", 431,
+             more=["X-Long: " + "x" * 20000])
+        test("too many header fields bring 431 (RFC 6585, 5)", self.get, "/", 431,
+             more=[f"X-Many-{i}: x" for i in range(1000)])
+        test("header fields without end bring 431 (RFC 6585, 5)", self.ask,
+             b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X-Endless: x\r\n" * 100000, 431)
+        test("a request line without end brings 414 or 431 (RFC 9110, 15.5.15)", self.ask, b"GET /" + b"x" * 1000000,
+             414, 431)
+        test("a body is never taken for a request (RFC 9112, 11.2)", self.bodies)
+        test("a thousand half requests keep nobody out", self.many, 1000)
+        if websockets:
+            self.run_websockets(test)
+
+    def method(self, method):
+        answer = self.get("/", 405, 501, method=method)
+        check(answer.status != 405 or "GET" in answer.fields.get("allow", ""), "405 comes without Allow")
+
+    def run_websockets(self, test):
+        test("/websocket opens a WebSocket (RFC 6455, 4.2)", self.websocket, "/websocket")
+        test("/websocket/ opens a WebSocket too", self.websocket, "/websocket/")
+        test("a WebSocket of version 8 brings 426 and the version to use (RFC 6455, 4.4)", self.no_websocket, (426,),
+             ws_version="8")
+        test("a WebSocket without a key brings 400 (RFC 6455, 4.2.1)", self.no_websocket, (400,), key=None)
+        test("a WebSocket without a Host brings 400 (RFC 6455, 4.2.1)", self.no_websocket, (400,), host=None)
+        test("a WebSocket elsewhere is none", self.no_websocket, (200, 400, 404, 426), target="/style.css")
+        test("a plain request for /websocket is told to upgrade", self.get, "/websocket", 400, 426)
+        test("bytes that are no frames do not disturb the next WebSocket", self.nonsense)
+
+    def nonsense(self):
+        peer = open_client(ADDRESS, self.port, "/websocket")
+        for opcode, payload in [(TEXT, b"not base64 !"), (TEXT, b""), (BINARY, b""), (BINARY, b"\x45"),
+                                (BINARY, b"\x45\0\xff\xff" + b"x" * 16), (BINARY, b"\x60" + b"x" * 60),
+                                (BINARY, b"\xff" * 3000), (TEXT, b"RQAAHAAAQABAAQ=="), (TEXT, b"=" * 64)]:
+            peer.frame(opcode, payload)
+        peer.frame(9, b"after")
+        while True:
+            fin, opcode, payload = peer.receive()
+            if opcode == 10:
+                break
+        check(payload == b"after", f"the pong holds {short(payload)}")
+        peer.close()
+        self.websocket("/websocket")
+
+
+def make_folder(parent):
+    """A folder for --html: the page, and traps beside the page's files."""
+    outer = tempfile.mkdtemp(dir=parent)
+    folder = os.path.join(outer, "page")
+    os.mkdir(folder)
+    for name in os.listdir(HTML):
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(read_file(name))
+    with open(os.path.join(outer, "secret"), "w", encoding="ascii") as file:
+        file.write(SECRET)
+    with open(os.path.join(folder, ".hidden"), "w", encoding="ascii") as file:
+        file.write(SECRET)
+    os.mkdir(os.path.join(folder, "folder"))
+    os.mkfifo(os.path.join(folder, "fifo.txt"))
+    return folder
+
+
+def folder_cases(case, name, site, folder):
+    def changed():
+        with open(os.path.join(folder, "style.css"), "wb") as file:
+            file.write(b"/* changed */")
+        check(site.get("/style.css").body == b"/* changed */", "the file's old content came")
+
+    def large():
+        data = os.urandom(3000000)
+        with open(os.path.join(folder, "large.bin"), "wb") as file:
+            file.write(data)
+        check(site.get("/large.bin").body == data, "it came changed")
+
+    case(f"{name}: each file of the folder comes whole and with its type", site.files)
+    case(f"{name}: If-None-Match brings 304, without a body", site.not_modified)
+    case(f"{name}: no path leads out of the folder", site.outside)
+    case(f"{name}: a pipe in the folder is no file", lambda: site.get("/fifo.txt", 404))
+    case(f"{name}: a large file comes whole", large)
+    case(f"{name}: a file that changes comes changed", changed)
+
+
+def in_namespace():
+    """The first time round: runs this program again in a new network namespace, where it sets up an interface."""
+    if os.environ.get("HTTP_RAW_NAMESPACE"):
+        for command in ["link set lo up", "link add eth0 type veth peer name far", "link set eth0 up",
+                        "link set far up", "address add 203.0.113.10/24 dev eth0",
+                        "route add default via 203.0.113.1"]:
+            subprocess.run(["ip"] + command.split(), check=True)
+        return
+    os.environ["HTTP_RAW_NAMESPACE"] = "yes"
+    os.execvp("unshare", ["unshare", "--net", sys.executable] + sys.argv)
+
+
+def with_program(cases, command, ports, run):
+    """Runs cases against a program; that it does not start is a failed case."""
+    program = Program([os.path.join(ROOT, "build", command[0])] + command[1:])
+    cases.program = program
+    try:
+        for port in ports:
+            program.wait_listening(ADDRESS, port)
+        run(cases.run)
+    except (Failed, OSError) as failure:
+        cases.failed += 1
+        print(f"not ok - {command[0]} runs: {failure}")
+    finally:
+        stopped = program.stop()
+        cases.program = None
+    cases.run(f"{' '.join(command[:2])}: leaves with status 0 when asked to stop", lambda: check(
+        stopped, f"status {program.process.returncode}: {program.output()[-600:]}"))
+
+
+def main():
+    in_namespace()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    cases = Cases(only=sys.argv[1] if len(sys.argv) > 1 else None)
+    server = ["tether-server", "--open", "--listen", f"{ADDRESS}:8080", "--page", f"{ADDRESS}:80"]
+    client = ["tether-client", "--open", "--listen", f"{ADDRESS}:6354", "--no-routes"]
+    laptop = {"role": "laptop", "server": "203.0.113.10:8080"}
+
+    with_program(cases, client + ["--server", "203.0.113.10"], [6354],
+                 lambda case: Site(6354, laptop).run(case, "tether-client"))
+    with_program(cases, server, [8080, 80], lambda case: (
+        Site(8080, SERVER_CONFIG).run(case, "tether-server, port 8080"),
+        Site(80, SERVER_CONFIG).run(case, "tether-server, port 80", websockets=False)))
+
+    with_program(cases, client, [6354], lambda case: case(
+        "tether-client without --server: config.json says null",
+        Site(6354, {"role": "laptop", "server": None}).config_json))
+    with_program(cases, client + ["--server", "[2001:db8::1]:81"], [6354], lambda case: case(
+        "tether-client with an IPv6 server: config.json has it in brackets",
+        Site(6354, {"role": "laptop", "server": "[2001:db8::1]:81"}).config_json))
+    with tempfile.TemporaryDirectory() as parent:
+        for program, port, command in ("tether-client", 6354, client), ("tether-server", 8080, server):
+            folder = make_folder(parent)
+            with_program(cases, command + ["--html", folder], [port],
+                         lambda case, name=program, site=Site(port, {}), folder=folder: folder_cases(
+                             case, f"{name} --html", site, folder))
+    cases.finish()
+
+
+main()

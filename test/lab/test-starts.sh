@@ -1,0 +1,97 @@
+#!/bin/bash
+# Starts that cannot succeed: each ends with the right exit status (1: it could not
+# go on, 2: wrong usage) and a message that names the thing.
+#
+#   test/lab/test-starts.sh
+#
+# Needs root, build/tether-*, and: test/packages.sh lab
+. "$(dirname "$0")/lab.sh"
+
+# Runs the command, which must end by itself within some seconds.
+ends() { # STATUS PATTERN COMMAND...
+	local wanted=$1 pattern=$2 status output
+	shift 2
+	output=$(timeout 10 "$@" 2>&1)
+	status=$?
+	echo "$output"
+	[ $status -eq "$wanted" ] || { echo "exit status $status instead of $wanted"; return 1; }
+	grep -qiE -e "$pattern" <<<"$output" || { echo "no \"$pattern\" in what it said: $output"; return 1; }
+}
+
+
+refuses() { # NAME STATUS PATTERN HOST PROGRAM [ARGUMENTS...]
+	local name=$1 status=$2 pattern=$3 host=$4 program=$5
+	shift 5
+	check "$name" ends "$status" "$pattern" \
+		ip netns exec "$(lab_ns "$host")" "$LAB_DIR/$program" "$@"
+}
+
+lab_up
+chmod 755 "$LAB_DIR" # the copies are run by another user too
+cp "$LAB_BUILD"/tether-{client,server,relay} "$LAB_DIR"
+client=(laptop tether-client --open --wifi wifi0)
+server=(server tether-server --open)
+
+for program in tether-client tether-server tether-relay; do
+	refuses "$program --help explains itself" 0 "usage: $program" laptop $program --help
+	refuses "$program --version says its version" 0 "^$program [0-9]" laptop $program --version
+	refuses "$program names an option that it does not know" 2 "nonsense" laptop $program --nonsense
+	refuses "$program names an argument that it has no use for" 2 "surplus" laptop $program surplus
+done
+refuses "tether-server without --open says that it is needed" 2 "--open" server tether-server
+refuses "tether-client without --open says that it is needed" 2 "--open" laptop tether-client
+refuses "tether-relay without --server says that it is needed" 2 "--server" phone tether-relay
+refuses "an option without its value is wrong usage" 2 "--listen" "${server[@]}" --listen
+refuses "a port that is none is wrong usage" 2 "99999" "${server[@]}" --listen 0.0.0.0:99999
+refuses "a port range that is upside down is wrong usage" 2 "30000-20000" "${server[@]}" --ports 30000-20000
+refuses "a port range that is no range is wrong usage" 2 "many" "${server[@]}" --ports many
+refuses "a route that is none is wrong usage" 2 "10.1.0.0/40" "${client[@]}" --route 10.1.0.0/40
+refuses "a listening address that is none is wrong usage" 2 "somewhere" "${client[@]}" --listen somewhere
+refuses "an address of a relay that is none is wrong usage" 2 "gopher" phone tether-relay --server gopher://x/
+
+refuses "tether-client names a Wi-Fi interface that is not there" 1 "nosuch0" \
+	laptop tether-client --open --wifi nosuch0
+refuses "tether-client without the laptop's address says what is missing" 1 "$LAPTOP" \
+	laptop tether-client --open
+refuses "tether-server names an interface that is not there" 1 "nosuch0" "${server[@]}" --interface nosuch0
+nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+check "tether-client says that it needs root" ends 1 "root|CAP_NET_ADMIN|permi" \
+	ip netns exec "$(lab_ns laptop)" "${nobody[@]}" "$LAB_DIR/tether-client" --open --wifi wifi0
+check "tether-server says that it needs root" ends 1 "root|CAP_NET_|permi" \
+	ip netns exec "$(lab_ns server)" "${nobody[@]}" "$LAB_DIR/tether-server" --open
+check "tether-client names /dev/net/tun where it is missing" ends 1 "/dev/net/tun" \
+	unshare --mount sh -c 'mount -t tmpfs none /dev/net && exec "$@"' sh \
+	ip netns exec "$(lab_ns laptop)" "$LAB_DIR/tether-client" --open --wifi wifi0
+
+hold_port() { # HOST PORT
+	lab_start holder "$1" "$LAB_PYTHON" "$LAB_TRAFFIC" --http-port "$2" --echo-port 7001 serve
+	lab_wait_listening holder "$1" "$2"
+}
+
+hold_port server 8080
+refuses "tether-server names the port that is taken" 1 "8080" "${server[@]}"
+lab_stop holder
+lab_wifi_address
+hold_port laptop 6354
+refuses "tether-client names the port that is taken" 1 "6354" "${client[@]}"
+lab_stop holder
+hold_port server 80
+check "tether-server goes on where port 80 is taken" start_server
+check "it warns about port 80" grep -i "80.*\(taken\|use\)" "$(lab_log server)"
+check "its page is on port 8080" lab_exec near curl -sS --max-time 5 -o /dev/null --fail "http://$SERVER:8080/"
+lab_stop holder
+lab_stop server
+
+lab_ip server route delete default
+refuses "tether-server says that there is no default route" 1 "default route|--interface" "${server[@]}"
+lab_ip server route add default via 203.0.113.1
+
+lab_start relay phone "$LAB_BUILD/tether-relay" --laptop ws://169.254.7.7:6354/websocket \
+	--server "ws://$SERVER:8080/websocket"
+sleep 3
+check "tether-relay goes on trying where nobody answers" lab_running relay
+check "tether-relay says whom it cannot reach" grep -q 169.254.7.7 "$(lab_log relay)"
+check "tether-relay ends with status 0 while it tries" lab_stop relay
+check "after all that, tether-server starts" start_server
+check "after all that, tether-client starts" start_client
+lab_passed

@@ -1,0 +1,99 @@
+#!/bin/sh
+# Installs the Debian packages that a job of this project needs.
+#
+#   test/packages.sh GROUP...        groups: build lab chromium browser check cross interop
+#
+# Each group is a list of package names, below. What is there already is left
+# alone; when nothing is missing, nothing is run and the network is not touched.
+# The groups that need JavaScript libraries also get those of test/package.json,
+# at the versions of test/package-lock.json, in build/node_modules.
+# Exit status: 0 all there, 1 something is missing and could not be installed, 2 wrong usage.
+set -eu
+cd "$(dirname "$0")/.."
+
+usage() {
+	echo "usage: test/packages.sh GROUP...   (build lab chromium browser check cross interop)" >&2
+	exit 2
+}
+
+packages_of() {
+	case $1 in
+	build) echo gcc libc6-dev make ;;
+	lab) echo iproute2 iputils-ping nftables iptables tcpdump ethtool curl procps \
+		python3 python3-tornado python3-scapy ;;
+	chromium | browser) echo chromium fonts-dejavu-core ;;
+	check) echo gcc libc6-dev clang clang-format llvm libclang-rt-14-dev musl-tools ;;
+	cross) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
+		gcc-arm-linux-gnueabihf libc6-dev-armhf-cross \
+		gcc-mips-linux-gnu libc6-dev-mips-cross qemu-user-static ;;
+	interop) echo python3 python3-websockets ;;
+	*) return 1 ;;
+	esac
+}
+
+needs_node() {
+	case $1 in browser | interop) return 0 ;; *) return 1 ;; esac
+}
+
+# A node of version 18 or later serves, wherever it came from.
+node_is_there() {
+	command -v node >/dev/null && [ "$(node -p 'parseInt(process.versions.node)')" -ge 18 ]
+}
+
+# Prints those of the packages named that are not installed.
+missing_of() {
+	for package in "$@"; do
+		case $installed in
+		*" $package "*) ;;
+		*) echo "$package" ;;
+		esac
+	done
+}
+
+install_debian() {
+	if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+		echo "test/packages.sh: these Debian packages are missing, and only root on Debian" >&2
+		echo "can install them; run this as root, or install them by hand:" >&2
+		echo "    apt-get install --no-install-recommends $*" >&2
+		exit 1
+	fi
+	export DEBIAN_FRONTEND=noninteractive
+	echo "Installing the Debian packages $*"
+	said=$(apt-get -qq update 2>&1 &&
+		apt-get -qq -y --no-install-recommends install "$@" 2>&1) && return
+	echo "$said" >&2
+	echo "test/packages.sh: apt-get could not install $*" >&2
+	exit 1
+}
+
+install_node_modules() {
+	mkdir -p build
+	cp test/package.json test/package-lock.json build/
+	echo "Installing the JavaScript libraries of test/package.json in build/node_modules"
+	(cd build && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null)
+	cp test/package-lock.json build/node_modules/installed-lock.json
+}
+
+[ $# -gt 0 ] || usage
+wanted=
+node=no
+for group in "$@"; do
+	wanted="$wanted $(packages_of "$group")" || usage
+	if needs_node "$group"; then node=yes; fi
+done
+if [ $node = yes ]; then
+	node_is_there || wanted="$wanted nodejs"
+	command -v npm >/dev/null || wanted="$wanted npm ca-certificates"
+fi
+
+# shellcheck disable=SC2086 # a list of names, to be split
+{
+	installed=" $(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $wanted 2>/dev/null |
+		sed -n 's/^installed //p' | tr '\n' ' ')"
+	missing=$(missing_of $wanted | sort -u)
+	[ -z "$missing" ] || install_debian $missing
+}
+if [ $node = yes ] &&
+	! cmp -s test/package-lock.json build/node_modules/installed-lock.json; then
+	install_node_modules
+fi
