@@ -113,8 +113,9 @@ $(BUILD)/fuzz/%: test/fuzz/%.c $(BUILD)/libtether.a
 	cp $@ build/fuzz/
 
 # What to run; each prints "ok - ..." lines, and test/run.sh counts them.
-test: all build/ws-echo
+test:
 	test/packages.sh build lab browser check cross interop
+	$(MAKE) all build/ws-echo
 	test/run.sh $(SUITES)
 SUITES := \
 	'test/build/test-build.sh' \
@@ -134,6 +135,7 @@ SUITES := \
 	'test/browser/lab.test.sh' \
 	'test/lab/test-starts.sh' \
 	'test/lab/test-host.sh' \
+	'test/lab/test-fallback.sh' \
 	'test/lab/test-phone.sh' \
 	'test/lab/test-crowd.sh' \
 	'test/lab/test-tether.sh relay' \
@@ -148,7 +150,9 @@ fuzz:
 	test/packages.sh build check
 	test/run.sh 'test/fuzz/run.sh $(or $(SECONDS),60)'
 
-demo: all
+demo:
+	test/packages.sh build lab chromium
+	$(MAKE) all
 	test/demo.sh
 
 install: all

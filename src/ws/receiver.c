@@ -33,9 +33,10 @@ static void compact(struct ws_receiver *r)
 
 uint8_t *ws_receiver_room(struct ws_receiver *r, size_t *room)
 {
-    if (r->parse_at == r->end && r->message_length == 0)
-        r->message_start = r->parse_at = r->end = 0;
-    if (r->size - r->end < r->size / 32)
+    // What little is there moves to the start, so that a stream of small messages stays in a small
+    // part of the buffer; much only when it must.
+    size_t kept = r->message_length + (r->end - r->parse_at);
+    if (kept < r->size / 32 || r->size - r->end < r->size / 32)
         compact(r);
     *room = r->size - r->end;
     return r->buffer + r->end;

@@ -166,14 +166,16 @@ lab_remove() { # ID
 lab_remove_leftovers() {
 	local id
 	for id in $(ip netns list | sed -n 's/^tether-\([0-9]\+\)-.*/\1/p' | sort -u); do
-		[ -d "/proc/$id" ] || lab_remove "$id"
+		[ -d "/proc/$id" ] && continue
+		lab_remove "$id"
+		rm -rf "${TMPDIR:-/tmp}/tether-lab-$id".*
 	done
 }
 
 lab_up() { # [ID: the process that the lab belongs to]
 	[ "$(id -u)" -eq 0 ] || lab_die "network namespaces need root"
 	LAB_ID=${1:-$$}
-	LAB_DIR=$(mktemp -d "${TMPDIR:-/tmp}/tether-lab.XXXXXX") || lab_die "no work directory"
+	LAB_DIR=$(mktemp -d "${TMPDIR:-/tmp}/tether-lab-$LAB_ID.XXXXXX") || lab_die "no work directory"
 	trap lab_down EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM

@@ -53,7 +53,7 @@ check "a TCP connection survives the phone's restart" connection_goes_on survivo
 
 hold_connection survivor
 kill -STOP "${LAB_PID[relay]}" # a phone that is there and does nothing
-LAB_PID[frozen]=${LAB_PID[relay]}
+LAB_PID["frozen"]=${LAB_PID[relay]}
 start_relay
 check "a new phone takes the place of a frozen one at once" tunnel_ready
 check "a TCP connection moves to the new phone" connection_goes_on survivor

@@ -90,7 +90,8 @@ lab_start relay phone "$LAB_BUILD/tether-relay" --laptop ws://169.254.7.7:6354/w
 	--server "ws://$SERVER:8080/websocket"
 sleep 3
 check "tether-relay goes on trying where nobody answers" lab_running relay
-check "tether-relay says whom it cannot reach" grep -q 169.254.7.7 "$(lab_log relay)"
+check "tether-relay says whom it cannot reach" \
+	wait_for 20 grep "not connected to 169.254.7.7" "$(lab_log relay)"
 check "tether-relay ends with status 0 while it tries" lab_stop relay
 check "after all that, tether-server starts" start_server
 check "after all that, tether-client starts" start_client

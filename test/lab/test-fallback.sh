@@ -1,0 +1,59 @@
+#!/bin/bash
+# A server whose kernel has no nftables keeps its kernel silent by the iptables program.
+#
+#   test/lab/test-fallback.sh
+#
+# Needs root, build/tether-*, a C compiler, and: test/packages.sh build lab
+. "$(dirname "$0")/lab.sh"
+
+complaints="ip src $SERVER and (tcp[tcpflags] & tcp-rst != 0 or icmp[icmptype] == icmp-unreach)"
+
+# An iptables that does without nftables, first in the path.
+make_tools() {
+	mkdir -p "$LAB_DIR/bin" && ln -s "$(command -v iptables-legacy)" "$LAB_DIR/bin/iptables" &&
+		cc -o "$LAB_DIR/bin/without-nftables" "$LAB_ROOT/test/lab/without-nftables.c"
+}
+
+start_server_without_nftables() {
+	lab_start server server env PATH="$LAB_DIR/bin:$PATH" without-nftables \
+		"$LAB_BUILD/tether-server" --open
+	lab_wait_listening server server 8080
+}
+
+rules() { lab_exec server iptables-legacy -t raw -S PREROUTING; }
+
+rule_count_is() { # NUMBER
+	local count
+	count=$(rules | grep -c DROP)
+	[ "$count" -eq "$1" ] || { echo "there are $count rules, not $1"; return 1; }
+}
+
+nothing_captured() {
+	local packets
+	packets=$(capture_stop answers)
+	[ -z "$packets" ] || { echo "$packets"; return 1; }
+}
+
+lab_up
+check "the tools are there" make_tools
+start_targets || lab_die "the web hosts do not start"
+check "tether-server starts without nftables" start_server_without_nftables
+check "it says that it uses iptables" grep -q 'using iptables' "$(lab_log server)"
+check "two rules are there, for TCP and for UDP" rule_count_is 2
+check "tether-client starts" start_client
+start_relay
+check "the tether works" tunnel_ready
+capture_start answers server eth0 "$complaints"
+check "2 MB come through it, whole" traffic download "$WEB" 2000000
+check "datagrams pass it" traffic udp "$WEB" --first 1400
+check "no RST and no ICMP unreachable left the server" nothing_captured
+check "tether-server ends with status 0" lab_stop server
+check "no rule is left" rule_count_is 0
+check "it starts again" start_server_without_nftables
+lab_stop server KILL
+check "after kill -9 its rules are still there" rule_count_is 2
+check "the next start takes them over" start_server_without_nftables
+check "two rules are there, and not four" rule_count_is 2
+check "tether-server ends with status 0 after that" lab_stop server
+check "no rule is left after that" rule_count_is 0
+lab_passed
