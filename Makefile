@@ -115,7 +115,7 @@ $(BUILD)/fuzz/%: test/fuzz/%.c $(BUILD)/libtether.a
 # What to run; each prints "ok - ..." lines, and test/run.sh counts them.
 test:
 	test/packages.sh build lab browser check cross interop
-	$(MAKE) all build/ws-echo
+	$(MAKE) -s all build/ws-echo
 	test/run.sh $(SUITES)
 SUITES := \
 	'test/build/test-build.sh' \
@@ -152,7 +152,7 @@ fuzz:
 
 demo:
 	test/packages.sh build lab chromium
-	$(MAKE) all
+	$(MAKE) -s all
 	test/demo.sh
 
 install: all

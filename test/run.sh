@@ -27,7 +27,8 @@ trap '[ -z "$suite_pid" ] || kill "$suite_pid" 2>/dev/null; exit 130' INT TERM
 # The suite writes to a file, and tail shows it: a process that outlives its
 # suite by accident can then not hold the runner up.
 run_suite() { # COMMAND LOG
-	timeout --kill-after=30 "$limit_s" bash -c "$1" >"$2" 2>&1 </dev/null &
+	: >"$2"
+	timeout --kill-after=30 "$limit_s" bash -c "$1" >>"$2" 2>&1 </dev/null &
 	suite_pid=$!
 	tail -n +1 -s 0.1 -f --pid=$suite_pid "$2"
 	wait $suite_pid
