@@ -1,6 +1,6 @@
 /*
  * Where the two ends are. The host that served the page says who it is in config.json:
- *   the laptop  {"role": "laptop", "server": "HOST:PORT" or null}
+ *   the laptop  {"role": "laptop", "server": "HOST:PORT" or null, "id": "..."}
  *   the server  {"role": "server", "laptop": "HOST:PORT", "websocket_port": 8080}
  * and the page's own address may name either end instead: ?laptop=...&server=..., each one HOST,
  * HOST:PORT (an IPv6 address in brackets, RFC 3986, section 3.2.2) or a whole ws:// or wss:// address.
@@ -33,6 +33,11 @@ var TetherAddress = (function () {
       port = "";
     }
     return scheme + "//" + parts[1] + (port ? ":" + port : "") + PATH;
+  }
+
+  /* By the laptop's id the server knows it again, whatever phone it has. */
+  function withId(url, config) {
+    return url && config && config.id && url.indexOf("?") < 0 ? url + "?id=" + config.id : url;
   }
 
   /* The value that a query such as "?laptop=a&server=b" gives to a name, or null. */
@@ -86,7 +91,7 @@ var TetherAddress = (function () {
         text: laptop || ""
       },
       server: {
-        url: server ? parse(server, scheme, SERVER_PORT) : known.server,
+        url: withId(server ? parse(server, scheme, SERVER_PORT) : known.server, config),
         text: server || ""
       }
     };

@@ -53,7 +53,7 @@
     setText(name + "-status", words.status);
     setText(name + "-retry", words.retry);
     setText(name + "-hint", element("advice").hasAttribute("hidden") || name === "server" ? words.hint : "");
-    setText(name + "-address", addresses[name].url || "");
+    setText(name + "-address", (addresses[name].url || "").split("?")[0]);
   }
 
   function showCount(name, count) {

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -49,6 +50,7 @@ struct client {
     struct client_conn conns[CLIENT_CONNS];
     int64_t started_ms;
     int64_t wifi_renewed_ms;
+    uint64_t id;        // random; by it the server knows this laptop again, whatever phone it has
     uint64_t not_ipv4;  // dropped: the tether carries IPv4
     uint64_t tun_write; // dropped: the TUN device did not take it
 };
@@ -63,7 +65,7 @@ static void on_tun(void *arg, short events)
         ssize_t length = read(client->tun.fd, packet, sizeof packet);
         if (length < 0 && errno != EAGAIN && errno != EINTR) {
             log_error(&client->log, "cannot read from %s: %s", client->tun.name, strerror(errno));
-            loop_stop(&client->loop);
+            loop_fail(&client->loop);
         }
         if (length <= 0)
             break;
@@ -104,6 +106,8 @@ static void on_closed(void *arg, uint16_t status)
     if (client->link.conn != &conn->ws)
         return;
     tunnel_link_set_conn(&client->link, NULL);
+    if (client->loop.stop)
+        return;
     log_info(&client->log, "the phone is gone (status %u); waiting for it to return", status);
 }
 
@@ -130,11 +134,13 @@ static const struct ws_conn_events conn_events = {
 };
 
 // A connection that is free, or else one that is on its way out.
-static struct ws_conn *on_accept(void *arg, const struct endpoint *peer)
+static struct ws_conn *on_accept(void *arg, const struct endpoint *peer,
+                                 const struct http_text *query)
 {
     struct client *client = arg;
     struct ws_conn *leaving = NULL;
     (void)peer;
+    (void)query;
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         struct ws_conn *conn = &client->conns[i].ws;
         if (conn->state == WS_FREE)
@@ -185,9 +191,10 @@ static void write_config(const struct client *client, struct text *text)
     const char *server = client->options.server;
     text_add(text, "{\"role\":\"laptop\",\"server\":");
     if (server == NULL)
-        text_add(text, "null}\n");
+        text_add(text, "null");
     else
-        text_add(text, "\"%s%s\"}\n", server, has_port(server) ? "" : ":8080");
+        text_add(text, "\"%s%s\"", server, has_port(server) ? "" : ":8080");
+    text_add(text, ",\"id\":\"%016llx\"}\n", (unsigned long long)client->id);
 }
 
 static int on_dynamic(void *arg, const struct endpoint *peer, const struct http_text *path,
@@ -302,7 +309,7 @@ static void init(struct client *client)
     client->tun.fd = client->tun.netlink.fd = client->wifi.netlink.fd = -1;
     client->started_ms = client->loop.now_ms;
     tunnel_link_init(&client->link);
-    ws_host_init(&client->host, &client->loop, &client->log, &config);
+    ws_host_init(&client->host, &client->loop, &config);
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         struct client_conn *conn = &client->conns[i];
         conn->client = client;
@@ -323,6 +330,10 @@ int main(int argc, char **argv)
         return 1;
     }
     init(&client);
+    if (getrandom(&client.id, sizeof client.id, 0) != (ssize_t)sizeof client.id) {
+        log_error(&client.log, "the kernel gives no random numbers: %s", strerror(errno));
+        return 1;
+    }
     if (page_open(&client.page, client.options.html) < 0) {
         log_error(&client.log, "cannot open the folder %s: %s", client.options.html,
                   strerror(errno));

@@ -26,6 +26,9 @@ static const char usage[] =
 // The page is told the server's name as JSON, so only what names, addresses and ports are made of.
 static bool server_name_is_valid(const char *name)
 {
+    const char *colon = strchr(name, ':');
+    if (colon != NULL && *name != '[' && strchr(colon + 1, ':') != NULL)
+        return false; // an IPv6 address wants brackets
     return strlen(name) < SERVER_NAME_MAX && *name != '\0' &&
            strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]") ==
                strlen(name);

@@ -22,8 +22,7 @@ struct client_options {
 };
 
 // Reads the command line. Returns -1 to go on, or an exit status after having said why: 0 for
-// --help and
-// --version, 2 for wrong usage.
+// --help and --version, 2 for wrong usage.
 int client_options_parse(struct client_options *options, enum log_level *level, int argc,
                          char **argv);
 

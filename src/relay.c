@@ -20,6 +20,7 @@
 #define RETRY_FIRST_MS    250
 #define RETRY_MAX_MS      8000
 #define RETRY_REPLACED_MS 30000 // another phone took over: do not fight it
+#define ADDRESSES_MAX     4     // of a host that has several
 #define TICK_MS           100
 #define TX_SIZE           (WS_MESSAGE_MAX + 1024)
 #define UNSENT            (64 * 1024)
@@ -37,6 +38,9 @@ struct side {
     struct relay *relay;
     struct side *other;
     struct url url;
+    struct endpoint addresses[ADDRESSES_MAX];
+    size_t address_count;
+    size_t attempts;
     struct ws_conn ws;
     int64_t retry_at_ms;
     int64_t pause_ms;
@@ -122,23 +126,34 @@ static void back_off(struct side *side)
     side->pause_ms = side->pause_ms * 2 < RETRY_MAX_MS ? side->pause_ms * 2 : RETRY_MAX_MS;
 }
 
-static void connect_side(struct side *side)
+// Looks the host's name up, once: a look-up blocks, which must not happen while the other side relays.
+static bool find_addresses(struct side *side)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *found;
-    struct endpoint to;
     int error = getaddrinfo(side->url.host, side->url.port, &hints, &found);
     if (error != 0) {
-        log_warn(&side->relay->log, "%s: cannot find %s: %s", side->name, side->url.host,
-                 gai_strerror(error));
-        back_off(side);
-        return;
+        log_error(&side->relay->log, "%s: cannot find %s: %s", side->name, side->url.host,
+                  gai_strerror(error));
+        return false;
     }
-    memcpy(&to.address, found->ai_addr, found->ai_addrlen);
-    to.length = found->ai_addrlen;
+    for (const struct addrinfo *at = found; at != NULL && side->address_count < ADDRESSES_MAX;
+         at = at->ai_next) {
+        struct endpoint *to = &side->addresses[side->address_count++];
+        memcpy(&to->address, at->ai_addr, at->ai_addrlen);
+        to->length = at->ai_addrlen;
+    }
     freeaddrinfo(found);
-    if (ws_conn_connect(&side->ws, &to, side->url.authority, side->url.path) < 0) {
-        log_warn(&side->relay->log, "%s: cannot connect: %s", side->name, strerror(errno));
+    return true;
+}
+
+// Each attempt goes to the next of the host's addresses.
+static void connect_side(struct side *side)
+{
+    const struct endpoint *to = &side->addresses[side->attempts++ % side->address_count];
+    if (ws_conn_connect(&side->ws, to, side->url.authority, side->url.path) < 0) {
+        log_warn(&side->relay->log, "%s: cannot connect to %s: %s", side->name, side->url.authority,
+                 strerror(errno));
         back_off(side);
     }
 }
@@ -292,6 +307,8 @@ int main(int argc, char **argv)
     }
     init_side(&relay.laptop, &relay, "laptop", &relay.server);
     init_side(&relay.server, &relay, "server", &relay.laptop);
+    if (!find_addresses(&relay.laptop) || !find_addresses(&relay.server))
+        return 1;
     connect_side(&relay.laptop);
     connect_side(&relay.server);
     loop_every(&relay.loop, TICK_MS, on_tick, &relay);

@@ -25,14 +25,17 @@
 #define LAPTOP_ADDRESS "169.254.134.89:6354" // where the page looks for the laptop
 
 // Connections: one for each laptop, and some for those on their way out.
-#define SERVER_CONNS (SERVER_LINKS + 4)
-#define BATCHES      8 // captured before other descriptors get their turn
+#define LAPTOP_ID_MAX 65
+#define SERVER_CONNS  (SERVER_LINKS + 4)
+#define BATCHES       8 // captured before other descriptors get their turn
 
-// A laptop is known by its phone's address, for want of anything better in the clear-text protocol:
-// a connection from the same address goes on with the same mappings.
+// A laptop is known by the id that its page hands on in the WebSocket's address (?id=), so that it keeps
+// its mappings whatever phone it has; without one, by its phone's address, for want of anything better
+// in the classic protocol.
 struct laptop {
     bool used;
-    bool touched; // packets were queued for it and not yet sent
+    char id[LAPTOP_ID_MAX]; // "": known by its phone
+    bool touched;           // packets were queued for it and not yet sent
     struct endpoint phone;
     int64_t seen_ms;
     struct tunnel_link link;
@@ -150,6 +153,8 @@ static void on_closed(void *arg, uint16_t status)
     if (conn->laptop->link.conn != &conn->ws)
         return;
     tunnel_link_set_conn(&conn->laptop->link, NULL);
+    if (server->loop.stop)
+        return;
     log_info(&server->log, "laptop %u: its phone is gone (status %u)",
              laptop_number(server, conn->laptop), status);
 }
@@ -181,26 +186,54 @@ static const struct ws_conn_events conn_events = {
     .closed = on_closed,
 };
 
-// The laptop behind a phone's address: known already, or new in a free place, or in the place of
-// the one that has been away longest. NULL when all are here.
-static struct laptop *find_laptop(struct server *server, const struct endpoint *phone)
+// Copies the value of "id" in a query, or "" where there is none that will do: letters and digits.
+static void read_id(char id[LAPTOP_ID_MAX], const struct http_text *query)
 {
+    size_t length = 0;
+    id[0] = '\0';
+    if (query->length <= 3 || query->length - 3 >= LAPTOP_ID_MAX ||
+        memcmp(query->start, "id=", 3) != 0)
+        return;
+    for (const char *c = query->start + 3; c < query->start + query->length; c++) {
+        if (!((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z')))
+            return;
+        id[length++] = *c;
+    }
+    id[length] = '\0';
+}
+
+static bool is_same_laptop(const struct laptop *laptop, const char *id,
+                           const struct endpoint *phone)
+{
+    if (!laptop->used || strcmp(laptop->id, id) != 0)
+        return false;
+    return *id != '\0' || endpoint_same_host(&laptop->phone, phone);
+}
+
+// The laptop that a connection is for: known already, or new in a free place, or in the place of the one
+// that has been away longest. NULL when all are here.
+static struct laptop *find_laptop(struct server *server, const struct endpoint *phone,
+                                  const struct http_text *query)
+{
+    char id[LAPTOP_ID_MAX];
     struct laptop *place = NULL;
+    read_id(id, query);
     for (size_t i = 0; i < SERVER_LINKS; i++) {
         struct laptop *laptop = &server->laptops[i];
-        if (laptop->used && endpoint_same_host(&laptop->phone, phone))
+        if (is_same_laptop(laptop, id, phone))
             return laptop;
         if (laptop->link.conn != NULL)
             continue;
         if (place == NULL || (place->used && (!laptop->used || laptop->seen_ms < place->seen_ms)))
             place = laptop;
     }
-    if (place != NULL && place->used) {
+    if (place == NULL)
+        return NULL;
+    if (place->used)
         nat_forget_laptop(&server->nat, laptop_number(server, place));
-        place->used = false;
-    }
-    if (place != NULL)
-        tunnel_link_init(&place->link);
+    tunnel_link_init(&place->link);
+    place->used = false;
+    memcpy(place->id, id, sizeof id);
     return place;
 }
 
@@ -220,10 +253,11 @@ static struct server_conn *find_conn(struct server *server)
     return leaving;
 }
 
-static struct ws_conn *on_accept(void *arg, const struct endpoint *peer)
+static struct ws_conn *on_accept(void *arg, const struct endpoint *peer,
+                                 const struct http_text *query)
 {
     struct server *server = arg;
-    struct laptop *laptop = find_laptop(server, peer);
+    struct laptop *laptop = find_laptop(server, peer, query);
     struct server_conn *conn = laptop != NULL ? find_conn(server) : NULL;
     if (conn == NULL) {
         server->refused_laptops++;
@@ -318,6 +352,8 @@ static void on_tick(void *arg, short events)
         ws_conn_tick(&server->conns[i].ws);
     nat_expire(&server->nat, server->loop.now_ms);
     wire_tick(&server->wire, server->loop.now_ms);
+    if (!wire_is_unchanged(&server->wire))
+        loop_fail(&server->loop);
 }
 
 // A listening socket; where the host has no IPv6, "[::]" means all of IPv4.
@@ -385,6 +421,24 @@ static void find_ranges(struct nat_ports *ports, struct port_ranges *out)
     }
 }
 
+// Says so where the kernel may pick a port of ours for one of its own connections, which would then
+// hear nothing.
+static void warn_of_overlap(const struct server *server)
+{
+    unsigned low = 0;
+    unsigned high = 0;
+    FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "r");
+    if (file == NULL)
+        return;
+    bool read = fscanf(file, "%u %u", &low, &high) == 2;
+    fclose(file);
+    if (read && low <= server->options.port_high && high >= server->options.port_low)
+        log_warn(&server->log,
+                 "this host's own connections may use ports %u-%u (ip_local_port_range), and those "
+                 "in the NAT's range would hear nothing: give another range with --ports",
+                 low, high);
+}
+
 // Sets up the NAT, and the host so that the kernel leaves the NAT's ports alone.
 static int set_up_nat(struct server *server)
 {
@@ -403,6 +457,7 @@ static int set_up_nat(struct server *server)
     nat_init(&server->nat, &config);
     if (wire_local_ports(on_local_port, server) < 0)
         log_warn(&server->log, "cannot see which ports local sockets use: %s", strerror(errno));
+    warn_of_overlap(server);
     find_ranges(&server->nat.tcp_ports, &tcp);
     find_ranges(&server->nat.udp_ports, &udp);
     if (tcp.count == 0 || udp.count == 0) {
@@ -450,7 +505,7 @@ static void init(struct server *server)
         .arg = server,
     };
     server->started_ms = server->loop.now_ms;
-    ws_host_init(&server->host, &server->loop, &server->log, &config);
+    ws_host_init(&server->host, &server->loop, &config);
     for (size_t i = 0; i < SERVER_CONNS; i++) {
         struct server_conn *conn = &server->conns[i];
         conn->server = server;

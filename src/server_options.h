@@ -21,8 +21,7 @@ struct server_options {
 };
 
 // Reads the command line. Returns -1 to go on, or an exit status after having said why: 0 for
-// --help and
-// --version, 2 for wrong usage.
+// --help and --version, 2 for wrong usage.
 int server_options_parse(struct server_options *options, enum log_level *level, int argc,
                          char **argv);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "ws/host.h"
 
 #define PEERS   64
@@ -53,10 +54,12 @@ static const struct ws_conn_events events = {
     .closed = on_closed,
 };
 
-static struct ws_conn *on_accept(void *arg, const struct endpoint *from)
+static struct ws_conn *on_accept(void *arg, const struct endpoint *from,
+                                 const struct http_text *query)
 {
     struct echo *echo = arg;
     (void)from;
+    (void)query;
     for (size_t i = 0; i < PEERS; i++)
         if (echo->peers[i].conn.state == WS_FREE)
             return &echo->peers[i].conn;
@@ -84,7 +87,7 @@ int main(int argc, char **argv)
     struct ws_host_config config = {.path = "/", .accept = on_accept, .arg = &echo};
     if (loop_init(&echo.loop) < 0)
         return 1;
-    ws_host_init(&echo.host, &echo.loop, &echo.log, &config);
+    ws_host_init(&echo.host, &echo.loop, &config);
     for (size_t i = 0; i < PEERS; i++) {
         struct echo_peer *peer = &echo.peers[i];
         ws_conn_init(&peer->conn, &echo.loop, &events, peer, peer->rx, sizeof peer->rx,

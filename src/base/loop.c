@@ -141,10 +141,16 @@ int loop_run(struct loop *loop)
             watch.callback(watch.arg, events);
         }
     }
-    return 0;
+    return loop->failed ? -1 : 0;
 }
 
 void loop_stop(struct loop *loop)
 {
+    loop->stop = true;
+}
+
+void loop_fail(struct loop *loop)
+{
+    loop->failed = true;
     loop->stop = true;
 }

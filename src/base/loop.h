@@ -33,6 +33,7 @@ struct loop {
     int timer_count;
     int signal_fd;
     bool stop;
+    bool failed;    // stopped because it could not go on
     int64_t now_ms; // CLOCK_MONOTONIC, read once each time that poll() returns
 };
 
@@ -50,9 +51,11 @@ void loop_remove(struct loop *loop, int fd);
 // Calls back every `every_ms` milliseconds from now on. Returns 0, or -1 when all timers are taken.
 int loop_every(struct loop *loop, int64_t every_ms, loop_callback *callback, void *arg);
 
-// Runs until loop_stop() or a signal. Returns 0, or -1 with errno set when poll() itself failed.
+// Runs until loop_stop() or a signal. Returns 0, or -1 after loop_fail() or when poll() itself failed.
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
+// The same, and loop_run() returns -1: the program cannot go on, and has said why.
+void loop_fail(struct loop *loop);
 
 // Milliseconds of CLOCK_MONOTONIC.
 int64_t loop_clock_ms(void);

@@ -245,10 +245,9 @@ static int check_framing(struct http_request *request)
             return -400;
         request->has_body |= length->start[i] != '0';
     }
-    bool wants_close = http_has_token(headers, count, "Connection", "close");
-    bool wants_keep = http_has_token(headers, count, "Connection", "keep-alive");
-    request->keep_alive =
-        !request->has_body && !wants_close && (request->minor_version == 1 || wants_keep);
+    // HTTP/1.0's own keep-alive is not spoken: such a client reads to the end of the stream.
+    request->keep_alive = request->minor_version == 1 && !request->has_body &&
+                          !http_has_token(headers, count, "Connection", "close");
     return 0;
 }
 

@@ -132,10 +132,10 @@ static uint8_t *transport_checksum(const struct ip_packet *p)
     return p->partial_checksum || get_be16(transport + 6) != 0 ? transport + 6 : NULL;
 }
 
-// The transport checksum covers the addresses by its pseudo-header.
-static void update_for_address(const struct ip_packet *p, const uint8_t *from, const uint8_t *to)
+// Updates the transport's checksum for an address, which it covers by its pseudo-header.
+static void update_for_address(const struct ip_packet *p, uint8_t *checksum, const uint8_t *from,
+                               const uint8_t *to)
 {
-    uint8_t *checksum = transport_checksum(p);
     if (checksum == NULL || p->protocol == IP_ICMP)
         return;
     if (p->partial_checksum) {
@@ -146,19 +146,18 @@ static void update_for_address(const struct ip_packet *p, const uint8_t *from, c
     }
 }
 
-static void set_address(struct ip_packet *p, size_t place, uint32_t address)
+static void set_address(struct ip_packet *p, uint8_t *checksum, size_t place, uint32_t address)
 {
     uint8_t bytes[4];
     put_be32(bytes, address);
-    update_for_address(p, p->bytes + place, bytes);
+    update_for_address(p, checksum, p->bytes + place, bytes);
     replace(p->bytes + place, bytes, sizeof bytes, p->bytes + AT_CHECKSUM);
 }
 
-static void set_port(struct ip_packet *p, size_t place, uint16_t port)
+static void set_port(struct ip_packet *p, uint8_t *checksum, size_t place, uint16_t port)
 {
     uint8_t bytes[2];
     uint8_t *at = p->bytes + p->header_length + place;
-    uint8_t *checksum = transport_checksum(p);
     put_be16(bytes, port);
     if (checksum != NULL && !p->partial_checksum)
         replace(at, bytes, sizeof bytes, checksum);
@@ -166,22 +165,19 @@ static void set_port(struct ip_packet *p, size_t place, uint16_t port)
         memcpy(at, bytes, sizeof bytes);
 }
 
-// A UDP checksum that comes out as 0 is sent as 0xffff, its other form (RFC 768).
-static void avoid_zero(const struct ip_packet *p, const uint8_t *checksum)
-{
-    if (p->protocol == IP_UDP && checksum != NULL && !p->partial_checksum &&
-        get_be16(checksum) == 0)
-        put_be16(p->bytes + p->header_length + 6, 0xffff);
-}
-
+// The checksum's place is looked up once, before anything changes: on its way from one value to the
+// next a UDP checksum may be 0, which would read as "none". At the end, 0 is written in its other form,
+// 0xffff (RFC 768).
 static void set_endpoint(struct ip_packet *p, size_t address_place, uint32_t address,
                          size_t port_place, uint16_t port)
 {
-    const uint8_t *checksum = transport_checksum(p);
-    set_address(p, address_place, address);
+    uint8_t *checksum = transport_checksum(p);
+    set_address(p, checksum, address_place, address);
     if (p->has_transport)
-        set_port(p, p->protocol == IP_ICMP ? 4 : port_place, port);
-    avoid_zero(p, checksum);
+        set_port(p, checksum, p->protocol == IP_ICMP ? 4 : port_place, port);
+    if (p->protocol == IP_UDP && checksum != NULL && !p->partial_checksum &&
+        get_be16(checksum) == 0)
+        put_be16(checksum, 0xffff);
 }
 
 void ip_set_source(struct ip_packet *p, uint32_t address, uint16_t port)

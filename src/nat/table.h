@@ -4,8 +4,7 @@
 //          later entries up, so no tombstones gather and look-ups stay short (Knuth, TAOCP volume
 //          3, section 6.4, algorithm R).
 //   queue: entries in the order of their last use. Entries of one queue share one time limit, so
-//   the
-//          first is always the next to expire, and nothing is ever scanned.
+//          the first is always the next to expire, and nothing is ever scanned.
 //   pool:  which entries are free.
 //
 // The arrays are the owner's, fixed in size. NO_ENTRY is no entry.

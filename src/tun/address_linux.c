@@ -2,7 +2,7 @@
 //
 // The address that we lend to the Wi-Fi interface has a lifetime of a minute and is renewed three
 // times in it. So it goes by itself when this process was killed, and an address with a limited
-// lifetime is known as one that an earlier run of ours left behind; everybody else's have none.
+// lifetime is known as one that an earlier run of ours left behind: others have none, or a longer one, from DHCP.
 #include "tun.h"
 
 #include <errno.h>
@@ -12,15 +12,15 @@
 
 #include "../base/bytes.h"
 
-#define LIFETIME_S       60
-#define LIFETIME_FOREVER UINT32_MAX
+#define LIFETIME_S 60
 
 // What a dump of all addresses is searched for.
 struct address_search {
     uint32_t address;
     int index;       // the interface, or 0 for any
     int found_index; // 0: nothing found
-    bool temporary;  // its lifetime is limited
+    uint8_t prefix_length;
+    bool temporary; // its lifetime is limited, as ours is
 };
 
 static void on_address(void *arg, uint16_t type, const uint8_t *body, size_t length)
@@ -36,11 +36,12 @@ static void on_address(void *arg, uint16_t type, const uint8_t *body, size_t len
         (search->index != 0 && search->index != (int)head.ifa_index))
         return;
     search->found_index = (int)head.ifa_index;
+    search->prefix_length = head.ifa_prefixlen;
     const uint8_t *cache =
         netlink_find(body, length, sizeof head, IFA_CACHEINFO, sizeof times, NULL);
     if (cache != NULL) {
         memcpy(&times, cache, sizeof times);
-        search->temporary = times.ifa_valid != LIFETIME_FOREVER;
+        search->temporary = times.ifa_valid <= LIFETIME_S;
     }
 }
 
@@ -90,7 +91,8 @@ int lent_address_add(struct lent_address *lent, const char *interface, uint32_t 
     }
     struct address_search search = {.address = address, .index = lent->index};
     int error = find_address(&lent->netlink, &search);
-    if (error == 0 && search.found_index != 0 && !search.temporary) {
+    if (error == 0 && search.found_index != 0 &&
+        (!search.temporary || search.prefix_length != prefix_length)) {
         log_debug(log, "%s has the address already", interface);
         return 0;
     }

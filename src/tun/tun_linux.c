@@ -117,8 +117,9 @@ int tun_add_route(struct tun *tun, const struct cidr *cidr)
         put_be32(b, cidr->network);
         log_error(tun->log, "cannot route %d.%d.%d.%d/%d into the tether: %s%s", b[0], b[1], b[2],
                   b[3], cidr->prefix_length, strerror(-error),
-                  error == -EEXIST ? " (another VPN has this route: end it first)"
-                                   : advice(-error));
+                  error == -EEXIST
+                      ? " (there is such a route already: another VPN's, or one given twice)"
+                      : advice(-error));
         return -1;
     }
     return 0;

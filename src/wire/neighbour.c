@@ -1,7 +1,7 @@
 // Where a packet goes first: the next hop, and its Ethernet address.
 //
-// The next hop comes from the kernel's routes (RTM_GETROUTE, limited to our interface), and is
-// remembered for some seconds. Its MAC comes from the kernel's neighbour table where that has it,
+// The next hop comes from the kernel's routes (RTM_GETROUTE), and is remembered for some seconds; what
+// the kernel would send out of another interface has no way, since our address is not that one's. Its MAC comes from the kernel's neighbour table where that has it,
 // or from our own ARP requests (RFC 826). A known MAC is used for half a minute before it is looked
 // up again, and goes on being used while the answer is awaited; every ARP message of a neighbour
 // refreshes it.
@@ -35,6 +35,7 @@ static const uint8_t arp_head[ARP_AT_OPERATION] = {0, 1, 0x08, 0x00, MAC_SIZE, 4
 
 struct route_answer {
     uint32_t gateway;
+    int interface;
     bool usable;
 };
 
@@ -45,7 +46,12 @@ static void on_route(void *arg, uint16_t type, const uint8_t *body, size_t lengt
     if (type != RTM_NEWROUTE || length < sizeof head)
         return;
     memcpy(&head, body, sizeof head);
-    answer->usable = head.rtm_type == RTN_UNICAST;
+    const uint8_t *interface = netlink_find(body, length, sizeof head, RTA_OIF, 4, NULL);
+    if (interface != NULL)
+        memcpy(&answer->interface, interface, sizeof answer->interface);
+    // RTA_VIA is a next hop of another family, whose address we could not ask for by ARP.
+    answer->usable = head.rtm_type == RTN_UNICAST &&
+                     netlink_find(body, length, sizeof head, RTA_VIA, 0, NULL) == NULL;
     const uint8_t *gateway = netlink_find(body, length, sizeof head, RTA_GATEWAY, 4, NULL);
     if (gateway != NULL)
         answer->gateway = get_be32(gateway);
@@ -54,19 +60,17 @@ static void on_route(void *arg, uint16_t type, const uint8_t *body, size_t lengt
 uint32_t wire_next_hop(struct wire *wire, uint32_t destination, int64_t now_ms)
 {
     struct netlink_request request;
-    struct route_answer answer = {0, false};
+    struct route_answer answer = {.usable = false};
     struct rtmsg body = {.rtm_family = AF_INET, .rtm_dst_len = 32};
-    uint32_t index = (uint32_t)wire->index;
     struct wire_route *route =
         &wire->routes[(destination * UINT32_C(2654435761)) >> 16 & (WIRE_ROUTES - 1)];
     if (route->destination == destination && now_ms < route->until_ms)
         return route->next_hop;
     netlink_begin(&request, RTM_GETROUTE, 0, &body, sizeof body);
     netlink_put_be32(&request, RTA_DST, destination);
-    netlink_put(&request, RTA_OIF, &index, sizeof index);
     int error = netlink_talk(&wire->netlink, &request, on_route, &answer);
     uint32_t next_hop = answer.gateway != 0 ? answer.gateway : destination;
-    if (error < 0 || !answer.usable)
+    if (error < 0 || !answer.usable || answer.interface != wire->index)
         next_hop = 0;
     *route = (struct wire_route){destination, next_hop, now_ms + ROUTE_MS};
     return next_hop;
@@ -130,6 +134,19 @@ static void on_neighbour(void *arg, uint16_t type, const uint8_t *body, size_t l
     neighbour->known = true;
 }
 
+// Sends what waited for this neighbour.
+static void send_held(struct wire *wire, const struct wire_neighbour *neighbour)
+{
+    for (size_t i = 0; i < WIRE_HELD; i++) {
+        struct wire_held *held = &wire->held[i];
+        if (held->next_hop != neighbour->address)
+            continue;
+        wire_put_frame(wire, held->bytes, held->length, neighbour->mac);
+        held->next_hop = 0;
+    }
+    wire_flush(wire);
+}
+
 // Asks the kernel's neighbour table (one entry; kernels before 5.0 answer with an error).
 static bool look_up_in_kernel(struct wire *wire, struct wire_neighbour *neighbour, int64_t now_ms)
 {
@@ -144,6 +161,7 @@ static bool look_up_in_kernel(struct wire *wire, struct wire_neighbour *neighbou
     neighbour->known = true;
     neighbour->known_ms = now_ms;
     neighbour->asked = 0;
+    send_held(wire, neighbour);
     return true;
 }
 
@@ -193,19 +211,6 @@ bool wire_neighbour_mac(struct wire *wire, uint32_t next_hop, int64_t now_ms, ui
     return neighbour->known;
 }
 
-// Sends what waited for this neighbour.
-static void send_held(struct wire *wire, const struct wire_neighbour *neighbour)
-{
-    for (size_t i = 0; i < WIRE_HELD; i++) {
-        struct wire_held *held = &wire->held[i];
-        if (held->next_hop != neighbour->address)
-            continue;
-        wire_put_frame(wire, held->bytes, held->length, neighbour->mac);
-        held->next_hop = 0;
-    }
-    wire_flush(wire);
-}
-
 static void learn(struct wire *wire, const uint8_t *message, int64_t now_ms)
 {
     uint32_t sender = get_be32(message + ARP_AT_SENDER);
@@ -238,9 +243,9 @@ void wire_tick(struct wire *wire, int64_t now_ms)
         if (neighbour->address == 0 || neighbour->known ||
             now_ms - neighbour->asked_ms < ASK_AGAIN_MS)
             continue;
-        if (look_up_in_kernel(wire, neighbour, now_ms)) {
-            send_held(wire, neighbour);
-        } else if (neighbour->asked < ASK_TIMES) {
+        if (look_up_in_kernel(wire, neighbour, now_ms))
+            continue;
+        if (neighbour->asked < ASK_TIMES) {
             ask(wire, neighbour, now_ms);
         } else {
             drop_held(wire, neighbour->address);

@@ -162,7 +162,8 @@ static void make_rule(struct netlink_request *request, const char *table, uint32
     netlink_nest_end(request, list);
 }
 
-static int silence_by_nftables(struct wire *wire)
+static int silence_by_nftables(struct wire *wire, const struct port_ranges *tcp,
+                               const struct port_ranges *udp)
 {
     struct netlink_request requests[REQUESTS_MAX];
     char table[32];
@@ -173,12 +174,10 @@ static int silence_by_nftables(struct wire *wire)
     begin_batch_mark(&requests[count++], NFNL_MSG_BATCH_BEGIN);
     make_table(&requests[count++], table);
     make_chain(&requests[count++], table);
-    for (size_t i = 0; i < wire->silent_tcp.count; i++)
-        make_rule(&requests[count++], table, wire->address, IPPROTO_TCP,
-                  &wire->silent_tcp.ranges[i]);
-    for (size_t i = 0; i < wire->silent_udp.count; i++)
-        make_rule(&requests[count++], table, wire->address, IPPROTO_UDP,
-                  &wire->silent_udp.ranges[i]);
+    for (size_t i = 0; i < tcp->count; i++)
+        make_rule(&requests[count++], table, wire->address, IPPROTO_TCP, &tcp->ranges[i]);
+    for (size_t i = 0; i < udp->count; i++)
+        make_rule(&requests[count++], table, wire->address, IPPROTO_UDP, &udp->ranges[i]);
     requests[count - 1].header.nlmsg_flags |= NLM_F_ACK; // one for all; errors come anyway
     begin_batch_mark(&requests[count++], NFNL_MSG_BATCH_END);
     int error = netlink_talk_batch(&wire->rules, requests, count);
@@ -187,15 +186,13 @@ static int silence_by_nftables(struct wire *wire)
     return error;
 }
 
-// Runs iptables for one range; `action` is -A or -D. Returns true when it said it was done.
-static bool run_iptables(const struct wire *wire, const char *action, const char *protocol,
-                         const struct port_range *range)
+// Runs iptables on the table "raw"; `arguments` end in NULL. Returns true when it said it was done.
+static bool run_iptables(const char *const *arguments)
 {
-    char address[INET_ADDRSTRLEN];
-    char ports[16];
-    struct in_addr in = {htonl(wire->address)};
-    inet_ntop(AF_INET, &in, address, sizeof address);
-    snprintf(ports, sizeof ports, "%u:%u", (unsigned)range->low, (unsigned)range->high);
+    const char *command[16] = {"iptables", "-w", "-t", "raw"};
+    size_t count = 4;
+    while (*arguments != NULL && count < sizeof command / sizeof command[0] - 1)
+        command[count++] = *arguments++;
     pid_t child = fork();
     if (child < 0)
         return false;
@@ -206,8 +203,7 @@ static bool run_iptables(const struct wire *wire, const char *action, const char
         sigprocmask(SIG_SETMASK, &none, NULL);
         dup2(null, STDOUT_FILENO);
         dup2(null, STDERR_FILENO);
-        execlp("iptables", "iptables", "-w", "-t", "raw", action, "PREROUTING", "-d", address, "-p",
-               protocol, "--dport", ports, "-j", "DROP", (char *)NULL);
+        execvp(command[0], (char *const *)(uintptr_t)command);
         _exit(127);
     }
     int status = 0;
@@ -216,32 +212,59 @@ static bool run_iptables(const struct wire *wire, const char *action, const char
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-static bool iptables_for_all(const struct wire *wire, const char *action)
+// The chain that is ours, and that a killed run of ours on this interface may have left.
+static void chain_name(const struct wire *wire, char name[32])
 {
-    bool all = true;
-    for (size_t i = 0; i < wire->silent_tcp.count; i++)
-        all &= run_iptables(wire, action, "tcp", &wire->silent_tcp.ranges[i]);
-    for (size_t i = 0; i < wire->silent_udp.count; i++)
-        all &= run_iptables(wire, action, "udp", &wire->silent_udp.ranges[i]);
-    return all;
+    snprintf(name, 32, "tether-%s", wire->interface);
 }
 
-static bool silence_by_iptables(struct wire *wire)
+static void remove_chain(const struct wire *wire)
 {
-    (void)iptables_for_all(wire, "-D"); // what a killed run left
+    char chain[32];
+    chain_name(wire, chain);
+    (void)run_iptables((const char *[]){"-D", "PREROUTING", "-j", chain, NULL});
+    (void)run_iptables((const char *[]){"-F", chain, NULL});
+    (void)run_iptables((const char *[]){"-X", chain, NULL});
+}
+
+static bool add_ranges(const struct wire *wire, const char *protocol,
+                       const struct port_ranges *ranges)
+{
+    char chain[32];
+    char address[INET_ADDRSTRLEN];
+    char ports[16];
+    struct in_addr in = {htonl(wire->address)};
+    chain_name(wire, chain);
+    inet_ntop(AF_INET, &in, address, sizeof address);
+    for (size_t i = 0; i < ranges->count; i++) {
+        const struct port_range *range = &ranges->ranges[i];
+        snprintf(ports, sizeof ports, "%u:%u", (unsigned)range->low, (unsigned)range->high);
+        if (!run_iptables((const char *[]){"-A", chain, "-d", address, "-p", protocol, "--dport",
+                                           ports, "-j", "DROP", NULL}))
+            return false;
+    }
+    return true;
+}
+
+static bool silence_by_iptables(struct wire *wire, const struct port_ranges *tcp,
+                                const struct port_ranges *udp)
+{
+    char chain[32];
+    chain_name(wire, chain);
+    remove_chain(wire);
     wire->by_iptables = true;
-    return iptables_for_all(wire, "-A");
+    return run_iptables((const char *[]){"-N", chain, NULL}) && add_ranges(wire, "tcp", tcp) &&
+           add_ranges(wire, "udp", udp) &&
+           run_iptables((const char *[]){"-I", "PREROUTING", "-j", chain, NULL});
 }
 
 int wire_silence(struct wire *wire, const struct port_ranges *tcp, const struct port_ranges *udp)
 {
-    wire->silent_tcp = *tcp;
-    wire->silent_udp = *udp;
-    int error = silence_by_nftables(wire);
+    int error = silence_by_nftables(wire, tcp, udp);
     if (error == 0)
         return 0;
     log_info(wire->log, "nftables is not to be had (%s): using iptables", strerror(-error));
-    if (silence_by_iptables(wire))
+    if (silence_by_iptables(wire, tcp, udp))
         return 0;
     log_error(wire->log,
               "cannot keep the kernel from answering for the tether: nftables says %s, "
@@ -254,6 +277,6 @@ void wire_unsilence(struct wire *wire)
 {
     netlink_close(&wire->rules);
     if (wire->by_iptables)
-        (void)iptables_for_all(wire, "-D");
+        remove_chain(wire);
     wire->by_iptables = false;
 }

@@ -88,8 +88,6 @@ struct wire {
 
     // How the kernel is kept silent (silence.c).
     struct netlink rules; // our nftables table lives as long as this socket
-    struct port_ranges silent_tcp;
-    struct port_ranges silent_udp;
     bool by_iptables;
 
     // Drops, for status.json.
@@ -112,8 +110,8 @@ void wire_close(struct wire *wire);
 // and fragments. Returns 0, or -1 after having said what is wrong.
 int wire_capture(struct wire *wire, uint16_t low, uint16_t high);
 
-// Keeps the kernel from answering what arrives for these ports. Undone by wire_close(), and by the
-// kernel itself when this process dies. Returns 0, or -1 after having said what is wrong.
+// Keeps the kernel from answering what arrives for these ports. Undone by wire_close(); nftables does
+// it itself when this process dies, iptables (the second choice) at the next start. Returns 0, or -1 after having said what is wrong.
 int wire_silence(struct wire *wire, const struct port_ranges *tcp, const struct port_ranges *udp);
 
 // Sends an IP packet; its bytes must stay until wire_flush(). Drops are counted.
@@ -130,6 +128,8 @@ int wire_receive(struct wire *wire, wire_receiver *receiver, void *arg);
 void wire_read_arp(struct wire *wire, int64_t now_ms);
 // Asks again where no answer came; call about once a second.
 void wire_tick(struct wire *wire, int64_t now_ms);
+// Whether the interface still is what it was; says so if not.
+bool wire_is_unchanged(struct wire *wire);
 
 // Calls back with each port that a local socket is bound to (IPPROTO_TCP or IPPROTO_UDP), from
 // /proc/net. Returns 0, or -1 with errno set.

@@ -25,9 +25,6 @@
 
 _Static_assert(sizeof(struct virtio_net_hdr) == VNET_HEADER, "virtio-net header");
 
-#ifndef PACKET_IGNORE_OUTGOING // Linux 4.20
-#define PACKET_IGNORE_OUTGOING 23
-#endif
 #ifndef VIRTIO_NET_HDR_GSO_UDP_L4 // Linux 6.2
 #define VIRTIO_NET_HDR_GSO_UDP_L4 5
 #endif
@@ -105,6 +102,21 @@ static int read_interface(struct wire *wire)
     return 0;
 }
 
+bool wire_is_unchanged(struct wire *wire)
+{
+    struct ifreq request;
+    if (ask(wire, wire->arp_fd, SIOCGIFINDEX, &request) < 0 || request.ifr_ifindex != wire->index) {
+        log_error(wire->log, "the network interface %s is gone", wire->interface);
+        return false;
+    }
+    if (ask(wire, wire->arp_fd, SIOCGIFADDR, &request) < 0 ||
+        ntohl(((const struct sockaddr_in *)&request.ifr_addr)->sin_addr.s_addr) != wire->address) {
+        log_error(wire->log, "the address of %s has changed: start me again", wire->interface);
+        return false;
+    }
+    return true;
+}
+
 // Everything that never changes between system calls.
 static void prepare_batches(struct wire *wire)
 {
@@ -134,9 +146,7 @@ static int open_packet_socket(struct wire *wire)
         log_error(wire->log, "the kernel has no PACKET_VNET_HDR: %s", strerror(errno));
         return -1;
     }
-    // Without these, an old kernel shows us our own packets, which the filter drops again, and
-    // buffers are smaller.
-    (void)setsockopt(wire->packet_fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on);
+    // Bound to one protocol, the socket sees only what arrives. Smaller buffers would do, with more loss.
     (void)setsockopt(wire->packet_fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive, sizeof receive);
     (void)setsockopt(wire->packet_fd, SOL_SOCKET, SO_SNDBUFFORCE, &send, sizeof send);
     return 0;

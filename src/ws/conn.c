@@ -52,7 +52,7 @@ static int start(struct ws_conn *conn, int fd, const struct endpoint *peer, bool
     conn->state = state;
     conn->paused = conn->held = conn->ping_sent = conn->wants_room = false;
     conn->deadline_ms = conn->loop->now_ms + WS_OPEN_TIMEOUT_MS;
-    conn->heard_ms = conn->loop->now_ms;
+    conn->heard_ms = conn->moved_ms = conn->loop->now_ms;
     conn->tx_start = conn->tx_end = 0;
     conn->error = conn->refused_status = 0;
     ws_receiver_init(r, r->buffer, r->size, r->message_max, !is_client);
@@ -108,6 +108,7 @@ static int send_buffer(struct ws_conn *conn)
         if (sent < 0)
             return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -1;
         conn->tx_start += (size_t)sent;
+        conn->moved_ms = conn->loop->now_ms;
     }
     conn->tx_start = conn->tx_end = 0;
     return 0;
@@ -134,7 +135,9 @@ void ws_conn_flush(struct ws_conn *conn)
 {
     if (conn->state == WS_FREE || conn->state == WS_CONNECTING)
         return;
-    if (send_buffer(conn) < 0)
+    if (conn->state == WS_DRAINING)
+        drain(conn);
+    else if (send_buffer(conn) < 0)
         ws_conn_abort(conn);
     else
         update_events(conn);
@@ -171,6 +174,8 @@ static uint8_t *begin_frame(struct ws_conn *conn, uint8_t opcode, size_t length)
     uint8_t *at = tx_room(conn, WS_HEAD_MAX + length);
     if (at == NULL)
         return NULL;
+    if (ws_conn_unsent(conn) == 0)
+        conn->moved_ms = conn->loop->now_ms;
     conn->pending = (struct ws_frame){
         .final = true, .masked = conn->is_client, .opcode = opcode, .length = length};
     if (conn->is_client)
@@ -201,16 +206,17 @@ uint8_t *ws_conn_begin(struct ws_conn *conn, uint8_t opcode, size_t length)
     return begin_frame(conn, opcode, length);
 }
 
-// A control frame for which there is no room is left out: the peer does not read, and a later ping
-// asks again.
-static void send_control(struct ws_conn *conn, uint8_t opcode, const uint8_t *data, size_t length)
+// A control frame for which there is no room is left out, for the peer does not read. Returns whether
+// it was sent.
+static bool send_control(struct ws_conn *conn, uint8_t opcode, const uint8_t *data, size_t length)
 {
     uint8_t *payload = begin_frame(conn, opcode, length);
     if (payload == NULL)
-        return;
+        return false;
     if (length > 0)
         memcpy(payload, data, length);
     ws_conn_commit(conn);
+    return true;
 }
 
 static void send_close(struct ws_conn *conn, uint16_t status, const char *reason)
@@ -221,7 +227,7 @@ static void send_close(struct ws_conn *conn, uint16_t status, const char *reason
         length = sizeof data - 2;
     put_be16(data, status);
     memcpy(data + 2, reason, length);
-    send_control(conn, WS_CLOSE, data, status == WS_STATUS_NONE ? 0 : 2 + length);
+    (void)send_control(conn, WS_CLOSE, data, status == WS_STATUS_NONE ? 0 : 2 + length);
 }
 
 void ws_conn_close(struct ws_conn *conn, uint16_t status, const char *reason)
@@ -282,7 +288,7 @@ static void take_control(struct ws_conn *conn)
     if (r->opcode == WS_CLOSE)
         take_close(conn);
     else if (r->opcode == WS_PING && conn->state == WS_OPEN)
-        send_control(conn, WS_PONG, r->data, r->length);
+        (void)send_control(conn, WS_PONG, r->data, r->length);
 }
 
 // Gives a message to the owner. Returns false when the owner holds it back.
@@ -320,6 +326,7 @@ void ws_conn_resume(struct ws_conn *conn)
     if (!conn->paused)
         return;
     conn->paused = false;
+    conn->heard_ms = conn->loop->now_ms; // what it says has waited in the kernel
     if (conn->held && !give_message(conn))
         return;
     give_events(conn);
@@ -410,7 +417,7 @@ static void on_readable(struct ws_conn *conn)
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
     if (got <= 0) {
-        conn->error = got < 0 ? errno : ECONNRESET;
+        conn->error = got < 0 ? errno : 0;
         ws_conn_abort(conn);
         return;
     }
@@ -467,12 +474,12 @@ void ws_conn_tick(struct ws_conn *conn)
         return;
     }
     int64_t silent = now - conn->heard_ms;
-    if (silent >= WS_DEAD_AFTER_MS && !conn->paused) {
+    bool stuck = ws_conn_unsent(conn) > 0 && now - conn->moved_ms >= WS_DEAD_AFTER_MS;
+    if (stuck || (silent >= WS_DEAD_AFTER_MS && !conn->paused)) {
         conn->error = ETIMEDOUT;
         ws_conn_abort(conn);
     } else if (silent >= WS_PING_AFTER_MS && !conn->ping_sent) {
-        send_control(conn, WS_PING, NULL, 0);
-        conn->ping_sent = true;
+        conn->ping_sent = send_control(conn, WS_PING, NULL, 0);
         ws_conn_flush(conn);
     }
 }

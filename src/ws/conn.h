@@ -53,6 +53,7 @@ struct ws_conn {
     bool ping_sent;
     int64_t deadline_ms; // of every state but WS_OPEN
     int64_t heard_ms;    // when bytes last came
+    int64_t moved_ms;    // when bytes last went, or began to wait
     struct ws_receiver receiver;
     uint8_t *tx;
     size_t tx_size;

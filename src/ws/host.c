@@ -23,12 +23,10 @@
 
 static void on_slot(void *arg, short events);
 
-void ws_host_init(struct ws_host *host, struct loop *loop, const struct log *log,
-                  const struct ws_host_config *config)
+void ws_host_init(struct ws_host *host, struct loop *loop, const struct ws_host_config *config)
 {
     memset(host, 0, sizeof *host);
     host->loop = loop;
-    host->log = log;
     host->config = *config;
     for (size_t i = 0; i < HTTP_SLOTS; i++) {
         host->slots[i].host = host;
@@ -63,20 +61,46 @@ static void free_slot(struct http_slot *slot)
     forget_body(slot);
 }
 
+static struct http_slot *oldest_slot(struct ws_host *host)
+{
+    struct http_slot *oldest = NULL;
+    for (size_t i = 0; i < HTTP_SLOTS; i++) {
+        struct http_slot *slot = &host->slots[i];
+        if (slot->state != HTTP_FREE && (oldest == NULL || slot->since_ms < oldest->since_ms))
+            oldest = slot;
+    }
+    return oldest;
+}
+
 // A free slot, or the one that has been in its state longest.
 static struct http_slot *take_slot(struct ws_host *host)
 {
-    struct http_slot *oldest = &host->slots[0];
-    for (size_t i = 0; i < HTTP_SLOTS; i++) {
-        struct http_slot *slot = &host->slots[i];
-        if (slot->state == HTTP_FREE)
-            return slot;
-        if (slot->since_ms < oldest->since_ms)
-            oldest = slot;
-    }
+    for (size_t i = 0; i < HTTP_SLOTS; i++)
+        if (host->slots[i].state == HTTP_FREE)
+            return &host->slots[i];
+    struct http_slot *oldest = oldest_slot(host);
     host->evicted++;
     free_slot(oldest);
     return oldest;
+}
+
+// Accepts a connection. Where descriptors have run out, the oldest slot gives its own; without one, the
+// listener rests until the next tick, since poll() would report it again and again.
+static int accept_peer(const struct ws_listener *listener, struct endpoint *peer)
+{
+    struct ws_host *host = listener->host;
+    int fd = socket_accept(listener->fd, peer);
+    if (fd >= 0 || (errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != ENOBUFS))
+        return fd;
+    struct http_slot *oldest = oldest_slot(host);
+    if (oldest != NULL) {
+        host->evicted++;
+        free_slot(oldest);
+        fd = socket_accept(listener->fd, peer);
+    }
+    if (fd < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+        loop_set_events(host->loop, listener->fd, 0);
+    return fd;
 }
 
 static void on_listener(void *arg, short events)
@@ -86,7 +110,7 @@ static void on_listener(void *arg, short events)
     struct endpoint peer;
     (void)events;
     for (int i = 0; i < ACCEPTS_AT_A_TIME; i++) {
-        int fd = socket_accept(listener->fd, &peer);
+        int fd = accept_peer(listener, &peer);
         if (fd < 0)
             return;
         struct http_slot *slot = take_slot(host);
@@ -129,6 +153,8 @@ void ws_host_close(struct ws_host *host)
 
 void ws_host_tick(struct ws_host *host)
 {
+    for (int i = 0; i < host->listener_count; i++)
+        loop_set_events(host->loop, host->listeners[i].fd, POLLIN);
     for (size_t i = 0; i < HTTP_SLOTS; i++) {
         struct http_slot *slot = &host->slots[i];
         if (slot->state == HTTP_FREE || host->loop->now_ms < slot->deadline_ms)
@@ -209,7 +235,7 @@ static void respond(struct http_slot *slot, const struct http_response *response
     slot->head_sent = 0;
     slot->keep_alive = response->keep_alive;
     slot->body = body;
-    slot->body_left = body != NULL ? response->body_length : 0;
+    slot->body_left = body != NULL && !slot->head_only ? response->body_length : 0;
     enter(slot, HTTP_WRITING, HTTP_RESPONSE_TIMEOUT_MS);
 }
 
@@ -229,10 +255,13 @@ static void refuse(struct http_slot *slot, int status, const char *extra, bool k
     respond(slot, &response, reason);
 }
 
-static void refuse_websocket(struct http_slot *slot, int status)
+static void refuse_with(struct http_slot *slot, int status)
 {
     // 426: RFC 6455 section 4.4, RFC 9110 section 15.5.22
-    refuse(slot, status, status == 426 ? "Sec-WebSocket-Version: 13\r\n" : NULL, false);
+    const char *extra = status == 426   ? "Sec-WebSocket-Version: 13\r\n"
+                        : status == 405 ? "Allow: GET, HEAD\r\n"
+                                        : NULL;
+    refuse(slot, status, extra, false);
 }
 
 // The socket leaves this slot and lives on as a WebSocket. `used`: the request's length.
@@ -242,10 +271,10 @@ static void become_websocket(struct http_slot *slot, const struct http_request *
     struct ws_host *host = slot->host;
     int length = ws_answer_request(slot->head, sizeof slot->head, request);
     if (length < 0) {
-        refuse_websocket(slot, -length);
+        refuse_with(slot, -length);
         return;
     }
-    struct ws_conn *conn = host->config.accept(host->config.arg, &slot->peer);
+    struct ws_conn *conn = host->config.accept(host->config.arg, &slot->peer, &request->query);
     if (conn == NULL) {
         refuse(slot, 503, NULL, false);
         return;
@@ -280,12 +309,12 @@ static bool is_unchanged(const struct http_request *request, const char *etag)
     return false;
 }
 
-static void send_file(struct http_slot *slot, const struct http_request *request, bool with_body)
+static void send_file(struct http_slot *slot, const struct http_request *request)
 {
     struct page_body file;
     if (slot->host->config.page == NULL ||
         !page_find(slot->host->config.page, &request->path, &file)) {
-        refuse(slot, 404, NULL, request->keep_alive && with_body);
+        refuse(slot, 404, NULL, request->keep_alive);
         return;
     }
     bool unchanged = is_unchanged(request, file.etag);
@@ -297,7 +326,7 @@ static void send_file(struct http_slot *slot, const struct http_request *request
         .keep_alive = request->keep_alive,
     };
     respond(slot, &response, NULL);
-    if (with_body && !unchanged) {
+    if (!slot->head_only && !unchanged) {
         slot->body = file.bytes;
         slot->body_fd = file.fd;
         slot->body_left = file.length;
@@ -307,7 +336,7 @@ static void send_file(struct http_slot *slot, const struct http_request *request
 }
 
 // Sends JSON that is made on the fly. Returns false where the path is no such resource.
-static bool send_dynamic(struct http_slot *slot, const struct http_request *request, bool with_body)
+static bool send_dynamic(struct http_slot *slot, const struct http_request *request)
 {
     struct ws_host *host = slot->host;
     char body[HTTP_RESPONSE_MAX];
@@ -328,7 +357,7 @@ static bool send_dynamic(struct http_slot *slot, const struct http_request *requ
         .keep_alive = request->keep_alive,
     };
     respond(slot, &response, NULL);
-    if (with_body && slot->head_length + (size_t)length <= sizeof slot->head) {
+    if (!slot->head_only && slot->head_length + (size_t)length <= sizeof slot->head) {
         memcpy(slot->head + slot->head_length, body, (size_t)length);
         slot->head_length += (size_t)length;
     }
@@ -341,14 +370,15 @@ static void serve(struct http_slot *slot, const struct http_request *request, si
     bool is_head = http_text_is(&request->method, "HEAD");
     bool is_websocket = slot->listener->websocket && path_is_websocket(slot->host, &request->path);
 
+    slot->head_only = is_head;
     if (is_websocket && ws_request_is_upgrade(request))
         become_websocket(slot, request, used);
     else if (!is_get && !is_head)
-        refuse(slot, 405, "Allow: GET, HEAD\r\n", false);
+        refuse_with(slot, 405);
     else if (is_websocket)
-        refuse_websocket(slot, 426);
-    else if (!send_dynamic(slot, request, is_get))
-        send_file(slot, request, is_get);
+        refuse_with(slot, 426);
+    else if (!send_dynamic(slot, request))
+        send_file(slot, request);
 }
 
 // Serves the requests that are whole in the buffer, one after another.
@@ -360,6 +390,7 @@ static void serve_requests(struct http_slot *slot)
         if (used == 0)
             return;
         if (used < 0) {
+            slot->head_only = false;
             refuse(slot, -used, NULL, false);
         } else {
             serve(slot, &request, (size_t)used);

@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #include "../base/address.h"
-#include "../base/log.h"
 #include "../base/loop.h"
 #include "../http/page.h"
 #include "conn.h"
@@ -18,8 +17,10 @@ struct ws_host;
 struct ws_host_config {
     const char *path;        // where the WebSocket is; a trailing slash in the request is fine
     const struct page *page; // NULL: no page
-    // A connection for a WebSocket that `peer` asks for, or NULL when there is none to give (503).
-    struct ws_conn *(*accept)(void *arg, const struct endpoint *peer);
+    // A connection for a WebSocket that `peer` asks for with this query (what follows a '?'), or NULL
+    // when there is none to give (503).
+    struct ws_conn *(*accept)(void *arg, const struct endpoint *peer,
+                              const struct http_text *query);
     // Writes the body of a JSON resource that is made on the fly into `body`. Returns its length, 0
     // where the path is none of these, or a status to refuse with, negated. May be NULL.
     int (*dynamic)(void *arg, const struct endpoint *peer, const struct http_text *path, char *body,
@@ -45,7 +46,8 @@ struct http_slot {
     int64_t since_ms;    // when it entered the state
     int64_t deadline_ms; // when it must have left it
     bool keep_alive;
-    size_t got; // bytes in request[]
+    bool head_only; // the request was HEAD: no body (RFC 9110 section 9.3.2)
+    size_t got;     // bytes in request[]
     uint8_t request[HTTP_REQUEST_MAX];
     // What is being sent: head[] from `sent` to `head_length`, then the body from memory or a file.
     size_t head_length;
@@ -58,7 +60,6 @@ struct http_slot {
 
 struct ws_host {
     struct loop *loop;
-    const struct log *log;
     struct ws_host_config config;
     struct ws_listener listeners[HTTP_LISTENERS];
     int listener_count;
@@ -70,8 +71,7 @@ struct ws_host {
     uint64_t refused; // answered with an error
 };
 
-void ws_host_init(struct ws_host *host, struct loop *loop, const struct log *log,
-                  const struct ws_host_config *config);
+void ws_host_init(struct ws_host *host, struct loop *loop, const struct ws_host_config *config);
 // Takes over a listening socket. Returns 0, or -1 when there are too many.
 int ws_host_listen(struct ws_host *host, int fd, bool websocket);
 void ws_host_close(struct ws_host *host);

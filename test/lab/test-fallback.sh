@@ -20,13 +20,15 @@ start_server_without_nftables() {
 	lab_wait_listening server server 8080
 }
 
-rules() { lab_exec server iptables-legacy -t raw -S PREROUTING; }
+rules() { lab_exec server iptables-legacy -t raw -S; }
 
 rule_count_is() { # NUMBER
 	local count
 	count=$(rules | grep -c DROP)
 	[ "$count" -eq "$1" ] || { echo "there are $count rules, not $1"; return 1; }
 }
+
+no_chain() { ! rules | grep tether; }
 
 nothing_captured() {
 	local packets
@@ -49,6 +51,7 @@ check "datagrams pass it" traffic udp "$WEB" --first 1400
 check "no RST and no ICMP unreachable left the server" nothing_captured
 check "tether-server ends with status 0" lab_stop server
 check "no rule is left" rule_count_is 0
+check "no chain is left" no_chain
 check "it starts again" start_server_without_nftables
 lab_stop server KILL
 check "after kill -9 its rules are still there" rule_count_is 2
