@@ -21,7 +21,7 @@ int number_parse(unsigned long *number, const char *text, unsigned long max)
         if (*text < '0' || *text > '9')
             return -1;
         unsigned long digit = (unsigned long)(*text - '0');
-        if (value > (max - digit) / 10)
+        if (digit > max || value > (max - digit) / 10)
             return -1;
         value = value * 10 + digit;
     }

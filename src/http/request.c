@@ -240,6 +240,8 @@ static int check_framing(struct http_request *request)
         return -400;
     const struct http_text *length = http_find_header(headers, count, "Content-Length");
     request->has_body = false;
+    if (length != NULL && length->length == 0)
+        return -400;
     for (size_t i = 0; length != NULL && i < length->length; i++) {
         if (length->start[i] < '0' || length->start[i] > '9')
             return -400;

@@ -109,6 +109,8 @@ static enum nat_verdict track_outbound(struct nat *nat, uint32_t mapping,
 {
     uint32_t c = nat_find_connection(nat, mapping, packet->destination, packet->destination_port);
     if (c == NO_ENTRY) {
+        if ((packet->tcp_flags & TCP_RST) != 0)
+            return NAT_NO_CONNECTION; // the end of something that is gone already
         enum nat_verdict verdict = nat_add_connection(nat, mapping, packet->destination,
                                                       packet->destination_port, now_ms, &c);
         if (verdict != NAT_PASS)

@@ -92,7 +92,7 @@ static void update_events(struct ws_conn *conn)
     if (conn->state == WS_FREE || conn->state == WS_CONNECTING)
         return;
     short events = conn->paused ? 0 : POLLIN;
-    if (ws_conn_unsent(conn) > 0 || conn->wants_room)
+    if (ws_conn_unsent(conn) > 0 || (conn->wants_room && conn->state == WS_OPEN))
         events |= POLLOUT;
     loop_set_events(conn->loop, conn->fd, events);
 }
@@ -297,8 +297,9 @@ static bool give_message(struct ws_conn *conn)
     const struct ws_receiver *r = &conn->receiver;
     if (conn->state != WS_OPEN)
         return true; // our Close frame is on its way: messages after it are nobody's
-    conn->held = !conn->events->message(conn->arg, r->opcode, r->data, r->length);
-    conn->paused = conn->held;
+    bool taken = conn->events->message(conn->arg, r->opcode, r->data, r->length);
+    conn->paused = conn->held = !taken && conn->state == WS_OPEN;
+    update_events(conn);
     return !conn->held;
 }
 
@@ -411,8 +412,12 @@ static void on_readable(struct ws_conn *conn)
     // In the handshake bytes gather untouched, since take_response() moves parse_at beyond them.
     uint8_t *to = conn->receiver.buffer + conn->receiver.end;
     room = conn->receiver.size - conn->receiver.end;
-    if (conn->state != WS_HANDSHAKE)
+    if (conn->state == WS_DRAINING) {
+        to = conn->receiver.buffer; // to be thrown away
+        room = conn->receiver.size;
+    } else if (conn->state != WS_HANDSHAKE) {
         to = ws_receiver_room(&conn->receiver, &room);
+    }
     ssize_t got = recv(conn->fd, to, room < WS_READ_MAX ? room : WS_READ_MAX, 0);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
@@ -424,7 +429,7 @@ static void on_readable(struct ws_conn *conn)
     conn->heard_ms = conn->loop->now_ms;
     conn->ping_sent = false;
     if (conn->state == WS_DRAINING)
-        return; // thrown away
+        return;
     ws_receiver_added(&conn->receiver, (size_t)got);
     if (conn->state == WS_HANDSHAKE)
         take_response(conn);
