@@ -157,7 +157,7 @@ static inline size_t test_hex(uint8_t *out, size_t size, const char *text)
 // A copy in memory of exactly this size, so that an address sanitizer sees a read beyond it.
 static inline uint8_t *test_copy(const void *bytes, size_t length)
 {
-    uint8_t *copy = malloc(length);
+    uint8_t *copy = calloc(length, 1);
     if (copy == NULL && length > 0)
         exit(2);
     if (length > 0)

@@ -1,0 +1,355 @@
+// A link: packets become messages and messages packets, in text and in binary.
+#include "tunnel/link.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "test.h"
+#include "ws/base64.h"
+
+static struct loop loop;
+static struct tunnel_link end;
+static struct ws_conn conn;
+static uint8_t rx[WS_MESSAGE_MAX / 4];
+static uint8_t tx[LINK_TX_SIZE];
+static int peer = -1;
+static bool gone;
+
+static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
+{
+    (void)arg;
+    (void)opcode;
+    (void)data;
+    (void)length;
+    return true;
+}
+
+static void on_writable(void *arg)
+{
+    (void)arg;
+    if (end.conn != NULL)
+        tunnel_link_pump(&end);
+}
+
+static void on_closed(void *arg, uint16_t status)
+{
+    (void)arg;
+    (void)status;
+    gone = true;
+    tunnel_link_set_conn(&end, NULL);
+}
+
+static const struct ws_conn_events events = {
+    .message = on_message,
+    .writable = on_writable,
+    .closed = on_closed,
+};
+
+static void turn(void)
+{
+    if (poll(loop.polled, (nfds_t)loop.count, 0) <= 0)
+        return;
+    for (int i = loop.count - 1; i >= 0; i--) {
+        if (i >= loop.count || loop.polled[i].revents == 0)
+            continue;
+        short revents = loop.polled[i].revents;
+        loop.polled[i].revents = 0;
+        loop.watches[i].callback(loop.watches[i].arg, revents);
+    }
+}
+
+static bool open_link(void)
+{
+    int fds[2];
+    char response[4];
+    struct endpoint from;
+    memset(&from, 0, sizeof from);
+    gone = false;
+    if (loop_init(&loop) < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) < 0)
+        return false;
+    peer = fds[1];
+    tunnel_link_init(&end);
+    ws_conn_init(&conn, &loop, &events, NULL, rx, sizeof rx, sizeof rx - 1000, tx, sizeof tx);
+    if (ws_conn_adopt(&conn, fds[0], &from, "101", 3, NULL, 0) < 0)
+        return false;
+    tunnel_link_set_conn(&end, &conn);
+    return recv(peer, response, sizeof response, 0) == 3;
+}
+
+static void close_link(void)
+{
+    ws_conn_abort(&conn);
+    if (peer >= 0)
+        close(peer);
+    peer = -1;
+    loop_close(&loop);
+}
+
+// A packet that says its number, with the first byte of IPv4.
+static void make_packet(uint8_t *packet, size_t length, uint32_t number)
+{
+    for (size_t i = 0; i < length; i++)
+        packet[i] = (uint8_t)(number * 31 + i * 7 + (i >> 8));
+    packet[0] = 0x45;
+    if (length >= 8)
+        memcpy(packet + 4, &number, 4);
+}
+
+// The next message at the peer: WS_TEXT, WS_BINARY, or 0 when there is none.
+static struct ws_receiver receiver;
+static uint8_t receiver_buffer[300000];
+
+static void listen_anew(void)
+{
+    ws_receiver_init(&receiver, receiver_buffer, sizeof receiver_buffer, 200000, false);
+}
+
+static uint8_t next_message(void)
+{
+    for (;;) {
+        enum ws_event event = ws_receiver_next(&receiver);
+        if (event == WS_EVENT_MESSAGE)
+            return receiver.opcode;
+        if (event != WS_EVENT_MORE)
+            return 0xff;
+        size_t room;
+        uint8_t *to = ws_receiver_room(&receiver, &room);
+        ssize_t got = recv(peer, to, room, MSG_DONTWAIT);
+        if (got <= 0)
+            return 0;
+        ws_receiver_added(&receiver, (size_t)got);
+    }
+}
+
+static void check_next(uint8_t opcode, const uint8_t *packet, size_t length)
+{
+    static uint8_t decoded[IP_PACKET_MAX];
+    CHECK_INT(next_message(), opcode);
+    const uint8_t *bytes = receiver.data;
+    size_t size = receiver.length;
+    if (opcode == WS_TEXT) {
+        CHECK_INT(receiver.length, BASE64_LENGTH(length));
+        size = (size_t)base64_decode(decoded, (const char *)receiver.data, receiver.length);
+        bytes = decoded;
+    }
+    CHECK_INT(size, length);
+    CHECK_BYTES(bytes, packet, length);
+}
+
+static const size_t lengths[] = {1, 2, 3, 20, 40, 52, 1399, 1400, 1500, 9000, 65534, 65535};
+
+// An open link begins with text, which the oldest peers understand; one packet a message.
+static void text_first(void)
+{
+    static uint8_t packet[IP_PACKET_MAX];
+    CHECK(open_link());
+    listen_anew();
+    for (size_t i = 0; i < COUNT(lengths); i++) {
+        make_packet(packet, lengths[i], (uint32_t)i);
+        test_row("%lu bytes", (unsigned long)lengths[i]);
+        tunnel_link_queue(&end, packet, lengths[i]);
+        tunnel_link_pump(&end);
+        for (int n = 0; n < 10; n++)
+            turn();
+        check_next(WS_TEXT, packet, lengths[i]);
+    }
+    CHECK_INT(end.packets_sent, COUNT(lengths));
+    close_link();
+}
+
+// What is read, in text or in binary, sets the form of what is sent.
+static void form_follows(void)
+{
+    uint8_t packet[100];
+    char text[BASE64_LENGTH(100)];
+    size_t length = sizeof packet;
+    CHECK(open_link());
+    listen_anew();
+    make_packet(packet, sizeof packet, 1);
+    uint8_t *read = tunnel_link_read(&end, WS_BINARY, packet, &length);
+    CHECK(read == packet);
+    CHECK_INT(length, sizeof packet);
+    tunnel_link_queue(&end, packet, sizeof packet);
+    tunnel_link_pump(&end);
+    check_next(WS_BINARY, packet, sizeof packet);
+    length = base64_encode(text, packet, sizeof packet);
+    read = tunnel_link_read(&end, WS_TEXT, (uint8_t *)text, &length);
+    CHECK(read != NULL);
+    CHECK_INT(length, sizeof packet);
+    CHECK_BYTES(read, packet, sizeof packet);
+    tunnel_link_queue(&end, packet, sizeof packet);
+    tunnel_link_pump(&end);
+    check_next(WS_TEXT, packet, sizeof packet);
+    CHECK_INT(end.packets_received, 2);
+    CHECK_INT(end.bytes_received, 200);
+    CHECK_INT(end.bytes_sent, 200);
+    CHECK_INT(end.bad_message, 0);
+    close_link();
+}
+
+static void text_of_all_lengths(void)
+{
+    static uint8_t packet[IP_PACKET_MAX];
+    static char text[BASE64_LENGTH(IP_PACKET_MAX)];
+    tunnel_link_init(&end);
+    for (size_t i = 0; i < COUNT(lengths); i++) {
+        make_packet(packet, lengths[i], (uint32_t)i);
+        size_t length = base64_encode(text, packet, lengths[i]);
+        test_row("%lu bytes", (unsigned long)lengths[i]);
+        CHECK(tunnel_link_read(&end, WS_TEXT, (uint8_t *)text, &length) == (uint8_t *)text);
+        CHECK_INT(length, lengths[i]);
+        CHECK_BYTES(text, packet, length);
+    }
+}
+
+// Neither base64 nor an IP packet: counted, and no reason to change the form.
+static void bad_messages(void)
+{
+    static uint8_t big[IP_PACKET_MAX + 1];
+    static uint8_t big_text[BASE64_LENGTH(IP_PACKET_MAX + 1)];
+    static const struct {
+        uint8_t opcode;
+        const char *data;
+    } cases[] = {
+        {WS_BINARY, ""},       {WS_TEXT, ""},           {WS_TEXT, "RQ"},      {WS_TEXT, "R"},
+        {WS_TEXT, "****"},     {WS_TEXT, "RQA=\n"},     {WS_TEXT, "E\x80=="}, {WS_BINARY, "world"},
+        {WS_BINARY, "\x01"},   {WS_BINARY, "\x50"},     {WS_BINARY, "\x3f"},  {WS_BINARY, "\x70"},
+        {WS_TEXT, "d29ybGQ="}, {WS_TEXT, "AAAA"},       {WS_TEXT, "////"},    {WS_TEXT, "{}"},
+        {WS_TEXT, "===="},     {WS_BINARY, "\xff\xff"},
+    };
+    for (int form = 0; form < 2; form++) {
+        int bad = 0;
+        tunnel_link_init(&end);
+        end.text = form != 0;
+        for (size_t i = 0; i < COUNT(cases); i++) {
+            size_t length = strlen(cases[i].data);
+            uint8_t *copy = test_copy(cases[i].data, length);
+            bool good = tunnel_link_read(&end, cases[i].opcode, copy, &length) != NULL;
+            free(copy);
+            test_row("case %lu, \"%s\"", (unsigned long)i, cases[i].data);
+            if (i == 2) { // one byte, 0x45: as much of a packet as a link looks at
+                CHECK(good);
+                end.text = form != 0;
+                continue;
+            }
+            bad++;
+            CHECK(!good);
+            CHECK_INT(end.bad_message, bad);
+            CHECK_INT(end.text, form != 0);
+        }
+    }
+    make_packet(big, sizeof big, 1);
+    size_t length = sizeof big;
+    test_row("65 536 bytes");
+    CHECK(tunnel_link_read(&end, WS_BINARY, big, &length) == NULL);
+    length = base64_encode((char *)big_text, big, sizeof big);
+    CHECK(tunnel_link_read(&end, WS_TEXT, big_text, &length) == NULL);
+    length = sizeof big - 1;
+    CHECK(tunnel_link_read(&end, WS_BINARY, big, &length) == big);
+    uint8_t v6[] = {0x60, 0, 0, 0};
+    length = sizeof v6;
+    CHECK(tunnel_link_read(&end, WS_BINARY, v6, &length) == v6);
+}
+
+static void nobody_to_carry(void)
+{
+    uint8_t packet[100];
+    make_packet(packet, sizeof packet, 1);
+    tunnel_link_init(&end);
+    for (int i = 0; i < 5; i++)
+        tunnel_link_queue(&end, packet, sizeof packet);
+    tunnel_link_pump(&end);
+    CHECK_INT(end.no_phone, 5);
+    CHECK_INT(end.queue.count, 0);
+    CHECK_INT(end.packets_sent, 0);
+}
+
+// A peer that reads nothing: messages are made up to a limit, the rest waits in the queue, whose
+// oldest packets go. When it reads again, the newest come, in order and whole.
+static void slow_peer(void)
+{
+    uint8_t packet[1400];
+    uint32_t last = 0;
+    uint32_t received = 0;
+    CHECK(open_link());
+    listen_anew();
+    for (uint32_t number = 1; number <= 3000; number++) {
+        make_packet(packet, sizeof packet, number);
+        tunnel_link_queue(&end, packet, sizeof packet);
+        tunnel_link_pump(&end);
+        CHECK(ws_conn_unsent(&conn) <= LINK_BATCH + BASE64_LENGTH(sizeof packet) + WS_HEAD_MAX);
+    }
+    CHECK(end.queue.dropped > 0);
+    CHECK(end.queue.count > 0);
+    while (next_message() == WS_TEXT || (turn(), next_message()) == WS_TEXT) {
+        uint32_t number;
+        CHECK_INT(receiver.length, BASE64_LENGTH(sizeof packet));
+        CHECK_INT(base64_decode(receiver.data, (const char *)receiver.data, receiver.length),
+                  sizeof packet);
+        memcpy(&number, receiver.data + 4, 4);
+        CHECK(number > last);
+        last = number;
+        received++;
+        make_packet(packet, sizeof packet, number);
+        CHECK_BYTES(receiver.data, packet, sizeof packet);
+    }
+    CHECK_INT(last, 3000);
+    CHECK_INT(received, end.packets_sent);
+    CHECK_INT(received + end.queue.dropped, 3000);
+    CHECK_INT(end.queue.count, 0);
+    close_link();
+}
+
+// A new phone, or none: what waited for the old one is dropped and counted.
+static void another_phone(void)
+{
+    uint8_t packet[1400];
+    CHECK(open_link());
+    for (uint32_t number = 1; number <= 1000; number++) {
+        make_packet(packet, sizeof packet, number);
+        tunnel_link_queue(&end, packet, sizeof packet);
+        tunnel_link_pump(&end);
+    }
+    size_t waiting = end.queue.count;
+    CHECK(waiting > 0);
+    tunnel_link_set_conn(&end, NULL);
+    CHECK_INT(end.no_phone, waiting);
+    CHECK_INT(end.queue.count, 0);
+    tunnel_link_queue(&end, packet, sizeof packet);
+    CHECK_INT(end.no_phone, waiting + 1);
+    tunnel_link_pump(&end);
+    close_link();
+}
+
+// The phone is lost while the link sends: the pump ends, and the link is without a phone.
+static void phone_lost_while_sending(void)
+{
+    uint8_t packet[1400];
+    CHECK(open_link());
+    close(peer);
+    peer = -1;
+    for (uint32_t number = 1; number <= 100; number++) {
+        make_packet(packet, sizeof packet, number);
+        tunnel_link_queue(&end, packet, sizeof packet);
+        tunnel_link_pump(&end);
+    }
+    CHECK(gone);
+    CHECK(end.conn == NULL);
+    CHECK_INT(end.queue.count, 0);
+    CHECK(end.no_phone > 0);
+    close_link();
+}
+
+int main(void)
+{
+    TEST("a link begins with text, one packet a message, of any size", text_first);
+    TEST("a link answers in the form that it last received", form_follows);
+    TEST("packets of all sizes are decoded in place", text_of_all_lengths);
+    TEST("messages that hold no packet are counted and change nothing", bad_messages);
+    TEST("without a phone packets are dropped and counted", nobody_to_carry);
+    TEST("a slow phone gets the newest packets, in order and whole", slow_peer);
+    TEST("what waited for a phone that went is dropped", another_phone);
+    TEST("a phone that is lost while the link sends is gone", phone_lost_while_sending);
+    return test_end();
+}

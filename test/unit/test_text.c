@@ -1,0 +1,122 @@
+// Text in a fixed buffer, and log lines.
+#include "base/text.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "test.h"
+
+static void pieces_join(void)
+{
+    struct text text;
+    char out[32];
+    text_init(&text, out, sizeof out);
+    CHECK_TEXT(out, "");
+    text_add(&text, "{\"a\":%d", 1);
+    text_add(&text, ",\"b\":\"%s\"}", "x");
+    text_add(&text, "%s", "");
+    CHECK_TEXT(out, "{\"a\":1,\"b\":\"x\"}");
+    CHECK_INT(text.length, strlen(out));
+    CHECK_INT(text.overflow, 0);
+}
+
+static void what_does_not_fit(void)
+{
+    for (size_t size = 1; size <= 12; size++) {
+        struct text text;
+        char *out = malloc(size);
+        text_init(&text, out, size);
+        text_add(&text, "%s", "12345");
+        text_add(&text, "%s", "67890");
+        text_add(&text, "%s", "!");
+        size_t expected = size > 11 ? 11 : size > 10 ? 10 : size > 5 ? 5 : 0;
+        bool good = strlen(out) == expected && text.length == expected &&
+                    memcmp(out, "1234567890!", expected) == 0 &&
+                    (text.overflow != 0) == (size <= 11);
+        free(out);
+        test_row("room for %lu", (unsigned long)size);
+        CHECK(good);
+    }
+}
+
+// What is written to stderr while `say` runs.
+static void catch_stderr(void (*say)(const struct log *log), enum log_level level, char *out,
+                         size_t size)
+{
+    int ends[2];
+    struct log log = {"program", level};
+    int saved = dup(STDERR_FILENO);
+    if (saved < 0 || pipe(ends) < 0 || dup2(ends[1], STDERR_FILENO) < 0)
+        exit(2);
+    close(ends[1]);
+    say(&log);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    ssize_t got = read(ends[0], out, size - 1);
+    close(ends[0]);
+    out[got > 0 ? got : 0] = '\0';
+}
+
+static void say_all(const struct log *log)
+{
+    log_error(log, "one %d", 1);
+    log_warn(log, "two %s", "2");
+    log_info(log, "three");
+    log_debug(log, "four");
+}
+
+static void say_badly(const struct log *log)
+{
+    log_info(log, "peer %s", "\x1b[31m\r\n\a\x7f caf\xc3\xa9");
+}
+
+static void say_much(const struct log *log)
+{
+    char text[1000];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    log_info(log, "%s", text);
+}
+
+static void levels(void)
+{
+    char out[2048];
+    catch_stderr(say_all, LOG_LEVEL_DEBUG, out, sizeof out);
+    CHECK_TEXT(out, "program: error: one 1\nprogram: warning: two 2\nprogram: three\n"
+                    "program: debug: four\n");
+    catch_stderr(say_all, LOG_LEVEL_INFO, out, sizeof out);
+    CHECK_TEXT(out, "program: error: one 1\nprogram: warning: two 2\nprogram: three\n");
+    catch_stderr(say_all, LOG_LEVEL_WARN, out, sizeof out);
+    CHECK_TEXT(out, "program: error: one 1\nprogram: warning: two 2\n");
+    catch_stderr(say_all, LOG_LEVEL_ERROR, out, sizeof out);
+    CHECK_TEXT(out, "program: error: one 1\n");
+}
+
+static void no_control_characters(void)
+{
+    char out[256];
+    catch_stderr(say_badly, LOG_LEVEL_INFO, out, sizeof out);
+    CHECK_TEXT(out, "program: peer ?[31m???? caf\xc3\xa9\n");
+}
+
+static void long_lines(void)
+{
+    char out[2048];
+    catch_stderr(say_much, LOG_LEVEL_INFO, out, sizeof out);
+    CHECK(strlen(out) <= 512);
+    CHECK(strlen(out) > 500);
+    CHECK_INT(out[strlen(out) - 1], '\n');
+    CHECK_INT(out[strlen(out) - 2], 'x');
+}
+
+int main(void)
+{
+    TEST("text is put together piece by piece", pieces_join);
+    TEST("a piece that does not fit leaves what was there, and nothing follows it",
+         what_does_not_fit);
+    TEST("the log shows what its level asks for", levels);
+    TEST("control characters from a peer do not reach the terminal", no_control_characters);
+    TEST("a long log line is cut and still ends", long_lines);
+    return test_end();
+}
