@@ -91,25 +91,26 @@ $(BUILD)/libtether.a: $(call objects,$(LIBRARY)) $(PAGE)
 # Unit tests: one program a file, all in build/unit/.
 UNIT_TESTS := $(patsubst test/unit/%.c,$(BUILD)/unit/%,$(wildcard test/unit/test_*.c))
 unit-tests: $(UNIT_TESTS)
-$(BUILD)/unit/%: test/unit/%.c test/unit/test.h $(BUILD)/libtether.a
+$(BUILD)/unit/%: test/unit/%.c $(wildcard test/unit/*.h) $(BUILD)/libtether.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) -Itest/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libtether.a
 
 # Fuzz targets: with libFuzzer (clang) in build/fuzz/, and as plain programs in build/fuzz-plain/.
 FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 fuzz-plain: $(addprefix $(BUILD)/fuzz-plain/,$(FUZZERS))
-$(BUILD)/fuzz-plain/%: test/fuzz/%.c test/fuzz/standalone.c $(BUILD)/libtether.a
+$(BUILD)/fuzz-plain/%: test/fuzz/%.c test/fuzz/standalone.c $(wildcard test/fuzz/*.h) $(BUILD)/libtether.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) -Itest/fuzz $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
+	$(CC) $(ALL_CPPFLAGS) -Itest/fuzz $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< test/fuzz/standalone.c \
+		$(BUILD)/libtether.a
 
 SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 fuzz-programs:
 	$(MAKE) BUILD=build/asan-fuzz CC=clang FORTIFY= CFLAGS="$(SANITIZE) -fsanitize=fuzzer-no-link" \
 		LDFLAGS="-fsanitize=fuzzer" fuzz-linked
 fuzz-linked: $(addprefix $(BUILD)/fuzz/,$(FUZZERS))
-$(BUILD)/fuzz/%: test/fuzz/%.c $(BUILD)/libtether.a
+$(BUILD)/fuzz/%: test/fuzz/%.c $(wildcard test/fuzz/*.h) $(BUILD)/libtether.a
 	@mkdir -p $(@D) build/fuzz
-	$(CC) $(ALL_CPPFLAGS) -Itest/fuzz $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
+	$(CC) $(ALL_CPPFLAGS) -Itest/fuzz $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libtether.a
 	cp $@ build/fuzz/
 
 # What to run; each prints "ok - ..." lines, and test/run.sh counts them.
@@ -122,7 +123,7 @@ SUITES := \
 	'test/unit/run.sh native' \
 	'test/unit/run.sh sanitized' \
 	'test/unit/run.sh cross' \
-	'test/fuzz/run.sh 5' \
+	'$(MAKE) -s -j2 fuzz-programs && test/fuzz/run.sh 5' \
 	'test/interop/ws-raw.py' \
 	'test/interop/ws-echo.py' \
 	'node test/interop/ws-echo.js' \
@@ -148,7 +149,7 @@ test-cross:
 # A minute for each fuzz target; SECONDS=600 for more.
 fuzz:
 	test/packages.sh build check
-	test/run.sh 'test/fuzz/run.sh $(or $(SECONDS),60)'
+	test/run.sh '$(MAKE) -s -j2 fuzz-programs && test/fuzz/run.sh $(or $(SECONDS),60)'
 
 demo:
 	test/packages.sh build lab chromium

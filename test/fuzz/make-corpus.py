@@ -1,0 +1,281 @@
+#!/usr/bin/python3
+"""Writes the seeds of the fuzz targets: test/fuzz/make-corpus.py [FOLDER], build/corpus unless told.
+
+Each target's seeds are small inputs of its own format (see the head of its source), one of each kind
+that matters, the same in every run. They save a fuzzer the time to find out what a request, a frame
+or a packet looks like, and they are a small test of their own.
+"""
+import base64
+import os
+import struct
+import sys
+
+KEY = b"dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455 section 1.3
+ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+
+def http_heads():
+    upgrade = (b"GET /websocket HTTP/1.1\r\nHost: a:8080\r\nConnection: keep-alive, Upgrade\r\n"
+               b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + KEY +
+               b"\r\n\r\n")
+    switching = (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                 b"Sec-WebSocket-Accept: " + ACCEPT + b"\r\n\r\n")
+    return {
+        "get": b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "page": b"GET /page.js?x=1 HTTP/1.1\r\nHost: a\r\nIf-None-Match: \"1\", W/\"2\"\r\n\r\n",
+        "head": b"HEAD /index.html HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+        "absolute": b"GET http://a.b:80/c?d HTTP/1.1\r\nHost: a.b\r\nConnection: close\r\n\r\n",
+        "body": b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+        "chunked": b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "two": b"GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: b\r\n\r\n",
+        "empty-line": b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "bare-lf": b"GET / HTTP/1.1\nHost: a\n\n",
+        "folded": b"GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n",
+        "many": b"GET / HTTP/1.1\r\nHost: a\r\n" + b"a: b\r\n" * 70 + b"\r\n",
+        "long": b"GET / HTTP/1.1\r\nHost: " + b"a" * 4096 + b"\r\n\r\n",
+        "upgrade": upgrade,
+        "old-version": upgrade.replace(b"13", b"8"),
+        "two-keys": upgrade.replace(b"Host: a:8080", b"Host: a\r\nSec-WebSocket-Key: " + KEY),
+        "switching": switching,
+        "extension": switching.replace(b"Upgrade: w", b"Sec-WebSocket-Extensions: x\r\nUpgrade: w"),
+        "not-found": b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+        "no-reason": b"HTTP/1.1 200\r\n\r\n",
+    }
+
+
+def frame(opcode, data=b"", final=True, mask=None, form=None):
+    """A frame; `form` forces the two-byte (126) or eight-byte (127) length."""
+    length = len(data)
+    if form is None:
+        form = length if length < 126 else 126 if length < 65536 else 127
+    out = bytes([(0x80 if final else 0) | opcode, (0x80 if mask else 0) | form])
+    if form == 126:
+        out += struct.pack(">H", length)
+    elif form == 127:
+        out += struct.pack(">Q", length)
+    if mask:
+        data = bytes(b ^ mask[i % 4] for i, b in enumerate(data))
+        out += mask
+    return out + data
+
+
+def streams(mask):
+    """Streams of frames, masked or not."""
+    def f(opcode, data=b"", final=True, form=None):
+        return frame(opcode, data, final, mask, form)
+    euro = "€".encode()
+    return {
+        "text": f(1, b"Hello"),
+        "binary": f(2, bytes(range(256))),
+        "fragments": f(1, b"Hel", False) + f(9, b"ping") + f(0, b"l", False) + f(0, b"o"),
+        "split-character": f(1, euro[:1], False) + f(0, euro[1:2], False) + f(10) + f(0, euro[2:]),
+        "bad-text": f(1, b"ab\xff"),
+        "cut-text": f(1, euro[:2]),
+        "empty": f(1) + f(2) + f(1, b"", False) + f(0),
+        "close": f(1, b"x") + f(8, struct.pack(">H", 1000) + b"bye"),
+        "close-empty": f(8),
+        "close-short": f(8, b"\x03"),
+        "close-1005": f(8, struct.pack(">H", 1005)),
+        "long": f(2, b"x" * 1000),
+        "too-long": f(2, b"x" * 1001),
+        "not-minimal": f(2, b"x", form=126),
+        "not-minimal-8": f(2, b"x" * 300, form=127),
+        "lone-continuation": f(0, b"x"),
+        "nested": f(1, b"a", False) + f(1, b"b"),
+        "reserved": bytes([0xc1]) + f(1, b"a")[1:],
+        "opcode": bytes([0x83]) + f(1, b"a")[1:],
+        "many": b"".join(f(1 + i % 2, b"m" * i) for i in range(40)),
+    }
+
+
+def frames():
+    seeds = {}
+    for name, mask in (("client", b"\x37\xfa\x21\x3d"), ("server", None)):
+        for what, stream in streams(mask).items():
+            settings = 3 | (8 if mask else 0)
+            seeds["%s-%s" % (name, what)] = bytes([settings, 0, 2, 1, 6, 50, 255, 3, 20]) + stream
+    return seeds
+
+
+def conn():
+    """Settings, then the stream in commands of at most 63 bytes."""
+    seeds = {}
+    for what, stream in streams(b"\x01\x02\x03\x04").items():
+        commands = b"".join(bytes([len(part)]) + part
+                            for part in (stream[i:i + 63] for i in range(0, len(stream), 63)))
+        seeds[what] = b"\x00\x00" + commands
+        seeds[what + "-refused"] = b"\x05\x00" + commands + b"\xc0" + b"\xc0" + commands
+        seeds[what + "-ended"] = b"\x00\x01" + commands
+    seeds["silence"] = b"\x00\x00" + (b"\x80" + b"") + (bytes([0x80 | 25]) + b"t" * 25) * 3
+    return seeds
+
+
+def texts():
+    return {
+        "ascii": b"\x00" + b"plain text, long enough for words of eight bytes",
+        "kosme": b"\x02" + "κόσμε".encode(),
+        "limits": b"\x01" + "\u0080\u07ff\u0800\uffff\U00010000\U0010ffff".encode(),
+        "surrogate": b"\x00\xed\xa0\x80",
+        "overlong": b"\x00\xc0\xaf",
+        "beyond": b"\x00\xf4\x90\x80\x80",
+        "cut": b"\x03\xf0\x9f\x98",
+        "close": b"\x00\x03\xe8bye",
+        "close-bad": b"\x00\x03\xe8\xff",
+        "close-1004": b"\x00\x03\xec",
+        "close-4999": b"\x00\x13\x87" + "grüße".encode(),
+    }
+
+
+def base64s():
+    seeds = {"length-%d" % n: base64.b64encode(bytes(range(n))) for n in (0, 1, 2, 3, 4, 20, 60)}
+    seeds["alphabet"] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    seeds["no-padding"] = b"Zm9vYg"
+    seeds["unused-bits"] = b"Zm9vYh=="
+    seeds["line-break"] = b"Zm9v\nYmFy"
+    return seeds
+
+
+def checksum(data):
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack(">%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return total ^ 0xffff
+
+
+def ipv4(protocol, transport, fragment=0x4000, options=b""):
+    header = struct.pack(">BBHHHBBH4s4s", 0x45 + len(options) // 4, 0,
+                         20 + len(options) + len(transport), 7, fragment, 64, protocol, 0,
+                         bytes([10, 0, 0, 1]), bytes([198, 51, 100, 9])) + options
+    return header[:10] + struct.pack(">H", checksum(header)) + header[12:] + transport
+
+
+def packets():
+    pseudo = bytes([10, 0, 0, 1, 198, 51, 100, 9])
+
+    def tcp(flags, payload=b"", options=b""):
+        head = struct.pack(">HHIIBBHHH", 40000, 443, 1, 2, (20 + len(options)) // 4 << 4, flags,
+                           64000, 0, 0) + options + payload
+        total = checksum(pseudo + struct.pack(">BBH", 0, 6, len(head)) + head)
+        return head[:16] + struct.pack(">H", total) + head[18:]
+
+    def udp(payload):
+        head = struct.pack(">HHHH", 5353, 53, 8 + len(payload), 0) + payload
+        total = checksum(pseudo + struct.pack(">BBH", 0, 17, len(head)) + head)
+        return head[:6] + struct.pack(">H", total) + head[8:]
+
+    def icmp(kind, payload):
+        head = struct.pack(">BBHHH", kind, 0, 0, 0x1234, 1) + payload
+        return head[:2] + struct.pack(">H", checksum(head)) + head[4:]
+
+    return {
+        "syn": ipv4(6, tcp(0x02, options=b"\x02\x04\x05\xb4")),
+        "ack": ipv4(6, tcp(0x10)),
+        "data": ipv4(6, tcp(0x98, b"d" * 100)),
+        "super": ipv4(6, tcp(0x99, b"s" * 2500, b"\x01" * 12)),
+        "rst": ipv4(6, tcp(0x04)),
+        "udp": ipv4(17, udp(b"query")),
+        "udp-super": ipv4(17, udp(b"u" * 1000)),
+        "udp-options": ipv4(17, udp(b"query"), options=b"\x01" * 8),
+        "echo": ipv4(1, icmp(8, b"e" * 56)),
+        "unreachable": ipv4(1, icmp(3, ipv4(17, udp(b"query"))[:28])),
+        "first-fragment": ipv4(17, udp(b"f" * 40), 0x2000),
+        "last-fragment": ipv4(17, b"f" * 40, 0x0005),
+        "gre": ipv4(47, b"\0" * 20),
+        "ipv6": b"\x60" + b"\0" * 47,
+    }
+
+
+def ip():
+    """Settings (flags, offload, scratch, new endpoint), then the packet."""
+    seeds = {}
+    for name, packet in packets().items():
+        header = (packet[0] & 15) * 4
+        place = header + {6: 16, 17: 6}.get(packet[9], 2)
+        for kind, flags, size in (("whole", 0x31, 0), ("cut", 0x31, 100), ("partial", 0x3c, 0),
+                                  ("partial-cut", 0x3d, 536), ("tiny", 0x11, 1)):
+            settings = struct.pack(">BHHHHIH", flags, header, place, size, 2000, 0xcb007107, 20000)
+            seeds["%s-%s" % (name, kind)] = settings + packet
+    return seeds
+
+
+def nat():
+    """A setting, then commands: 0 and 1 raw packets out and in, 2 time, 3 forget, 4 made packets."""
+    seeds = {}
+    for name, packet in packets().items():
+        if len(packet) < 256:
+            raw = bytes([0, len(packet)]) + packet
+            seeds["raw-" + name] = b"\x04" + b"\x00" + raw + b"\x01" + raw
+    # Made packets: who, what, TCP flags, and the answer's flags where who has bit 6.
+    udp = bytes([4, 0x40, 0x00, 0, 0])
+    echo = bytes([4, 0x41, 0x02, 0, 0])
+    handshake = bytes([4, 0x42, 0x01, 0x02, 0x12, 4, 0x42, 0x01, 0x10, 0x10])
+    fins = bytes([4, 0x42, 0x01, 0x11, 0x11, 4, 0x02, 0x01, 0x10])
+    minutes = bytes([2 | 8, 1, 0x2c])  # 300 s
+    seeds["udp"] = b"\xff" + udp * 2 + minutes + udp
+    seeds["echo"] = b"\xff" + echo + minutes + echo
+    seeds["tcp"] = b"\xff" + handshake + fins + minutes
+    seeds["crowded"] = b"\x01" + b"".join(bytes([4, 0x40 | i, i * 4 % 256, 0x02, 0x12])
+                                          for i in range(60))
+    seeds["forget"] = b"\xff" + handshake + udp + echo + bytes([3, 3 | 8, 3 | 16])
+    return seeds
+
+
+def queue():
+    return {
+        "small": b"\x00\x08" + bytes([3, 3, 3, 3, 0xa0, 5, 1, 0xa0, 0xa0, 0]),
+        "wrap": b"\x00\x64" + bytes([20, 20, 20, 20, 0xa0, 0xa0, 30, 0xa0, 40, 0xa0, 9, 10] * 5),
+        "large": b"\x07\xd0" + bytes([0x80, 4, 0, 0x80, 7, 0xd0, 0xa0, 0x80, 1, 0, 0xff, 5] * 3),
+        "text": b"\x00\x40" + base64.b64encode(packets()["udp"]),
+        "packet": b"\x00\x40" + packets()["udp"],
+    }
+
+
+def netlink():
+    """In this machine's byte order, as the kernel speaks it."""
+    def attribute(kind, data):
+        out = struct.pack("=HH", 4 + len(data), kind) + data
+        return out + b"\0" * (-len(out) % 4)
+
+    def message(kind, body, sequence=1):
+        return struct.pack("=IHHII", 16 + len(body), kind, 0, sequence, 0) + body
+
+    attributes = attribute(1, b"eth0\0") + attribute(2, b"") + attribute(3, attribute(4, b"abcd"))
+    route = message(24, b"\0" * 12 + attributes)
+    done = message(3, b"\0\0\0\0")
+    acknowledged = message(2, struct.pack("=i", 0) + b"\0" * 16)
+    refused = message(2, struct.pack("=i", -17) + b"\0" * 16)
+    late = message(2, struct.pack("=i", -1) + b"\0" * 16, 7)
+
+    def datagrams(*parts):
+        return b"".join(bytes([len(part)]) + part for part in parts)
+    return {
+        "attributes": attributes,
+        "lying": struct.pack("=HH", 60000, 1) + attributes,
+        "acknowledged": datagrams(acknowledged),
+        "refused": datagrams(late, refused),
+        "route": datagrams(route + acknowledged),
+        "dump": datagrams(route + route, route, done),
+        "cut": datagrams(route[:20], acknowledged[:30], acknowledged),
+    }
+
+
+TARGETS = {
+    "http": http_heads, "handshake": http_heads, "frames": frames, "conn": conn, "utf8": texts,
+    "base64": base64s, "ip": ip, "nat": nat, "queue": queue, "netlink": netlink,
+}
+
+
+def main():
+    root = sys.argv[1] if len(sys.argv) > 1 else "build/corpus"
+    for target, seeds in TARGETS.items():
+        folder = os.path.join(root, target)
+        os.makedirs(folder, exist_ok=True)
+        for name, content in seeds().items():
+            with open(os.path.join(folder, name), "wb") as out:
+                out.write(content)
+
+
+if __name__ == "__main__":
+    main()
