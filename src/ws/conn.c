@@ -246,8 +246,9 @@ void ws_conn_close(struct ws_conn *conn, uint16_t status, const char *reason)
     ws_conn_flush(conn);
 }
 
-// The peer broke the protocol (section 7.1.7): say so, and read no more.
-static void fail(struct ws_conn *conn, uint16_t status)
+// The last Close frame, unless ours has gone already: an answer to the peer's (section 5.5.1), or the
+// word that it broke the protocol (section 7.1.7). No more is read after it.
+static void end(struct ws_conn *conn, uint16_t status)
 {
     bool was_open = conn->state == WS_OPEN;
     if (was_open)
@@ -266,20 +267,15 @@ static void take_close(struct ws_conn *conn)
     if (r->length >= 2)
         status = get_be16(r->data);
     if (r->length == 1 || (r->length >= 2 && !ws_status_is_valid(status))) {
-        fail(conn, WS_STATUS_PROTOCOL_ERROR);
+        end(conn, WS_STATUS_PROTOCOL_ERROR);
         return;
     }
     if (r->length > 2 &&
         (!utf8_check(&utf8, r->data + 2, r->length - 2) || !utf8_complete(&utf8))) {
-        fail(conn, WS_STATUS_BAD_TEXT);
+        end(conn, WS_STATUS_BAD_TEXT);
         return;
     }
-    bool was_open = conn->state == WS_OPEN;
-    if (was_open)
-        send_close(conn, status, "");
-    drain(conn);
-    if (was_open)
-        tell_closed(conn, status);
+    end(conn, status);
 }
 
 static void take_control(struct ws_conn *conn)
@@ -311,7 +307,7 @@ static void give_events(struct ws_conn *conn)
         if (event == WS_EVENT_MORE)
             break;
         if (event == WS_EVENT_FAIL)
-            fail(conn, conn->receiver.status);
+            end(conn, conn->receiver.status);
         else if (event == WS_EVENT_CONTROL)
             take_control(conn);
         else if (!give_message(conn))

@@ -658,7 +658,9 @@ static void slow_reader(void)
     static uint8_t got_bytes[1 << 20];
     size_t expected_length = 0;
     size_t got_length = 0;
+    int smallest = 1; // so that the kernel takes a part of what it is given
     CHECK(open_server());
+    setsockopt(side.conn.fd, SOL_SOCKET, SO_SNDBUF, &smallest, sizeof smallest);
     for (int i = 0; i < 3000 && got_length + 10000 < sizeof got_bytes; i++) {
         size_t length = test_below(4) == 0 ? test_below(4000) : test_below(200);
         uint8_t *payload = expected_length + length + WS_HEAD_MAX < sizeof expected

@@ -7,7 +7,6 @@
 #define SOURCE      ADDRESS(198, 51, 100, 9)
 #define DESTINATION ADDRESS(10, 0, 0, 1)
 #define PSH         0x08
-#define URG         0x20
 #define CWR         0x80
 #define LARGEST     65535
 
@@ -159,6 +158,7 @@ static void tiny_segments(void)
     for (size_t size = 1; size <= 40; size++) {
         for (size_t length = 1; length <= 100; length += 9) {
             struct packet_spec spec = super_tcp(length);
+            spec.tcp_flags = TCP_ACK | TCP_FIN | PSH | CWR;
             spec.tcp_options = (uint8_t)(size % 11 * 4);
             spec.ip_options = (uint8_t)(length % 11 * 4);
             test_row("%lu bytes in segments of %lu", (unsigned long)length, (unsigned long)size);

@@ -17,6 +17,7 @@ static const struct {
     {"three-way handshake (RFC 9293 section 3.5)", ">St <SAt >Ae >Ae <Ae"},
     {"the handshake's last ACK carries a FIN", ">St <SAt >AFe <Ae <FAt"},
     {"repeated SYN", ">St >St <SAt <SAt >Ae"},
+    {"an ACK before the other side's SYN is no answer to it", ">St >At <SAt >Ae"},
     {"a SYN alone is never established", ">St >At >At"},
     {"data from outside does not establish", ">St <At <At"},
     {"SYN answered by RST", ">St <RAt"},
