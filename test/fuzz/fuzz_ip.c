@@ -10,6 +10,7 @@
 #define MATCHING_OFFLOAD    0x08 // the checksum's place is where it belongs
 #define REWRITE_SOURCE      0x10
 #define REWRITE_DESTINATION 0x20
+#define AIM_FOR_ZERO        0x40 // a new address that makes the transport's checksum 0
 
 struct settings {
     uint8_t flags;
@@ -48,6 +49,19 @@ static void expect_fields(const struct ip_packet *p, const uint8_t *bytes, size_
         EXPECT((size_t)(bytes[p->header_length + 12] >> 4) * 4 <= transport);
     if (p->protocol == PACKET_UDP && !p->is_fragment)
         EXPECT(packet_get16(bytes + p->header_length + 4) <= transport);
+}
+
+// The address, as given but for its low half, for which the checksum on its way to its new value is
+// 0: no random number would find it.
+static uint32_t aimed_address(const struct ip_packet *p, size_t place, uint32_t address)
+{
+    const uint8_t *checksum = p->bytes + p->header_length + packet_checksum_place(p->protocol);
+    uint8_t words[8];
+    packet_put16(words, 0xffffU ^ packet_get16(checksum));
+    packet_put16(words + 2, 0xffffU ^ packet_get16(p->bytes + place));
+    packet_put16(words + 4, 0xffffU ^ packet_get16(p->bytes + place + 2));
+    packet_put16(words + 6, address >> 16);
+    return (address & 0xffff0000) | (0xffffU ^ packet_sum(0, words, sizeof words));
 }
 
 // ICMP made of zeros: a sum of 0000, which is bad, but is ffff, which is good, in one's complement.
@@ -172,6 +186,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (ip_parse(&packet, bytes, length) == IP_GOOD) {
         expect_fields(&packet, bytes, length);
         packet.partial_checksum = (settings.flags & PARTIAL) != 0;
+        if ((settings.flags & AIM_FOR_ZERO) != 0 && packet.has_transport)
+            settings.address = aimed_address(
+                &packet, (settings.flags & REWRITE_SOURCE) != 0 ? 12 : 16, settings.address);
         rewrite(&packet, &settings);
         segment(&packet, &settings);
     }

@@ -194,7 +194,8 @@ def ip():
         header = (packet[0] & 15) * 4
         place = header + {6: 16, 17: 6}.get(packet[9], 2)
         for kind, flags, size in (("whole", 0x31, 0), ("cut", 0x31, 100), ("partial", 0x3c, 0),
-                                  ("partial-cut", 0x3d, 536), ("tiny", 0x11, 1)):
+                                  ("partial-cut", 0x3d, 536), ("tiny", 0x11, 1),
+                                  ("zero", 0x51, 0), ("zero-back", 0x61, 0)):
             settings = struct.pack(">BHHHHIH", flags, header, place, size, 2000, 0xcb007107, 20000)
             seeds["%s-%s" % (name, kind)] = settings + packet
     return seeds
