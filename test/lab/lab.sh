@@ -267,7 +267,12 @@ lab_wait_listening() { # NAME HOST PORT
 
 start_server() { # [ARGUMENTS...]
 	lab_start server server "$LAB_BUILD/tether-server" --open "$@"
-	lab_wait_listening server server 8080
+	lab_wait_server
+}
+
+# It listens first, and then sets up its NAT.
+lab_wait_server() {
+	lab_wait_listening server server 8080 && wait_for 20 grep -q 'translating to' "$(lab_log server)"
 }
 
 start_client() { # [ARGUMENTS...]

@@ -17,8 +17,7 @@ make_tools() {
 start_server_without_nftables() {
 	lab_start server server env PATH="$LAB_DIR/bin:$PATH" without-nftables \
 		"$LAB_BUILD/tether-server" --open
-	lab_wait_listening server server 8080 &&
-		wait_for 20 grep -q 'translating to' "$(lab_log server)" # it listens first, then makes rules
+	lab_wait_server
 }
 
 rules() { lab_exec server iptables-legacy -t raw -S; }
