@@ -66,8 +66,10 @@ int endpoint_parse(struct endpoint *endpoint, const char *text, uint16_t default
     if (split_port(text, host, sizeof host, &port) < 0)
         return -1;
     struct sockaddr_in *in = (struct sockaddr_in *)&endpoint->address;
-    if (inet_pton(AF_INET, host, &in->sin_addr) == 1) {
+    struct in_addr ipv4; // not in place: a failing inet_pton() may write, too
+    if (inet_pton(AF_INET, host, &ipv4) == 1) {
         in->sin_family = AF_INET;
+        in->sin_addr = ipv4;
         in->sin_port = htons((uint16_t)port);
         endpoint->length = sizeof *in;
         return 0;

@@ -178,4 +178,18 @@ static inline bool packet_checksum_is_good(const uint8_t *packet)
     return packet_sum(sum, t, covered) == 0xffff;
 }
 
+// ICMP that is all zeros but for its checksum, which the incremental update of RFC 1624 cannot tell
+// from its other form: 0000 and ffff are the same number in one's complement.
+static inline bool packet_is_zero_icmp(const uint8_t *packet)
+{
+    size_t header = packet_header_length(packet);
+    size_t length = packet_get16(packet + 2);
+    if (packet[9] != PACKET_ICMP)
+        return false;
+    for (size_t i = header; i < length; i++)
+        if (packet[i] != 0 && i != header + 2 && i != header + 3)
+            return false;
+    return true;
+}
+
 #endif
