@@ -46,7 +46,7 @@ TUNNEL := $(WS) $(wildcard src/ip/*.c) $(wildcard src/tunnel/*.c)
 NAT    := $(TUNNEL) $(wildcard src/nat/*.c)
 
 CLIENT := src/client.c src/client_options.c $(TUNNEL) $(wildcard src/tun/*.c)
-SERVER := src/server.c src/server_options.c $(NAT) $(wildcard src/wire/*.c)
+SERVER := src/server.c src/server_options.c src/server_status.c $(NAT) $(wildcard src/tun/*.c) $(wildcard src/wire/*.c)
 RELAY  := src/relay.c $(WS)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -113,9 +113,18 @@ $(BUILD)/fuzz/%: test/fuzz/%.c $(wildcard test/fuzz/*.h) $(BUILD)/libtether.a
 	$(CC) $(ALL_CPPFLAGS) -Itest/fuzz $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libtether.a
 	cp $@ build/fuzz/
 
+# Benchmarks: figures, no tests.
+$(BUILD)/bench/%: test/bench/%.c $(BUILD)/libtether.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libtether.a
+bench:
+	test/packages.sh build
+	$(MAKE) -s $(BUILD)/bench/bench_nat
+	$(BUILD)/bench/bench_nat
+
 # What to run; each prints "ok - ..." lines, and test/run.sh counts them.
 test:
-	test/packages.sh build lab browser check cross interop
+	test/packages.sh build lab browser check cross interop nat
 	$(MAKE) -s all build/ws-echo
 	test/run.sh $(SUITES)
 SUITES := \
@@ -139,6 +148,10 @@ SUITES := \
 	'test/lab/test-fallback.sh' \
 	'test/lab/test-phone.sh' \
 	'test/lab/test-crowd.sh' \
+	'test/lab/test-nat.sh' \
+	'test/lab/test-nat-packets.sh' \
+	'test/lab/test-nat-discovery.sh' \
+	'test/lab/test-nat-hostile.sh' \
 	'test/lab/test-tether.sh relay' \
 	'test/lab/test-tether.sh chromium'
 
@@ -165,4 +178,4 @@ clean:
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all objects unit-tests fuzz-plain fuzz-programs fuzz-linked test test-cross fuzz demo install clean
+.PHONY: all objects unit-tests fuzz-plain fuzz-programs fuzz-linked test test-cross fuzz bench demo install clean

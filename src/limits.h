@@ -64,6 +64,13 @@
 #ifndef NAT_CONNECTIONS
 #define NAT_CONNECTIONS NAT_MAPPINGS
 #endif
+#define NAT_LAPTOPS SERVER_LINKS
+// Unsolicited SYNs that wait for their answer; datagrams in fragments, and fragments that wait for
+// their first (a 64 KiB datagram of Ethernet frames has 45); the longest of those.
+#define NAT_SYNS           64
+#define NAT_DATAGRAMS      64
+#define NAT_HELD_FRAGMENTS 64
+#define NAT_HELD_BYTES     2048
 
 // The wire: packets a system call, next hops and neighbours remembered, packets that wait
 // for ARP and the longest of them, and the ranges that local ports may cut the NAT's ports into.

@@ -13,63 +13,31 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "base/log.h"
-#include "base/loop.h"
-#include "base/text.h"
-#include "nat/nat.h"
-#include "server_options.h"
-#include "tunnel/link.h"
-#include "wire/wire.h"
-#include "ws/host.h"
+#include "server.h"
 
 #define LAPTOP_ADDRESS "169.254.134.89:6354" // where the page looks for the laptop
+// What laptops look like to this host: 192.0.0.0/29 is set aside for such use (RFC 7335).
+#define HOST_TUN_ADDRESS 0xc0000001 // 192.0.0.1, the TUN device's own
+#define HOST_ADDRESS     0xc0000002 // 192.0.0.2, all laptops'
+#define HOST_PREFIX      29
+#define HOST_READS       256
 
-// Connections: one for each laptop, and some for those on their way out.
-#define LAPTOP_ID_MAX 65
-#define SERVER_CONNS  (SERVER_LINKS + 4)
-#define BATCHES       8 // captured before other descriptors get their turn
-
-// A laptop is known by the id that its page hands on in the WebSocket's address (?id=), so that it keeps
-// its mappings whatever phone it has; without one, by its phone's address, for want of anything better
-// in the classic protocol.
-struct laptop {
-    bool used;
-    char id[LAPTOP_ID_MAX]; // "": known by its phone
-    bool touched;           // packets were queued for it and not yet sent
-    struct endpoint phone;
-    int64_t seen_ms;
-    struct tunnel_link link;
-};
-
-struct server;
-
-struct server_conn {
-    struct server *server;
-    struct laptop *laptop;
-    struct ws_conn ws;
-    uint8_t rx[WS_RX_SIZE];
-    uint8_t tx[LINK_TX_SIZE];
-};
-
-struct server {
-    struct server_options options;
-    struct log log;
-    struct loop loop;
-    struct page page;
-    struct ws_host host;
-    struct wire wire;
-    struct nat nat;
-    struct laptop laptops[SERVER_LINKS];
-    struct server_conn conns[SERVER_CONNS];
-    uint8_t segment[IP_PACKET_MAX]; // where super-packets are taken apart
-    int64_t started_ms;
-    uint64_t bad_offload;
-    uint64_t refused_laptops; // no place for one more
-};
+#define BATCHES 8 // captured before other descriptors get their turn
 
 static uint16_t laptop_number(const struct server *server, const struct laptop *laptop)
 {
     return (uint16_t)(laptop - server->laptops);
+}
+
+// Sends what was queued for laptops.
+static void pump_laptops(struct server *server)
+{
+    for (size_t i = 0; i < SERVER_LINKS; i++) {
+        struct laptop *laptop = &server->laptops[i];
+        if (laptop->touched)
+            tunnel_link_pump(&laptop->link);
+        laptop->touched = false;
+    }
 }
 
 // A message from a phone: a packet of its laptop, on its way out.
@@ -77,15 +45,12 @@ static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
 {
     const struct server_conn *conn = arg;
     struct server *server = conn->server;
-    struct ip_packet packet;
     uint8_t *bytes = tunnel_link_read(&conn->laptop->link, opcode, data, &length);
     if (bytes == NULL)
         return true;
     conn->laptop->seen_ms = server->loop.now_ms;
-    if (nat_outbound(&server->nat, laptop_number(server, conn->laptop), bytes, length,
-                     server->loop.now_ms, &packet) == NAT_PASS)
-        wire_send(&server->wire, packet.bytes, packet.length, packet.destination,
-                  server->loop.now_ms);
+    nat_outbound(&server->nat, laptop_number(server, conn->laptop), bytes, length,
+                 server->loop.now_ms);
     return true;
 }
 
@@ -93,9 +58,28 @@ static void on_batch_end(void *arg)
 {
     const struct server_conn *conn = arg;
     wire_flush(&conn->server->wire);
+    pump_laptops(conn->server);
 }
 
-// One packet of the right size, for the laptop.
+// The NAT's ways out: to the Internet,
+static void to_wire(void *arg, const struct ip_packet *packet, bool lasting)
+{
+    struct server *server = arg;
+    wire_send(&server->wire, packet->bytes, packet->length, packet->destination,
+              server->loop.now_ms);
+    if (!lasting)
+        wire_flush(&server->wire);
+}
+
+// to this host itself,
+static void to_host(void *arg, const struct ip_packet *packet)
+{
+    struct server *server = arg;
+    if (write(server->host_tun.fd, packet->bytes, packet->length) != (ssize_t)packet->length)
+        server->host_write++;
+}
+
+// and to a laptop, in packets of the right size.
 static void on_segment(void *arg, uint8_t *bytes, size_t length)
 {
     struct laptop *laptop = arg;
@@ -103,18 +87,21 @@ static void on_segment(void *arg, uint8_t *bytes, size_t length)
     laptop->touched = true;
 }
 
+static void to_laptop(void *arg, uint16_t number, const struct ip_packet *packet,
+                      const struct ip_offload *offload)
+{
+    static const struct ip_offload none;
+    struct server *server = arg;
+    if (ip_segment(packet, offload != NULL ? offload : &none, server->segment,
+                   sizeof server->segment, on_segment, &server->laptops[number]) < 0)
+        server->bad_offload++;
+}
+
 // A packet from outside, on its way back.
 static void on_captured(void *arg, uint8_t *bytes, size_t length, const struct ip_offload *offload)
 {
     struct server *server = arg;
-    struct ip_packet packet;
-    uint16_t number;
-    if (nat_inbound(&server->nat, bytes, length, offload->partial_checksum, server->loop.now_ms,
-                    &packet, &number) != NAT_PASS)
-        return;
-    if (ip_segment(&packet, offload, server->segment, sizeof server->segment, on_segment,
-                   &server->laptops[number]) < 0)
-        server->bad_offload++;
+    nat_inbound(&server->nat, bytes, length, offload, server->loop.now_ms);
 }
 
 static void on_capture_ready(void *arg, short events)
@@ -124,12 +111,21 @@ static void on_capture_ready(void *arg, short events)
     for (int i = 0; i < BATCHES; i++)
         if (wire_receive(&server->wire, on_captured, server) < WIRE_BATCH)
             break;
-    for (size_t i = 0; i < SERVER_LINKS; i++) {
-        struct laptop *laptop = &server->laptops[i];
-        if (laptop->touched)
-            tunnel_link_pump(&laptop->link);
-        laptop->touched = false;
+    pump_laptops(server);
+}
+
+// Packets of this host's own stack, for laptops.
+static void on_host(void *arg, short events)
+{
+    struct server *server = arg;
+    (void)events;
+    for (int i = 0; i < HOST_READS; i++) {
+        ssize_t length = read(server->host_tun.fd, server->host_packet, sizeof server->host_packet);
+        if (length <= 0)
+            break;
+        nat_from_host(&server->nat, server->host_packet, (size_t)length, server->loop.now_ms);
     }
+    pump_laptops(server);
 }
 
 static void on_arp(void *arg, short events)
@@ -267,65 +263,6 @@ static struct ws_conn *on_accept(void *arg, const struct endpoint *peer,
     return &conn->ws;
 }
 
-static void write_drops(const struct server *server, const struct tunnel_link *sum,
-                        struct text *text)
-{
-    const struct wire *wire = &server->wire;
-    text_add(text, ",\"drops\":{\"no_phone\":%llu,\"queue_full\":%llu,\"bad_message\":%llu",
-             (unsigned long long)sum->no_phone, (unsigned long long)sum->queue.dropped,
-             (unsigned long long)sum->bad_message);
-    for (int i = NAT_PASS + 1; i < NAT_VERDICT_COUNT; i++)
-        text_add(text, ",\"%s\":%llu", nat_verdict_name((enum nat_verdict)i),
-                 (unsigned long long)server->nat.dropped[i]);
-    text_add(text, ",\"no_route\":%llu,\"no_neighbour\":%llu,\"too_big\":%llu",
-             (unsigned long long)wire->no_route, (unsigned long long)wire->no_neighbour,
-             (unsigned long long)wire->too_big);
-    text_add(text, ",\"send_failed\":%llu,\"bad_capture\":%llu,\"bad_offload\":%llu}",
-             (unsigned long long)wire->send_failed, (unsigned long long)wire->bad_capture,
-             (unsigned long long)server->bad_offload);
-}
-
-// Adds up what all laptops' links have counted. Returns how many have a phone.
-static unsigned sum_links(const struct server *server, struct tunnel_link *sum)
-{
-    unsigned connected = 0;
-    memset(sum, 0, offsetof(struct tunnel_link, queue_buffer));
-    for (size_t i = 0; i < SERVER_LINKS; i++) {
-        const struct tunnel_link *link = &server->laptops[i].link;
-        connected += link->conn != NULL;
-        sum->packets_sent += link->packets_sent;
-        sum->bytes_sent += link->bytes_sent;
-        sum->packets_received += link->packets_received;
-        sum->bytes_received += link->bytes_received;
-        sum->no_phone += link->no_phone;
-        sum->bad_message += link->bad_message;
-        sum->queue.dropped += link->queue.dropped;
-    }
-    return connected;
-}
-
-static void write_status(const struct server *server, struct text *text)
-{
-    struct tunnel_link sum;
-    unsigned links = sum_links(server, &sum);
-    text_add(text, "{\"program\":\"tether-server\",\"version\":\"%s\",\"uptime_s\":%lld",
-             TETHER_VERSION, (long long)(server->loop.now_ms - server->started_ms) / 1000);
-    text_add(text, ",\"links\":%u,\"mappings\":%lu,\"connections\":%lu,\"evicted\":%llu", links,
-             (unsigned long)server->nat.mapping_count, (unsigned long)server->nat.connection_count,
-             (unsigned long long)server->nat.evicted);
-    text_add(text, ",\"packets_up\":%llu,\"bytes_up\":%llu",
-             (unsigned long long)sum.packets_received, (unsigned long long)sum.bytes_received);
-    text_add(text, ",\"packets_down\":%llu,\"bytes_down\":%llu",
-             (unsigned long long)sum.packets_sent, (unsigned long long)sum.bytes_sent);
-    write_drops(server, &sum, text);
-    text_add(text,
-             ",\"http\":{\"accepted\":%llu,\"evicted\":%llu,\"expired\":%llu,"
-             "\"refused\":%llu},\"refused_laptops\":%llu}\n",
-             (unsigned long long)server->host.accepted, (unsigned long long)server->host.evicted,
-             (unsigned long long)server->host.expired, (unsigned long long)server->host.refused,
-             (unsigned long long)server->refused_laptops);
-}
-
 static int on_dynamic(void *arg, const struct endpoint *peer, const struct http_text *path,
                       char *body, size_t size)
 {
@@ -335,7 +272,7 @@ static int on_dynamic(void *arg, const struct endpoint *peer, const struct http_
     if (http_text_is(path, "/status.json")) {
         if (!endpoint_is_loopback(peer))
             return -403;
-        write_status(server, &text);
+        server_write_status(server, &text);
     } else if (http_text_is(path, "/config.json")) {
         text_add(&text, "{\"role\":\"server\",\"laptop\":\"%s\",\"websocket_port\":%u}\n",
                  LAPTOP_ADDRESS, (unsigned)endpoint_port(&server->options.listen));
@@ -354,6 +291,7 @@ static void on_tick(void *arg, short events)
     wire_tick(&server->wire, server->loop.now_ms);
     if (!wire_is_unchanged(&server->wire))
         loop_fail(&server->loop);
+    pump_laptops(server);
 }
 
 // A listening socket; where the host has no IPv6, "[::]" means all of IPv4.
@@ -449,6 +387,11 @@ static int set_up_nat(struct server *server)
         .port_low = server->options.port_low,
         .port_high = server->options.port_high,
         .allow_private = server->options.allow_private,
+        .filter_by_address = server->options.filter_by_address,
+        .host_address = HOST_ADDRESS,
+        .outside_mtu = server->wire.mtu,
+        .inside_mtu = TUN_MTU,
+        .output = {to_wire, to_laptop, server->host_tun.fd >= 0 ? to_host : NULL, server},
     };
     if (getrandom(&config.key, sizeof config.key, 0) != (ssize_t)sizeof config.key) {
         log_error(&server->log, "the kernel gives no random numbers: %s", strerror(errno));
@@ -467,6 +410,19 @@ static int set_up_nat(struct server *server)
     return wire_silence(&server->wire, &tcp, &udp);
 }
 
+// A TUN device leads laptops to this host's own services, as if they came from the Internet.
+static int set_up_host_tun(struct server *server)
+{
+    if (access("/dev/net/tun", F_OK) < 0) {
+        log_warn(&server->log, "there is no /dev/net/tun: laptops will not reach this host itself");
+        return 0;
+    }
+    if (tun_open(&server->host_tun, "tether%d", &server->log) < 0 ||
+        tun_configure(&server->host_tun, HOST_TUN_ADDRESS, HOST_PREFIX, TUN_MTU) < 0)
+        return -1;
+    return loop_add(&server->loop, server->host_tun.fd, POLLIN, on_host, server);
+}
+
 // Changes the host. Returns 0, or -1 after having said what is wrong.
 static int set_up_host(struct server *server)
 {
@@ -475,7 +431,7 @@ static int set_up_host(struct server *server)
         listen_for_phones(server) < 0)
         return -1;
     listen_for_page(server);
-    if (set_up_nat(server) < 0 ||
+    if (set_up_host_tun(server) < 0 || set_up_nat(server) < 0 ||
         wire_capture(&server->wire, options->port_low, options->port_high) < 0)
         return -1;
     if (loop_add(&server->loop, server->wire.packet_fd, POLLIN, on_capture_ready, server) < 0 ||
@@ -492,6 +448,7 @@ static void undo_host(struct server *server)
     }
     ws_host_close(&server->host);
     wire_close(&server->wire);
+    tun_close(&server->host_tun);
     loop_close(&server->loop);
 }
 
@@ -504,6 +461,7 @@ static void init(struct server *server)
         .dynamic = on_dynamic,
         .arg = server,
     };
+    server->host_tun.fd = server->host_tun.netlink.fd = -1;
     server->started_ms = server->loop.now_ms;
     ws_host_init(&server->host, &server->loop, &config);
     for (size_t i = 0; i < SERVER_CONNS; i++) {

@@ -20,6 +20,7 @@ static const char usage[] =
     "  --interface IF        the interface to the Internet (that of the default route)\n"
     "  --ports LO-HI         the NAT's ports (20000-32767)\n"
     "  --allow-private       let laptops reach private networks, such as this host's\n"
+    "  --filter address      UDP only from addresses that the laptop has sent to\n"
     "  --html DIR            serve the page from a folder\n"
     "  -v | -q               say more, or only what is wrong\n"
     "  --help, --version\n";
@@ -38,6 +39,7 @@ enum {
     OPT_INTERFACE,
     OPT_PORTS,
     OPT_ALLOW_PRIVATE,
+    OPT_FILTER,
     OPT_HTML,
     OPT_HELP,
     OPT_VERSION
@@ -50,6 +52,7 @@ static const struct option long_options[] = {
     {"interface", required_argument, NULL, OPT_INTERFACE},
     {"ports", required_argument, NULL, OPT_PORTS},
     {"allow-private", no_argument, NULL, OPT_ALLOW_PRIVATE},
+    {"filter", required_argument, NULL, OPT_FILTER},
     {"html", required_argument, NULL, OPT_HTML},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -106,6 +109,11 @@ static int take_option(struct server_options *options, enum log_level *level, in
     case OPT_ALLOW_PRIVATE:
         options->allow_private = true;
         return 0;
+    case OPT_FILTER:
+        options->filter_by_address = strcmp(value, "address") == 0;
+        if (options->filter_by_address || strcmp(value, "none") == 0)
+            return 0;
+        return wrong("--filter wants address or none, not", value);
     case OPT_HTML:
         options->html = value;
         return 0;

@@ -18,6 +18,7 @@ struct server_options {
     bool no_page;
     bool open;
     bool allow_private;
+    bool filter_by_address;
 };
 
 // Reads the command line. Returns -1 to go on, or an exit status after having said why: 0 for

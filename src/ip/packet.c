@@ -14,6 +14,7 @@
 // Places in the IP header.
 enum {
     AT_TOTAL_LENGTH = 2,
+    AT_IDENTIFICATION = 4,
     AT_FRAGMENT = 6,
     AT_TTL = 8,
     AT_PROTOCOL = 9,
@@ -27,6 +28,7 @@ enum {
     TCP_HEADER_MIN = 20,
     UDP_HEADER = 8,
     ICMP_HEADER = 8,
+    TRANSPORT_START = 8, // what an ICMP error quotes at least (RFC 792)
 };
 
 static bool read_tcp(struct ip_packet *p, const uint8_t *transport, size_t length)
@@ -83,7 +85,8 @@ static enum ip_result read_transport(struct ip_packet *p)
     return good ? IP_GOOD : IP_BAD_TRANSPORT;
 }
 
-enum ip_result ip_parse(struct ip_packet *p, uint8_t *bytes, size_t length)
+// Reads the IP header of a packet of which `length` bytes are there. p->length becomes the total length.
+static enum ip_result read_header(struct ip_packet *p, uint8_t *bytes, size_t length)
 {
     memset(p, 0, sizeof *p);
     if (length < 1)
@@ -95,20 +98,78 @@ enum ip_result ip_parse(struct ip_packet *p, uint8_t *bytes, size_t length)
     p->bytes = bytes;
     p->header_length = (size_t)(bytes[0] & 0x0f) * 4;
     p->length = get_be16(bytes + AT_TOTAL_LENGTH);
-    if (p->header_length < IP_HEADER_MIN || p->length < p->header_length || p->length > length)
+    if (p->header_length < IP_HEADER_MIN || p->length < p->header_length ||
+        p->header_length > length)
         return IP_BAD_LENGTH;
     if (checksum_fold(checksum_add(0, bytes, p->header_length)) != 0xffff)
         return IP_BAD_CHECKSUM;
     uint16_t fragment = get_be16(bytes + AT_FRAGMENT);
-    uint16_t offset = fragment & 0x1fff;
-    bool more_fragments = (fragment & 0x2000) != 0;
-    p->is_fragment = more_fragments || offset != 0;
-    p->is_first_fragment = more_fragments && offset == 0;
+    p->identification = get_be16(bytes + AT_IDENTIFICATION);
+    p->dont_fragment = (fragment & 0x4000) != 0;
+    p->more_fragments = (fragment & 0x2000) != 0;
+    p->fragment_start = (size_t)(fragment & 0x1fff) * 8;
+    p->is_fragment = p->more_fragments || p->fragment_start != 0;
+    p->is_first_fragment = p->more_fragments && p->fragment_start == 0;
     p->protocol = bytes[AT_PROTOCOL];
     p->ttl = bytes[AT_TTL];
     p->source = get_be32(bytes + AT_SOURCE);
     p->destination = get_be32(bytes + AT_DESTINATION);
-    return read_transport(p);
+    return IP_GOOD;
+}
+
+enum ip_result ip_parse(struct ip_packet *p, uint8_t *bytes, size_t length)
+{
+    enum ip_result result = read_header(p, bytes, length);
+    if (result == IP_GOOD && p->length > length)
+        return IP_BAD_LENGTH;
+    return result == IP_GOOD ? read_transport(p) : result;
+}
+
+enum ip_result ip_parse_start(struct ip_packet *p, uint8_t *bytes, size_t length)
+{
+    enum ip_result result = read_header(p, bytes, length);
+    if (result != IP_GOOD)
+        return result;
+    if (p->length > length)
+        p->length = length;
+    const uint8_t *transport = bytes + p->header_length;
+    if (p->length < p->header_length + TRANSPORT_START || p->fragment_start != 0)
+        return IP_BAD_LENGTH;
+    p->has_transport = true;
+    if (p->protocol == IP_ICMP) {
+        p->icmp_type = transport[0];
+        p->source_port = p->destination_port = get_be16(transport + 4);
+    } else if (p->protocol == IP_TCP || p->protocol == IP_UDP) {
+        p->source_port = get_be16(transport);
+        p->destination_port = get_be16(transport + 2);
+    } else {
+        p->has_transport = false;
+    }
+    return IP_GOOD;
+}
+
+bool ip_has_source_route(const struct ip_packet *p)
+{
+    enum {
+        OPTION_END = 0,
+        OPTION_NOTHING = 1,
+        OPTION_LOOSE_ROUTE = 131,
+        OPTION_STRICT_ROUTE = 137
+    };
+    for (size_t at = IP_HEADER_MIN; at < p->header_length;) {
+        uint8_t option = p->bytes[at];
+        if (option == OPTION_END)
+            return false;
+        if (option == OPTION_NOTHING) {
+            at++;
+            continue;
+        }
+        if (option == OPTION_LOOSE_ROUTE || option == OPTION_STRICT_ROUTE ||
+            at + 1 >= p->header_length || p->bytes[at + 1] < 2)
+            return true;
+        at += p->bytes[at + 1];
+    }
+    return false;
 }
 
 // Replaces `length` bytes at `at` and updates the checksum at `checksum_at`.
@@ -118,18 +179,17 @@ static void replace(uint8_t *at, const uint8_t *with, size_t length, uint8_t *ch
     memcpy(at, with, length);
 }
 
-// Where the transport's checksum is, or NULL where it has none.
+// Where the transport's checksum is, or NULL where it has none, or where it was cut off.
 static uint8_t *transport_checksum(const struct ip_packet *p)
 {
     uint8_t *transport = p->bytes + p->header_length;
-    if (!p->has_transport)
+    size_t place = p->protocol == IP_TCP ? 16 : p->protocol == IP_UDP ? 6 : 2;
+    if (!p->has_transport || p->length < p->header_length + place + 2)
         return NULL;
-    if (p->protocol == IP_TCP)
-        return transport + 16;
-    if (p->protocol == IP_ICMP)
-        return transport + 2;
     // UDP: 0 says that the sender made none (RFC 768).
-    return p->partial_checksum || get_be16(transport + 6) != 0 ? transport + 6 : NULL;
+    if (p->protocol == IP_UDP && !p->partial_checksum && get_be16(transport + place) == 0)
+        return NULL;
+    return transport + place;
 }
 
 // Updates the transport's checksum for an address, which it covers by its pseudo-header.
@@ -192,6 +252,33 @@ void ip_set_destination(struct ip_packet *p, uint32_t address, uint16_t port)
     set_endpoint(p, AT_DESTINATION, address, 2, port);
     p->destination = address;
     p->destination_port = port;
+}
+
+void ip_set_source_address(struct ip_packet *p, uint32_t address)
+{
+    set_address(p, transport_checksum(p), AT_SOURCE, address);
+    p->source = address;
+}
+
+void ip_set_destination_address(struct ip_packet *p, uint32_t address)
+{
+    set_address(p, transport_checksum(p), AT_DESTINATION, address);
+    p->destination = address;
+}
+
+size_t ip_header_sizes(const struct ip_packet *p)
+{
+    if (p->protocol == IP_TCP)
+        return p->header_length + (size_t)(p->bytes[p->header_length + 12] >> 4) * 4;
+    return p->header_length + UDP_HEADER;
+}
+
+void ip_set_identification(struct ip_packet *p, uint16_t identification)
+{
+    uint8_t bytes[2];
+    put_be16(bytes, identification);
+    replace(p->bytes + AT_IDENTIFICATION, bytes, sizeof bytes, p->bytes + AT_CHECKSUM);
+    p->identification = identification;
 }
 
 bool ip_decrement_ttl(struct ip_packet *p)

@@ -13,7 +13,15 @@ enum ip_protocol { IP_ICMP = 1, IP_TCP = 6, IP_UDP = 17 };
 enum tcp_flag { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_ACK = 0x10 };
 
 // ICMP types (RFC 792).
-enum icmp_type { ICMP_ECHO_REPLY = 0, ICMP_UNREACHABLE = 3, ICMP_ECHO = 8, ICMP_EXCEEDED = 11 };
+enum icmp_type {
+    ICMP_ECHO_REPLY = 0,
+    ICMP_UNREACHABLE = 3,
+    ICMP_ECHO = 8,
+    ICMP_EXCEEDED = 11,
+    ICMP_PARAMETER_PROBLEM = 12,
+    ICMP_TIMESTAMP = 13,
+    ICMP_TIMESTAMP_REPLY = 14,
+};
 
 enum ip_result {
     IP_GOOD,
@@ -32,7 +40,11 @@ struct ip_packet {
     uint8_t ttl;
     uint32_t source;
     uint32_t destination;
-    bool is_fragment;       // one of several
+    bool dont_fragment;
+    bool is_fragment; // one of several
+    uint16_t identification;
+    size_t fragment_start; // in bytes of the datagram's payload
+    bool more_fragments;
     bool is_first_fragment; // offset 0: has the transport header
     // Where the checksum covers only the pseudo-header, because a network card was to do the rest:
     // set by the caller after ip_parse().
@@ -47,11 +59,26 @@ struct ip_packet {
 
 // Reads a packet. On anything but IP_GOOD the packet must not be used.
 enum ip_result ip_parse(struct ip_packet *packet, uint8_t *bytes, size_t length);
+// Reads a packet of which only the start may be there, as inside an ICMP error: the IP header and 8 bytes
+// are enough. packet->length is what is there.
+enum ip_result ip_parse_start(struct ip_packet *packet, uint8_t *bytes, size_t length);
+
+// Whether an IP option names the route (loose or strict source routing), or the options are malformed.
+// Such packets go around filters, and are refused (RFC 7126 sections 4.3 and 4.4).
+bool ip_has_source_route(const struct ip_packet *packet);
+
+// Writes a new identification (RFC 6864).
+void ip_set_identification(struct ip_packet *packet, uint16_t identification);
 
 // Writes a new source or destination: address, and port (ICMP: identifier). Updates the checksums
 // of IP, TCP, UDP (a checksum of 0 means none, and stays) and ICMP.
 void ip_set_source(struct ip_packet *packet, uint32_t address, uint16_t port);
 void ip_set_destination(struct ip_packet *packet, uint32_t address, uint16_t port);
+// The address alone: of later fragments, and of ICMP errors, which have no ports of their own.
+void ip_set_source_address(struct ip_packet *packet, uint32_t address);
+void ip_set_destination_address(struct ip_packet *packet, uint32_t address);
+// Bytes of the IP header and of the TCP or UDP header behind it.
+size_t ip_header_sizes(const struct ip_packet *packet);
 
 // Takes one from the TTL (RFC 1812 section 5.3.1). Returns false when it has run out: the packet
 // must not be forwarded.

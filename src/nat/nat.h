@@ -1,10 +1,11 @@
 // Network address and port translation (NAPT, RFC 3022), as pure code: packets in, packets out,
-// time as an argument.
+// time as an argument. It behaves as RFC 4787 (UDP), RFC 5382 (TCP), RFC 5508 (ICMP) and RFC 7857
+// ask; doc/nat.md goes through their requirements one by one.
 //
 // A mapping ties an inside endpoint (laptop, protocol, address, port) to an outside port, the same
-// for all destinations (endpoint-independent mapping, RFC 4787 section 4.1, RFC 5382 section 4.1).
-// A TCP mapping carries connections, one for each remote endpoint, and lives as long as one of them
-// does; UDP and ICMP mappings live by their last outbound packet.
+// for all destinations (endpoint-independent mapping). A TCP mapping carries connections, one for
+// each remote endpoint, and lives as long as one of them does; UDP and ICMP mappings live by their
+// last outbound packet.
 #ifndef TETHER_NAT_NAT_H
 #define TETHER_NAT_NAT_H
 
@@ -12,7 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../ip/icmp.h"
 #include "../ip/packet.h"
+#include "../ip/segment.h"
 #include "../limits.h"
 #include "ports.h"
 #include "siphash.h"
@@ -23,20 +26,27 @@
 _Static_assert((NAT_MAPPINGS & (NAT_MAPPINGS - 1)) == 0, "NAT_MAPPINGS must be a power of two");
 _Static_assert(NAT_CONNECTIONS <= NAT_MAPPINGS, "the index's size goes by NAT_MAPPINGS");
 
-// What became of a packet. Everything but NAT_PASS is a drop, and is counted under its name.
+// Who sent something: a laptop's number, or the outside.
+#define NAT_OUTSIDE NAT_LAPTOPS
+
+// What became of a packet. All but the first two are drops, counted under their names.
 enum nat_verdict {
     NAT_PASS,
+    NAT_HELD,          // a fragment that waits for its first
     NAT_NOT_IPV4,      // another IP version
-    NAT_BAD_PACKET,    // truncated, or lengths or IP checksum wrong
+    NAT_BAD_PACKET,    // truncated, or lengths or checksums wrong
     NAT_BAD_SOURCE,    // an inside source that no laptop can have
-    NAT_FRAGMENT,      // fragments are not translated
-    NAT_PROTOCOL,      // neither TCP, UDP nor an ICMP query
+    NAT_SOURCE_ROUTE,  // IP options that name the route
+    NAT_FRAGMENT,      // fragments that overlap, are too small, too many or too late
+    NAT_PROTOCOL,      // neither TCP, UDP nor an ICMP message that passes a NAT
     NAT_REFUSED,       // a destination that the tether does not lead to
     NAT_TTL_EXPIRED,   //
+    NAT_TOO_BIG,       // larger than the next link's MTU, and not to be fragmented
     NAT_NO_CONNECTION, // TCP that belongs to no connection and does not begin one
     NAT_TABLE_FULL,    //
     NAT_NO_PORT,       //
     NAT_NO_MAPPING,    // from outside, for nobody
+    NAT_FILTERED,      // from an outside endpoint that the inside has not sent to
     NAT_VERDICT_COUNT,
 };
 
@@ -44,17 +54,35 @@ enum nat_verdict {
 enum nat_queue_name {
     NAT_UDP_QUEUE,         // mappings
     NAT_ICMP_QUEUE,        // mappings
-    NAT_TRANSITORY_QUEUE,  // connections that open or close
-    NAT_ESTABLISHED_QUEUE, // connections
+    NAT_PERMISSION_QUEUE,  // connections: whom a UDP endpoint has sent to (--filter address)
+    NAT_TRANSITORY_QUEUE,  // TCP connections that open or close
+    NAT_ESTABLISHED_QUEUE, // TCP connections
     NAT_QUEUE_COUNT,
+};
+
+// Where packets go. Bytes are valid during the call; with `lasting`, they are the caller's own, and
+// valid as long as the caller keeps them.
+struct nat_output {
+    void (*to_wire)(void *arg, const struct ip_packet *packet, bool lasting);
+    // To a laptop. `offload` as in the call that brought the packet, or NULL: nothing to be done.
+    void (*to_laptop)(void *arg, uint16_t laptop, const struct ip_packet *packet,
+                      const struct ip_offload *offload);
+    // To the server's own IP stack. May be NULL: such packets are refused.
+    void (*to_host)(void *arg, const struct ip_packet *packet);
+    void *arg;
 };
 
 struct nat_config {
     uint32_t outside_address; // host byte order
+    uint32_t host_address;    // what laptops look like to the server's own stack
     uint16_t port_low;
     uint16_t port_high;
+    uint32_t outside_mtu;
+    uint32_t inside_mtu;
     bool allow_private;     // private destinations are let through
+    bool filter_by_address; // UDP: only from addresses that the inside has sent to (RFC 4787 REQ-8)
     struct siphash_key key; // random
+    struct nat_output output;
 };
 
 struct nat_mapping {
@@ -63,21 +91,83 @@ struct nat_mapping {
     uint16_t outside_port; //
     uint16_t laptop;
     uint8_t protocol;
+    uint32_t serial;      // tells this mapping from an earlier one in the same place
     uint32_t connections; // TCP: how many it carries
 };
 
 struct nat_connection {
     uint32_t mapping;
+    uint32_t mapping_serial;
     uint32_t remote_address;
-    uint16_t remote_port;
-    uint8_t seen; // flags of tcp.c: what each side has sent
+    uint16_t remote_port; // 0: any, a permission of UDP
+    uint16_t laptop;
+    uint8_t seen;  // flags of tcp.c: what each side has sent
+    uint8_t queue; // enum nat_queue_name
+};
+
+// A token bucket: so many errors at once, and so many a second.
+struct nat_bucket {
+    int64_t filled_ms;
+    uint32_t tokens;
+};
+
+// What one laptop has.
+struct nat_laptop {
+    struct nat_queue queues[NAT_QUEUE_COUNT];
+    uint32_t mappings;
+    uint32_t connections;
+    uint32_t ports[3]; // outside ports held: TCP, UDP, ICMP identifiers
+    struct nat_bucket answers;
+};
+
+// A SYN from outside that nobody has asked for (syn.c).
+struct nat_syn {
+    struct ip_packet packet; // points into bytes
+    int64_t came_ms;
+    bool expected;     // an outbound SYN has met it since: no error
+    uint8_t bytes[68]; // the longest IP header, and the 8 bytes that an error quotes
+};
+
+// A datagram that comes in fragments (fragment.c).
+struct nat_datagram {
+    bool used;
+    bool translated; // the first fragment has come: what follows says what to do
+    bool poisoned;   // its fragments overlap or lie: all others are dropped
+    uint16_t sender; // a laptop, or NAT_OUTSIDE
+    uint8_t protocol;
+    uint32_t source; // as they came
+    uint32_t destination;
+    uint16_t identification;
+    int64_t began_ms;
+    uint32_t received; // bytes of payload
+    uint32_t furthest; // where what was received ends
+    uint32_t total;    // 0 until the last fragment has come
+    uint32_t new_source;
+    uint32_t new_destination;
+    uint16_t new_identification;
+    uint16_t receiver; // a laptop; NAT_OUTSIDE: the wire; NAT_TO_HOST: the server itself
+    uint64_t seen[65536 / 8 / 64]; // one bit for each 8 bytes
+};
+#define NAT_TO_HOST (NAT_LAPTOPS + 1)
+
+// A fragment that came before its datagram's first.
+struct nat_held {
+    struct nat_datagram *datagram; // NULL: free
+    uint64_t serial;               // the older, the smaller
+    size_t length;
+    uint8_t bytes[NAT_HELD_BYTES];
 };
 
 struct nat {
     struct nat_config config;
     uint64_t dropped[NAT_VERDICT_COUNT];
-    uint64_t evicted; // made room for a new one before their time
+    uint64_t evicted;    // made room for a new one before their time
+    uint64_t answered;   // errors of our own that were sent
+    uint64_t unanswered; // errors that were not sent, for there were too many
     uint64_t random_counter;
+    uint16_t next_identification;
+    uint32_t next_serial;
+    uint64_t next_held;
     uint32_t mapping_count;
     uint32_t connection_count;
 
@@ -85,18 +175,24 @@ struct nat {
     struct nat_ports udp_ports;
     struct nat_ports icmp_identifiers;
 
-    struct nat_queue queues[NAT_QUEUE_COUNT];
+    struct nat_laptop laptops[NAT_LAPTOPS];
+    struct nat_bucket outside_answers;
     struct nat_pool mapping_pool;
     struct nat_pool connection_pool;
     struct nat_index by_inside;
     struct nat_index by_outside;
     struct nat_index by_remote;
 
+    struct nat_syn syns[NAT_SYNS]; // a ring, oldest first
+    uint32_t first_syn;
+    uint32_t syn_count;
+    struct nat_datagram datagrams[NAT_DATAGRAMS];
+    struct nat_held held[NAT_HELD_FRAGMENTS];
+
     struct nat_mapping mappings[NAT_MAPPINGS];
     struct nat_link mapping_links[NAT_MAPPINGS];
     struct nat_connection connections[NAT_CONNECTIONS];
     struct nat_link connection_links[NAT_CONNECTIONS];
-    uint8_t connection_queues[NAT_CONNECTIONS];
     uint32_t inside_hashes[NAT_MAPPINGS];
     uint32_t outside_hashes[NAT_MAPPINGS];
     uint32_t remote_hashes[NAT_CONNECTIONS];
@@ -110,16 +206,21 @@ void nat_init(struct nat *nat, const struct nat_config *config);
 // Leaves a port that a local socket uses out of the range.
 void nat_reserve_port(struct nat *nat, enum ip_protocol protocol, uint16_t port);
 
-// Translates a packet of a laptop on its way out, in place. On NAT_PASS `packet` is what to send.
+// A laptop's packet on its way out; translated in place, and given to nat->config.output: to the
+// wire, to a laptop (hairpinning), or to the server itself. An error is answered where a router
+// owes one.
 enum nat_verdict nat_outbound(struct nat *nat, uint16_t laptop, uint8_t *bytes, size_t length,
-                              int64_t now_ms, struct ip_packet *packet);
+                              int64_t now_ms);
 
-// Translates a packet from outside on its way in, in place; `partial_checksum` as in packet.h. On
-// NAT_PASS `packet` is what to send, to *laptop.
-enum nat_verdict nat_inbound(struct nat *nat, uint8_t *bytes, size_t length, bool partial_checksum,
-                             int64_t now_ms, struct ip_packet *packet, uint16_t *laptop);
+// A packet from outside on its way in; translated in place and given to a laptop.
+enum nat_verdict nat_inbound(struct nat *nat, uint8_t *bytes, size_t length,
+                             const struct ip_offload *offload, int64_t now_ms);
 
-// Removes what has run out of time. Costs as much as there is to remove.
+// A packet of the server's own stack, for config.host_address.
+enum nat_verdict nat_from_host(struct nat *nat, uint8_t *bytes, size_t length, int64_t now_ms);
+
+// Removes what has run out of time, and sends the errors that have waited. Costs as much as there
+// is to remove. Call about once a second.
 void nat_expire(struct nat *nat, int64_t now_ms);
 
 // Removes everything of one laptop.

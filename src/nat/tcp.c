@@ -1,35 +1,47 @@
-// The states of a connection are what has been seen of it. It is established when both sides have
-// sent a SYN (in whatever order: RFC 9293 section 3.5 allows a simultaneous open) and the inside
-// has acknowledged; it is closing when both have sent a FIN, or either a RST. Half-closed (one FIN)
-// is established still, since the other direction may go on for hours. A SYN from inside after the
-// end begins a new life on the same endpoints.
+// The states of a connection are what has been seen of it. It is established when both sides have sent
+// a SYN (in whatever order: RFC 9293 section 3.5 allows a simultaneous open) and the inside has
+// acknowledged; it is closing when both have sent a FIN, or either a RST. Half-closed (one FIN) is
+// established still, since the other direction may go on for hours. A SYN after the end begins a
+// new life on the same endpoints, whichever side sends it (RFC 9293 section 3.6.1).
+//
+// A RST may be forged by somebody who sees nothing of the connection. Its receiver judges it by its
+// sequence number (RFC 5961); we need not: traffic that goes on after it shows that it was not taken
+// seriously, and makes the connection established again.
 #include "tcp.h"
+
+// What every packet does, wherever it comes from.
+static uint8_t seen_any(uint8_t seen, uint8_t tcp_flags)
+{
+    const uint8_t ended = SEEN_OUT_FIN | SEEN_IN_FIN;
+    bool opens = (tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+    if (opens && ((seen & SEEN_RST) != 0 || (seen & ended) == ended))
+        return 0;
+    if ((tcp_flags & TCP_RST) != 0)
+        return seen | SEEN_RST;
+    if ((tcp_flags & TCP_SYN) == 0)
+        seen &= (uint8_t)~SEEN_RST;
+    return seen;
+}
 
 uint8_t nat_tcp_seen_outbound(uint8_t seen, uint8_t tcp_flags)
 {
-    const uint8_t ended = SEEN_OUT_FIN | SEEN_IN_FIN;
-    if ((tcp_flags & TCP_SYN) != 0 && (tcp_flags & TCP_ACK) == 0 &&
-        ((seen & SEEN_RST) != 0 || (seen & ended) == ended))
-        seen = 0;
+    seen = seen_any(seen, tcp_flags);
     if ((tcp_flags & TCP_SYN) != 0)
         seen |= SEEN_OUT_SYN;
     if ((tcp_flags & TCP_ACK) != 0 && (seen & SEEN_IN_SYN) != 0)
         seen |= SEEN_OUT_ACK;
     if ((tcp_flags & TCP_FIN) != 0)
         seen |= SEEN_OUT_FIN;
-    if ((tcp_flags & TCP_RST) != 0)
-        seen |= SEEN_RST;
     return seen;
 }
 
 uint8_t nat_tcp_seen_inbound(uint8_t seen, uint8_t tcp_flags)
 {
+    seen = seen_any(seen, tcp_flags);
     if ((tcp_flags & TCP_SYN) != 0)
         seen |= SEEN_IN_SYN;
     if ((tcp_flags & TCP_FIN) != 0)
         seen |= SEEN_IN_FIN;
-    if ((tcp_flags & TCP_RST) != 0)
-        seen |= SEEN_RST;
     return seen;
 }
 

@@ -93,7 +93,6 @@ struct wire {
     // Drops, for status.json.
     uint64_t no_route;
     uint64_t no_neighbour;
-    uint64_t too_big;
     uint64_t send_failed;
     uint64_t bad_capture;
 

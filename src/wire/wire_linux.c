@@ -286,10 +286,6 @@ void wire_send(struct wire *wire, uint8_t *packet, size_t length, uint32_t desti
                int64_t now_ms)
 {
     uint8_t mac[MAC_SIZE];
-    if (length > wire->mtu) {
-        wire->too_big++;
-        return;
-    }
     uint32_t next_hop = wire_next_hop(wire, destination, now_ms);
     if (next_hop == 0)
         wire->no_route++;

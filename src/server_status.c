@@ -1,0 +1,66 @@
+// status.json of tether-server: what is connected, what was carried, and what was dropped and why.
+#include <string.h>
+
+#include "server.h"
+
+static void write_drops(const struct server *server, const struct tunnel_link *sum,
+                        struct text *text)
+{
+    const struct wire *wire = &server->wire;
+    text_add(text, ",\"drops\":{\"no_phone\":%llu,\"queue_full\":%llu,\"bad_message\":%llu",
+             (unsigned long long)sum->no_phone, (unsigned long long)sum->queue.dropped,
+             (unsigned long long)sum->bad_message);
+    for (int i = NAT_HELD + 1; i < NAT_VERDICT_COUNT; i++)
+        text_add(text, ",\"%s\":%llu", nat_verdict_name((enum nat_verdict)i),
+                 (unsigned long long)server->nat.dropped[i]);
+    text_add(text, ",\"no_route\":%llu,\"no_neighbour\":%llu,\"host_write\":%llu",
+             (unsigned long long)wire->no_route, (unsigned long long)wire->no_neighbour,
+             (unsigned long long)server->host_write);
+    text_add(text, ",\"send_failed\":%llu,\"bad_capture\":%llu,\"bad_offload\":%llu}",
+             (unsigned long long)wire->send_failed, (unsigned long long)wire->bad_capture,
+             (unsigned long long)server->bad_offload);
+}
+
+// Adds up what all laptops' links have counted. Returns how many have a phone.
+static unsigned sum_links(const struct server *server, struct tunnel_link *sum)
+{
+    unsigned connected = 0;
+    memset(sum, 0, offsetof(struct tunnel_link, queue_buffer));
+    for (size_t i = 0; i < SERVER_LINKS; i++) {
+        const struct tunnel_link *link = &server->laptops[i].link;
+        connected += link->conn != NULL;
+        sum->packets_sent += link->packets_sent;
+        sum->bytes_sent += link->bytes_sent;
+        sum->packets_received += link->packets_received;
+        sum->bytes_received += link->bytes_received;
+        sum->no_phone += link->no_phone;
+        sum->bad_message += link->bad_message;
+        sum->queue.dropped += link->queue.dropped;
+    }
+    return connected;
+}
+
+void server_write_status(const struct server *server, struct text *text)
+{
+    struct tunnel_link sum;
+    unsigned links = sum_links(server, &sum);
+    text_add(text, "{\"program\":\"tether-server\",\"version\":\"%s\",\"uptime_s\":%lld",
+             TETHER_VERSION, (long long)(server->loop.now_ms - server->started_ms) / 1000);
+    text_add(text,
+             ",\"links\":%u,\"mappings\":%lu,\"connections\":%lu,\"evicted\":%llu,"
+             "\"errors_sent\":%llu,\"errors_held_back\":%llu",
+             links, (unsigned long)server->nat.mapping_count,
+             (unsigned long)server->nat.connection_count, (unsigned long long)server->nat.evicted,
+             (unsigned long long)server->nat.answered, (unsigned long long)server->nat.unanswered);
+    text_add(text, ",\"packets_up\":%llu,\"bytes_up\":%llu",
+             (unsigned long long)sum.packets_received, (unsigned long long)sum.bytes_received);
+    text_add(text, ",\"packets_down\":%llu,\"bytes_down\":%llu",
+             (unsigned long long)sum.packets_sent, (unsigned long long)sum.bytes_sent);
+    write_drops(server, &sum, text);
+    text_add(text,
+             ",\"http\":{\"accepted\":%llu,\"evicted\":%llu,\"expired\":%llu,"
+             "\"refused\":%llu},\"refused_laptops\":%llu}\n",
+             (unsigned long long)server->host.accepted, (unsigned long long)server->host.evicted,
+             (unsigned long long)server->host.expired, (unsigned long long)server->host.refused,
+             (unsigned long long)server->refused_laptops);
+}
