@@ -20,7 +20,7 @@ FORTIFY  ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 
 ifeq ($(STATIC),1)
 PIE_CC := -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
-PIE_LD := -static -Wl,--gc-sections
+PIE_LD := -static -Wl,--gc-sections -Wl,-z,noseparate-code
 else
 PIE_CC := -fPIE
 PIE_LD := -pie -Wl,-z,relro,-z,now

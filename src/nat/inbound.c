@@ -5,9 +5,18 @@
 // Filtering: UDP is let in from everybody once there is a mapping (endpoint-independent, RFC 4787 REQ-8), or
 // with --filter address from those that were sent to; TCP only within a connection that the inside has
 // begun.
+#include "../ip/scope.h"
 #include "entries.h"
 #include "parts.h"
 #include "tcp.h"
+
+// Nobody's address, a group's, loopback or our own: no packet that comes by the wire has these honestly.
+static bool comes_from_a_host(const struct nat_config *config, uint32_t source)
+{
+    enum ip_scope scope = ip_scope_of(source);
+    return source != config->outside_address && scope != SCOPE_NOWHERE &&
+           scope != SCOPE_MULTICAST && scope != SCOPE_LOOPBACK;
+}
 
 static enum nat_verdict read_packet(struct nat_passage *passage, uint8_t *bytes, size_t length)
 {
@@ -22,7 +31,11 @@ static enum nat_verdict read_packet(struct nat_passage *passage, uint8_t *bytes,
         return NAT_SOURCE_ROUTE;
     packet->partial_checksum = passage->offload != NULL && passage->offload->partial_checksum;
     uint32_t ours = passage->sender == NAT_TO_HOST ? config->host_address : config->outside_address;
-    return packet->destination == ours ? NAT_PASS : NAT_NO_MAPPING;
+    if (packet->destination != ours)
+        return NAT_NO_MAPPING;
+    if (passage->sender == NAT_OUTSIDE && !comes_from_a_host(config, packet->source))
+        return NAT_BAD_SOURCE;
+    return NAT_PASS;
 }
 
 // Whether an inbound TCP packet belongs to a connection; notes what it does to it.

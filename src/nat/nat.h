@@ -35,7 +35,7 @@ enum nat_verdict {
     NAT_HELD,          // a fragment that waits for its first
     NAT_NOT_IPV4,      // another IP version
     NAT_BAD_PACKET,    // truncated, or lengths or checksums wrong
-    NAT_BAD_SOURCE,    // an inside source that no laptop can have
+    NAT_BAD_SOURCE,    // a source that no laptop, or no host outside, can have
     NAT_SOURCE_ROUTE,  // IP options that name the route
     NAT_FRAGMENT,      // fragments that overlap, are too small, too many or too late
     NAT_PROTOCOL,      // neither TCP, UDP nor an ICMP message that passes a NAT
