@@ -40,6 +40,8 @@ static bool read_tcp(struct ip_packet *p, const uint8_t *transport, size_t lengt
         return false;
     p->source_port = get_be16(transport);
     p->destination_port = get_be16(transport + 2);
+    p->tcp_sequence = get_be32(transport + 4);
+    p->tcp_acknowledgment = get_be32(transport + 8);
     p->tcp_flags = transport[13];
     return true;
 }

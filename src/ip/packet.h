@@ -54,6 +54,8 @@ struct ip_packet {
     uint16_t source_port;      // ICMP queries: the identifier, in both
     uint16_t destination_port; //
     uint8_t tcp_flags;
+    uint32_t tcp_sequence;
+    uint32_t tcp_acknowledgment;
     uint8_t icmp_type;
 };
 

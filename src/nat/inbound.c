@@ -38,6 +38,19 @@ static enum nat_verdict read_packet(struct nat_passage *passage, uint8_t *bytes,
     return NAT_PASS;
 }
 
+// A RST from outside counts only where it continues what the inside has acknowledged, give or take what
+// may be on its way; who sees nothing of the connection guesses that once in 65 536 times. (The receiver
+// gets it in any case, and judges for itself.)
+static uint8_t credible_flags(const struct nat_connection *connection,
+                              const struct ip_packet *packet)
+{
+    const uint32_t on_its_way = 65536;
+    uint8_t flags = packet->tcp_flags;
+    if ((flags & TCP_RST) != 0 && packet->tcp_sequence - connection->inside_ack >= on_its_way)
+        flags &= (uint8_t)~TCP_RST;
+    return flags;
+}
+
 // Whether an inbound TCP packet belongs to a connection; notes what it does to it.
 static enum nat_verdict track_tcp(struct nat_passage *passage, uint32_t mapping)
 {
@@ -53,7 +66,8 @@ static enum nat_verdict track_tcp(struct nat_passage *passage, uint32_t mapping)
             nat_keep_syn(nat, packet, passage->now_ms);
         return mapping == NO_ENTRY ? NAT_NO_MAPPING : NAT_NO_CONNECTION;
     }
-    uint8_t seen = nat_tcp_seen_inbound(nat->connections[c].seen, packet->tcp_flags);
+    uint8_t seen = nat_tcp_seen_inbound(nat->connections[c].seen,
+                                        credible_flags(&nat->connections[c], packet));
     nat->connections[c].seen = seen;
     nat_touch_connection(nat, c, nat_tcp_queue(seen), passage->now_ms);
     return NAT_PASS;

@@ -101,8 +101,9 @@ struct nat_connection {
     uint32_t remote_address;
     uint16_t remote_port; // 0: any, a permission of UDP
     uint16_t laptop;
-    uint8_t seen;  // flags of tcp.c: what each side has sent
-    uint8_t queue; // enum nat_queue_name
+    uint32_t inside_ack; // TCP: what the inside has last acknowledged
+    uint8_t seen;        // flags of tcp.c: what each side has sent
+    uint8_t queue;       // enum nat_queue_name
 };
 
 // A token bucket: so many errors at once, and so many a second.

@@ -78,6 +78,8 @@ static enum nat_verdict track_tcp(struct nat_passage *passage, uint32_t mapping)
         nat_meet_syn(nat, nat->mappings[mapping].outside_port, packet->destination,
                      packet->destination_port);
     }
+    if ((packet->tcp_flags & TCP_ACK) != 0)
+        nat->connections[c].inside_ack = packet->tcp_acknowledgment;
     uint8_t seen = nat_tcp_seen_outbound(nat->connections[c].seen, packet->tcp_flags);
     nat->connections[c].seen = seen;
     nat_touch_connection(nat, c, nat_tcp_queue(seen), passage->now_ms);

@@ -4,9 +4,9 @@
 // established still, since the other direction may go on for hours. A SYN after the end begins a
 // new life on the same endpoints, whichever side sends it (RFC 9293 section 3.6.1).
 //
-// A RST may be forged by somebody who sees nothing of the connection. Its receiver judges it by its
-// sequence number (RFC 5961); we need not: traffic that goes on after it shows that it was not taken
-// seriously, and makes the connection established again.
+// A RST may be forged by somebody who sees nothing of the connection. inbound.c leaves out those whose
+// sequence number is not credible (compare RFC 5961 section 3); and traffic that goes on after a RST shows
+// that its receiver did not heed it, and makes the connection established again.
 #include "tcp.h"
 
 // What every packet does, wherever it comes from.

@@ -136,6 +136,23 @@ static void a_forged_reset(void)
     }
 }
 
+// Who sees nothing of a connection cannot end it: its RST has the wrong sequence number.
+static void a_blind_reset(void)
+{
+    static const uint32_t wrong[] = {65536, 1000000, 0x7fffffff, 0x80000000, UINT32_MAX};
+    static const uint32_t right[] = {0, 1, 65535};
+    for (size_t i = 0; i < COUNT(wrong) + COUNT(right); i++) {
+        bool is_wrong = i < COUNT(wrong);
+        lab_start();
+        CHECK(play("oS iB oA"));
+        struct packet_spec reset = answer(tcp(5000, RST), port);
+        reset.sequence = is_wrong ? wrong[i] : right[i - COUNT(wrong)];
+        test_row("sequence %u", (unsigned)reset.sequence);
+        CHECK_INT(in(reset), NAT_PASS); // its receiver judges for itself
+        CHECK_INT(established(), is_wrong);
+    }
+}
+
 static void an_end_without_a_beginning(void)
 {
     lab_start();
@@ -318,6 +335,8 @@ int main(void)
     TEST("RFC 7857 section 2.2: after a RST a connection lives 4 minutes", a_reset);
     TEST("RFC 7857 section 2.2: traffic after a forged RST makes the connection established again",
          a_forged_reset);
+    TEST("RFC 5961 section 3: a RST outside of the window does not end a connection",
+         a_blind_reset);
     TEST("a RST for no connection makes none", an_end_without_a_beginning);
     TEST("RFC 5382 REQ-2: a closed connection may open again from outside", reopened_from_outside);
     TEST("a half-closed connection whose owner opens it anew is not half-closed any more",
