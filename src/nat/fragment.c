@@ -246,10 +246,12 @@ static void let_others_follow(struct nat_passage *passage, const struct ip_packe
     end_if_whole(nat, d);
 }
 
-enum nat_verdict nat_pass_fragment(struct nat_passage *passage, nat_forwarder *forward)
+enum nat_verdict nat_pass(struct nat_passage *passage, nat_forwarder *forward)
 {
     const struct ip_packet as_it_came = passage->packet;
     uint16_t receiver;
+    if (!as_it_came.is_fragment)
+        return forward(passage, &receiver);
     enum nat_verdict verdict = take_fragment(passage);
     if (verdict != NAT_PASS || !as_it_came.is_first_fragment)
         return verdict;

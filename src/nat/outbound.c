@@ -191,11 +191,6 @@ static enum nat_verdict forward(struct nat_passage *passage, uint16_t *receiver)
 
 enum nat_verdict nat_go_out(struct nat_passage *passage, uint8_t *bytes, size_t length)
 {
-    uint16_t receiver;
     enum nat_verdict verdict = read_packet(passage, bytes, length);
-    if (verdict != NAT_PASS)
-        return verdict;
-    if (!passage->packet.is_fragment)
-        return forward(passage, &receiver);
-    return nat_pass_fragment(passage, forward);
+    return verdict == NAT_PASS ? nat_pass(passage, forward) : verdict;
 }
