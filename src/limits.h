@@ -65,6 +65,8 @@
 #define NAT_CONNECTIONS NAT_MAPPINGS
 #endif
 #define NAT_LAPTOPS SERVER_LINKS
+// Addresses of the server beside the outside one.
+#define NAT_OWN_ADDRESSES 16
 // Unsolicited SYNs that wait for their answer; datagrams in fragments, and fragments that wait for
 // their first (a 64 KiB datagram of Ethernet frames has 45); the longest of those.
 #define NAT_SYNS           64

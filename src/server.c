@@ -397,6 +397,7 @@ static int set_up_nat(struct server *server)
         log_error(&server->log, "the kernel gives no random numbers: %s", strerror(errno));
         return -1;
     }
+    wire_own_addresses(&server->wire, config.own_addresses, NAT_OWN_ADDRESSES);
     nat_init(&server->nat, &config);
     if (wire_local_ports(on_local_port, server) < 0)
         log_warn(&server->log, "cannot see which ports local sockets use: %s", strerror(errno));

@@ -73,8 +73,9 @@ struct nat_output {
 };
 
 struct nat_config {
-    uint32_t outside_address; // host byte order
-    uint32_t host_address;    // what laptops look like to the server's own stack
+    uint32_t outside_address;                  // host byte order
+    uint32_t host_address;                     // what laptops look like to the server's own stack
+    uint32_t own_addresses[NAT_OWN_ADDRESSES]; // the server's others; 0: none
     uint16_t port_low;
     uint16_t port_high;
     uint32_t outside_mtu;

@@ -39,6 +39,14 @@ static bool is_hairpin(struct nat *nat, const struct ip_packet *packet)
            nat_has_port(nat, embedded.protocol, embedded.source_port);
 }
 
+static bool is_own_address(const struct nat *nat, uint32_t address)
+{
+    for (size_t i = 0; i < NAT_OWN_ADDRESSES; i++)
+        if (address != 0 && nat->config.own_addresses[i] == address)
+            return true;
+    return false;
+}
+
 // Where a packet is to go; a hairpin goes out first, and comes back in.
 static enum nat_verdict judge_destination(struct nat_passage *passage, uint16_t *receiver,
                                           bool *hairpin)
@@ -53,6 +61,10 @@ static enum nat_verdict judge_destination(struct nat_passage *passage, uint16_t 
         if (!*hairpin)
             *receiver = NAT_TO_HOST;
         return *hairpin || nat->config.output.to_host != NULL ? NAT_PASS : NAT_REFUSED;
+    }
+    if (is_own_address(nat, packet->destination) && nat->config.output.to_host != NULL) {
+        *receiver = NAT_TO_HOST;
+        return NAT_PASS;
     }
     if (scope == SCOPE_GLOBAL || (scope == SCOPE_PRIVATE && nat->config.allow_private))
         return NAT_PASS;

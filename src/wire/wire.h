@@ -105,6 +105,10 @@ struct wire {
 int wire_open(struct wire *wire, const char *interface, const struct log *log);
 void wire_close(struct wire *wire);
 
+// The host's IPv4 addresses, on whatever interface, but for the outside one, loopback and link-local.
+// Fills `addresses` (host byte order) up to `most`, and the rest with 0.
+void wire_own_addresses(struct wire *wire, uint32_t *addresses, size_t most);
+
 // Starts to capture what arrives for our address: ports from `low` to `high` of TCP and UDP, ICMP,
 // and fragments. Returns 0, or -1 after having said what is wrong.
 int wire_capture(struct wire *wire, uint16_t low, uint16_t high);

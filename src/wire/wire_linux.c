@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "../base/bytes.h"
+#include "../ip/scope.h"
 
 _Static_assert(sizeof(struct virtio_net_hdr) == VNET_HEADER, "virtio-net header");
 
@@ -59,6 +60,37 @@ static int find_interface(struct wire *wire, const char *interface)
         return -1;
     }
     return 0;
+}
+
+struct address_list {
+    uint32_t *addresses;
+    size_t count;
+    size_t most;
+    uint32_t except;
+};
+
+static void on_own_address(void *arg, uint16_t type, const uint8_t *body, size_t length)
+{
+    struct address_list *list = arg;
+    const uint8_t *local = netlink_find(body, length, sizeof(struct ifaddrmsg), IFA_LOCAL, 4, NULL);
+    if (type != RTM_NEWADDR || local == NULL || list->count == list->most)
+        return;
+    uint32_t address = get_be32(local);
+    enum ip_scope scope = ip_scope_of(address);
+    if (address != list->except && (scope == SCOPE_GLOBAL || scope == SCOPE_PRIVATE))
+        list->addresses[list->count++] = address;
+}
+
+void wire_own_addresses(struct wire *wire, uint32_t *addresses, size_t most)
+{
+    struct netlink_request request;
+    struct ifaddrmsg body = {.ifa_family = AF_INET};
+    struct address_list list = {addresses, 0, most, wire->address};
+    memset(addresses, 0, most * sizeof *addresses);
+    netlink_begin(&request, RTM_GETADDR, NLM_F_DUMP, &body, sizeof body);
+    int error = netlink_talk(&wire->netlink, &request, on_own_address, &list);
+    if (error < 0)
+        log_warn(wire->log, "cannot see this host's addresses: %s", strerror(-error));
 }
 
 // Asks the kernel for one property of the interface.

@@ -24,6 +24,12 @@ says() { # PATTERN COMMAND...: its output has the extended regular expression
 
 laptop() { lab_exec laptop "$@"; }
 
+SERVER_TOO=10.20.30.40 # on another interface of the server
+give_server_another_address() {
+	lab_ip server link add other type bridge && lab_ip server link set other up &&
+		lab_ip server address add "$SERVER_TOO/24" dev other
+}
+
 start_tether() { # SERVER-ARGUMENTS...
 	start_server "$@" && start_client && start_relay && tunnel_ready
 }
@@ -192,6 +198,7 @@ test_ssh() {
 	check "sshd starts on web and server" start_ssh
 	check "an ssh session to the web carries data both ways" ssh_copies "$WEB"
 	check "an ssh session to the server itself carries data both ways" ssh_copies "$SERVER"
+	check "and one to another address of the server" ssh_copies "$SERVER_TOO"
 }
 
 start_vpn() {
@@ -276,6 +283,7 @@ test_local_services() {
 }
 
 lab_up
+give_server_another_address || lab_die "the server gets no second address"
 mkdir -p "$LAB_DIR/ftp"
 head -c 2000000 /dev/urandom >"$LAB_DIR/ftp/file"
 start_targets || lab_die "the web hosts do not start"

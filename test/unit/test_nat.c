@@ -403,6 +403,26 @@ static void without_a_host_stack(void)
     CHECK(is_error(only(TO_LAPTOP), ICMP_UNREACHABLE, ICMP_PROHIBITED));
 }
 
+// Whatever it is, and though private destinations are refused otherwise.
+static void other_own_addresses(void)
+{
+    static const uint32_t others[] = {ADDRESS(203, 0, 113, 77), ADDRESS(172, 31, 5, 6)};
+    struct nat_config config = lab_config();
+    config.own_addresses[0] = others[0];
+    config.own_addresses[3] = others[1];
+    lab_start_with(&config);
+    for (size_t i = 0; i < COUNT(others); i++) {
+        struct packet_spec there = to(tcp(5000, TCP_SYN), others[i], 22);
+        CHECK_INT(out(4, there), NAT_PASS);
+        CHECK(only(TO_HOST) != NULL);
+        struct packet_spec back = answer(there, source_port_of(lab.sent[0].bytes));
+        back.destination = HOST;
+        CHECK_INT(from_host(back), NAT_PASS);
+        CHECK(arrives_at(4, delivered(back, INSIDE, 5000)));
+    }
+    CHECK_INT(out(4, to(tcp(5000, TCP_SYN), ADDRESS(172, 31, 5, 7), 22)), NAT_REFUSED);
+}
+
 static void reserved_ports(void)
 {
     struct nat_config config = lab_config();
@@ -449,6 +469,7 @@ int main(void)
     TEST("source routes, other protocols and versions, damaged and cut packets are dropped",
          odd_packets);
     TEST("what is for the server itself goes to its own stack, and back", to_the_host_and_back);
+    TEST("so does what is for another address of the server", other_own_addresses);
     TEST("without a stack of the server's, packets for it are refused", without_a_host_stack);
     TEST("a port that the server uses is not given out, and leads to the server", reserved_ports);
     return test_end();
