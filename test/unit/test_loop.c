@@ -334,7 +334,7 @@ static void timers(void)
     int slow = 0;
     CHECK(loop_init(&loop) == 0);
     ticks = 0;
-    int64_t start = loop_clock_ms();
+    int64_t start = loop.now_ms;
     CHECK_INT(loop_every(&loop, 10, on_tick, &ticks), 0);
     CHECK_INT(loop_every(&loop, 100000, on_tick, &slow), 0);
     CHECK_INT(loop_every(&loop, 105, stop, &loop), 0);
