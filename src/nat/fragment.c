@@ -10,9 +10,9 @@
 
 #include "parts.h"
 
-#define TIME_MS                                                                                    \
-    30000 // RFC 1122 section 3.3.2 asks a host to wait 60 s; a router may be less patient
-#define UNIT 8
+// RFC 1122 section 3.3.2 asks a host to wait 60 s; a router may be less patient.
+#define TIME_MS 30000
+#define UNIT    8
 
 static struct nat_datagram *find(struct nat *nat, uint16_t sender, const struct ip_packet *packet)
 {
@@ -61,10 +61,12 @@ void nat_expire_fragments(struct nat *nat, int64_t now_ms)
 
 void nat_forget_fragments(struct nat *nat, uint16_t sender)
 {
-    for (size_t i = 0; i < NAT_DATAGRAMS; i++)
-        if (nat->datagrams[i].used &&
-            (nat->datagrams[i].sender == sender || nat->datagrams[i].receiver == sender))
-            forget(nat, &nat->datagrams[i]);
+    for (size_t i = 0; i < NAT_DATAGRAMS; i++) {
+        struct nat_datagram *d = &nat->datagrams[i];
+        bool is_for_it = d->translated && d->receiver == sender; // till then it is for nobody
+        if (d->used && (d->sender == sender || is_for_it))
+            forget(nat, d);
+    }
 }
 
 // The oldest datagram of the sender that has most.

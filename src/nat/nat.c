@@ -56,14 +56,18 @@ void nat_reserve_port(struct nat *nat, enum ip_protocol protocol, uint16_t port)
         nat_ports_reserve(&nat->udp_ports, port);
 }
 
+static enum nat_verdict counted(struct nat *nat, enum nat_verdict verdict)
+{
+    if (verdict != NAT_PASS && verdict != NAT_HELD)
+        nat->dropped[verdict]++;
+    return verdict;
+}
+
 enum nat_verdict nat_outbound(struct nat *nat, uint16_t laptop, uint8_t *bytes, size_t length,
                               int64_t now_ms)
 {
     struct nat_passage passage = {.nat = nat, .sender = laptop, .lasting = true, .now_ms = now_ms};
-    enum nat_verdict verdict = nat_go_out(&passage, bytes, length);
-    if (verdict != NAT_PASS && verdict != NAT_HELD)
-        nat->dropped[verdict]++;
-    return verdict;
+    return counted(nat, nat_go_out(&passage, bytes, length));
 }
 
 enum nat_verdict nat_inbound(struct nat *nat, uint8_t *bytes, size_t length,
@@ -71,19 +75,13 @@ enum nat_verdict nat_inbound(struct nat *nat, uint8_t *bytes, size_t length,
 {
     struct nat_passage passage = {
         .nat = nat, .sender = NAT_OUTSIDE, .offload = offload, .now_ms = now_ms};
-    enum nat_verdict verdict = nat_come_in(&passage, bytes, length);
-    if (verdict != NAT_PASS && verdict != NAT_HELD)
-        nat->dropped[verdict]++;
-    return verdict;
+    return counted(nat, nat_come_in(&passage, bytes, length));
 }
 
 enum nat_verdict nat_from_host(struct nat *nat, uint8_t *bytes, size_t length, int64_t now_ms)
 {
     struct nat_passage passage = {.nat = nat, .sender = NAT_TO_HOST, .now_ms = now_ms};
-    enum nat_verdict verdict = nat_come_in(&passage, bytes, length);
-    if (verdict != NAT_PASS && verdict != NAT_HELD)
-        nat->dropped[verdict]++;
-    return verdict;
+    return counted(nat, nat_come_in(&passage, bytes, length));
 }
 
 void nat_expire(struct nat *nat, int64_t now_ms)

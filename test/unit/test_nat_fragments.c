@@ -364,6 +364,19 @@ static void the_pool_is_full(void)
     CHECK_INT(lab.count, 2);
 }
 
+// Laptop 0 too: a datagram without its first fragment is for nobody yet.
+static void another_laptop_goes(void)
+{
+    for (uint16_t gone = 0; gone < 3; gone += 2) {
+        test_row("laptop %u", (unsigned)gone);
+        lab_start();
+        CHECK_INT(part_out(1, 1, 80, 80, true), NAT_HELD);
+        nat_forget_laptop(&nat, gone);
+        CHECK_INT(part_out(1, 1, 0, 80, false), NAT_PASS);
+        CHECK_INT(lab.count, 2);
+    }
+}
+
 // What its first fragment is refused for, the others are refused for too; they wait for nothing.
 static void refused(void)
 {
@@ -458,6 +471,7 @@ int main(void)
     TEST("a datagram that never ends is forgotten after 30 s", never_ending);
     TEST("when the table is full, the oldest of who has most gives way", the_table_is_full);
     TEST("when the pool is full of one laptop's fragments, another's may wait", the_pool_is_full);
+    TEST("fragments wait on when another laptop is forgotten", another_laptop_goes);
     TEST("fragments of a datagram that is refused do not wait", refused);
     TEST("RFC 4787 REQ-13: what is too big for the next link is cut", too_big_ones_are_cut);
     TEST("RFC 4787 REQ-13: what must not be cut is not, and the laptop is told", not_to_be_cut);
