@@ -393,7 +393,8 @@ static int set_up_nat(struct server *server)
         .inside_mtu = TUN_MTU,
         .output = {to_wire, to_laptop, server->host_tun.fd >= 0 ? to_host : NULL, server},
     };
-    if (getrandom(&config.key, sizeof config.key, 0) != (ssize_t)sizeof config.key) {
+    if (getrandom(&config.key, sizeof config.key, 0) != (ssize_t)sizeof config.key ||
+        getrandom(&config.port_key, sizeof config.port_key, 0) != (ssize_t)sizeof config.port_key) {
         log_error(&server->log, "the kernel gives no random numbers: %s", strerror(errno));
         return -1;
     }

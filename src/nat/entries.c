@@ -299,9 +299,16 @@ static bool make_room(struct nat *nat, uint16_t laptop, enum scarce_kind kind, u
     return may_take(&scarce, laptop);
 }
 
-uint32_t nat_next_random(struct nat *nat)
+// Where the search for an inside endpoint's outside port begins. It goes by who and where the endpoint is
+// and by a key (RFC 6056 section 3.3.3): nobody else can tell it, and it is the same after a restart, so
+// that the first packet of a connection from before finds its old port. The RFC's remote endpoint has no
+// part in it, since a mapping serves all of them; and its counter is the search for a free port.
+static uint32_t preferred_place(const struct nat *nat, const struct nat_inside *inside)
 {
-    return (uint32_t)siphash_2_words(&nat->config.key, ~UINT64_C(0), nat->random_counter++);
+    uint64_t who = nat->laptops[inside->laptop].identity;
+    uint64_t where =
+        ((uint64_t)inside->protocol << 48) | ((uint64_t)inside->address << 16) | inside->port;
+    return (uint32_t)siphash_2_4(&nat->config.port_key, who, where);
 }
 
 enum nat_verdict nat_add_mapping(struct nat *nat, const struct nat_inside *inside, int64_t now_ms,
@@ -313,7 +320,8 @@ enum nat_verdict nat_add_mapping(struct nat *nat, const struct nat_inside *insid
     if (!make_room(nat, inside->laptop, SCARCE_MAPPINGS, 0, now_ms))
         return NAT_TABLE_FULL;
     uint32_t entry = nat_pool_take(&nat->mapping_pool, nat->mapping_links);
-    uint16_t port = nat_ports_take(nat_ports_of(nat, inside->protocol), nat_next_random(nat));
+    uint16_t port =
+        nat_ports_take(nat_ports_of(nat, inside->protocol), preferred_place(nat, inside));
     nat->mappings[entry] = (struct nat_mapping){
         .inside_address = inside->address,
         .inside_port = inside->port,

@@ -14,8 +14,6 @@ struct nat_inside {
 };
 
 struct nat_ports *nat_ports_of(struct nat *nat, uint8_t protocol);
-// A number that nobody outside can guess.
-uint32_t nat_next_random(struct nat *nat);
 
 // The mapping of an inside endpoint, or of an outside port; NO_ENTRY where there is none.
 uint32_t nat_find_inside(const struct nat *nat, const struct nat_inside *inside);

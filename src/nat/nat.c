@@ -45,7 +45,7 @@ void nat_init(struct nat *nat, const struct nat_config *config)
     nat_index_init(&nat->by_inside, nat->inside_slots, nat->inside_hashes, NAT_INDEX_SLOTS);
     nat_index_init(&nat->by_outside, nat->outside_slots, nat->outside_hashes, NAT_INDEX_SLOTS);
     nat_index_init(&nat->by_remote, nat->remote_slots, nat->remote_hashes, NAT_INDEX_SLOTS);
-    nat->next_identification = (uint16_t)nat_next_random(nat);
+    nat->next_identification = (uint16_t)siphash_2_words(&config->key, 0, 0);
 }
 
 void nat_reserve_port(struct nat *nat, enum ip_protocol protocol, uint16_t port)
@@ -54,6 +54,11 @@ void nat_reserve_port(struct nat *nat, enum ip_protocol protocol, uint16_t port)
         nat_ports_reserve(&nat->tcp_ports, port);
     else if (protocol == IP_UDP)
         nat_ports_reserve(&nat->udp_ports, port);
+}
+
+void nat_set_laptop(struct nat *nat, uint16_t laptop, uint64_t identity)
+{
+    nat->laptops[laptop].identity = identity;
 }
 
 static enum nat_verdict counted(struct nat *nat, enum nat_verdict verdict)
@@ -95,4 +100,5 @@ void nat_forget_laptop(struct nat *nat, uint16_t laptop)
 {
     nat_forget_entries(nat, laptop);
     nat_forget_fragments(nat, laptop);
+    nat->laptops[laptop].identity = 0;
 }

@@ -82,7 +82,8 @@ struct nat_config {
     uint32_t inside_mtu;
     bool allow_private;     // private destinations are let through
     bool filter_by_address; // UDP: only from addresses that the inside has sent to (RFC 4787 REQ-8)
-    struct siphash_key key; // random
+    struct siphash_key key; // of the tables: random, another in each run
+    struct siphash_key port_key; // of the outside ports: random, the same after a restart
     struct nat_output output;
 };
 
@@ -115,6 +116,7 @@ struct nat_bucket {
 
 // What one laptop has.
 struct nat_laptop {
+    uint64_t identity; // who it is: see nat_set_laptop()
     struct nat_queue queues[NAT_QUEUE_COUNT];
     uint32_t mappings;
     uint32_t connections;
@@ -166,7 +168,6 @@ struct nat {
     uint64_t evicted;    // made room for a new one before their time
     uint64_t answered;   // errors of our own that were sent
     uint64_t unanswered; // errors that were not sent, for there were too many
-    uint64_t random_counter;
     uint16_t next_identification;
     uint32_t next_serial;
     uint64_t next_held;
@@ -208,6 +209,12 @@ void nat_init(struct nat *nat, const struct nat_config *config);
 // Leaves a port that a local socket uses out of the range.
 void nat_reserve_port(struct nat *nat, enum ip_protocol protocol, uint16_t port);
 
+// Tells who has a laptop's number, so that it gets the outside ports that it had before a restart, whatever
+// its number was. Each laptop's identity should be another, and known to no other laptop: two with the
+// same want the same ports, and can tell each other's. It is 0 until it is told, and after the laptop was
+// forgotten. What is mapped already stays as it is.
+void nat_set_laptop(struct nat *nat, uint16_t laptop, uint64_t identity);
+
 // A laptop's packet on its way out; translated in place, and given to nat->config.output: to the
 // wire, to a laptop (hairpinning), or to the server itself. An error is answered where a router
 // owes one.
@@ -225,7 +232,7 @@ enum nat_verdict nat_from_host(struct nat *nat, uint8_t *bytes, size_t length, i
 // is to remove. Call about once a second.
 void nat_expire(struct nat *nat, int64_t now_ms);
 
-// Removes everything of one laptop.
+// Removes everything of one laptop, its identity too.
 void nat_forget_laptop(struct nat *nat, uint16_t laptop);
 
 // "bad_packet" for NAT_BAD_PACKET, and so on.

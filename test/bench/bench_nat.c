@@ -61,6 +61,7 @@ static void start(void)
         .outside_mtu = 1500,
         .inside_mtu = 1500,
         .key = {1, 2},
+        .port_key = {3, 4},
         .output = {to_wire, to_laptop, NULL, NULL},
     };
     nat_init(&nat, &config);

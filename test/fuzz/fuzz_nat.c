@@ -266,6 +266,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .allow_private = (settings & 2) != 0,
         .filter_by_address = (settings & 16) != 0,
         .key = {settings, 1},
+        .port_key = {settings, 2},
         .output = {to_wire, to_laptop, to_host, NULL},
     };
     now_ms = 1000;

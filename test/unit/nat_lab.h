@@ -100,6 +100,7 @@ static inline struct nat_config lab_config(void)
         .outside_mtu = 1500,
         .inside_mtu = 1500,
         .key = {test_random(), test_random()},
+        .port_key = {test_random(), test_random()},
         .output = {lab_to_wire, lab_to_laptop, lab_to_host, NULL},
     };
 }
