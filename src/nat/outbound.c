@@ -72,8 +72,10 @@ static enum nat_verdict judge_destination(struct nat_passage *passage, uint16_t 
 }
 
 // Finds or makes the connection of an outbound TCP packet and notes what the packet does to it. A
-// packet without a connection makes one even if it is no SYN: after a restart of ours the remote side
-// then answers with a RST, and the application learns at once what a silent drop would hide for hours.
+// packet without a connection makes one even if it is no SYN: after a restart of ours it leaves from the
+// port that the connection has always had (entries.c), and both sides go on. Where another has that port
+// by now, the remote side answers with a RST, and the application learns at once what a silent drop would
+// hide for hours.
 static enum nat_verdict track_tcp(struct nat_passage *passage, uint32_t mapping)
 {
     struct nat *nat = passage->nat;

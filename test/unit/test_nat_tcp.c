@@ -73,7 +73,8 @@ static void every_opening(void)
 
 static void not_yet_open(void)
 {
-    static const char *const scripts[] = {"oS", "oS iB", "oS iS", "oA", "oA iA", "oS oS oS"};
+    static const char *const scripts[] = {"oS",    "oS iB", "oS iS",   "oA",
+                                          "oA oA", "oA iR", "oS oS oS"};
     for (size_t i = 0; i < COUNT(scripts); i++) {
         test_row("%s", scripts[i]);
         lab_start();

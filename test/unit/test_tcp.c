@@ -33,8 +33,12 @@ static const struct {
     {"a new SYN after a reset begins anew", ">St <SAt >Ae <Rt >St <SAt >Ae"},
     {"a new SYN in an established connection changes nothing", ">St <SAt >Ae >Se <Ae"},
     {"a SYN from outside after the end begins anew", ">St <SAt >Ae >FAe <FAt <St >SAe <Ae"},
-    {"picked up in the middle, it stays transitory", ">At <At >At"},
-    {"a FIN before anything", ">Ft <At"},
+    {"taken up in its middle, it is established when the outside goes on too", ">At >At <Ae >Ae"},
+    {"taken up in its middle, which the outside knows nothing of", ">At <Rt >At <RAt >St <SAt >Ae"},
+    {"taken up in its middle, and opened anew", ">At >St <SAt >Ae"},
+    {"taken up at its end", ">FAt <Ae <FAt >At"},
+    {"taken up when the outside has sent its FIN", ">At <FAe >Ae >FAt <At"},
+    {"a packet without ACK takes nothing up", ">Ft <At"},
     {"a RST before anything", ">Rt"},
 };
 
