@@ -116,8 +116,10 @@ static void retry_later(struct side *side, int64_t pause_ms)
     if (side->relay->loop.stop)
         return;
     pause_ms = with_jitter(pause_ms);
+    int tenths = (int)((pause_ms + 50) / 100);
     side->retry_at_ms = side->relay->loop.now_ms + pause_ms;
-    log_info(&side->relay->log, "%s: trying again in %.1f s", side->name, (double)pause_ms / 1000);
+    log_info(&side->relay->log, "%s: trying again in %d.%d s", side->name, tenths / 10,
+             tenths % 10);
 }
 
 static void back_off(struct side *side)

@@ -8,7 +8,6 @@
 // Read main() first, then on_message() for the way out and on_captured() for the way back.
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -363,18 +362,13 @@ static void find_ranges(struct nat_ports *ports, struct port_ranges *out)
 // hear nothing.
 static void warn_of_overlap(const struct server *server)
 {
-    unsigned low = 0;
-    unsigned high = 0;
-    FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "r");
-    if (file == NULL)
-        return;
-    bool read = fscanf(file, "%u %u", &low, &high) == 2;
-    fclose(file);
-    if (read && low <= server->options.port_high && high >= server->options.port_low)
+    struct port_range range;
+    if (wire_local_port_range(&range) && range.low <= server->options.port_high &&
+        range.high >= server->options.port_low)
         log_warn(&server->log,
                  "this host's own connections may use ports %u-%u (ip_local_port_range), and those "
                  "in the NAT's range would hear nothing: give another range with --ports",
-                 low, high);
+                 (unsigned)range.low, (unsigned)range.high);
 }
 
 // Sets up the NAT, and the host so that the kernel leaves the NAT's ports alone.

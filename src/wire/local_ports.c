@@ -1,21 +1,32 @@
 // Which ports local sockets use, from /proc/net/tcp, tcp6, udp and udp6 (proc(5)). Each line after
 // the first holds "N: ADDRESS:PORT ...", in hexadecimal. Read by hand in one small buffer, since a
-// busy host has a long list.
+// busy host has a long list. And which ports they may get next: /proc/sys holds two decimal numbers.
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../base/address.h"
 #include "wire.h"
 
 // The port of one line, or 0.
 static unsigned port_of(const char *line)
 {
+    static const char digits[] = "0123456789ABCDEF";
     unsigned port = 0;
-    char address[40];
-    return sscanf(line, " %*u: %39[0-9A-Fa-f]:%4x", address, &port) == 2 ? port : 0;
+    const char *at = strchr(line, ':');
+    if (at != NULL)
+        at = strchr(at + 1, ':');
+    if (at == NULL)
+        return 0;
+    for (int i = 1; i <= 4; i++) {
+        const char *digit = memchr(digits, at[i], 16);
+        if (digit == NULL)
+            return 0;
+        port = port * 16 + (unsigned)(digit - digits);
+    }
+    return port;
 }
 
 static int read_ports(const char *path, int protocol,
@@ -53,4 +64,26 @@ int wire_local_ports(void (*found)(void *arg, int protocol, uint16_t port), void
         read_ports("/proc/net/udp", IPPROTO_UDP, found, arg) < 0)
         return -1;
     return read_ports("/proc/net/udp6", IPPROTO_UDP, found, arg);
+}
+
+bool wire_local_port_range(struct port_range *range)
+{
+    char text[32];
+    unsigned long low, high;
+    int fd = open("/proc/sys/net/ipv4/ip_local_port_range", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t length = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (length < 0)
+        return false;
+    text[length] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    char *second = text + strcspn(text, " \t");
+    size_t space = strspn(second, " \t");
+    *second = '\0';
+    if (number_parse(&low, text, 65535) < 0 || number_parse(&high, second + space, 65535) < 0)
+        return false;
+    *range = (struct port_range){(uint16_t)low, (uint16_t)high};
+    return true;
 }

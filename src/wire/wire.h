@@ -137,6 +137,9 @@ bool wire_is_unchanged(struct wire *wire);
 // Calls back with each port that a local socket is bound to (IPPROTO_TCP or IPPROTO_UDP), from
 // /proc/net. Returns 0, or -1 with errno set.
 int wire_local_ports(void (*found)(void *arg, int protocol, uint16_t port), void *arg);
+// The ports that the kernel picks from for local sockets that ask for any. Returns false where it does not
+// say.
+bool wire_local_port_range(struct port_range *range);
 
 // Inside this folder.
 //
