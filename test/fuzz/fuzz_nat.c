@@ -271,6 +271,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     };
     now_ms = 1000;
     nat_init(&nat, &config);
+    for (uint16_t laptop = 0; laptop < LAPTOPS; laptop++)
+        nat_set_laptop(&nat, laptop, laptop / 2); // two who want the same ports, and two others
     for (int i = 0; i < STEPS && input.left > 0; i++)
         step(&input);
     expect_consistent();
