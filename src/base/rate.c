@@ -17,7 +17,8 @@
 //   attempt; as buckets fill all the time, it gets in after a few attempts, and nobody can aim at
 //   it: there is no hash, and so there are no neighbours in a table to empty.
 //
-// The price is one pass over the table each time, about as long as a system call takes.
+// The price is one pass over the table each time, some microseconds: for what comes as seldom as
+// connections and handshakes, not for packets.
 #include "rate.h"
 
 #include <stddef.h>

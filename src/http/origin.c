@@ -189,6 +189,5 @@ bool http_origin_is_trusted(const struct http_trust *trust, const struct http_re
         return false;
     if (is_own_page(&origin, request) || is_listed(trust, &origin))
         return true;
-    return default_port(&origin.scheme) != 0 && trust->server_host.length > 0 &&
-           is_same_host(&origin.host, &trust->server_host);
+    return default_port(&origin.scheme) != 0 && is_same_host(&origin.host, &trust->server_host);
 }
