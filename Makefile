@@ -140,9 +140,11 @@ SUITES := \
 	'node test/interop/ws-relay.js' \
 	'test/interop/ws-relay-raw.py' \
 	'test/interop/http-raw.py' \
+	'test/interop/doors-raw.py' \
 	'test/interop/test-classic.sh' \
 	'node test/browser/page.test.js' \
 	'test/browser/lab.test.sh' \
+	'test/browser/doors.test.sh' \
 	'test/lab/test-starts.sh' \
 	'test/lab/test-host.sh' \
 	'test/lab/test-fallback.sh' \

@@ -25,6 +25,8 @@
 #define TUN_PREFIX  24
 #define WIFI_PREFIX 16 // 169.254.0.0/16, RFC 3927
 
+#define FORBIDDEN_MAX 256
+
 // Connections: the phone's, and those of phones that it has replaced, on their way out.
 #define CLIENT_CONNS 4
 #define TUN_READS    256 // packets read before other descriptors get their turn
@@ -53,6 +55,7 @@ struct client {
     uint64_t id;        // random; by it the server knows this laptop again, whatever phone it has
     uint64_t not_ipv4;  // dropped: the tether carries IPv4
     uint64_t tun_write; // dropped: the TUN device did not take it
+    char forbidden[FORBIDDEN_MAX];
 };
 
 // The laptop's packets, on their way up.
@@ -133,6 +136,21 @@ static const struct ws_conn_events conn_events = {
     .closed = on_closed,
 };
 
+// Web pages from elsewhere are kept out, as any site that the phone shows could pose as the relay, or
+// read what this laptop says of itself.
+static int on_admit(void *arg, const struct http_request *request, bool websocket)
+{
+    const struct client *client = arg;
+    const struct http_trust *trust = &client->options.trust;
+    if (http_host_is_trusted(trust, request) &&
+        (!websocket || http_origin_is_trusted(trust, request)))
+        return 0;
+    if (client->host.forbidden == 0)
+        log_warn(&client->log, "refused a web page from elsewhere (403); status.json counts them, "
+                               "and --origin lets one in");
+    return 403;
+}
+
 // A connection that is free, or else one that is on its way out.
 static struct ws_conn *on_accept(void *arg, const struct endpoint *peer,
                                  const struct http_text *query)
@@ -174,9 +192,10 @@ static void write_status(struct client *client, struct text *text)
              (unsigned long long)client->tun_write);
     text_add(text,
              ",\"http\":{\"accepted\":%llu,\"evicted\":%llu,\"expired\":%llu,"
-             "\"refused\":%llu}}\n",
+             "\"refused\":%llu,\"forbidden\":%llu}}\n",
              (unsigned long long)client->host.accepted, (unsigned long long)client->host.evicted,
-             (unsigned long long)client->host.expired, (unsigned long long)client->host.refused);
+             (unsigned long long)client->host.expired, (unsigned long long)client->host.refused,
+             (unsigned long long)client->host.forbidden);
 }
 
 // Whether "HOST", "HOST:PORT" or "[ADDRESS]:PORT" ends in a port.
@@ -299,15 +318,23 @@ static void undo_host(struct client *client)
 
 static void init(struct client *client)
 {
+    char where[ENDPOINT_TEXT_MAX];
     struct ws_host_config config = {
         .path = "/websocket",
         .page = &client->page,
+        .admit = on_admit,
+        .forbidden = client->forbidden,
         .accept = on_accept,
         .dynamic = on_dynamic,
         .arg = client,
     };
     client->tun.fd = client->tun.netlink.fd = client->wifi.netlink.fd = -1;
     client->started_ms = client->loop.now_ms;
+    endpoint_format(&client->options.listen, where);
+    snprintf(client->forbidden, sizeof client->forbidden,
+             "Open http://%s/ in the browser. The laptop's page has no other name, and pages of "
+             "other sites\nare not let in, unless tether-client is started with their --origin.\n",
+             where);
     tunnel_link_init(&client->link);
     ws_host_init(&client->host, &client->loop, &config);
     for (size_t i = 0; i < CLIENT_CONNS; i++) {

@@ -19,20 +19,11 @@ static const char usage[] =
     "  --tun NAME            the TUN device's name (tether%d)\n"
     "  --route CIDR          send only this through the tether; may be repeated\n"
     "  --no-routes           leave the routes alone\n"
+    "  --origin ORIGIN       take browsers with pages of this origin too, such as\n"
+    "                        https://tether.example; may be repeated\n"
     "  --html DIR            serve the page from a folder\n"
     "  -v | -q               say more, or only what is wrong\n"
     "  --help, --version\n";
-
-// The page is told the server's name as JSON, so only what names, addresses and ports are made of.
-static bool server_name_is_valid(const char *name)
-{
-    const char *colon = strchr(name, ':');
-    if (colon != NULL && *name != '[' && strchr(colon + 1, ':') != NULL)
-        return false; // an IPv6 address wants brackets
-    return strlen(name) < SERVER_NAME_MAX && *name != '\0' &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]") ==
-               strlen(name);
-}
 
 static int wrong(const char *text, const char *value)
 {
@@ -49,6 +40,7 @@ enum {
     OPT_TUN,
     OPT_ROUTE,
     OPT_NO_ROUTES,
+    OPT_ORIGIN,
     OPT_HTML,
     OPT_HELP,
     OPT_VERSION
@@ -62,6 +54,7 @@ static const struct option long_options[] = {
     {"tun", required_argument, NULL, OPT_TUN},
     {"route", required_argument, NULL, OPT_ROUTE},
     {"no-routes", no_argument, NULL, OPT_NO_ROUTES},
+    {"origin", required_argument, NULL, OPT_ORIGIN},
     {"html", required_argument, NULL, OPT_HTML},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -78,6 +71,34 @@ static int add_route_option(struct client_options *options, const char *value)
     return 0;
 }
 
+// An origin as browsers write it; people end it with a slash, too.
+static int add_origin_option(struct http_trust *trust, const char *value)
+{
+    struct http_text text = {value, strlen(value)};
+    if (text.length > 0 && value[text.length - 1] == '/')
+        text.length--;
+    if (trust->origin_count == CLIENT_ORIGINS)
+        return wrong("too many --origin, at", value);
+    if (!http_read_origin(&trust->origins[trust->origin_count], &text))
+        return wrong("--origin wants SCHEME://HOST[:PORT], such as https://tether.example, not",
+                     value);
+    trust->origin_count++;
+    return 0;
+}
+
+// HOST or HOST:PORT, an IPv6 address in brackets. The page is told it as JSON, where names, addresses
+// and ports need no escaping; its host's pages may be the relay.
+static int take_server(struct client_options *options, const char *value)
+{
+    const struct http_text text = {value, strlen(value)};
+    uint16_t port;
+    options->server = value;
+    if (text.length < SERVER_NAME_MAX &&
+        http_read_authority(&options->trust.server_host, &port, &text))
+        return 0;
+    return wrong("--server wants HOST[:PORT], not", value);
+}
+
 // Takes one option. Returns 0, or an exit status.
 static int take_option(struct client_options *options, enum log_level *level, int option,
                        const char *value)
@@ -87,8 +108,7 @@ static int take_option(struct client_options *options, enum log_level *level, in
         options->open = true;
         return 0;
     case OPT_SERVER:
-        options->server = value;
-        return server_name_is_valid(value) ? 0 : wrong("--server wants HOST[:PORT], not", value);
+        return take_server(options, value);
     case OPT_LISTEN:
         return endpoint_parse(&options->listen, value, DEFAULT_PORT) == 0
                    ? 0
@@ -104,6 +124,8 @@ static int take_option(struct client_options *options, enum log_level *level, in
     case OPT_NO_ROUTES:
         options->no_routes = true;
         return 0;
+    case OPT_ORIGIN:
+        return add_origin_option(&options->trust, value);
     case OPT_HTML:
         options->html = value;
         return 0;

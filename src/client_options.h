@@ -7,6 +7,7 @@
 
 #include "base/address.h"
 #include "base/log.h"
+#include "http/origin.h"
 #include "limits.h"
 
 struct client_options {
@@ -17,6 +18,7 @@ struct client_options {
     struct endpoint listen;
     struct cidr routes[CLIENT_ROUTES];
     size_t route_count;
+    struct http_trust trust; // web pages that may be the relay
     bool no_routes;
     bool open;
 };

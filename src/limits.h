@@ -17,7 +17,13 @@
 #define HTTP_RESPONSE_MAX 4096
 #define HTTP_NAME_MAX     64
 
-// Connections that have not (yet) become WebSockets; the oldest gives way when all are taken.
+// Sources (addresses) whose attempts are counted at a time, wherever they are limited.
+#ifndef RATE_SOURCES
+#define RATE_SOURCES 1024
+#endif
+
+// Connections that have not (yet) become WebSockets; when all are taken, one of the source that holds
+// the most gives way.
 #ifndef HTTP_SLOTS
 #define HTTP_SLOTS 128
 #endif
@@ -85,7 +91,8 @@
 #define WIRE_RCVBUF_BYTES (8 * 1024 * 1024)
 #define WIRE_SNDBUF_BYTES (4 * 1024 * 1024)
 
-// The laptop: routes into the tunnel that the command line may name.
-#define CLIENT_ROUTES 32
+// The laptop: routes into the tunnel, and origins of web pages, that the command line may name.
+#define CLIENT_ROUTES  32
+#define CLIENT_ORIGINS 16
 
 #endif

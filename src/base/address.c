@@ -103,6 +103,14 @@ uint32_t endpoint_ipv4(const struct endpoint *endpoint)
     return 0;
 }
 
+uint64_t endpoint_source(const struct endpoint *endpoint)
+{
+    uint32_t v4 = endpoint_ipv4(endpoint);
+    if (v4 != 0 || endpoint->address.ss_family != AF_INET6)
+        return v4;
+    return get_be64(((const struct sockaddr_in6 *)&endpoint->address)->sin6_addr.s6_addr);
+}
+
 void endpoint_format_host(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_MAX])
 {
     struct in_addr v4 = {htonl(endpoint_ipv4(endpoint))};

@@ -35,6 +35,11 @@ bool endpoint_same_host(const struct endpoint *a, const struct endpoint *b);
 uint16_t endpoint_port(const struct endpoint *endpoint);
 // The IPv4 address in host byte order, or 0 where the endpoint has none.
 uint32_t endpoint_ipv4(const struct endpoint *endpoint);
+// One number for whoever is behind an address, to count by: the IPv4 address (also where it is mapped
+// into IPv6), or the upper 64 bits of an IPv6 address, since a subscriber has at least a /64 and can
+// use all of it. (Addresses fe80:: of one link are one source.) The two kinds do not meet: what begins
+// with 32 zero bits is not given out as IPv6.
+uint64_t endpoint_source(const struct endpoint *endpoint);
 
 // Reads "10.0.0.0/8" or "10.1.2.3" (a /32). Bits beyond the prefix must be zero. Returns 0 or -1.
 int cidr_parse(struct cidr *cidr, const char *text);

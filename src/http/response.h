@@ -11,7 +11,7 @@ struct http_response {
     const char *etag;  // with its quotes, or NULL
     const char *extra; // further header lines, each ending in CRLF, or NULL
     size_t body_length;
-    bool upgrade; // offer WebSocket as the protocol to change to (RFC 9110 section 7.8)
+    bool upgrade; // change to WebSocket (101), or offer to (RFC 9110 section 7.8)
     bool keep_alive;
 };
 

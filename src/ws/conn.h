@@ -66,7 +66,8 @@ struct ws_conn {
 };
 
 // Prepares a free connection with the owner's buffers: `rx_size` as ws_receiver_init() wants it for
-// `message_max`; `tx_size` at least WS_HEAD_MAX + the longest message to be sent + 256.
+// `message_max`; `tx_size` at least WS_HEAD_MAX + the longest message to be sent + 256, and for a
+// server at least what its response takes (1 KiB will do).
 void ws_conn_init(struct ws_conn *conn, struct loop *loop, const struct ws_conn_events *events,
                   void *arg, uint8_t *rx, size_t rx_size, size_t message_max, uint8_t *tx,
                   size_t tx_size);

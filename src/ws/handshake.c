@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../http/response.h"
 #include "../sha1/sha1.h"
 #include "base64.h"
 
@@ -41,6 +42,7 @@ static bool key_is_valid(const struct http_request *request, const struct http_t
 int ws_answer_request(char *out, size_t size, const struct http_request *request)
 {
     char accept[WS_ACCEPT_TEXT_SIZE];
+    char line[64];
     const struct http_header *headers = request->headers;
     size_t count = request->header_count;
     const struct http_text *key = http_find_header(headers, count, "Sec-WebSocket-Key");
@@ -56,13 +58,11 @@ int ws_answer_request(char *out, size_t size, const struct http_request *request
     if (!key_is_valid(request, key))
         return -400;
     ws_accept_for_key(accept, key->start, key->length);
-    int length = snprintf(out, size,
-                          "HTTP/1.1 101 Switching Protocols\r\n"
-                          "Upgrade: websocket\r\n"
-                          "Connection: Upgrade\r\n"
-                          "Sec-WebSocket-Accept: %s\r\n\r\n",
-                          accept);
-    return length > 0 && (size_t)length < size ? length : -500;
+    snprintf(line, sizeof line, "Sec-WebSocket-Accept: %s\r\n", accept);
+    const struct http_response response = {
+        .status = 101, .extra = line, .upgrade = true, .keep_alive = true};
+    size_t length = http_write_head(out, size, &response);
+    return length > 0 ? (int)length : -500;
 }
 
 void ws_make_key(char key[WS_KEY_TEXT_SIZE], const uint8_t random[16])

@@ -3,9 +3,11 @@
 // socket over to a ws_conn and frees the slot.
 //
 // Against peers that are slow, silent or many: every state has a time limit, and when all slots are
-// taken the oldest gives way to the newcomer, so whoever holds slots open holds nobody else up. A
-// response that ends the connection is followed by a short linger that throws input away; closing
-// with unread input would destroy the response (see conn.c).
+// taken, the one that has been in its state longest gives way to the newcomer, of those of the
+// address that holds the most (see base/crowd.c). So whoever holds slots open holds nobody else up.
+// A silent connection costs its slot and nothing more. A response that ends the connection is
+// followed by a short linger that throws input away; closing with unread input would destroy the
+// response (see conn.c).
 #include "host.h"
 
 #include <errno.h>
@@ -25,22 +27,30 @@ static void on_slot(void *arg, short events);
 
 void ws_host_init(struct ws_host *host, struct loop *loop, const struct ws_host_config *config)
 {
-    memset(host, 0, sizeof *host);
+    memset(host, 0, offsetof(struct ws_host, slots));
     host->loop = loop;
     host->config = *config;
     for (size_t i = 0; i < HTTP_SLOTS; i++) {
-        host->slots[i].host = host;
-        host->slots[i].fd = -1;
-        host->slots[i].body_fd = -1;
+        struct http_slot *slot = &host->slots[i];
+        memset(slot, 0, offsetof(struct http_slot, request)); // the buffers stay untouched
+        slot->host = host;
+        slot->fd = -1;
+        slot->body_fd = -1;
     }
+}
+
+static size_t slot_number(const struct http_slot *slot)
+{
+    return (size_t)(slot - slot->host->slots);
 }
 
 static void enter(struct http_slot *slot, enum http_state state, int64_t limit_ms)
 {
+    struct ws_host *host = slot->host;
     slot->state = state;
-    slot->since_ms = slot->host->loop->now_ms;
-    slot->deadline_ms = slot->since_ms + limit_ms;
-    loop_set_events(slot->host->loop, slot->fd, state == HTTP_WRITING ? POLLOUT : POLLIN);
+    slot->deadline_ms = host->loop->now_ms + limit_ms;
+    crowd_renew(host->places, HTTP_SLOTS, slot_number(slot));
+    loop_set_events(host->loop, slot->fd, state == HTTP_WRITING ? POLLOUT : POLLIN);
 }
 
 static void forget_body(struct http_slot *slot)
@@ -52,39 +62,43 @@ static void forget_body(struct http_slot *slot)
     slot->body_left = 0;
 }
 
-static void free_slot(struct http_slot *slot)
+// The slot is free; its socket is somebody else's, or closed.
+static void leave_slot(struct http_slot *slot)
 {
     loop_remove(slot->host->loop, slot->fd);
-    close(slot->fd);
+    crowd_leave(slot->host->places, HTTP_SLOTS, slot_number(slot));
     slot->fd = -1;
     slot->state = HTTP_FREE;
     forget_body(slot);
 }
 
-static struct http_slot *oldest_slot(struct ws_host *host)
+static void free_slot(struct http_slot *slot)
 {
-    struct http_slot *oldest = NULL;
-    for (size_t i = 0; i < HTTP_SLOTS; i++) {
-        struct http_slot *slot = &host->slots[i];
-        if (slot->state != HTTP_FREE && (oldest == NULL || slot->since_ms < oldest->since_ms))
-            oldest = slot;
-    }
-    return oldest;
+    int fd = slot->fd;
+    leave_slot(slot);
+    close(fd);
 }
 
-// A free slot, or the one that has been in its state longest.
-static struct http_slot *take_slot(struct ws_host *host)
+// Makes room for a newcomer. Returns the slot, or NULL where all are free already.
+static struct http_slot *evict(struct ws_host *host, uint64_t newcomer)
+{
+    size_t number = crowd_gives_way(host->places, HTTP_SLOTS, newcomer);
+    if (number == HTTP_SLOTS)
+        return NULL;
+    host->evicted++;
+    free_slot(&host->slots[number]);
+    return &host->slots[number];
+}
+
+static struct http_slot *take_slot(struct ws_host *host, uint64_t newcomer)
 {
     for (size_t i = 0; i < HTTP_SLOTS; i++)
         if (host->slots[i].state == HTTP_FREE)
             return &host->slots[i];
-    struct http_slot *oldest = oldest_slot(host);
-    host->evicted++;
-    free_slot(oldest);
-    return oldest;
+    return evict(host, newcomer);
 }
 
-// Accepts a connection. Where descriptors have run out, the oldest slot gives its own; without one, the
+// Accepts a connection. Where descriptors have run out, a slot gives its own; without one, the
 // listener rests until the next tick, since poll() would report it again and again.
 static int accept_peer(const struct ws_listener *listener, struct endpoint *peer)
 {
@@ -92,12 +106,8 @@ static int accept_peer(const struct ws_listener *listener, struct endpoint *peer
     int fd = socket_accept(listener->fd, peer);
     if (fd >= 0 || (errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != ENOBUFS))
         return fd;
-    struct http_slot *oldest = oldest_slot(host);
-    if (oldest != NULL) {
-        host->evicted++;
-        free_slot(oldest);
+    if (evict(host, CROWD_NOBODY) != NULL)
         fd = socket_accept(listener->fd, peer);
-    }
     if (fd < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
         loop_set_events(host->loop, listener->fd, 0);
     return fd;
@@ -113,7 +123,8 @@ static void on_listener(void *arg, short events)
         int fd = accept_peer(listener, &peer);
         if (fd < 0)
             return;
-        struct http_slot *slot = take_slot(host);
+        uint64_t source = endpoint_source(&peer);
+        struct http_slot *slot = take_slot(host, source);
         if (loop_add(host->loop, fd, POLLIN, on_slot, slot) < 0) {
             close(fd);
             continue;
@@ -123,6 +134,7 @@ static void on_listener(void *arg, short events)
         slot->listener = listener;
         slot->peer = peer;
         slot->got = 0;
+        crowd_enter(host->places, HTTP_SLOTS, slot_number(slot), source);
         enter(slot, HTTP_READING, HTTP_REQUEST_TIMEOUT_MS);
     }
 }
@@ -242,17 +254,18 @@ static void respond(struct http_slot *slot, const struct http_response *response
 // Answers with an error. `keep_alive` where the request was read whole and more may follow.
 static void refuse(struct http_slot *slot, int status, const char *extra, bool keep_alive)
 {
-    const char *reason = http_reason(status);
+    const char *forbidden = slot->host->config.forbidden;
+    const char *body = status == 403 && forbidden != NULL ? forbidden : http_reason(status);
     struct http_response response = {
         .status = status,
         .type = "text/plain; charset=utf-8",
         .extra = extra,
-        .body_length = strlen(reason),
+        .body_length = strlen(body),
         .upgrade = status == 426,
         .keep_alive = keep_alive,
     };
     slot->host->refused++;
-    respond(slot, &response, reason);
+    respond(slot, &response, body);
 }
 
 static void refuse_with(struct http_slot *slot, int status)
@@ -280,9 +293,7 @@ static void become_websocket(struct http_slot *slot, const struct http_request *
         return;
     }
     int fd = slot->fd;
-    loop_remove(host->loop, fd);
-    slot->fd = -1;
-    slot->state = HTTP_FREE;
+    leave_slot(slot);
     if (ws_conn_adopt(conn, fd, &slot->peer, slot->head, (size_t)length, slot->request + used,
                       slot->got - used) < 0)
         close(fd);
@@ -364,14 +375,30 @@ static bool send_dynamic(struct http_slot *slot, const struct http_request *requ
     return true;
 }
 
+// Whether the program lets the request in; if not, the answer is on its way.
+static bool admit(struct http_slot *slot, const struct http_request *request, bool websocket)
+{
+    struct ws_host *host = slot->host;
+    int status =
+        host->config.admit != NULL ? host->config.admit(host->config.arg, request, websocket) : 0;
+    if (status == 0)
+        return true;
+    host->forbidden++;
+    refuse(slot, status, NULL, false);
+    return false;
+}
+
 static void serve(struct http_slot *slot, const struct http_request *request, size_t used)
 {
     bool is_get = http_text_is(&request->method, "GET");
     bool is_head = http_text_is(&request->method, "HEAD");
     bool is_websocket = slot->listener->websocket && path_is_websocket(slot->host, &request->path);
+    bool is_upgrade = is_websocket && ws_request_is_upgrade(request);
 
     slot->head_only = is_head;
-    if (is_websocket && ws_request_is_upgrade(request))
+    if (!admit(slot, request, is_upgrade))
+        return;
+    if (is_upgrade)
         become_websocket(slot, request, used);
     else if (!is_get && !is_head)
         refuse_with(slot, 405);

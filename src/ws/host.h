@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "../base/address.h"
+#include "../base/crowd.h"
 #include "../base/loop.h"
 #include "../http/page.h"
 #include "conn.h"
@@ -17,6 +18,10 @@ struct ws_host;
 struct ws_host_config {
     const char *path;        // where the WebSocket is; a trailing slash in the request is fine
     const struct page *page; // NULL: no page
+    // Whether a request is let in; `websocket`: it asks for the WebSocket. Returns 0, or a status to
+    // refuse with. NULL: everybody is.
+    int (*admit)(void *arg, const struct http_request *request, bool websocket);
+    const char *forbidden; // what those are told who get 403, plain text; NULL: the reason alone
     // A connection for a WebSocket that `peer` asks for with this query (what follows a '?'), or NULL
     // when there is none to give (503).
     struct ws_conn *(*accept)(void *arg, const struct endpoint *peer,
@@ -36,25 +41,25 @@ struct ws_listener {
 
 enum http_state { HTTP_FREE, HTTP_READING, HTTP_WRITING, HTTP_LINGERING };
 
-// A connection that is not, or not yet, a WebSocket.
+// A connection that is not, or not yet, a WebSocket: some 12 KiB, of which one that says nothing
+// touches only what comes before the buffers.
 struct http_slot {
     struct ws_host *host;
     const struct ws_listener *listener;
     struct endpoint peer;
     int fd;
     enum http_state state;
-    int64_t since_ms;    // when it entered the state
-    int64_t deadline_ms; // when it must have left it
+    int64_t deadline_ms; // when it must have left the state
     bool keep_alive;
     bool head_only; // the request was HEAD: no body (RFC 9110 section 9.3.2)
     size_t got;     // bytes in request[]
-    uint8_t request[HTTP_REQUEST_MAX];
     // What is being sent: head[] from `sent` to `head_length`, then the body from memory or a file.
     size_t head_length;
     size_t head_sent;
     const uint8_t *body;
     size_t body_left;
     int body_fd;
+    uint8_t request[HTTP_REQUEST_MAX];
     char head[2 * HTTP_RESPONSE_MAX];
 };
 
@@ -63,12 +68,14 @@ struct ws_host {
     struct ws_host_config config;
     struct ws_listener listeners[HTTP_LISTENERS];
     int listener_count;
-    struct http_slot slots[HTTP_SLOTS];
+    struct crowd_place places[HTTP_SLOTS]; // whose slots they are
     // Counters for status.json.
     uint64_t accepted;
-    uint64_t evicted; // gave way to a newer connection
-    uint64_t expired; // ran out of time
-    uint64_t refused; // answered with an error
+    uint64_t evicted;   // gave way to a newer connection
+    uint64_t expired;   // ran out of time
+    uint64_t refused;   // answered with an error
+    uint64_t forbidden; // of these, not admitted
+    struct http_slot slots[HTTP_SLOTS];
 };
 
 void ws_host_init(struct ws_host *host, struct loop *loop, const struct ws_host_config *config);

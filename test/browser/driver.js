@@ -6,7 +6,9 @@
  *   says TEXT          waits until the page      silent TEXT      the page does not say this now
  *                      says this                 text ID          an element's text
  *   click SELECTOR     clicks on it              link ID          where a link leads
- *   picture FILE       a screenshot
+ *   picture FILE       a screenshot              websocket URL    whether one opens from here: open, refused
+ *
+ * Arguments, if any, are for Chromium.
  */
 
 "use strict";
@@ -40,6 +42,16 @@ const COMMANDS = {
   async click(selector) {
     await page.click(selector, { timeout: h.LIMIT_MS });
   },
+  websocket(url) {
+    return page.evaluate((address) => new Promise((resolve) => {
+      const socket = new WebSocket(address);
+      socket.onopen = () => {
+        socket.onclose = () => resolve("open");
+        socket.close();
+      };
+      socket.onerror = () => resolve("refused");
+    }), url);
+  },
   async picture(file) {
     await page.screenshot({ path: file, fullPage: true });
   }
@@ -48,7 +60,7 @@ const COMMANDS = {
 const oneLine = (value) => String(value).replace(/\s+/g, " ");
 
 (async () => {
-  const browser = await h.launch();
+  const browser = await h.launch(process.argv.slice(2));
   const context = await browser.newContext({ viewport: { width: 360, height: 740 } });
   page = await context.newPage();
   for await (const line of readline.createInterface({ input: process.stdin })) {

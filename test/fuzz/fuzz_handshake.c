@@ -10,7 +10,7 @@ static const char key_accept[] = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 static void expect_agreement(const struct http_request *request)
 {
     static struct http_response_head response;
-    char answer[512];
+    char answer[1024];
     char key[WS_KEY_TEXT_SIZE];
     int length = ws_answer_request(answer, sizeof answer, request);
     if (length <= 0) {

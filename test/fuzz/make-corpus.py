@@ -43,6 +43,28 @@ def http_heads():
     }
 
 
+def origins():
+    """Lines: the server, a listed origin, a Host, an Origin (see fuzz_origin.c)."""
+    def lines(server=b"", listed=b"", host=b"", origin=b""):
+        return b"\n".join((server, listed, host, origin))
+    return {
+        "own": lines(host=b"169.254.134.89:6354", origin=b"http://169.254.134.89:6354"),
+        "own-default": lines(host=b"1.2.3.4", origin=b"http://1.2.3.4:80"),
+        "own-tls": lines(host=b"localhost:443", origin=b"https://LocalHost"),
+        "own-ipv6": lines(host=b"[2001:db8::1]:80", origin=b"http://[2001:DB8:0::1]"),
+        "server": lines(b"server.example:8080", b"", b"1.2.3.4", b"https://Server.example"),
+        "server-ipv6": lines(b"[2001:db8::1]", b"", b"1.2.3.4", b"http://[2001:db8::1]:9"),
+        "listed": lines(b"", b"https://tether.example", b"tether.example", b"HTTPS://tether.example:443"),
+        "listed-port": lines(b"", b"http://a.example:8000", b"[::1]:1", b"http://a.example:8000"),
+        "listed-scheme": lines(b"", b"capacitor://app", b"app", b"capacitor://app"),
+        "null": lines(b"a", b"http://a", b"a", b"null"),
+        "file": lines(b"a", b"http://a", b"a", b"file://"),
+        "strange": lines(b"user@a:x", b"a://b:c@d", b"[::1%25eth0]:80", b"http://[v1.a]:99999/"),
+        "mapped": lines(b"[::ffff:1.2.3.4]", b"http://[::]", b"0.0.0.0", b"http://[::ffff:102:304]"),
+        "long": lines(b"a" * 300, b"http://" + b"b" * 300, b"[" + b"1" * 60 + b"]", b"x" * 300 + b"://y"),
+    }
+
+
 def frame(opcode, data=b"", final=True, mask=None, form=None):
     """A frame; `form` forces the two-byte (126) or eight-byte (127) length."""
     length = len(data)
@@ -264,7 +286,7 @@ def netlink():
 
 TARGETS = {
     "http": http_heads, "handshake": http_heads, "frames": frames, "conn": conn, "utf8": texts,
-    "base64": base64s, "ip": ip, "nat": nat, "queue": queue, "netlink": netlink,
+    "origin": origins, "base64": base64s, "ip": ip, "nat": nat, "queue": queue, "netlink": netlink,
 }
 
 

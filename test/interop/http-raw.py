@@ -12,38 +12,22 @@ nowhere. CASE runs those whose name contains it.
 import json
 import os
 import resource
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from ws_raw import ROOT, TEXT, BINARY, Cases, Failed, Program, check, connect, open_client, request, short
+from http_raw import ADDRESS, Answer, head, in_namespace, with_program
+from ws_raw import ROOT, TEXT, BINARY, Cases, Failed, check, connect, open_client, request, short
 
 HTML = os.path.join(ROOT, "html")
-ADDRESS = "127.0.0.1"
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml",
          ".json": "application/json"}
 SERVER_CONFIG = {"role": "server", "laptop": "169.254.134.89:6354", "websocket_port": 8080}
+POLICY = {"default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "frame-ancestors": "'none'",
+          "base-uri": "'none'", "form-action": "'none'"}
+HEADERS = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer",
+           "cross-origin-resource-policy": "same-origin"}
 SECRET = "this file is outside the page's folder"
-
-
-class Answer:
-    def __init__(self, peer, head_only=False):
-        self.first, self.fields = peer.head()
-        check(self.first.startswith("HTTP/1.1 "), f"the answer begins with {self.first}")
-        self.status = int(self.first.split(" ")[1])
-        self.length = int(self.fields.get("content-length", "0"))
-        self.body = b"" if head_only or self.status in (101, 204, 304) else peer.take(self.length)
-        self.type = self.fields.get("content-type", "")
-
-    def expect(self, *statuses):
-        check(self.status in statuses, f"the answer is {self.status}, not {' or '.join(map(str, statuses))}")
-        return self
-
-
-def head(target="/", *, method="GET", version="HTTP/1.1", host="localhost", more=()):
-    lines = [f"{method} {target} {version}"] + ([f"Host: {host}"] if host is not None else []) + list(more)
-    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
 
 
 def read_file(name):
@@ -85,12 +69,25 @@ class Site:
         check(self.get("/").body == read_file("index.html"), "/ is not index.html")
         check(self.get("/?laptop=a&server=b").body == read_file("index.html"), "/?... is not index.html")
 
-    def policy(self):
-        for name in "", "relay.js":
-            policy = self.get("/" + name).fields.get("content-security-policy", "")
+    def policies(self, websockets):
+        etag = self.get("/relay.js").fields["etag"]
+        kinds = [(200, head("/")), (200, head("/relay.js")), (200, head("/config.json")), (200, head("/status.json")),
+                 (304, head("/relay.js", more=[f"If-None-Match: {etag}"])), (400, b"nonsense\r\n\r\n"),
+                 (400, head(host=None)), (404, head("/no-such-file")), (405, head(method="DELETE")),
+                 (431, head(more=["X-Long: " + "x" * 20000])), (501, head(more=["Transfer-Encoding: chunked"])),
+                 (505, head(version="HTTP/2.0"))]
+        if websockets:
+            kinds += [(101, request("/websocket")), (426, head("/websocket")), (426, request("/websocket", ws_version="8")),
+                      (400, request("/websocket", key=None))]
+        for status, data in kinds:
+            fields = self.ask(data, status).fields
+            what = f"{data[:40]!r}, {status}"
+            policy = fields.get("content-security-policy", "")
             parts = {part.split()[0]: part.split()[1:] for part in policy.split(";") if part.split()}
-            for directive, value in [("default-src", "'none'"), ("script-src", "'self'"), ("style-src", "'self'")]:
-                check(parts.get(directive) == [value], f"/{name} comes with the policy {policy!r}")
+            for directive, value in POLICY.items():
+                check(parts.get(directive) == [value], f"{what} comes with the policy {policy!r}")
+            for name, value in HEADERS.items():
+                check(fields.get(name) == value, f"{what} comes with {name} {fields.get(name)}")
 
     def config_json(self):
         answer = self.get("/config.json")
@@ -256,7 +253,7 @@ class Site:
             case(f"{name}: {what}", lambda: function(*arguments, **options))
 
         test("each file of the page comes whole and with its type", self.files)
-        test("the page comes with a Content-Security-Policy that allows nothing from elsewhere", self.policy)
+        test("each kind of answer comes with policies that allow nothing from elsewhere", self.policies, websockets)
         test("config.json says what it should", self.config_json)
         test("config.json is not kept by caches", self.config_is_fresh)
         test("status.json is an object", self.status_json)
@@ -358,36 +355,6 @@ def folder_cases(case, name, site, folder):
     case(f"{name}: a pipe in the folder is no file", lambda: site.get("/fifo.txt", 404))
     case(f"{name}: a large file comes whole", large)
     case(f"{name}: a file that changes comes changed", changed)
-
-
-def in_namespace():
-    """The first time round: runs this program again in a new network namespace, where it sets up an interface."""
-    if os.environ.get("HTTP_RAW_NAMESPACE"):
-        for command in ["link set lo up", "link add eth0 type veth peer name far", "link set eth0 up",
-                        "link set far up", "address add 203.0.113.10/24 dev eth0",
-                        "route add default via 203.0.113.1"]:
-            subprocess.run(["ip"] + command.split(), check=True)
-        return
-    os.environ["HTTP_RAW_NAMESPACE"] = "yes"
-    os.execvp("unshare", ["unshare", "--net", sys.executable] + sys.argv)
-
-
-def with_program(cases, command, ports, run):
-    """Runs cases against a program; that it does not start is a failed case."""
-    program = Program([os.path.join(ROOT, "build", command[0])] + command[1:])
-    cases.program = program
-    try:
-        for port in ports:
-            program.wait_listening(ADDRESS, port)
-        run(cases.run)
-    except (Failed, OSError) as failure:
-        cases.failed += 1
-        print(f"not ok - {command[0]} runs: {failure}")
-    finally:
-        stopped = program.stop()
-        cases.program = None
-    cases.run(f"{' '.join(command[:2])}: leaves with status 0 when asked to stop", lambda: check(
-        stopped, f"status {program.process.returncode}: {program.output()[-600:]}"))
 
 
 def main():

@@ -154,6 +154,33 @@ static void same_host(void)
     }
 }
 
+// Whoever is behind an address: one IPv4 address, or one IPv6 /64.
+static void sources(void)
+{
+    static const struct {
+        const char *text;
+        uint64_t source;
+    } cases[] = {
+        {"1.2.3.4:80", 0x01020304},
+        {"1.2.3.4:81", 0x01020304},
+        {"[::ffff:1.2.3.4]:80", 0x01020304},
+        {"255.255.255.255", 0xffffffff},
+        {"127.0.0.1", 0x7f000001},
+        {"0.0.0.0", 0},
+        {"[2001:db8:1:2:3:4:5:6]:80", UINT64_C(0x20010db800010002)},
+        {"[2001:db8:1:2:ffff:ffff:ffff:ffff]:1", UINT64_C(0x20010db800010002)},
+        {"[2001:db8:1:3::]:80", UINT64_C(0x20010db800010003)},
+        {"[fe80::1]:80", UINT64_C(0xfe80000000000000)},
+        {"[::1]:80", 0},
+        {"[::]:80", 0},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct endpoint endpoint = parsed(cases[i].text);
+        test_row("%s", cases[i].text);
+        CHECK(endpoint_source(&endpoint) == cases[i].source);
+    }
+}
+
 static void parts(void)
 {
     struct endpoint v4 = parsed("1.2.3.4:8080");
@@ -312,6 +339,7 @@ int main(void)
     TEST("an IPv6 endpoint has nothing but its address and port set", ipv6_fields);
     TEST("loopback addresses are known in every form", loopback);
     TEST("two endpoints are the same host whatever their ports and form", same_host);
+    TEST("an endpoint's source is its IPv4 address or its IPv6 network", sources);
     TEST("an endpoint's port and IPv4 address can be had", parts);
     TEST("networks are read, and refused where bits are set beyond the prefix", networks);
     TEST("numbers are read whole, or refused", numbers);

@@ -108,11 +108,22 @@ static const struct {
      -400},
 };
 
+// A header's value, or "" without it, until the next call.
+static const char *field_of(const struct http_response_head *head, const char *name)
+{
+    static char value[128];
+    const struct http_text *text = http_find_header(head->headers, head->header_count, name);
+    snprintf(value, sizeof value, "%.*s", text != NULL ? (int)text->length : 0,
+             text != NULL ? text->start : "");
+    return value;
+}
+
 static void server_answers(void)
 {
     for (size_t i = 0; i < COUNT(requests); i++) {
         static struct http_request request;
-        char out[512];
+        static struct http_response_head answer;
+        char out[1024];
         test_row("%s", requests[i].what);
         CHECK(read_request(&request, requests[i].request) > 0);
         CHECK(ws_request_is_upgrade(&request));
@@ -121,9 +132,14 @@ static void server_answers(void)
             CHECK_INT(length, requests[i].refused);
             continue;
         }
-        CHECK_TEXT(out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                        "Connection: Upgrade\r\nSec-WebSocket-Accept: " EXAMPLE_ACCEPT "\r\n\r\n");
         CHECK_INT(length, strlen(out));
+        CHECK_INT(read_response(&answer, out), length);
+        CHECK_INT(answer.status, 101);
+        CHECK_TEXT(field_of(&answer, "Upgrade"), "websocket");
+        CHECK_TEXT(field_of(&answer, "Connection"), "Upgrade");
+        CHECK_TEXT(field_of(&answer, "Sec-WebSocket-Accept"), EXAMPLE_ACCEPT);
+        CHECK_TEXT(field_of(&answer, "Sec-WebSocket-Protocol"), "");
+        CHECK_TEXT(field_of(&answer, "Sec-WebSocket-Extensions"), "");
     }
 }
 
@@ -151,7 +167,7 @@ static void upgrades(void)
 static void answers_in_small_buffers(void)
 {
     static struct http_request request;
-    char whole[512];
+    char whole[1024];
     CHECK(read_request(&request, requests[0].request) > 0);
     int length = ws_answer_request(whole, sizeof whole, &request);
     for (int size = 1; size <= length + 1; size++) {
@@ -186,7 +202,7 @@ static void both_sides_agree(void)
         CHECK(ws_request_is_upgrade(&request));
         CHECK(http_text_is(http_find_header(request.headers, request.header_count, "Host"),
                            "[2001:db8::1]:8080"));
-        char answer[512];
+        char answer[1024];
         int answered = ws_answer_request(answer, sizeof answer, &request);
         CHECK(answered > 0);
         CHECK_INT(read_response(&response, answer), answered);

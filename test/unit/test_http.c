@@ -325,6 +325,8 @@ static void written_heads(void)
         {"ETag", "\"abc\""},
         {"Cache-Control", "no-cache"},
         {"X-Content-Type-Options", "nosniff"},
+        {"Referrer-Policy", "no-referrer"},
+        {"Cross-Origin-Resource-Policy", "same-origin"},
         {"X-One", "1"},
         {"X-Two", "2"},
     };
@@ -368,6 +370,41 @@ static void written_upgrade(void)
     CHECK_INT(http_count_headers(head.headers, head.header_count, "connection"), 1);
 }
 
+// RFC 9110 sections 8.6 and 15.2.2: no length, and the protocol that is spoken from now on.
+static void written_switching(void)
+{
+    static struct http_response_head head;
+    char out[HTTP_RESPONSE_MAX];
+    struct http_response response = {.status = 101, .upgrade = true, .keep_alive = true};
+    size_t length = http_write_head(out, sizeof out, &response);
+    CHECK_INT(http_parse_response(&head, (const uint8_t *)out, length), length);
+    CHECK_INT(head.status, 101);
+    CHECK(http_has_token(head.headers, head.header_count, "Upgrade", "websocket"));
+    CHECK(http_has_token(head.headers, head.header_count, "Connection", "Upgrade"));
+    CHECK(!http_has_token(head.headers, head.header_count, "Connection", "close"));
+    CHECK(http_find_header(head.headers, head.header_count, "Content-Length") == NULL);
+}
+
+// Whatever the status, each response carries the policies.
+static void written_policies(void)
+{
+    static const int statuses[] = {101, 200, 304, 400, 403, 404, 405, 413,
+                                   426, 431, 500, 501, 503, 505, 299};
+    static const char *const names[] = {"Content-Security-Policy", "X-Content-Type-Options",
+                                        "Referrer-Policy", "Cross-Origin-Resource-Policy"};
+    for (size_t i = 0; i < COUNT(statuses) * 2; i++) {
+        static struct http_response_head head;
+        char out[HTTP_RESPONSE_MAX];
+        struct http_response response = {.status = statuses[i / 2], .keep_alive = i % 2 == 0};
+        size_t length = http_write_head(out, sizeof out, &response);
+        CHECK_INT(http_parse_response(&head, (const uint8_t *)out, length), length);
+        for (size_t k = 0; k < COUNT(names); k++) {
+            test_row("%s in a %d", names[k], statuses[i / 2]);
+            CHECK_INT(http_count_headers(head.headers, head.header_count, names[k]), 1);
+        }
+    }
+}
+
 static void written_in_small_buffers(void)
 {
     char whole[HTTP_RESPONSE_MAX];
@@ -384,6 +421,7 @@ static void written_in_small_buffers(void)
 
 static void reasons(void)
 {
+    CHECK_TEXT(http_reason(101), "Switching Protocols");
     CHECK_TEXT(http_reason(200), "OK");
     CHECK_TEXT(http_reason(304), "Not Modified");
     CHECK_TEXT(http_reason(404), "Not Found");
@@ -407,6 +445,8 @@ int main(void)
     TEST("the heads that we write say what they should", written_heads);
     TEST("a 304 has an ETag and speaks of no body", written_not_modified);
     TEST("a 426 names the protocol to upgrade to", written_upgrade);
+    TEST("a 101 names the protocol that is spoken, and no length", written_switching);
+    TEST("every response carries the policies", written_policies);
     TEST("a head that does not fit is not written", written_in_small_buffers);
     TEST("statuses have their reasons", reasons);
     return test_end();

@@ -1,0 +1,38 @@
+// Which web pages may talk to a host: by the Origin and Host headers that a browser sends.
+#ifndef TETHER_HTTP_ORIGIN_H
+#define TETHER_HTTP_ORIGIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../limits.h"
+#include "request.h"
+
+// An origin as RFC 6454 section 6.2 writes it: scheme "://" host [ ":" port ].
+struct http_origin {
+    struct http_text scheme;
+    struct http_text host; // a name, an IPv4 address, or an IPv6 address in brackets
+    uint16_t port;         // where none is written: 80 of http, 443 of https, 0 of others
+};
+
+// What a person trusts beside the host's own page. The texts are the caller's and must live on.
+struct http_trust {
+    struct http_text server_host; // pages of this host are trusted whatever the port; may be empty
+    struct http_origin origins[CLIENT_ORIGINS];
+    size_t origin_count;
+};
+
+// Reads HOST or HOST:PORT; `port` is 0 where none is written. Returns whether it is one.
+bool http_read_authority(struct http_text *host, uint16_t *port, const struct http_text *text);
+// Reads an origin. Returns whether it is one; "null" (RFC 6454 section 6.1) is none.
+bool http_read_origin(struct http_origin *origin, const struct http_text *text);
+
+// Whether the request's Host header is one that no stranger can have led a browser to: an IP
+// address, "localhost", or the host of a trusted origin. HTTP/1.0 may do without a Host where no
+// Origin comes either.
+bool http_host_is_trusted(const struct http_trust *trust, const struct http_request *request);
+// Whether the request comes from no web page, from the host's own, or from a trusted one.
+bool http_origin_is_trusted(const struct http_trust *trust, const struct http_request *request);
+
+#endif
