@@ -1,7 +1,7 @@
-// The rounds of ChaCha20, written once for one block and for several. `lanes` is a type that the includer
-// has defined: a 32-bit word, or a vector of them with a word of each block; C's operators do the same to
-// both. So have ROTATE_16 and ROTATE_8, for which some machines have more than shifts, and TARGET, an
-// attribute of functions that need a newer processor.
+// The rounds of ChaCha20, written once for one block and for several. `lanes` is a type that the including
+// file has defined: a 32-bit word, or a vector of them with a word of each block; C's operators do the
+// same to both. That file also defines ROTATE_16 and ROTATE_8, for which some machines have more than
+// shifts, and TARGET, the attribute of functions that need a newer processor.
 #include <stdint.h>
 
 #include "chacha20_blocks.h"

@@ -2,11 +2,11 @@
 // coefficients of a polynomial, which is evaluated at the secret r modulo p = 2^130 - 5: for each block,
 // sum = (sum + block) * r. The lower 128 bits of the sum plus the pad are the tag.
 //
-// Numbers are rows of words (words.h), the lowest first, the sum having one more for its bits from 128 on.
-// What a product has above 2^130 comes back at the bottom, 5 times as large. Clamping makes that easy: the
-// words of r but for the lowest are multiples of 4, so that 2^128 * r[k] is 2^130 * (r[k] / 4), which is
-// 5 / 4 * r[k], a whole number. And r has four zero bits at the top of each 32, which leaves room in a
-// double word to add up a row of products without a carry.
+// Numbers are rows of words (words.h), the lowest first; the sum has one more word, for its bits from 128
+// on. What a product has from 2^130 on comes back at the bottom, 5 times as large. Clamping makes that easy:
+// all words of r but the lowest are multiples of 4, so that 2^128 * r[k] is 2^130 * (r[k] / 4), which counts
+// 5 / 4 * r[k], a whole number. And r has four zero bits at the top of each 32, which leaves room in a double
+// word to add up a row of products.
 #include "poly1305.h"
 
 #include <string.h>
@@ -33,7 +33,8 @@ static inline void add(word sum[WORDS + 1], const word number[WORDS], word small
     sum[WORDS] += (word)carry;
 }
 
-// sum *= r. Returns what has to be added for the part from 2^130 on, which is taken away.
+// sum *= r. Returns what has to be added for the part from 2^130 on, which is taken away. The sum's top word
+// is at most 6 here (3 were left, a carry of up to 2, and the bit above a block), so that all fits.
 static inline word multiply(word sum[WORDS + 1], const struct poly1305 *poly)
 {
     word product[WORDS];

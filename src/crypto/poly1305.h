@@ -14,7 +14,7 @@
 
 struct poly1305 {
     word r[POLY1305_WORDS];        // the key's first half, clamped
-    word r_folded[POLY1305_WORDS]; // r * 5 / 4
+    word r_folded[POLY1305_WORDS]; // r * 5 / 4, but for the lowest word, which is not used
     word pad[POLY1305_WORDS];      // the key's second half
     word sum[POLY1305_WORDS + 1];  // below 2^130, or a little more
     uint8_t buffer[POLY1305_BLOCK];

@@ -5,10 +5,10 @@
 // word, so that sums need no carries; only a product brings its limbs down again. 51 * 5 and 17 * 15 are
 // both 255, and 2^255 is 19 modulo p: what goes over the top comes back at the bottom, 19 times as large.
 //
-// How large limbs get, in units of 2^LIMB_BITS: those of a product are below 2 - 2^-12 (nearly all below
-// 1); the sum of two products is below 4, and so is the difference, which has 2 p added to stay positive.
-// Sums and differences are multiplied next: the row of a product adds up at most fifteen times
-// 4 * 4 * 19 * 2^34, or five times 4 * 4 * 19 * 2^102, which a double word holds with ease.
+// How large limbs get, in units of 2^LIMB_BITS: those of a product are below 1, but for the second, which
+// is below 1.7. So the sum of two products is below 4, and their difference too, to which 2 p is added to
+// stay positive. Only products, sums and differences are multiplied: a row of theirs is below
+// 15 * 19 * 4 * 4 * 2^34 or 5 * 19 * 4 * 4 * 2^102, which a double word holds with ease.
 //
 // The private number decides neither where the processor jumps nor which memory it reads: the ladder
 // makes the same step for each bit, and exchanges its two points by masks.
