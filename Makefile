@@ -119,8 +119,11 @@ $(BUILD)/bench/%: test/bench/%.c $(BUILD)/libtether.a
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libtether.a
 bench:
 	test/packages.sh build
-	$(MAKE) -s $(BUILD)/bench/bench_nat
+	$(MAKE) -s $(BUILD)/bench/bench_nat $(BUILD)/bench/bench_crypto
+	$(MAKE) -s BUILD=$(BUILD)/baseline CPPFLAGS=-DCHACHA20_BASELINE $(BUILD)/baseline/bench/bench_crypto
 	$(BUILD)/bench/bench_nat
+	$(BUILD)/bench/bench_crypto
+	$(BUILD)/baseline/bench/bench_crypto
 
 # What to run; each prints "ok - ..." lines, and test/run.sh counts them.
 test:
