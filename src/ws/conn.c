@@ -337,11 +337,22 @@ static void opened(struct ws_conn *conn)
         conn->events->opened(conn->arg);
 }
 
+void ws_conn_grow(struct ws_conn *conn, uint8_t *rx, size_t rx_size, uint8_t *tx, size_t tx_size)
+{
+    ws_receiver_grow(&conn->receiver, rx, rx_size);
+    memcpy(tx, conn->tx + conn->tx_start, ws_conn_unsent(conn));
+    conn->tx_end = ws_conn_unsent(conn);
+    conn->tx_start = 0;
+    conn->tx = tx;
+    conn->tx_size = tx_size;
+}
+
 int ws_conn_adopt(struct ws_conn *conn, int fd, const struct endpoint *peer, const char *response,
                   size_t response_length, const uint8_t *more, size_t more_length)
 {
     size_t room;
-    if (start(conn, fd, peer, false, WS_OPEN) < 0)
+    // A client that waits for its answer, as it must (section 4.1), has sent nothing more yet.
+    if (more_length > conn->receiver.size || start(conn, fd, peer, false, WS_OPEN) < 0)
         return -1;
     memcpy(tx_room(conn, response_length), response, response_length);
     conn->tx_end += response_length;
@@ -402,6 +413,20 @@ static void take_response(struct ws_conn *conn)
     give_events(conn);
 }
 
+// The receive buffer is full and the message in it not whole. Returns whether there is room now.
+static bool make_room(struct ws_conn *conn, uint8_t **to, size_t *room)
+{
+    const struct ws_receiver *r = &conn->receiver;
+    if (conn->state == WS_OPEN && conn->events->crowded != NULL &&
+        conn->events->crowded(conn->arg, r->message_opcode, r->buffer + r->message_start,
+                              r->message_length)) {
+        *to = ws_receiver_room(&conn->receiver, room);
+        return *room > 0;
+    }
+    end(conn, WS_STATUS_TOO_BIG);
+    return false;
+}
+
 static void on_readable(struct ws_conn *conn)
 {
     size_t room;
@@ -414,6 +439,8 @@ static void on_readable(struct ws_conn *conn)
     } else if (conn->state != WS_HANDSHAKE) {
         to = ws_receiver_room(&conn->receiver, &room);
     }
+    if (room == 0 && !make_room(conn, &to, &room))
+        return;
     ssize_t got = recv(conn->fd, to, room < WS_READ_MAX ? room : WS_READ_MAX, 0);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;

@@ -28,6 +28,10 @@ struct ws_conn_events {
     // A whole message, WS_TEXT or WS_BINARY; the owner may write over it. False: not now; the same
     // message comes again after ws_conn_resume(), and nothing is read until then.
     bool (*message)(void *arg, uint8_t opcode, uint8_t *data, size_t length);
+    // The receive buffer is full of a message that is not whole yet, of which the first `length` bytes
+    // are here: the owner gives a larger one with ws_conn_grow() and returns true, or the message is too
+    // big (1009). May be NULL where the buffer has room for the longest message.
+    bool (*crowded)(void *arg, uint8_t opcode, const uint8_t *data, size_t length);
     // All that one read brought was given out: a good time to send in one go. May be NULL.
     void (*batch_end)(void *arg);
     // The send buffer was full and has room again. May be NULL.
@@ -66,11 +70,15 @@ struct ws_conn {
 };
 
 // Prepares a free connection with the owner's buffers: `rx_size` as ws_receiver_init() wants it for
-// `message_max`; `tx_size` at least WS_HEAD_MAX + the longest message to be sent + 256, and for a
-// server at least what its response takes (1 KiB will do).
+// `message_max`, or less where the owner hears `crowded`; `tx_size` at least WS_HEAD_MAX + the longest
+// message to be sent + 256, and for a server at least what its response takes (1 KiB will do).
 void ws_conn_init(struct ws_conn *conn, struct loop *loop, const struct ws_conn_events *events,
                   void *arg, uint8_t *rx, size_t rx_size, size_t message_max, uint8_t *tx,
                   size_t tx_size);
+
+// Moves to larger buffers, with all that is in those of now. Not between ws_conn_begin() and
+// ws_conn_commit().
+void ws_conn_grow(struct ws_conn *conn, uint8_t *rx, size_t rx_size, uint8_t *tx, size_t tx_size);
 
 // Server: takes over an accepted socket whose request was good: sends `response` and goes on with
 // bytes that were read beyond the request. Returns 0, or -1 (then the socket is the caller's

@@ -25,7 +25,10 @@ enum ws_status {
     WS_STATUS_ABNORMAL = 1006, // never sent: the connection ended without a Close frame
     WS_STATUS_BAD_TEXT = 1007,
     WS_STATUS_TOO_BIG = 1009,
-    WS_STATUS_REPLACED = 4001, // ours: a newer phone, or a newer tab, took this one's place
+    // Ours (4000-4999 are for applications):
+    WS_STATUS_REPLACED = 4001, // a newer phone, or a newer tab, took this one's place
+    WS_STATUS_NOBODY = 4002,   // from the server: no laptop spoke on this connection
+    WS_STATUS_SILENT = 4003,   // from the laptop: no server answers on this connection
 };
 
 // A head is at most 2 bytes + 8 of length + 4 of mask; a control frame's payload at most 125.

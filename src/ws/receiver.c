@@ -31,6 +31,13 @@ static void compact(struct ws_receiver *r)
     r->end = r->message_length + unread;
 }
 
+void ws_receiver_grow(struct ws_receiver *r, uint8_t *buffer, size_t size)
+{
+    memcpy(buffer, r->buffer, r->end);
+    r->buffer = buffer;
+    r->size = size;
+}
+
 uint8_t *ws_receiver_room(struct ws_receiver *r, size_t *room)
 {
     // What little is there moves to the start, so that a stream of small messages stays in a small
