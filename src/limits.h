@@ -7,6 +7,8 @@
 #ifndef TETHER_LIMITS_H
 #define TETHER_LIMITS_H
 
+#include <stdint.h>
+
 // The poll() loop: descriptors and timers that one program may watch.
 #define LOOP_MAX_FDS    1024
 #define LOOP_MAX_TIMERS 16
@@ -60,6 +62,34 @@
 #define LINK_BATCH  (32 * 1024)
 #define LINK_UNSENT (16 * 1024)
 
+// Keyed sessions. The replay window; when fresh keys are agreed on, and when the old ones end at the
+// latest; when an offer is repeated (then after twice as long, up to eight times), how often at most,
+// and when a fresh one is made; how often a source may send offers, and how many at once.
+#define REPLAY_WINDOW 2048
+#ifndef SESSION_REKEY_MS
+#define SESSION_REKEY_MS (120 * 1000)
+#endif
+#define SESSION_OVER_MS (3 * (int64_t)SESSION_REKEY_MS)
+#ifndef SESSION_REKEY_MESSAGES
+#define SESSION_REKEY_MESSAGES (UINT64_C(1) << 32)
+#endif
+#define OFFER_RETRY_MS    1000
+#define OFFER_LEAST_MS    200
+#define OFFER_LIFETIME_MS 30000
+#define OFFER_INTERVAL_MS 200
+#define OFFER_BURST       20
+// A peer that owes an answer this long is pinged, and again each time that this has passed; a peer with
+// which all is well, this often. After so long without an answer the path is dead.
+#define LIVENESS_PROBE_MS 1000
+#define LIVENESS_IDLE_MS  10000
+#define LIVENESS_DEAD_MS  5000
+// Records: the longest run of packets put into one message, room for records of other types, and
+// the shortest limit that a peer may set for a message. Resolvers handed on to the laptop.
+#define LINK_RECORDS  (16 * 1024)
+#define LINK_CONTROL  256
+#define MESSAGE_LEAST 4096
+#define RESOLVERS_MAX 4
+
 // The server: laptops at a time, NAT mappings and TCP connections at a time.
 #ifndef SERVER_LINKS
 #define SERVER_LINKS 16
@@ -71,6 +101,15 @@
 #define NAT_CONNECTIONS NAT_MAPPINGS
 #endif
 #define NAT_LAPTOPS SERVER_LINKS
+// Its WebSockets. Those of strangers have small buffers, enough for a handshake, and end after some time;
+// those of laptops have large ones, of which there are some more than laptops for phones on their way
+// out. A stranger's connection ends after so many messages that are not genuine.
+#define SERVER_CONNS      96
+#define SERVER_CARRIAGES  (SERVER_LINKS + 8)
+#define STRANGER_RX       512
+#define STRANGER_TX       1280
+#define STRANGER_LIMIT_MS 10000
+#define STRANGER_MESSAGES 32
 // Addresses of the server beside the outside one.
 #define NAT_OWN_ADDRESSES 16
 // Unsolicited SYNs that wait for their answer; datagrams in fragments, and fragments that wait for
@@ -90,6 +129,9 @@
 #define WIRE_RANGES       64
 #define WIRE_RCVBUF_BYTES (8 * 1024 * 1024)
 #define WIRE_SNDBUF_BYTES (4 * 1024 * 1024)
+
+// The longest name of a key file.
+#define KEY_PATH_MAX 1024
 
 // The laptop: routes into the tunnel, and origins of web pages, that the command line may name.
 #define CLIENT_ROUTES  32
