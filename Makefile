@@ -42,11 +42,11 @@ PROGRAMS := tether-client tether-server tether-relay
 BASE   := $(wildcard src/base/*.c)
 WS     := $(BASE) $(wildcard src/sha1/*.c) $(filter-out src/http/embed.c,$(wildcard src/http/*.c)) \
           $(wildcard src/ws/*.c)
-TUNNEL := $(WS) $(wildcard src/ip/*.c) $(wildcard src/tunnel/*.c)
+TUNNEL := $(WS) $(wildcard src/crypto/*.c) $(wildcard src/ip/*.c) $(wildcard src/tunnel/*.c)
 NAT    := $(TUNNEL) $(wildcard src/nat/*.c)
 
-CLIENT := src/client.c src/client_options.c $(TUNNEL) $(wildcard src/tun/*.c)
-SERVER := src/server.c src/server_options.c src/server_status.c $(NAT) $(wildcard src/tun/*.c) $(wildcard src/wire/*.c)
+CLIENT := $(wildcard src/client*.c) src/key_file.c $(TUNNEL) $(wildcard src/tun/*.c)
+SERVER := $(wildcard src/server*.c) src/key_file.c $(NAT) $(wildcard src/tun/*.c) $(wildcard src/wire/*.c)
 RELAY  := src/relay.c $(WS)
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -152,6 +152,8 @@ SUITES := \
 	'test/lab/test-host.sh' \
 	'test/lab/test-fallback.sh' \
 	'test/lab/test-phone.sh' \
+	'test/lab/test-session.sh' \
+	'test/lab/test-restart.sh' \
 	'test/lab/test-crowd.sh' \
 	'test/lab/test-nat.sh' \
 	'test/lab/test-nat-packets.sh' \

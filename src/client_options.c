@@ -1,9 +1,13 @@
-// Reading tether-client's command line with getopt_long().
+// Reading tether-client's command line with getopt_long(). The key may come in three ways: --key, which
+// other users of the laptop can see for a moment; --key-file; and the environment variable TETHER_KEY.
 #include "client_options.h"
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "key_file.h"
 
 // Where the first Tether listened, and its users look for it.
 #define DEFAULT_LISTEN  "169.254.134.89:6354"
@@ -11,9 +15,11 @@
 #define SERVER_NAME_MAX 256
 
 static const char usage[] =
-    "usage: tether-client --open [options]\n"
+    "usage: tether-client --key KEY [options]\n"
     "  --server HOST[:PORT]  the remote host, which the page is told (port 8080)\n"
-    "  --open                speak the classic clear-text protocol\n"
+    "  --key KEY             the key that tether-server printed; or\n"
+    "  --key-file FILE       a file with it; or the environment variable TETHER_KEY\n"
+    "  --open                no key: speak the classic clear-text protocol\n"
     "  --listen ADDR:PORT    where the phone's browser finds this laptop (" DEFAULT_LISTEN ")\n"
     "  --wifi IF             put that address on this interface while running\n"
     "  --tun NAME            the TUN device's name (tether%d)\n"
@@ -34,6 +40,8 @@ static int wrong(const char *text, const char *value)
 
 enum {
     OPT_OPEN = 256,
+    OPT_KEY,
+    OPT_KEY_FILE,
     OPT_SERVER,
     OPT_LISTEN,
     OPT_WIFI,
@@ -48,6 +56,8 @@ enum {
 
 static const struct option long_options[] = {
     {"open", no_argument, NULL, OPT_OPEN},
+    {"key", required_argument, NULL, OPT_KEY},
+    {"key-file", required_argument, NULL, OPT_KEY_FILE},
     {"server", required_argument, NULL, OPT_SERVER},
     {"listen", required_argument, NULL, OPT_LISTEN},
     {"wifi", required_argument, NULL, OPT_WIFI},
@@ -69,6 +79,33 @@ static int add_route_option(struct client_options *options, const char *value)
         return wrong("--route wants a network such as 203.0.113.0/24, not", value);
     options->route_count++;
     return 0;
+}
+
+// Finds the key. Returns -1 to go on, or an exit status.
+static int take_key(struct client_options *options, const enum log_level *level)
+{
+    const struct log log = {"tether-client", *level};
+    char why[KEY_WHY_SIZE];
+    const char *environment = getenv("TETHER_KEY");
+    char *text = options->key_text;
+    if (text == NULL && options->key_file != NULL) {
+        int result = key_file_read(options->key, options->key_file, &log);
+        if (result > 0)
+            log_error(&log, "there is no key file %s", options->key_file);
+        return result == 0 ? -1 : 1;
+    }
+    if (text == NULL && environment == NULL)
+        return wrong(
+            "give the key that tether-server printed, with --key, --key-file or TETHER_KEY "
+            "(or no key on both sides, with --open)",
+            "");
+    const char *from = text != NULL ? text : environment;
+    if (key_parse(options->key, from, strlen(from), why) < 0)
+        return wrong(
+            text != NULL ? "--key does not hold a key:" : "TETHER_KEY does not hold a key:", why);
+    if (text != NULL)
+        memset(text, 'x', strlen(text));
+    return -1;
 }
 
 // An origin as browsers write it; people end it with a slash, too.
@@ -101,11 +138,17 @@ static int take_server(struct client_options *options, const char *value)
 
 // Takes one option. Returns 0, or an exit status.
 static int take_option(struct client_options *options, enum log_level *level, int option,
-                       const char *value)
+                       char *value)
 {
     switch (option) {
     case OPT_OPEN:
         options->open = true;
+        return 0;
+    case OPT_KEY:
+        options->key_text = value;
+        return 0;
+    case OPT_KEY_FILE:
+        options->key_file = value;
         return 0;
     case OPT_SERVER:
         return take_server(options, value);
@@ -158,11 +201,11 @@ int client_options_parse(struct client_options *options, enum log_level *level, 
     }
     if (optind < argc)
         return wrong("unexpected argument", argv[optind]);
-    if (!options->open)
-        return wrong("this version has no keys yet: give", "--open");
+    if (options->open && (options->key_text != NULL || options->key_file != NULL))
+        return wrong("--open and a key contradict each other", "");
     if (options->no_routes && options->route_count > 0)
         return wrong("--route and --no-routes contradict each other", "");
     if (options->wifi != NULL && endpoint_ipv4(&options->listen) == 0)
         return wrong("--wifi wants an IPv4 address in --listen", "");
-    return -1;
+    return options->open ? -1 : take_key(options, level);
 }

@@ -9,8 +9,11 @@
 #include "base/log.h"
 #include "http/origin.h"
 #include "limits.h"
+#include "tunnel/key.h"
 
 struct client_options {
+    char *key_text; // on the command line, or NULL
+    const char *key_file;
     const char *server; // what the page is told, or NULL
     const char *wifi;   // interface that gets the address, or NULL
     const char *tun_name;
@@ -20,10 +23,12 @@ struct client_options {
     size_t route_count;
     struct http_trust trust; // web pages that may be the relay
     bool no_routes;
-    bool open;
+    bool open;             // no key: the classic protocol
+    uint8_t key[KEY_SIZE]; // otherwise
 };
 
-// Reads the command line. Returns -1 to go on, or an exit status after having said why: 0 for
+// Reads the command line, and the key that it names. A key in `argv` is overwritten there, so that a list of
+// processes shows it for a moment only. Returns -1 to go on, or an exit status after having said why: 0 for
 // --help and --version, 2 for wrong usage.
 int client_options_parse(struct client_options *options, enum log_level *level, int argc,
                          char **argv);

@@ -3,7 +3,8 @@
 // It opens both WebSockets, copies every message from one to the other as it is, and opens a lost
 // one again after a pause that doubles each time. When one side takes messages slower than the
 // other gives them, reading from the other stops until there is room; what comes while a side is
-// down is dropped, as IP would.
+// down is dropped, as IP would. html/relay.js is the same in a browser, and says what the close codes
+// mean.
 #include <errno.h>
 #include <getopt.h>
 #include <netdb.h>
@@ -18,6 +19,8 @@
 #define DEFAULT_LAPTOP    "ws://169.254.134.89:6354/websocket"
 #define DEFAULT_PATH      "/websocket"
 #define RETRY_FIRST_MS    250
+#define RETRY_EARLY_MS    1500 // the longest pause at first,
+#define RETRY_EARLY_COUNT 40   // that is, for about a minute
 #define RETRY_MAX_MS      8000
 #define RETRY_REPLACED_MS 30000 // another phone took over: do not fight it
 #define ADDRESSES_MAX     4     // of a host that has several
@@ -40,7 +43,10 @@ struct side {
     struct url url;
     struct endpoint addresses[ADDRESSES_MAX];
     size_t address_count;
-    size_t attempts;
+    size_t attempts;   // which of the addresses is next
+    unsigned failures; // in a row
+    bool was_open;     // in the last attempt
+    bool is_idle;      // the server waits for the laptop to be here
     struct ws_conn ws;
     int64_t retry_at_ms;
     int64_t pause_ms;
@@ -124,11 +130,13 @@ static void retry_later(struct side *side, int64_t pause_ms)
 
 static void back_off(struct side *side)
 {
+    int64_t most_ms = side->failures++ < RETRY_EARLY_COUNT ? RETRY_EARLY_MS : RETRY_MAX_MS;
     retry_later(side, side->pause_ms);
-    side->pause_ms = side->pause_ms * 2 < RETRY_MAX_MS ? side->pause_ms * 2 : RETRY_MAX_MS;
+    side->pause_ms = side->pause_ms * 2 < most_ms ? side->pause_ms * 2 : most_ms;
 }
 
-// Looks the host's name up, once: a look-up blocks, which must not happen while the other side relays.
+// Looks the host's name up. That blocks; but while one side is not connected, the other has nobody to
+// relay for.
 static bool find_addresses(struct side *side)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
@@ -139,6 +147,7 @@ static bool find_addresses(struct side *side)
                   gai_strerror(error));
         return false;
     }
+    side->address_count = side->attempts = 0;
     for (const struct addrinfo *at = found; at != NULL && side->address_count < ADDRESSES_MAX;
          at = at->ai_next) {
         struct endpoint *to = &side->addresses[side->address_count++];
@@ -149,10 +158,16 @@ static bool find_addresses(struct side *side)
     return true;
 }
 
-// Each attempt goes to the next of the host's addresses.
+// Each attempt goes to the next of the host's addresses; after the last of them the name is looked up
+// again, for it may lead elsewhere by now.
 static void connect_side(struct side *side)
 {
-    const struct endpoint *to = &side->addresses[side->attempts++ % side->address_count];
+    side->is_idle = side->was_open = false;
+    if (side->attempts >= side->address_count && !find_addresses(side)) {
+        back_off(side);
+        return;
+    }
+    const struct endpoint *to = &side->addresses[side->attempts++];
     if (ws_conn_connect(&side->ws, to, side->url.authority, side->url.path) < 0) {
         log_warn(&side->relay->log, "%s: cannot connect to %s: %s", side->name, side->url.authority,
                  strerror(errno));
@@ -160,11 +175,20 @@ static void connect_side(struct side *side)
     }
 }
 
+// The laptop is here: a server that waited for it is connected again.
+static void wake(struct side *side)
+{
+    if (side->is_idle)
+        connect_side(side);
+}
+
 static void on_opened(void *arg)
 {
     struct side *side = arg;
     socket_limit_unsent(side->ws.fd, UNSENT);
+    side->was_open = true;
     log_info(&side->relay->log, "%s: connected to %s", side->name, side->url.authority);
+    wake(side->other);
 }
 
 // Copies one message to the other side. False, "not now", when that side's send buffer is full.
@@ -173,6 +197,7 @@ static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
     struct side *side = arg;
     struct ws_conn *to = &side->other->ws;
     if (to->state != WS_OPEN) {
+        wake(side->other);
         side->dropped++;
         return true;
     }
@@ -182,6 +207,7 @@ static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
     memcpy(payload, data, length);
     ws_conn_commit(to);
     side->copied++;
+    side->failures = 0;
     side->pause_ms = RETRY_FIRST_MS; // it works: the next loss begins with a short pause
     return true;
 }
@@ -214,11 +240,21 @@ static void say_why(const struct side *side, uint16_t status)
 static void on_closed(void *arg, uint16_t status)
 {
     struct side *side = arg;
+    struct relay *relay = side->relay;
     say_why(side, status);
-    if (status == WS_STATUS_REPLACED)
+    if (side->was_open) // and is lost: its name may lead elsewhere by now
+        side->attempts = side->address_count;
+    if (status == WS_STATUS_REPLACED) {
         retry_later(side, RETRY_REPLACED_MS);
-    else
+    } else if (status == WS_STATUS_NOBODY && side == &relay->server) {
+        side->is_idle = relay->laptop.ws.state != WS_OPEN;
+        retry_later(side, side->pause_ms);
+    } else if (status == WS_STATUS_SILENT && side == &relay->laptop) {
+        retry_later(side, 0);
+        ws_conn_abort(&relay->server.ws); // whatever TCP believes of it
+    } else {
         back_off(side);
+    }
 }
 
 static const struct ws_conn_events events = {
@@ -232,7 +268,8 @@ static const struct ws_conn_events events = {
 static void tick_side(struct side *side)
 {
     ws_conn_tick(&side->ws);
-    if (side->ws.state == WS_FREE && side->relay->loop.now_ms >= side->retry_at_ms)
+    if (side->ws.state == WS_FREE && !side->is_idle &&
+        side->relay->loop.now_ms >= side->retry_at_ms)
         connect_side(side);
     // What was held back for a side that has since gone must not wait for its return.
     if (side->other->ws.state != WS_OPEN)

@@ -5,13 +5,14 @@
 // translated back and goes to its phone. The program also serves the page that the phone's browser
 // runs.
 //
-// Read main() first, then on_message() for the way out and on_captured() for the way back.
+// Read main() first, then on_captured() for the way back; server_laptops.c has the way out.
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
+#include "crypto/memory.h"
+#include "crypto/random.h"
 #include "server.h"
 
 #define LAPTOP_ADDRESS "169.254.134.89:6354" // where the page looks for the laptop
@@ -22,43 +23,6 @@
 #define HOST_READS       256
 
 #define BATCHES 8 // captured before other descriptors get their turn
-
-static uint16_t laptop_number(const struct server *server, const struct laptop *laptop)
-{
-    return (uint16_t)(laptop - server->laptops);
-}
-
-// Sends what was queued for laptops.
-static void pump_laptops(struct server *server)
-{
-    for (size_t i = 0; i < SERVER_LINKS; i++) {
-        struct laptop *laptop = &server->laptops[i];
-        if (laptop->touched)
-            tunnel_link_pump(&laptop->link);
-        laptop->touched = false;
-    }
-}
-
-// A message from a phone: a packet of its laptop, on its way out.
-static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
-{
-    const struct server_conn *conn = arg;
-    struct server *server = conn->server;
-    uint8_t *bytes = tunnel_link_read(&conn->laptop->link, opcode, data, &length);
-    if (bytes == NULL)
-        return true;
-    conn->laptop->seen_ms = server->loop.now_ms;
-    nat_outbound(&server->nat, laptop_number(server, conn->laptop), bytes, length,
-                 server->loop.now_ms);
-    return true;
-}
-
-static void on_batch_end(void *arg)
-{
-    const struct server_conn *conn = arg;
-    wire_flush(&conn->server->wire);
-    pump_laptops(conn->server);
-}
 
 // The NAT's ways out: to the Internet,
 static void to_wire(void *arg, const struct ip_packet *packet, bool lasting)
@@ -110,7 +74,7 @@ static void on_capture_ready(void *arg, short events)
     for (int i = 0; i < BATCHES; i++)
         if (wire_receive(&server->wire, on_captured, server) < WIRE_BATCH)
             break;
-    pump_laptops(server);
+    server_pump(server);
 }
 
 // Packets of this host's own stack, for laptops.
@@ -124,7 +88,7 @@ static void on_host(void *arg, short events)
             break;
         nat_from_host(&server->nat, server->host_packet, (size_t)length, server->loop.now_ms);
     }
-    pump_laptops(server);
+    server_pump(server);
 }
 
 static void on_arp(void *arg, short events)
@@ -132,134 +96,6 @@ static void on_arp(void *arg, short events)
     struct server *server = arg;
     (void)events;
     wire_read_arp(&server->wire, server->loop.now_ms);
-}
-
-static void on_writable(void *arg)
-{
-    const struct server_conn *conn = arg;
-    if (conn->laptop->link.conn == &conn->ws)
-        tunnel_link_pump(&conn->laptop->link);
-}
-
-static void on_closed(void *arg, uint16_t status)
-{
-    const struct server_conn *conn = arg;
-    struct server *server = conn->server;
-    if (conn->laptop->link.conn != &conn->ws)
-        return;
-    tunnel_link_set_conn(&conn->laptop->link, NULL);
-    if (server->loop.stop)
-        return;
-    log_info(&server->log, "laptop %u: its phone is gone (status %u)",
-             laptop_number(server, conn->laptop), status);
-}
-
-// The phone of a laptop is here; it takes the place of the one before.
-static void on_opened(void *arg)
-{
-    struct server_conn *conn = arg;
-    struct server *server = conn->server;
-    struct laptop *laptop = conn->laptop;
-    struct ws_conn *old = laptop->link.conn;
-    char peer[ENDPOINT_TEXT_MAX];
-    endpoint_format_host(&conn->ws.peer, peer);
-    laptop->used = true;
-    laptop->phone = conn->ws.peer;
-    laptop->seen_ms = server->loop.now_ms;
-    tunnel_link_set_conn(&laptop->link, &conn->ws);
-    if (old != NULL)
-        ws_conn_close(old, WS_STATUS_REPLACED, "another phone or tab took over");
-    log_info(&server->log, "laptop %u: phone %s is connected%s", laptop_number(server, laptop),
-             peer, old != NULL ? ", in place of the one before" : "");
-}
-
-static const struct ws_conn_events conn_events = {
-    .opened = on_opened,
-    .message = on_message,
-    .batch_end = on_batch_end,
-    .writable = on_writable,
-    .closed = on_closed,
-};
-
-// Copies the value of "id" in a query, or "" where there is none that will do: letters and digits.
-static void read_id(char id[LAPTOP_ID_MAX], const struct http_text *query)
-{
-    size_t length = 0;
-    id[0] = '\0';
-    if (query->length <= 3 || query->length - 3 >= LAPTOP_ID_MAX ||
-        memcmp(query->start, "id=", 3) != 0)
-        return;
-    for (const char *c = query->start + 3; c < query->start + query->length; c++) {
-        if (!((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z')))
-            return;
-        id[length++] = *c;
-    }
-    id[length] = '\0';
-}
-
-static bool is_same_laptop(const struct laptop *laptop, const char *id,
-                           const struct endpoint *phone)
-{
-    if (!laptop->used || strcmp(laptop->id, id) != 0)
-        return false;
-    return *id != '\0' || endpoint_same_host(&laptop->phone, phone);
-}
-
-// The laptop that a connection is for: known already, or new in a free place, or in the place of the one
-// that has been away longest. NULL when all are here.
-static struct laptop *find_laptop(struct server *server, const struct endpoint *phone,
-                                  const struct http_text *query)
-{
-    char id[LAPTOP_ID_MAX];
-    struct laptop *place = NULL;
-    read_id(id, query);
-    for (size_t i = 0; i < SERVER_LINKS; i++) {
-        struct laptop *laptop = &server->laptops[i];
-        if (is_same_laptop(laptop, id, phone))
-            return laptop;
-        if (laptop->link.conn != NULL)
-            continue;
-        if (place == NULL || (place->used && (!laptop->used || laptop->seen_ms < place->seen_ms)))
-            place = laptop;
-    }
-    if (place == NULL)
-        return NULL;
-    if (place->used)
-        nat_forget_laptop(&server->nat, laptop_number(server, place));
-    tunnel_link_init(&place->link);
-    place->used = false;
-    memcpy(place->id, id, sizeof id);
-    return place;
-}
-
-// A connection that is free, or else one that is on its way out.
-static struct server_conn *find_conn(struct server *server)
-{
-    struct server_conn *leaving = NULL;
-    for (size_t i = 0; i < SERVER_CONNS; i++) {
-        struct server_conn *conn = &server->conns[i];
-        if (conn->ws.state == WS_FREE)
-            return conn;
-        if (conn->ws.state != WS_OPEN)
-            leaving = conn;
-    }
-    if (leaving != NULL)
-        ws_conn_abort(&leaving->ws);
-    return leaving;
-}
-
-static struct ws_conn *on_accept(void *arg, const struct endpoint *peer,
-                                 const struct http_text *query)
-{
-    struct server *server = arg;
-    struct laptop *laptop = find_laptop(server, peer, query);
-    struct server_conn *conn = laptop != NULL ? find_conn(server) : NULL;
-    if (conn == NULL) {
-        server->refused_laptops++;
-        return NULL;
-    }
-    conn->laptop = laptop;
-    return &conn->ws;
 }
 
 static int on_dynamic(void *arg, const struct endpoint *peer, const struct http_text *path,
@@ -284,13 +120,12 @@ static void on_tick(void *arg, short events)
     struct server *server = arg;
     (void)events;
     ws_host_tick(&server->host);
-    for (size_t i = 0; i < SERVER_CONNS; i++)
-        ws_conn_tick(&server->conns[i].ws);
+    server_laptops_tick(server);
     nat_expire(&server->nat, server->loop.now_ms);
     wire_tick(&server->wire, server->loop.now_ms);
     if (!wire_is_unchanged(&server->wire))
         loop_fail(&server->loop);
-    pump_laptops(server);
+    server_pump(server);
 }
 
 // A listening socket; where the host has no IPv6, "[::]" means all of IPv4.
@@ -383,12 +218,12 @@ static int set_up_nat(struct server *server)
         .allow_private = server->options.allow_private,
         .filter_by_address = server->options.filter_by_address,
         .host_address = HOST_ADDRESS,
+        .port_key = server->port_key,
         .outside_mtu = server->wire.mtu,
         .inside_mtu = TUN_MTU,
         .output = {to_wire, to_laptop, server->host_tun.fd >= 0 ? to_host : NULL, server},
     };
-    if (getrandom(&config.key, sizeof config.key, 0) != (ssize_t)sizeof config.key ||
-        getrandom(&config.port_key, sizeof config.port_key, 0) != (ssize_t)sizeof config.port_key) {
+    if (crypto_random(&config.key, sizeof config.key) < 0) {
         log_error(&server->log, "the kernel gives no random numbers: %s", strerror(errno));
         return -1;
     }
@@ -419,12 +254,29 @@ static int set_up_host_tun(struct server *server)
     return loop_add(&server->loop, server->host_tun.fd, POLLIN, on_host, server);
 }
 
+// Reads the secrets, and prepares for laptops.
+static int set_up_laptops(struct server *server)
+{
+    uint8_t key[KEY_SIZE];
+    if (server->options.open) {
+        if (crypto_random(&server->port_key, sizeof server->port_key) == 0)
+            return server_laptops_init(server, NULL);
+        log_error(&server->log, "the kernel gives no random numbers: %s", strerror(errno));
+        return -1;
+    }
+    if (server_read_keys(server, key) < 0)
+        return -1;
+    int result = server_laptops_init(server, key);
+    crypto_wipe(key, sizeof key);
+    return result;
+}
+
 // Changes the host. Returns 0, or -1 after having said what is wrong.
 static int set_up_host(struct server *server)
 {
     const struct server_options *options = &server->options;
     if (wire_open(&server->wire, options->interface, &server->log) < 0 ||
-        listen_for_phones(server) < 0)
+        listen_for_phones(server) < 0 || set_up_laptops(server) < 0)
         return -1;
     listen_for_page(server);
     if (set_up_host_tun(server) < 0 || set_up_nat(server) < 0 ||
@@ -438,10 +290,7 @@ static int set_up_host(struct server *server)
 
 static void undo_host(struct server *server)
 {
-    for (size_t i = 0; i < SERVER_CONNS; i++) {
-        ws_conn_close(&server->conns[i].ws, WS_STATUS_GOING_AWAY, "the server stopped its tether");
-        ws_conn_abort(&server->conns[i].ws);
-    }
+    server_laptops_close(server);
     ws_host_close(&server->host);
     wire_close(&server->wire);
     tun_close(&server->host_tun);
@@ -453,19 +302,13 @@ static void init(struct server *server)
     struct ws_host_config config = {
         .path = "/websocket",
         .page = &server->page,
-        .accept = on_accept,
+        .accept = server_accept,
         .dynamic = on_dynamic,
         .arg = server,
     };
     server->host_tun.fd = server->host_tun.netlink.fd = -1;
     server->started_ms = server->loop.now_ms;
     ws_host_init(&server->host, &server->loop, &config);
-    for (size_t i = 0; i < SERVER_CONNS; i++) {
-        struct server_conn *conn = &server->conns[i];
-        conn->server = server;
-        ws_conn_init(&conn->ws, &server->loop, &conn_events, conn, conn->rx, sizeof conn->rx,
-                     WS_MESSAGE_MAX, conn->tx, sizeof conn->tx);
-    }
 }
 
 static void say_hello(const struct server *server)
@@ -473,8 +316,11 @@ static void say_hello(const struct server *server)
     char where[ENDPOINT_TEXT_MAX];
     const uint32_t a = server->wire.address;
     endpoint_format(&server->options.listen, where);
-    log_warn(&server->log, "open mode: anybody who finds this host can use it as an exit to the "
-                           "Internet, and whoever is on the way can read along");
+    if (server->options.open)
+        log_warn(&server->log,
+                 "open mode: ANYBODY who finds this host can use it as an exit to the "
+                 "Internet in its owner's name, and whoever is on the way can read "
+                 "and alter what passes; start me without --open to have a key");
     log_info(&server->log, "translating to %u.%u.%u.%u on %s, ports %u-%u; listening on %s",
              a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255, server->wire.interface,
              (unsigned)server->options.port_low, (unsigned)server->options.port_high, where);
@@ -487,6 +333,8 @@ int main(int argc, char **argv)
     int status = server_options_parse(&server.options, &server.log.level, argc, argv);
     if (status >= 0)
         return status;
+    if (server.options.new_key)
+        return server_make_new_key(&server);
     if (loop_init(&server.loop) < 0) {
         log_error(&server.log, "cannot watch signals: %s", strerror(errno));
         return 1;

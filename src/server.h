@@ -1,7 +1,10 @@
-// The context of tether-server, for server.c and the part that reports on it.
+// The context of tether-server, for its parts: server.c (the story, and the host's network),
+// server_laptops.c (laptops, and the connections of their phones), server_keys.c (its secrets),
+// server_status.c (what it tells of itself).
 #ifndef TETHER_SERVER_H
 #define TETHER_SERVER_H
 
+#include "base/crowd.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/text.h"
@@ -9,33 +12,47 @@
 #include "server_options.h"
 #include "tun/tun.h"
 #include "tunnel/link.h"
+#include "tunnel/responder.h"
 #include "wire/wire.h"
 #include "ws/host.h"
 
-// Connections: one for each laptop, and some for those on their way out.
+// In keyed mode a laptop is known by the identity that its session began with. In open mode, by the id that
+// its page hands on in the WebSocket's address (?id=), so that it keeps its mappings whatever phone it has;
+// without one, by its phone's address, for want of anything better in the classic protocol.
 #define LAPTOP_ID_MAX 65
-#define SERVER_CONNS  (SERVER_LINKS + 4)
 
-// A laptop is known by the id that its page hands on in the WebSocket's address (?id=), so that it keeps
-// its mappings whatever phone it has; without one, by its phone's address, for want of anything better
-// in the classic protocol.
 struct laptop {
     bool used;
     char id[LAPTOP_ID_MAX]; // "": known by its phone
     bool touched;           // packets were queued for it and not yet sent
     struct endpoint phone;
+    uint32_t address; // inside, host byte order; 0 in open mode
     int64_t seen_ms;
-    struct tunnel_link link;
+    struct tunnel_link link; // link.conn is the path: the connection that is sent on
 };
 
 struct server;
+struct server_conn;
+
+// The large buffers of a connection that carries a laptop's traffic.
+struct carriage {
+    struct server_conn *user;
+    uint8_t rx[WS_RX_SIZE];
+    uint8_t tx[LINK_TX_SIZE];
+};
 
 struct server_conn {
     struct server *server;
-    struct laptop *laptop;
+    struct laptop *laptop;     // keyed: NULL until a genuine message came
+    struct carriage *carriage; // or NULL: a stranger
     struct ws_conn ws;
-    uint8_t rx[WS_RX_SIZE];
-    uint8_t tx[LINK_TX_SIZE];
+    uint32_t serial;        // connections are numbered as they open
+    bool text;              // the form of the last message on it
+    int64_t genuine_ms;     // when it opened, or last brought a genuine message
+    unsigned strange;       // messages that were not genuine
+    struct pending pending; // keyed: a handshake that is not over
+    uint8_t rx[STRANGER_RX];
+    uint8_t tx[STRANGER_TX];
 };
 
 struct server {
@@ -46,18 +63,47 @@ struct server {
     struct ws_host host;
     struct wire wire;
     struct nat nat;
-    struct tun host_tun; // to this host's own IP stack; fd -1 without one
+    struct siphash_key port_key; // of the NAT's outside ports
+    struct tun host_tun;         // to this host's own IP stack; fd -1 without one
+    struct responder responder;
+    struct configuration configuration; // what laptops are told; the address is each one's own
     struct laptop laptops[SERVER_LINKS];
     struct server_conn conns[SERVER_CONNS];
+    struct crowd_place strangers[SERVER_CONNS]; // beside conns[]: who holds the places of strangers
+    struct carriage carriages[SERVER_CARRIAGES];
+    uint32_t serial;                // of the last connection that opened
     uint8_t segment[IP_PACKET_MAX]; // where super-packets are taken apart
     uint8_t host_packet[IP_PACKET_MAX];
     int64_t started_ms;
     uint64_t bad_offload;
-    uint64_t host_write;      // packets that the host's own stack did not take
-    uint64_t refused_laptops; // no place for one more
+    uint64_t host_write;        // packets that the host's own stack did not take
+    uint64_t refused_laptops;   // no place for one more
+    uint64_t strangers_evicted; // connections that gave way to newer ones
 };
 
-// Writes status.json.
+// server_laptops.c: prepares laptops and connections; `key` in keyed mode, else NULL. Returns 0, or -1 after
+// having said what is wrong.
+int server_laptops_init(struct server *server, const uint8_t key[KEY_SIZE]);
+// A connection for a phone, for ws_host.
+struct ws_conn *server_accept(void *arg, const struct endpoint *peer,
+                              const struct http_text *query);
+// Sends what was queued for laptops.
+void server_pump(struct server *server);
+// Time limits; about once a second.
+void server_laptops_tick(struct server *server);
+// Says goodbye to all.
+void server_laptops_close(struct server *server);
+
+// server_keys.c: reads or makes what the server keeps secret: the key that laptops must know, and the one that
+// chooses the NAT's ports, in a file beside it. Returns 0, or -1 after having said what is wrong.
+// In keyed mode prints the laptop's line if the key is new.
+int server_read_keys(struct server *server, uint8_t key[KEY_SIZE]);
+// Prints the line that starts tether-client with this key.
+void server_print_line(const struct server *server, const uint8_t key[KEY_SIZE]);
+// --new-key. Returns the program's exit status.
+int server_make_new_key(struct server *server);
+
+// server_status.c: writes status.json.
 void server_write_status(const struct server *server, struct text *text);
 
 #endif

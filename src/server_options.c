@@ -5,16 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DEFAULT_LISTEN "[::]:8080"
-#define DEFAULT_PORT   8080
-#define DEFAULT_PAGE   "[::]:80"
-#define PAGE_PORT      80
-#define PORTS_LOW      20000
-#define PORTS_HIGH     32767
+#define DEFAULT_KEY_FILE "/etc/tether.key"
+#define DEFAULT_LISTEN   "[::]:8080"
+#define DEFAULT_PORT     8080
+#define DEFAULT_PAGE     "[::]:80"
+#define PAGE_PORT        80
+#define PORTS_LOW        20000
+#define PORTS_HIGH       32767
 
 static const char usage[] =
-    "usage: tether-server --open [options]\n"
-    "  --open                speak the classic clear-text protocol: anybody may use this host\n"
+    "usage: tether-server [options]\n"
+    "  --key-file FILE       the key that laptops must know (" DEFAULT_KEY_FILE
+    "); made if missing\n"
+    "  --new-key             put a new key into that file, and end\n"
+    "  --open                no key: speak the classic clear-text protocol; anybody may use this "
+    "host\n"
     "  --listen ADDR:PORT    WebSocket and page (" DEFAULT_LISTEN ")\n"
     "  --page ADDR:PORT|none page alone (" DEFAULT_PAGE ")\n"
     "  --interface IF        the interface to the Internet (that of the default route)\n"
@@ -34,6 +39,8 @@ static int wrong(const char *text, const char *value)
 
 enum {
     OPT_OPEN = 256,
+    OPT_KEY_FILE,
+    OPT_NEW_KEY,
     OPT_LISTEN,
     OPT_PAGE,
     OPT_INTERFACE,
@@ -47,6 +54,8 @@ enum {
 
 static const struct option long_options[] = {
     {"open", no_argument, NULL, OPT_OPEN},
+    {"key-file", required_argument, NULL, OPT_KEY_FILE},
+    {"new-key", no_argument, NULL, OPT_NEW_KEY},
     {"listen", required_argument, NULL, OPT_LISTEN},
     {"page", required_argument, NULL, OPT_PAGE},
     {"interface", required_argument, NULL, OPT_INTERFACE},
@@ -94,6 +103,12 @@ static int take_option(struct server_options *options, enum log_level *level, in
     switch (option) {
     case OPT_OPEN:
         options->open = true;
+        return 0;
+    case OPT_KEY_FILE:
+        options->key_file = value;
+        return 0;
+    case OPT_NEW_KEY:
+        options->new_key = true;
         return 0;
     case OPT_LISTEN:
         return endpoint_parse(&options->listen, value, DEFAULT_PORT) == 0
@@ -148,7 +163,9 @@ int server_options_parse(struct server_options *options, enum log_level *level, 
     }
     if (optind < argc)
         return wrong("unexpected argument", argv[optind]);
-    if (!options->open)
-        return wrong("this version has no keys yet: give", "--open");
+    if (options->open && (options->key_file != NULL || options->new_key))
+        return wrong("--open and a key contradict each other", "");
+    if (options->key_file == NULL)
+        options->key_file = DEFAULT_KEY_FILE;
     return -1;
 }

@@ -13,10 +13,12 @@ struct server_options {
     struct endpoint page_listen;
     const char *interface; // or NULL: that of the default route
     const char *html;      // folder of the page, or NULL
+    const char *key_file;
     uint16_t port_low;
     uint16_t port_high;
     bool no_page;
-    bool open;
+    bool open;    // no key: the classic protocol
+    bool new_key; // make a new key and end
     bool allow_private;
     bool filter_by_address;
 };

@@ -25,7 +25,7 @@ static void write_drops(const struct server *server, const struct tunnel_link *s
 static unsigned sum_links(const struct server *server, struct tunnel_link *sum)
 {
     unsigned connected = 0;
-    memset(sum, 0, offsetof(struct tunnel_link, queue_buffer));
+    memset(sum, 0, offsetof(struct tunnel_link, control));
     for (size_t i = 0; i < SERVER_LINKS; i++) {
         const struct tunnel_link *link = &server->laptops[i].link;
         connected += link->conn != NULL;
@@ -38,6 +38,20 @@ static unsigned sum_links(const struct server *server, struct tunnel_link *sum)
         sum->queue.dropped += link->queue.dropped;
     }
     return connected;
+}
+
+static void write_sessions(const struct server *server, struct text *text)
+{
+    const struct responder *responder = &server->responder;
+    text_add(text, ",\"keyed\":{\"sessions\":%llu,\"wrong_key\":%llu,\"rate_limited\":%llu",
+             (unsigned long long)responder->sessions, (unsigned long long)responder->wrong_key,
+             (unsigned long long)responder->rate_limited);
+    text_add(text, ",\"unknown_session\":%llu,\"forged\":%llu,\"replayed\":%llu",
+             (unsigned long long)responder->unknown_session, (unsigned long long)responder->forged,
+             (unsigned long long)responder->replayed);
+    text_add(text, ",\"not_understood\":%llu,\"strangers_evicted\":%llu}",
+             (unsigned long long)responder->not_understood,
+             (unsigned long long)server->strangers_evicted);
 }
 
 void server_write_status(const struct server *server, struct text *text)
@@ -57,6 +71,8 @@ void server_write_status(const struct server *server, struct text *text)
     text_add(text, ",\"packets_down\":%llu,\"bytes_down\":%llu",
              (unsigned long long)sum.packets_sent, (unsigned long long)sum.bytes_sent);
     write_drops(server, &sum, text);
+    if (!server->options.open)
+        write_sessions(server, text);
     text_add(text,
              ",\"http\":{\"accepted\":%llu,\"evicted\":%llu,\"expired\":%llu,"
              "\"refused\":%llu},\"refused_laptops\":%llu}\n",

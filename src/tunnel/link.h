@@ -1,6 +1,10 @@
 // One end of the tether, as the laptop's program and the server's both have it: IP packets in,
-// WebSocket messages out, and the reverse. The classic clear-text form: one IP packet a message,
-// binary, or text that holds its base64.
+// WebSocket messages out, and the reverse, in either of two ways.
+//
+//   open:  one IP packet a message, as it is; the classic protocol
+//   keyed: sealed messages that hold many packets, and records of other types
+//
+// Either goes as binary, or as text that holds the base64 of the same bytes.
 #ifndef TETHER_TUNNEL_LINK_H
 #define TETHER_TUNNEL_LINK_H
 
@@ -11,35 +15,52 @@
 #include "../limits.h"
 #include "../ws/conn.h"
 #include "queue.h"
+#include "record.h"
+#include "session.h"
 
 struct tunnel_link {
     struct ws_conn *conn; // the phone, or NULL while there is none
     bool text;            // the form to send in: that of the last message received
+    bool keyed;
+    struct session *session; // keyed: what to seal with, or NULL while there is none
     struct packet_queue queue;
+    size_t control_length; // of the records in control[], which go before packets
     // Counters for status.json.
     uint64_t packets_sent;
     uint64_t bytes_sent;
     uint64_t packets_received;
     uint64_t bytes_received;
+    uint64_t messages_sent;
     uint64_t no_phone;    // dropped: nobody to carry it
-    uint64_t bad_message; // dropped: neither base64 nor an IP packet
+    uint64_t bad_message; // dropped: not base64, not an IP packet, not a record
+    uint8_t control[LINK_CONTROL];
+    uint8_t
+        sealed[SEALED_OVERHEAD + LINK_CONTROL + IP_PACKET_MAX]; // a message on its way into base64
     uint8_t queue_buffer[QUEUE_BYTES];
 };
 
-// An open tether begins with text, which the oldest peers understand.
-void tunnel_link_init(struct tunnel_link *link);
+// An open link begins with text, which the oldest peers understand; a keyed one with binary.
+void tunnel_link_init(struct tunnel_link *link, bool keyed);
 
-// A phone came, or with NULL went. What waited for another phone is dropped: it is old.
+// A phone came, or took over from another, or with NULL went. What waits for no phone at all is dropped.
 void tunnel_link_set_conn(struct tunnel_link *link, struct ws_conn *conn);
 
 // Queues an IP packet for the phone; without a phone it is dropped and counted.
 void tunnel_link_queue(struct tunnel_link *link, const uint8_t *packet, size_t length);
+// Keyed: queues a record of another type; a few hundred bytes of them may wait. Returns whether it fits.
+bool tunnel_link_control(struct tunnel_link *link, uint8_t type, const void *body, size_t length);
 // Sends what is queued, as far as the connection takes it now. Call after queueing, and when the
 // connection is writable.
 void tunnel_link_pump(struct tunnel_link *link);
 
-// Reads a message. Returns the IP packet in it and sets `length`, or NULL (counted). The text form
+// Open: reads a message. Returns the IP packet in it and sets `length`, or NULL (counted). The text form
 // is decoded in place.
 uint8_t *tunnel_link_read(struct tunnel_link *link, uint8_t opcode, uint8_t *data, size_t *length);
+
+// Turns a message into bytes: text is decoded in place. Returns false where it is no base64, or empty.
+bool tunnel_decode(uint8_t opcode, uint8_t *data, size_t *length);
+// Sends one message of at most HANDSHAKE_MAX bytes as it is, in the form asked for. Returns whether there
+// was room.
+bool tunnel_send(struct ws_conn *conn, bool text, const uint8_t *message, size_t length);
 
 #endif

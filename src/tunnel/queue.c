@@ -39,6 +39,21 @@ const uint8_t *packet_queue_peek(const struct packet_queue *queue, size_t *lengt
     return queue->buffer + at + LENGTH_BYTES;
 }
 
+size_t packet_queue_fit(const struct packet_queue *queue, size_t room)
+{
+    size_t fit = 0;
+    size_t head = queue->head;
+    for (size_t i = 0; i < queue->count; i++) {
+        head = record_at(queue, head);
+        size_t length = get_be16(queue->buffer + head);
+        if (length > room - fit)
+            break;
+        fit += length;
+        head += LENGTH_BYTES + length;
+    }
+    return fit;
+}
+
 void packet_queue_pop(struct packet_queue *queue)
 {
     if (queue->count == 0)

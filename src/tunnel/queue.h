@@ -23,6 +23,8 @@ void packet_queue_push(struct packet_queue *queue, const uint8_t *packet, size_t
 
 // The oldest packet, or NULL. Valid until the next push or pop.
 const uint8_t *packet_queue_peek(const struct packet_queue *queue, size_t *length);
+// How many bytes the oldest packets have together, as many as have at most `room`.
+size_t packet_queue_fit(const struct packet_queue *queue, size_t room);
 void packet_queue_pop(struct packet_queue *queue);
 void packet_queue_clear(struct packet_queue *queue);
 

@@ -265,8 +265,18 @@ lab_wait_listening() { # NAME HOST PORT
 
 # ---- the tether's programs ----
 
+# LAB_MODE is "open", or "keyed": then the server makes its key file, and the laptop is given a copy.
+lab_mode() { # the options of both programs
+	if [ "${LAB_MODE:-open}" = keyed ]; then
+		echo --key-file "$LAB_DIR/key"
+	else
+		echo --open
+	fi
+}
+
 start_server() { # [ARGUMENTS...]
-	lab_start server server "$LAB_BUILD/tether-server" --open "$@"
+	# shellcheck disable=SC2046 # two words
+	lab_start server server "$LAB_BUILD/tether-server" $(lab_mode) "$@"
 	lab_wait_server
 }
 
@@ -276,7 +286,8 @@ lab_wait_server() {
 }
 
 start_client() { # [ARGUMENTS...]
-	lab_start client laptop "$LAB_BUILD/tether-client" --open --wifi wifi0 --server "$SERVER" "$@"
+	# shellcheck disable=SC2046 # two words
+	lab_start client laptop "$LAB_BUILD/tether-client" $(lab_mode) --wifi wifi0 --server "$SERVER" "$@"
 	lab_wait_listening client laptop 6354
 }
 

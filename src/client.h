@@ -1,0 +1,83 @@
+// The context of tether-client, for its parts: client.c (the story, and the laptop's network),
+// client_phone.c (phones and the session through them), client_status.c (what it tells of itself).
+#ifndef TETHER_CLIENT_H
+#define TETHER_CLIENT_H
+
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/text.h"
+#include "client_options.h"
+#include "tun/tun.h"
+#include "tunnel/initiator.h"
+#include "tunnel/link.h"
+#include "tunnel/liveness.h"
+#include "ws/host.h"
+
+// Connections: the phone's, and those of phones that it has replaced, on their way out.
+#define CLIENT_CONNS  4
+#define FORBIDDEN_MAX 256
+
+struct client;
+
+struct client_conn {
+    struct client *client;
+    struct ws_conn ws;
+    uint32_t serial; // connections are numbered as they open
+    bool text;       // the form of the last message on it
+    uint8_t rx[WS_RX_SIZE];
+    uint8_t tx[LINK_TX_SIZE];
+};
+
+struct client {
+    struct client_options options;
+    struct log log;
+    struct loop loop;
+    struct page page;
+    struct ws_host host;
+    struct tun tun;
+    struct lent_address wifi;
+    struct tunnel_link link; // link.conn is the path: the connection that is sent on
+    struct client_conn conns[CLIENT_CONNS];
+    uint32_t serial;         // of the last connection that opened
+    bool path_has_delivered; // the server was heard on the path
+    uint32_t address;        // the laptop's inside address, host byte order
+    int64_t started_ms;
+    int64_t wifi_renewed_ms;
+    uint64_t not_ipv4;             // dropped: the tether carries IPv4
+    uint64_t tun_write;            // dropped: the TUN device did not take it
+    char forbidden[FORBIDDEN_MAX]; // what is said to pages that are not let in
+    // Open mode.
+    uint64_t id; // random; by it the server knows this laptop again, whatever phone it has
+    // Keyed mode.
+    struct initiator initiator;
+    struct liveness liveness;
+    struct configuration configuration; // what the server said; all zero before
+    int64_t cut_pause_ms; // how long the next silence must be for the phone to be told
+    int64_t said_wrong_key_ms;
+    bool said_silent;
+    uint64_t sessions;
+    uint64_t path_changes;
+};
+
+// client_phone.c: prepares the connections.
+void client_phone_init(struct client *client);
+// A free connection for a phone, for ws_host.
+struct ws_conn *client_phone_accept(void *arg, const struct endpoint *peer,
+                                    const struct http_text *query);
+// Whether a request may come in, for ws_host: 0, or the status to refuse it with.
+int client_admit(void *arg, const struct http_request *request, bool websocket);
+// Sends what was queued.
+void client_pump(struct client *client);
+// What is due in time: about once a second, and several times a second.
+void client_phone_tick(struct client *client);
+void client_session_tick(void *arg, short events);
+// Says goodbye to all.
+void client_phone_close(struct client *client);
+
+// client_status.c: the bodies of status.json and config.json, for ws_host.
+int client_dynamic(void *arg, const struct endpoint *peer, const struct http_text *path, char *body,
+                   size_t size);
+// What the session does, in a word or two.
+const char *client_session_state(const struct client *client);
+
+#endif

@@ -1,0 +1,426 @@
+// Phones, and the session through them.
+//
+// In open mode the newest phone has the tether, and that is all. In keyed mode the session is between
+// laptop and server, and phones only carry it. The path is the connection that is sent on. It follows the
+// phone: the connection that opened last and has brought a fresh message from the server is the path; an
+// older one becomes it again only when the newer has failed. So a new phone takes over without a gap,
+// and one whose own way to the server does not work takes nothing over.
+//
+// When the server owes an answer for some seconds, the path is dead, whatever TCP believes: the phone is
+// told to connect anew (close code 4003).
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "http/origin.h"
+#include "ip/packet.h"
+
+#define FAILED_MS        2000 // a path that was silent for so long may be overtaken by an older one
+#define SAY_AGAIN_MS     10000
+#define FULL_PAUSE_MS    10000
+#define CUT_PAUSE_MAX_MS 60000
+#define INSIDE_PREFIX    32
+
+static struct client_conn *path_of(const struct client *client)
+{
+    return client->link.conn != NULL ? client->link.conn->arg : NULL;
+}
+
+void client_pump(struct client *client)
+{
+    uint64_t before = client->link.messages_sent;
+    tunnel_link_pump(&client->link);
+    if (client->link.messages_sent != before)
+        liveness_sent(&client->liveness, client->loop.now_ms);
+}
+
+// Gives the laptop a packet.
+static void deliver(struct client *client, const uint8_t *packet, size_t length)
+{
+    if (!ip_looks_like_ipv4(packet, length))
+        client->not_ipv4++;
+    else if (write(client->tun.fd, packet, length) != (ssize_t)length)
+        client->tun_write++;
+}
+
+static void take_path(struct client *client, struct client_conn *conn)
+{
+    client->path_changes++;
+    client->path_has_delivered = false;
+    client->link.text = conn->text;
+    tunnel_link_set_conn(&client->link, &conn->ws);
+}
+
+// Sends a ping on a connection, whatever the path is.
+static void ping(struct client *client, struct client_conn *conn)
+{
+    uint8_t body[PING_BYTES];
+    uint8_t message[SEALED_OVERHEAD + RECORD_HEAD + PING_BYTES];
+    struct session *session = client->link.session;
+    if (session == NULL || conn->ws.state != WS_OPEN)
+        return;
+    liveness_ping(&client->liveness, body, client->loop.now_ms);
+    size_t length = record_write(message + SEALED_HEAD, RECORD_PING, body, sizeof body);
+    session_seal(session, message, length);
+    if (tunnel_send(&conn->ws, conn->text, message, SEALED_OVERHEAD + length))
+        liveness_sent(&client->liveness, client->loop.now_ms);
+}
+
+// A fresh message came on a connection: is it the path from now on?
+static void follow(struct client *client, struct client_conn *conn)
+{
+    const struct client_conn *path = path_of(client);
+    if (path != conn) {
+        if (path != NULL && conn->serial < path->serial &&
+            client->loop.now_ms - path->ws.heard_ms < FAILED_MS)
+            return;
+        take_path(client, conn);
+        ping(client, conn); // so that the server follows
+    }
+    client->path_has_delivered = true;
+    client->link.text = conn->text;
+}
+
+static void on_configuration(struct client *client, const struct record *record)
+{
+    struct configuration config;
+    if (configuration_read(&config, record->bytes, record->length) < 0) {
+        client->link.bad_message++;
+        return;
+    }
+    bool is_new =
+        config.address != client->configuration.address || config.mtu != client->configuration.mtu;
+    client->configuration = config;
+    // The server has given our address to another laptop, or wants other packets.
+    if (is_new && (config.address != client->address || config.mtu != TUN_MTU) &&
+        tun_configure(&client->tun, config.address, INSIDE_PREFIX, config.mtu) == 0)
+        client->address = config.address;
+}
+
+static void on_goodbye(struct client *client, const struct record *record)
+{
+    uint8_t reason = record->length > 0 ? record->bytes[0] : 0;
+    if (reason != GOODBYE_FULL) {
+        log_info(&client->log, "the server has stopped its tether; waiting for it to return");
+        return;
+    }
+    log_error(&client->log, "the server serves as many laptops as it can; asking again in %d s",
+              FULL_PAUSE_MS / 1000);
+    initiator_give_up(&client->initiator, client->loop.now_ms, FULL_PAUSE_MS);
+    client->link.session = NULL;
+}
+
+static void on_record(struct client *client, const struct record *record)
+{
+    switch (record->type) {
+    case RECORD_PACKET:
+        client->link.packets_received++;
+        client->link.bytes_received += record->length;
+        deliver(client, record->bytes, record->length);
+        break;
+    case RECORD_CONFIGURATION:
+        on_configuration(client, record);
+        break;
+    case RECORD_PING:
+        tunnel_link_control(&client->link, RECORD_PONG, record->bytes, record->length);
+        break;
+    case RECORD_PONG:
+        if (record->length == PING_BYTES)
+            liveness_pong(&client->liveness, record->bytes, client->loop.now_ms);
+        break;
+    case RECORD_GOODBYE:
+        on_goodbye(client, record);
+        break;
+    default:
+        break; // of a later version
+    }
+}
+
+// Records that opened under the session, from a connection.
+static void on_records(struct client *client, struct client_conn *conn, bool is_newest,
+                       uint8_t *bytes, size_t length)
+{
+    struct record record;
+    liveness_heard(&client->liveness, client->loop.now_ms);
+    client->cut_pause_ms = LIVENESS_DEAD_MS;
+    if (client->said_silent)
+        log_info(&client->log, "the server answers again");
+    client->said_silent = false;
+    if (is_newest)
+        follow(client, conn);
+    while (length > 0) {
+        size_t used = record_read(&record, bytes, length);
+        if (used == 0) {
+            client->link.bad_message++;
+            return;
+        }
+        on_record(client, &record);
+        bytes += used;
+        length -= used;
+    }
+}
+
+static void on_session(struct client *client, struct client_conn *conn)
+{
+    if (client->sessions++ == 0)
+        log_info(&client->log, "the session with the server is up");
+    else
+        log_debug(&client->log, "the session has new keys");
+    client->link.session = initiator_session(&client->initiator, client->loop.now_ms);
+    if (path_of(client) != conn)
+        take_path(client, conn);
+    client->link.text = conn->text;
+    ping(client, conn); // under the new keys: only now does the server know that we have them
+}
+
+static void say_wrong_key(struct client *client)
+{
+    if (client->said_wrong_key_ms != 0 &&
+        client->loop.now_ms - client->said_wrong_key_ms < SAY_AGAIN_MS)
+        return;
+    client->said_wrong_key_ms = client->loop.now_ms;
+    log_error(&client->log, "wrong key: the server does not accept it; start me with the key that "
+                            "tether-server printed (it is in the server's key file)");
+}
+
+static void on_keyed_message(struct client_conn *conn, uint8_t opcode, uint8_t *data, size_t length)
+{
+    struct client *client = conn->client;
+    uint8_t *bytes = NULL;
+    if (!tunnel_decode(opcode, data, &length)) {
+        client->link.bad_message++;
+        return;
+    }
+    conn->text = opcode == WS_TEXT;
+    switch (
+        initiator_hear(&client->initiator, data, length, client->loop.now_ms, &bytes, &length)) {
+    case INITIATOR_SESSION:
+        on_session(client, conn);
+        break;
+    case INITIATOR_RECORDS:
+        on_records(client, conn, true, bytes, length);
+        break;
+    case INITIATOR_LATE:
+        on_records(client, conn, false, bytes, length);
+        break;
+    case INITIATOR_WRONG_KEY:
+        say_wrong_key(client);
+        break;
+    case INITIATOR_GREETING:
+        ping(client, conn);
+        client_session_tick(client, 0);
+        break;
+    case INITIATOR_NOTHING:
+        break;
+    }
+}
+
+static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
+{
+    struct client_conn *conn = arg;
+    struct client *client = conn->client;
+    if (client->link.keyed) {
+        on_keyed_message(conn, opcode, data, length);
+        return true;
+    }
+    const uint8_t *packet = tunnel_link_read(&client->link, opcode, data, &length);
+    if (packet != NULL)
+        deliver(client, packet, length);
+    return true;
+}
+
+static void on_batch_end(void *arg)
+{
+    const struct client_conn *conn = arg;
+    client_pump(conn->client);
+}
+
+static void on_writable(void *arg)
+{
+    const struct client_conn *conn = arg;
+    if (conn->client->link.conn == &conn->ws)
+        client_pump(conn->client);
+}
+
+// The open connection that opened last, or NULL.
+static struct client_conn *newest_conn(struct client *client)
+{
+    struct client_conn *newest = NULL;
+    for (size_t i = 0; i < CLIENT_CONNS; i++) {
+        struct client_conn *conn = &client->conns[i];
+        if (conn->ws.state == WS_OPEN && (newest == NULL || conn->serial > newest->serial))
+            newest = conn;
+    }
+    return newest;
+}
+
+static void on_closed(void *arg, uint16_t status)
+{
+    struct client_conn *conn = arg;
+    struct client *client = conn->client;
+    if (client->link.conn != &conn->ws)
+        return;
+    tunnel_link_set_conn(&client->link, NULL);
+    if (client->loop.stop)
+        return;
+    struct client_conn *other = client->link.keyed ? newest_conn(client) : NULL;
+    if (other != NULL) {
+        take_path(client, other);
+        ping(client, other);
+        return;
+    }
+    log_info(&client->log, "the phone is gone (status %u); waiting for it to return", status);
+}
+
+static void on_opened(void *arg)
+{
+    struct client_conn *conn = arg;
+    struct client *client = conn->client;
+    struct ws_conn *old = client->link.conn;
+    char peer[ENDPOINT_TEXT_MAX];
+    endpoint_format_host(&conn->ws.peer, peer);
+    conn->serial = ++client->serial;
+    conn->text = !client->link.keyed;
+    log_info(&client->log, "phone %s is connected%s", peer,
+             old != NULL ? ", beside the one before" : "");
+    if (!client->link.keyed) {
+        tunnel_link_set_conn(&client->link, &conn->ws);
+        if (old != NULL)
+            ws_conn_close(old, WS_STATUS_REPLACED, "another phone or tab took over");
+        return;
+    }
+    if (old == NULL)
+        take_path(client, conn);
+    initiator_hurry(&client->initiator, client->loop.now_ms);
+    ping(client, conn);
+    client_session_tick(client, 0);
+}
+
+static const struct ws_conn_events conn_events = {
+    .opened = on_opened,
+    .message = on_message,
+    .batch_end = on_batch_end,
+    .writable = on_writable,
+    .closed = on_closed,
+};
+
+void client_phone_init(struct client *client)
+{
+    tunnel_link_init(&client->link, !client->options.open);
+    liveness_init(&client->liveness, client->loop.now_ms);
+    client->cut_pause_ms = LIVENESS_DEAD_MS;
+    for (size_t i = 0; i < CLIENT_CONNS; i++) {
+        struct client_conn *conn = &client->conns[i];
+        conn->client = client;
+        ws_conn_init(&conn->ws, &client->loop, &conn_events, conn, conn->rx, sizeof conn->rx,
+                     WS_MESSAGE_MAX, conn->tx, sizeof conn->tx);
+    }
+}
+
+// Web pages from elsewhere are kept out, as any site that the phone shows could pose as the relay, or
+// read what this laptop says of itself.
+int client_admit(void *arg, const struct http_request *request, bool websocket)
+{
+    const struct client *client = arg;
+    const struct http_trust *trust = &client->options.trust;
+    if (http_host_is_trusted(trust, request) &&
+        (!websocket || http_origin_is_trusted(trust, request)))
+        return 0;
+    if (client->host.forbidden == 0)
+        log_warn(&client->log, "refused a web page from elsewhere (403); status.json counts them, "
+                               "and --origin lets one in");
+    return 403;
+}
+
+// A connection that is free, or else one that is on its way out, or the oldest beside the path.
+struct ws_conn *client_phone_accept(void *arg, const struct endpoint *peer,
+                                    const struct http_text *query)
+{
+    struct client *client = arg;
+    struct client_conn *leaving = NULL;
+    (void)peer;
+    (void)query;
+    for (size_t i = 0; i < CLIENT_CONNS; i++) {
+        struct client_conn *conn = &client->conns[i];
+        if (conn->ws.state == WS_FREE)
+            return &conn->ws;
+        if (&conn->ws == client->link.conn)
+            continue;
+        if (leaving == NULL || conn->ws.state != WS_OPEN || conn->serial < leaving->serial)
+            leaving = conn;
+    }
+    ws_conn_abort(&leaving->ws);
+    return &leaving->ws;
+}
+
+void client_phone_tick(struct client *client)
+{
+    const struct client_conn *path = path_of(client);
+    for (size_t i = 0; i < CLIENT_CONNS; i++) {
+        struct client_conn *conn = &client->conns[i];
+        if (path != NULL && client->path_has_delivered && conn->ws.state == WS_OPEN &&
+            conn->serial < path->serial)
+            ws_conn_close(&conn->ws, WS_STATUS_REPLACED, "another phone or tab took over");
+        ws_conn_tick(&conn->ws);
+    }
+}
+
+static void send_offer(struct client *client, const uint8_t *offer, size_t length, bool other_form)
+{
+    for (size_t i = 0; i < CLIENT_CONNS; i++) {
+        struct client_conn *conn = &client->conns[i];
+        if (conn->ws.state == WS_OPEN)
+            tunnel_send(&conn->ws, conn->text != other_form, offer, length);
+    }
+}
+
+// A path on which nothing is heard: says so, asks on all connections, and in the end has the phone connect
+// anew.
+static void mind_silence(struct client *client)
+{
+    int64_t silence_ms = liveness_silence(&client->liveness, client->loop.now_ms);
+    if (liveness_ping_is_due(&client->liveness, client->loop.now_ms)) {
+        for (size_t i = 0; i < CLIENT_CONNS; i++)
+            if (silence_ms >= LIVENESS_PROBE_MS || &client->conns[i].ws == client->link.conn)
+                ping(client, &client->conns[i]);
+    }
+    if (silence_ms < client->cut_pause_ms)
+        return;
+    if (!client->said_silent)
+        log_warn(&client->log, "the server does not answer through this phone");
+    client->said_silent = true;
+    client->cut_pause_ms *= client->cut_pause_ms < CUT_PAUSE_MAX_MS / 2 ? 2 : 1;
+    liveness_heard(&client->liveness, client->loop.now_ms); // the next connection has its own time
+    ws_conn_close(client->link.conn, WS_STATUS_SILENT, "the server does not answer");
+}
+
+void client_session_tick(void *arg, short events)
+{
+    struct client *client = arg;
+    uint8_t offer[OFFER_SIZE];
+    bool other_form = false;
+    (void)events;
+    client->link.session = initiator_session(&client->initiator, client->loop.now_ms);
+    if (client->link.conn == NULL) {
+        liveness_heard(&client->liveness, client->loop.now_ms); // nobody could have answered
+        return;
+    }
+    size_t length = initiator_due(&client->initiator, client->loop.now_ms, offer, &other_form);
+    if (length > 0)
+        send_offer(client, offer, length, other_form);
+    if (client->link.session != NULL && client->link.conn != NULL)
+        mind_silence(client);
+}
+
+void client_phone_close(struct client *client)
+{
+    static const uint8_t stopped = GOODBYE_STOPPED;
+    if (client->link.conn != NULL && client->link.session != NULL &&
+        tunnel_link_control(&client->link, RECORD_GOODBYE, &stopped, sizeof stopped))
+        tunnel_link_pump(&client->link);
+    for (size_t i = 0; i < CLIENT_CONNS; i++) {
+        ws_conn_close(&client->conns[i].ws, WS_STATUS_GOING_AWAY, "the laptop stopped its tether");
+        ws_conn_abort(&client->conns[i].ws);
+    }
+}

@@ -1,0 +1,103 @@
+// What tether-client tells of itself: status.json for people and tests, config.json for the page.
+#include <string.h>
+
+#include "client.h"
+
+const char *client_session_state(const struct client *client)
+{
+    if (!client->link.keyed)
+        return "open";
+    if (client->initiator.key_was_refused)
+        return "wrong key";
+    if (client->link.conn == NULL)
+        return "no phone";
+    if (client->link.session == NULL)
+        return "handshake";
+    return client->said_silent || !client->path_has_delivered ? "silent" : "up";
+}
+
+static void write_session(const struct client *client, struct text *text)
+{
+    const struct initiator *initiator = &client->initiator;
+    const struct configuration *config = &client->configuration;
+    text_add(text, ",\"session\":{\"state\":\"%s\"", client_session_state(client));
+    if (client->link.keyed) {
+        text_add(text, ",\"round_trip_ms\":%lld,\"sessions\":%llu,\"path_changes\":%llu",
+                 (long long)client->liveness.round_trip_ms, (unsigned long long)client->sessions,
+                 (unsigned long long)client->path_changes);
+        text_add(text, ",\"messages_up\":%llu,\"forged\":%llu,\"replayed\":%llu",
+                 (unsigned long long)client->link.messages_sent,
+                 (unsigned long long)initiator->forged, (unsigned long long)initiator->replayed);
+        text_add(text, ",\"not_understood\":%llu,\"mtu\":%u,\"resolvers\":[",
+                 (unsigned long long)initiator->not_understood, (unsigned)config->mtu);
+        for (size_t i = 0; i < config->resolver_count; i++)
+            text_add(text, "%s\"%u.%u.%u.%u\"", i > 0 ? "," : "", config->resolvers[i] >> 24,
+                     config->resolvers[i] >> 16 & 255, config->resolvers[i] >> 8 & 255,
+                     config->resolvers[i] & 255);
+        text_add(text, "]");
+    }
+    text_add(text, "},\"address\":\"%u.%u.%u.%u\"", client->address >> 24,
+             client->address >> 16 & 255, client->address >> 8 & 255, client->address & 255);
+}
+
+static void write_status(struct client *client, struct text *text)
+{
+    const struct tunnel_link *link = &client->link;
+    char peer[ENDPOINT_TEXT_MAX] = "";
+    if (link->conn != NULL)
+        endpoint_format_host(&link->conn->peer, peer);
+    text_add(text, "{\"program\":\"tether-client\",\"version\":\"%s\",\"uptime_s\":%lld",
+             TETHER_VERSION, (long long)(client->loop.now_ms - client->started_ms) / 1000);
+    text_add(text, ",\"phone\":{\"connected\":%s,\"address\":\"%s\"},\"form\":\"%s\"",
+             link->conn != NULL ? "true" : "false", peer, link->text ? "text" : "binary");
+    write_session(client, text);
+    text_add(text, ",\"packets_up\":%llu,\"bytes_up\":%llu", (unsigned long long)link->packets_sent,
+             (unsigned long long)link->bytes_sent);
+    text_add(text, ",\"packets_down\":%llu,\"bytes_down\":%llu",
+             (unsigned long long)link->packets_received, (unsigned long long)link->bytes_received);
+    text_add(text, ",\"drops\":{\"no_phone\":%llu,\"queue_full\":%llu,\"bad_message\":%llu",
+             (unsigned long long)link->no_phone, (unsigned long long)link->queue.dropped,
+             (unsigned long long)link->bad_message);
+    text_add(text, ",\"not_ipv4\":%llu,\"tun_write\":%llu}", (unsigned long long)client->not_ipv4,
+             (unsigned long long)client->tun_write);
+    text_add(text,
+             ",\"http\":{\"accepted\":%llu,\"evicted\":%llu,\"expired\":%llu,"
+             "\"refused\":%llu,\"forbidden\":%llu}}\n",
+             (unsigned long long)client->host.accepted, (unsigned long long)client->host.evicted,
+             (unsigned long long)client->host.expired, (unsigned long long)client->host.refused,
+             (unsigned long long)client->host.forbidden);
+}
+
+// Whether "HOST", "HOST:PORT" or "[ADDRESS]:PORT" ends in a port.
+static bool has_port(const char *name)
+{
+    const char *bracket = strrchr(name, ']');
+    return strchr(bracket != NULL ? bracket : name, ':') != NULL;
+}
+
+static void write_config(const struct client *client, struct text *text)
+{
+    const char *server = client->options.server;
+    text_add(text, "{\"role\":\"laptop\",\"server\":");
+    if (server == NULL)
+        text_add(text, "null");
+    else
+        text_add(text, "\"%s%s\"", server, has_port(server) ? "" : ":8080");
+    if (client->options.open)
+        text_add(text, ",\"id\":\"%016llx\"", (unsigned long long)client->id);
+    text_add(text, "}\n");
+}
+
+int client_dynamic(void *arg, const struct endpoint *peer, const struct http_text *path, char *body,
+                   size_t size)
+{
+    struct client *client = arg;
+    struct text text;
+    (void)peer;
+    text_init(&text, body, size);
+    if (http_text_is(path, "/status.json"))
+        write_status(client, &text);
+    else if (http_text_is(path, "/config.json"))
+        write_config(client, &text);
+    return text.overflow ? -500 : (int)text.length;
+}

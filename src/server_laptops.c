@@ -1,0 +1,533 @@
+// Laptops, and the connections of their phones.
+//
+// Open mode: a connection belongs to a laptop from the start, by its id or its phone's address, and the
+// newest connection of a laptop has it.
+//
+// Keyed mode: whoever connects is a stranger at first. He has small buffers, a few seconds and a few
+// messages to bring a genuine one; and where all places are taken, the place of a source that holds many
+// is the one that is given away. A genuine message tells which laptop it is from, and makes the
+// connection that laptop's path, unless a newer one is at work. What a laptop has here (its NAT
+// mappings, its keys) does not depend on any connection and stays while phones come and go.
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "crypto/random.h"
+#include "crypto/sha256.h"
+#include "server.h"
+#include "ws/base64.h"
+
+#define FAILED_MS     2000 // a path that was silent for so long may be overtaken by an older one
+#define KEYED_NETWORK 0x64400000 // 100.64.0.0/10 (RFC 6598): the inside addresses of laptops
+#define KEYED_HOSTS   0x003fffff
+
+static uint16_t laptop_number(const struct server *server, const struct laptop *laptop)
+{
+    return (uint16_t)(laptop - server->laptops);
+}
+
+void server_pump(struct server *server)
+{
+    for (size_t i = 0; i < SERVER_LINKS; i++) {
+        struct laptop *laptop = &server->laptops[i];
+        if (laptop->touched)
+            tunnel_link_pump(&laptop->link);
+        laptop->touched = false;
+    }
+}
+
+// ---- connections ----
+
+// Gives a connection large buffers. Returns false where all are in use.
+static bool board(struct server_conn *conn)
+{
+    struct server *server = conn->server;
+    if (conn->carriage != NULL)
+        return true;
+    for (size_t i = 0; i < SERVER_CARRIAGES; i++) {
+        struct carriage *carriage = &server->carriages[i];
+        if (carriage->user != NULL && carriage->user->carriage == carriage &&
+            carriage->user->ws.state != WS_FREE)
+            continue;
+        carriage->user = conn;
+        conn->carriage = carriage;
+        ws_conn_grow(&conn->ws, carriage->rx, sizeof carriage->rx, carriage->tx,
+                     sizeof carriage->tx);
+        return true;
+    }
+    return false;
+}
+
+static bool is_path(const struct server_conn *conn)
+{
+    return conn->laptop != NULL && conn->laptop->link.conn == &conn->ws;
+}
+
+static void take_path(struct server_conn *conn)
+{
+    struct laptop *laptop = conn->laptop;
+    laptop->phone = conn->ws.peer;
+    laptop->link.text = conn->text;
+    tunnel_link_set_conn(&laptop->link, &conn->ws);
+}
+
+static void leave_strangers(struct server_conn *conn)
+{
+    struct server *server = conn->server;
+    size_t index = (size_t)(conn - server->conns);
+    if (server->strangers[index].held > 0)
+        crowd_leave(server->strangers, SERVER_CONNS, index);
+}
+
+// ---- open mode ----
+
+static void on_open_message(struct server_conn *conn, uint8_t opcode, uint8_t *data, size_t length)
+{
+    struct server *server = conn->server;
+    uint8_t *bytes = tunnel_link_read(&conn->laptop->link, opcode, data, &length);
+    if (bytes == NULL)
+        return;
+    conn->laptop->seen_ms = server->loop.now_ms;
+    nat_outbound(&server->nat, laptop_number(server, conn->laptop), bytes, length,
+                 server->loop.now_ms);
+}
+
+// ---- keyed mode ----
+
+static void send_configuration(struct server *server, struct laptop *laptop)
+{
+    uint8_t body[CONFIGURATION_MAX];
+    struct configuration config = server->configuration;
+    config.address = laptop->address;
+    tunnel_link_control(&laptop->link, RECORD_CONFIGURATION, body,
+                        configuration_write(body, &config));
+    laptop->touched = true;
+}
+
+static void on_record(struct server *server, struct laptop *laptop, const struct record *record)
+{
+    switch (record->type) {
+    case RECORD_PACKET:
+        laptop->link.packets_received++;
+        laptop->link.bytes_received += record->length;
+        nat_outbound(&server->nat, laptop_number(server, laptop), record->bytes, record->length,
+                     server->loop.now_ms);
+        break;
+    case RECORD_PING:
+        tunnel_link_control(&laptop->link, RECORD_PONG, record->bytes, record->length);
+        laptop->touched = true;
+        break;
+    case RECORD_GOODBYE:
+        log_info(&server->log, "laptop %u: it has stopped its tether",
+                 laptop_number(server, laptop));
+        break;
+    default:
+        break; // of a later version
+    }
+}
+
+static void on_records(struct server *server, struct laptop *laptop, uint8_t *bytes, size_t length)
+{
+    struct record record;
+    while (length > 0) {
+        size_t used = record_read(&record, bytes, length);
+        if (used == 0) {
+            laptop->link.bad_message++;
+            return;
+        }
+        on_record(server, laptop, &record);
+        bytes += used;
+        length -= used;
+    }
+}
+
+// A fresh message of its laptop came on a connection: is it the path from now on?
+static void follow(struct server_conn *conn)
+{
+    const struct ws_conn *old = conn->laptop->link.conn;
+    if (old == &conn->ws) {
+        conn->laptop->link.text = conn->text;
+        return;
+    }
+    const struct server_conn *path = old != NULL ? old->arg : NULL;
+    if (path != NULL && conn->serial < path->serial &&
+        conn->server->loop.now_ms - path->genuine_ms < FAILED_MS)
+        return;
+    take_path(conn);
+    char peer[ENDPOINT_TEXT_MAX];
+    endpoint_format_host(&conn->ws.peer, peer);
+    log_info(&conn->server->log, "laptop %u: comes through phone %s",
+             laptop_number(conn->server, conn->laptop), peer);
+}
+
+static void on_genuine(struct server_conn *conn, const struct responder_heard *heard)
+{
+    struct server *server = conn->server;
+    struct laptop *laptop = &server->laptops[heard->laptop];
+    if (!board(conn)) {
+        ws_conn_close(&conn->ws, WS_STATUS_NOBODY, "too many phones");
+        return;
+    }
+    leave_strangers(conn);
+    conn->laptop = laptop;
+    conn->genuine_ms = laptop->seen_ms = server->loop.now_ms;
+    if (heard->is_session) {
+        laptop->link.session =
+            responder_session(&server->responder, heard->laptop, server->loop.now_ms);
+        send_configuration(server, laptop);
+    }
+    if (heard->is_newest)
+        follow(conn);
+    on_records(server, laptop, heard->bytes, heard->length);
+}
+
+static void on_keyed_message(struct server_conn *conn, uint8_t opcode, uint8_t *data, size_t length)
+{
+    struct server *server = conn->server;
+    struct responder_heard heard;
+    heard.event = RESPONDER_NOTHING;
+    conn->text = opcode == WS_TEXT;
+    if (tunnel_decode(opcode, data, &length))
+        responder_hear(&server->responder, &conn->pending, endpoint_source(&conn->ws.peer), data,
+                       length, server->loop.now_ms, &heard);
+    if (heard.event == RESPONDER_RECORDS) {
+        on_genuine(conn, &heard);
+        return;
+    }
+    if (heard.event == RESPONDER_REPLY)
+        tunnel_send(&conn->ws, conn->text, heard.bytes, heard.length);
+    if (conn->laptop == NULL && ++conn->strange >= STRANGER_MESSAGES)
+        ws_conn_close(&conn->ws, WS_STATUS_NOBODY, "no genuine message came");
+}
+
+// A message longer than a stranger's buffer: for the rest of it there is room if it begins as a message of
+// a laptop's session would.
+static bool on_crowded(void *arg, uint8_t opcode, const uint8_t *data, size_t length)
+{
+    struct server_conn *conn = arg;
+    uint8_t start[SEALED_HEAD + 2]; // what 20 characters of base64 hold
+    if (conn->carriage != NULL || length < 20)
+        return false;
+    memcpy(start, data, sizeof start);
+    if (opcode == WS_TEXT && base64_decode(start, (const char *)data, 20) < SEALED_HEAD)
+        return false;
+    return responder_may_be_genuine(&conn->server->responder, &conn->pending, start, SEALED_HEAD) &&
+           board(conn);
+}
+
+// ---- both ----
+
+static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
+{
+    struct server_conn *conn = arg;
+    if (conn->server->options.open)
+        on_open_message(conn, opcode, data, length);
+    else
+        on_keyed_message(conn, opcode, data, length);
+    return true;
+}
+
+static void on_batch_end(void *arg)
+{
+    const struct server_conn *conn = arg;
+    wire_flush(&conn->server->wire);
+    server_pump(conn->server);
+}
+
+static void on_writable(void *arg)
+{
+    const struct server_conn *conn = arg;
+    if (is_path(conn))
+        tunnel_link_pump(&conn->laptop->link);
+}
+
+// The laptop's open connection that opened last, or NULL.
+static struct server_conn *newest_conn(struct server *server, const struct laptop *laptop)
+{
+    struct server_conn *newest = NULL;
+    for (size_t i = 0; i < SERVER_CONNS; i++) {
+        struct server_conn *conn = &server->conns[i];
+        if (conn->laptop == laptop && conn->ws.state == WS_OPEN &&
+            (newest == NULL || conn->serial > newest->serial))
+            newest = conn;
+    }
+    return newest;
+}
+
+static void on_closed(void *arg, uint16_t status)
+{
+    struct server_conn *conn = arg;
+    struct server *server = conn->server;
+    struct laptop *laptop = conn->laptop;
+    leave_strangers(conn);
+    if (!is_path(conn))
+        return;
+    struct server_conn *other = server->options.open ? NULL : newest_conn(server, laptop);
+    tunnel_link_set_conn(&laptop->link, other != NULL ? &other->ws : NULL);
+    if (server->loop.stop || other != NULL)
+        return;
+    log_info(&server->log, "laptop %u: its phone is gone (status %u)",
+             laptop_number(server, laptop), status);
+}
+
+// Open mode: the phone of a laptop is here; it takes the place of the one before.
+static void on_open_phone(struct server_conn *conn)
+{
+    struct server *server = conn->server;
+    struct laptop *laptop = conn->laptop;
+    struct ws_conn *old = laptop->link.conn;
+    char peer[ENDPOINT_TEXT_MAX];
+    endpoint_format_host(&conn->ws.peer, peer);
+    laptop->used = true;
+    laptop->seen_ms = server->loop.now_ms;
+    take_path(conn);
+    if (old != NULL)
+        ws_conn_close(old, WS_STATUS_REPLACED, "another phone or tab took over");
+    log_info(&server->log, "laptop %u: phone %s is connected%s", laptop_number(server, laptop),
+             peer, old != NULL ? ", in place of the one before" : "");
+}
+
+static void on_opened(void *arg)
+{
+    struct server_conn *conn = arg;
+    struct server *server = conn->server;
+    uint8_t greeting[GREETING_SIZE];
+    conn->serial = ++server->serial;
+    conn->genuine_ms = server->loop.now_ms;
+    conn->text = server->options.open;
+    if (server->options.open) {
+        on_open_phone(conn);
+        return;
+    }
+    greeting_write(&server->responder, greeting);
+    tunnel_send(&conn->ws, false, greeting, sizeof greeting);
+}
+
+static const struct ws_conn_events conn_events = {
+    .opened = on_opened,
+    .message = on_message,
+    .crowded = on_crowded,
+    .batch_end = on_batch_end,
+    .writable = on_writable,
+    .closed = on_closed,
+};
+
+// ---- places ----
+
+// Open mode: copies the value of "id" in a query, or "" where there is none that will do: letters and
+// digits.
+static void read_id(char id[LAPTOP_ID_MAX], const struct http_text *query)
+{
+    size_t length = 0;
+    id[0] = '\0';
+    if (query->length <= 3 || query->length - 3 >= LAPTOP_ID_MAX ||
+        memcmp(query->start, "id=", 3) != 0)
+        return;
+    for (const char *c = query->start + 3; c < query->start + query->length; c++) {
+        if (!((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z')))
+            return;
+        id[length++] = *c;
+    }
+    id[length] = '\0';
+}
+
+static bool is_same_laptop(const struct laptop *laptop, const char *id,
+                           const struct endpoint *phone)
+{
+    if (!laptop->used || strcmp(laptop->id, id) != 0)
+        return false;
+    return *id != '\0' || endpoint_same_host(&laptop->phone, phone);
+}
+
+// Who a laptop is for the NAT: the same number whenever it comes back.
+static uint64_t nat_identity(const char *id, const struct endpoint *phone)
+{
+    uint8_t digest[SHA256_SIZE];
+    char peer[ENDPOINT_TEXT_MAX];
+    struct sha256 hash;
+    if (*id == '\0') {
+        endpoint_format_host(phone, peer);
+        id = peer;
+    }
+    sha256_init(&hash);
+    sha256_add(&hash, id, strlen(id));
+    sha256_end(&hash, digest);
+    return get_be64(digest);
+}
+
+// The laptop with this id: known already, or new in a free place, or in the place of the one that has been
+// away longest. NULL when all are here.
+static struct laptop *find_laptop(struct server *server, const char *id,
+                                  const struct endpoint *phone)
+{
+    struct laptop *place = NULL;
+    for (size_t i = 0; i < SERVER_LINKS; i++) {
+        struct laptop *laptop = &server->laptops[i];
+        if (is_same_laptop(laptop, id, phone))
+            return laptop;
+        if (laptop->link.conn != NULL)
+            continue;
+        if (place == NULL || (place->used && (!laptop->used || laptop->seen_ms < place->seen_ms)))
+            place = laptop;
+    }
+    if (place == NULL) {
+        server->refused_laptops++;
+        return NULL;
+    }
+    if (place->used) {
+        nat_forget_laptop(&server->nat, laptop_number(server, place));
+        responder_forget(&server->responder, laptop_number(server, place));
+    }
+    tunnel_link_init(&place->link, !server->options.open);
+    place->used = false;
+    place->address = 0;
+    snprintf(place->id, sizeof place->id, "%s", id);
+    nat_set_laptop(&server->nat, laptop_number(server, place), nat_identity(id, phone));
+    return place;
+}
+
+static bool address_is_free(const struct server *server, uint32_t address)
+{
+    for (size_t i = 0; i < SERVER_LINKS; i++)
+        if (server->laptops[i].used && server->laptops[i].address == address)
+            return false;
+    return true;
+}
+
+// Keyed: a laptop has shown that it is there. It keeps the inside address that it had, unless another has it.
+static int admit(void *arg, const struct offer *offer)
+{
+    struct server *server = arg;
+    static const struct endpoint nowhere;
+    char id[LAPTOP_ID_MAX];
+    for (size_t i = 0; i < IDENTITY_SIZE; i++)
+        snprintf(id + 2 * i, 3, "%02x", offer->identity[i]);
+    struct laptop *laptop = find_laptop(server, id, &nowhere);
+    if (laptop == NULL)
+        return -1;
+    if (!laptop->used) {
+        uint32_t address = offer->address;
+        while ((address & ~(uint32_t)KEYED_HOSTS) != KEYED_NETWORK ||
+               !address_is_free(server, address)) {
+            if (crypto_random(&address, sizeof address) < 0)
+                return -1;
+            address = KEYED_NETWORK | (address & KEYED_HOSTS);
+        }
+        laptop->address = address;
+        laptop->used = true;
+        log_info(&server->log, "laptop %u: its session is up", laptop_number(server, laptop));
+    }
+    return laptop_number(server, laptop);
+}
+
+// A connection that is free, or one that is on its way out, or in keyed mode a stranger's.
+static struct server_conn *find_conn(struct server *server, const struct endpoint *peer)
+{
+    struct server_conn *leaving = NULL;
+    for (size_t i = 0; i < SERVER_CONNS; i++) {
+        struct server_conn *conn = &server->conns[i];
+        if (conn->ws.state == WS_FREE)
+            return conn;
+        if (conn->ws.state != WS_OPEN)
+            leaving = conn;
+    }
+    if (leaving == NULL && !server->options.open) {
+        size_t index = crowd_gives_way(server->strangers, SERVER_CONNS, endpoint_source(peer));
+        if (index == SERVER_CONNS)
+            return NULL;
+        leaving = &server->conns[index];
+        server->strangers_evicted++;
+    }
+    if (leaving != NULL)
+        ws_conn_abort(&leaving->ws);
+    return leaving;
+}
+
+// Makes a free connection one that knows nothing of its past.
+static void prepare(struct server_conn *conn)
+{
+    leave_strangers(conn);
+    conn->laptop = NULL;
+    conn->carriage = NULL;
+    conn->strange = 0;
+    pending_init(&conn->pending);
+    ws_conn_init(&conn->ws, &conn->server->loop, &conn_events, conn, conn->rx, sizeof conn->rx,
+                 WS_MESSAGE_MAX, conn->tx, sizeof conn->tx);
+}
+
+struct ws_conn *server_accept(void *arg, const struct endpoint *peer, const struct http_text *query)
+{
+    struct server *server = arg;
+    struct laptop *laptop = NULL;
+    char id[LAPTOP_ID_MAX];
+    if (server->options.open) {
+        read_id(id, query);
+        laptop = find_laptop(server, id, peer);
+        if (laptop == NULL)
+            return NULL;
+    }
+    struct server_conn *conn = find_conn(server, peer);
+    if (conn == NULL)
+        return NULL;
+    prepare(conn);
+    conn->laptop = laptop;
+    if (server->options.open)
+        return board(conn) ? &conn->ws : NULL;
+    crowd_enter(server->strangers, SERVER_CONNS, (size_t)(conn - server->conns),
+                endpoint_source(peer));
+    return &conn->ws;
+}
+
+int server_laptops_init(struct server *server, const uint8_t key[KEY_SIZE])
+{
+    struct responder_config config = {.admit = admit, .arg = server};
+    for (size_t i = 0; i < SERVER_CONNS; i++) {
+        server->conns[i].server = server;
+        prepare(&server->conns[i]);
+    }
+    if (key == NULL)
+        return 0;
+    memcpy(config.key, key, KEY_SIZE);
+    if (crypto_random(config.run, sizeof config.run) < 0) {
+        log_error(&server->log, "the kernel gives no random numbers");
+        return -1;
+    }
+    responder_init(&server->responder, &config);
+    server->configuration.mtu = TUN_MTU;
+    server->configuration.message_max = WS_MESSAGE_MAX;
+    return 0;
+}
+
+static void tick_conn(struct server_conn *conn)
+{
+    const struct server *server = conn->server;
+    bool is_idle = server->loop.now_ms - conn->genuine_ms >= STRANGER_LIMIT_MS;
+    if (!server->options.open && conn->ws.state == WS_OPEN && is_idle && !is_path(conn))
+        ws_conn_close(&conn->ws, WS_STATUS_NOBODY, "no laptop speaks here");
+    ws_conn_tick(&conn->ws);
+}
+
+void server_laptops_tick(struct server *server)
+{
+    for (size_t i = 0; i < SERVER_CONNS; i++)
+        tick_conn(&server->conns[i]);
+    for (uint16_t i = 0; i < SERVER_LINKS && !server->options.open; i++)
+        server->laptops[i].link.session =
+            responder_session(&server->responder, i, server->loop.now_ms);
+}
+
+void server_laptops_close(struct server *server)
+{
+    static const uint8_t stopped = GOODBYE_STOPPED;
+    for (size_t i = 0; i < SERVER_LINKS; i++) {
+        struct tunnel_link *link = &server->laptops[i].link;
+        if (link->conn != NULL && link->session != NULL &&
+            tunnel_link_control(link, RECORD_GOODBYE, &stopped, sizeof stopped))
+            tunnel_link_pump(link);
+    }
+    for (size_t i = 0; i < SERVER_CONNS; i++) {
+        ws_conn_close(&server->conns[i].ws, WS_STATUS_GOING_AWAY, "the server stopped its tether");
+        ws_conn_abort(&server->conns[i].ws);
+    }
+}
