@@ -2,16 +2,21 @@
  * The relay: two WebSockets (RFC 6455), one to the laptop and one to the server, and every message that
  * arrives on one is sent on the other as it came, text as text and binary as binary. It never looks inside.
  *
- * Each side connects on its own and, when it fails, tries again on its own: first after about half a
- * second, then after twice as long each time up to about ten seconds, with some chance in it so that many
- * phones do not return in step. A connection that held for some seconds starts the count afresh.
+ * Each side connects on its own and, when it fails, tries again on its own: after a fraction of a second
+ * at first, then every one to two seconds, and when a minute has passed less and less often, with some
+ * chance in it so that many phones do not return in step. A connection that held for some seconds starts
+ * the count afresh.
  *
  * A message for a side that is not open, or that has more waiting than LIMIT, is dropped and counted, as
  * a full queue in a router would do: what the packets inside need, their own protocols repeat. So memory stays
  * bounded however slow a side is.
  *
- * Close code 4001 (RFC 6455, section 7.4.2 leaves 4000-4999 to applications) says that a newer phone or tab
- * has taken this one's place. Then both sides stop, or two pages would take the place from each other for ever.
+ * Three close codes have a meaning (RFC 6455, section 7.4.2 leaves 4000-4999 to applications):
+ *   4001  a newer phone or tab has taken this one's place. Both sides stop, or two pages would take the
+ *         place from each other for ever.
+ *   4002  from the server: no laptop spoke on this connection. It is opened again when the laptop is here.
+ *   4003  from the laptop: the server does not answer through this phone. Whatever TCP believes of the
+ *         connection to the server, it is dropped, and both are opened anew at once.
  *
  * The file runs in a Worker, where drawing and throttled timers of the page cannot hold the relay up, and
  * as well on the page itself for browsers without Workers. In a Worker it takes messages
@@ -22,13 +27,17 @@
 
 /* Makes a relay. report(snapshot) is called at each change of state, and twice a second while counts change. */
 function TetherRelay(report) {
-  var FIRST_DELAY_MS = 500;
+  var FIRST_DELAY_MS = 300;
+  var EARLY_DELAY_MS = 1500;       // the longest delay at first,
+  var EARLY_FAILURES = 40;         // that is, for about a minute
   var LONGEST_DELAY_MS = 10000;
   var STEADY_MS = 5000;            // open for this long: the next failure is a first one again
-  var CONNECT_LIMIT_MS = 15000;    // no answer for this long: give this attempt up
+  var CONNECT_LIMIT_MS = 6000;     // no answer for this long: give this attempt up
   var REPORT_INTERVAL_MS = 500;
   var LIMIT = 4 * 1024 * 1024;     // bytes waiting in a socket beyond which messages are dropped
   var REPLACED = 4001;
+  var NOBODY = 4002;
+  var SILENT = 4003;
 
   var laptop = makeSide();
   var server = makeSide();
@@ -43,6 +52,7 @@ function TetherRelay(report) {
    *   "connecting"  an attempt is under way
    *   "connected"   open
    *   "waiting"     the attempt failed or the connection ended; the next attempt is at retryAt
+   *   "idle"        ended with 4002; the next attempt is when the laptop is here
    *   "replaced"    ended with 4001; no further attempt
    *   "stopped"     ended because the other side was replaced; no further attempt
    *   "invalid"     the browser does not understand the address; no further attempt
@@ -76,6 +86,7 @@ function TetherRelay(report) {
 
   function forward(data, to, count) {
     var bytes = size(data);
+    wake(to);
     if (to.state !== "connected" || to.socket.readyState !== 1 || to.socket.bufferedAmount > LIMIT) {
       count.droppedMessages += 1;
       count.droppedBytes += bytes;
@@ -84,6 +95,23 @@ function TetherRelay(report) {
     to.socket.send(data);
     count.messages += 1;
     count.bytes += bytes;
+  }
+
+  /* The laptop is here: a server that waited for it is connected again. */
+  function wake(side) {
+    if (side.state === "idle") {
+      connect(side, laptop, down);
+    }
+  }
+
+  /* The laptop hears nothing from the server: both sides are opened anew. */
+  function renew() {
+    var wasUp = server.state === "connected";
+    connect(laptop, server, up);
+    if (wasUp) {
+      abandon(server);
+      connect(server, laptop, down);
+    }
   }
 
   function connect(side, other, count) {
@@ -110,6 +138,7 @@ function TetherRelay(report) {
       side.state = "connected";
       side.everOpen = true;
       side.openedAt = Date.now();
+      wake(other);
       tell();
     };
     socket.onmessage = function (event) {
@@ -125,6 +154,15 @@ function TetherRelay(report) {
         stop("stopped");
         side.state = "replaced";
         tell();
+        return;
+      }
+      if (event.code === NOBODY && side === server && laptop.state !== "connected") {
+        side.state = "idle";
+        tell();
+        return;
+      }
+      if (event.code === SILENT && side === laptop) {
+        renew();
         return;
       }
       if (wasOpen && Date.now() - side.openedAt >= STEADY_MS) {
@@ -146,7 +184,8 @@ function TetherRelay(report) {
   }
 
   function fail(side, other, count, cause) {
-    var longest = Math.min(FIRST_DELAY_MS * Math.pow(2, side.failures), LONGEST_DELAY_MS);
+    var limit = side.failures < EARLY_FAILURES ? EARLY_DELAY_MS : LONGEST_DELAY_MS;
+    var longest = Math.min(FIRST_DELAY_MS * Math.pow(1.5, side.failures), limit);
     var delay = longest * (0.75 + Math.random() / 2);
     side.failures += 1;
     side.state = "waiting";

@@ -28,6 +28,8 @@ var TetherState = (function () {
           return "Connection lost" + (side.reason ? ": " + side.reason : "");
         }
         return side.cause === "timeout" ? "No answer" : "Refused or out of reach";
+      case "idle":
+        return "Waits for the laptop";
       case "replaced":
         return "Another phone or tab has taken over";
       case "stopped":

@@ -43,6 +43,7 @@ show_counters() { # client|server
 		"$(status_of "$1" packets_down) packets down ($(status_of "$1" bytes_down) bytes)"
 }
 
+LAB_MODE=keyed
 lab_up
 start_targets || fail "the web site does not start"
 
@@ -58,17 +59,23 @@ if said=$(lab_exec laptop curl -sS --max-time 3 "http://$WEB/" 2>&1); then
 fi
 say "   $said"
 
-say "3. On the remote host: tether-server --open"
+say "3. On the remote host: tether-server makes a key, and prints the line for the laptop:"
 start_server || fail "tether-server did not start"
-say "   On the laptop:      tether-client --open --wifi wifi0 --server $SERVER"
-start_client || fail "tether-client did not start"
+line=$(sed -n 's/^ *\(tether-client .*\)/\1/p' "$(lab_log server)")
+say "   $line"
+say "   On the laptop, with its Wi-Fi interface added: --wifi wifi0"
+read -r -a words <<<"$line"
+lab_start client laptop "$LAB_BUILD/tether-client" "${words[@]:1}" --wifi wifi0
+lab_wait_listening client laptop 6354 || fail "tether-client did not start"
 
 say "4. On the phone, $(chromium --version 2>/dev/null | cut -d' ' -f1-2) opens http://$LAPTOP:6354/"
 start_ms=$(now_ms)
 start_browser
 wait_for 60 status_is client phone.connected true || fail "the page did not connect to the laptop"
 tunnel_ready 60 >/dev/null || fail "the page does not relay"
-say "   $(($(now_ms) - start_ms)) ms later the page has connected to both hosts, and relays."
+status_is client session.state '"up"' || fail "there is no session"
+say "   $(($(now_ms) - start_ms)) ms later the page has connected to both hosts, and relays what it cannot read:"
+say "   laptop and server have agreed on fresh keys through it."
 
 say "5. The laptop pings the web site, through the phone's page:"
 pings=$(lab_exec laptop ping -c 5 -i 0.3 -W 5 "$WEB") || fail "no answer to a ping"

@@ -12,6 +12,7 @@ exits 1.
 """
 import argparse
 import asyncio
+import contextlib
 import functools
 import hashlib
 import http.client
@@ -197,9 +198,11 @@ def download(options):
     response = connection.getresponse()
     digest = hashlib.sha256()
     got = 0
-    while data := response.read(BLOCK):
+    while data := response.read(min(BLOCK, options.rate or BLOCK)):
         digest.update(data)
         got += len(data)
+        if options.rate:  # no faster than this
+            time.sleep(max(0, start + got / options.rate - time.monotonic()))
     if got != options.size:
         raise Failed(f"{got} of {options.size} bytes arrived")
     same_digest(digest.hexdigest(), options.size)
@@ -293,6 +296,35 @@ def idle(options):
     return f"the connection was used, left alone, and used again after {time.monotonic() - start:.0f} s"
 
 
+def stream(options):
+    """Datagrams go to the echo server, evenly spaced, until a file exists; then one must still come back."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.connect((options.address, options.echo_port))
+    sock.setblocking(False)
+    sent = came = longest = 0
+    last = time.monotonic()
+    ending = None
+    while True:
+        now = time.monotonic()
+        if ending is None and os.path.exists(options.until):
+            ending = (now, sent)
+        if ending and now - ending[0] > PATIENCE_S:
+            raise Failed("datagrams no longer come back")
+        with contextlib.suppress(OSError):  # the network is down for now
+            sock.send(struct.pack(">Q", sent) + bytes(152))
+        sent += 1
+        while (left := now + 1 / options.rate - time.monotonic()) > 0:
+            if not select.select([sock], [], [], left)[0]:
+                break
+            with contextlib.suppress(OSError):
+                number = struct.unpack(">Q", sock.recv(2048)[:8])[0]
+                came += 1
+                longest = max(longest, time.monotonic() - last)
+                last = time.monotonic()
+                if ending and number >= ending[1]:
+                    return f"{came} of {sent} datagrams came back, the longest gap was {longest:.1f} s"
+
+
 def is_connected(sock):
     try:
         sock.getpeername()
@@ -347,6 +379,8 @@ def arguments():
     for function in download, upload:
         sub = command(function, function.__name__, "HTTP, with the checksum compared")
         sub.add_argument("size", type=int)
+        if function is download:
+            sub.add_argument("--rate", type=int, default=0, help="read so many bytes a second")
     sub = command(udp, "udp", "a datagram of each size goes and comes back")
     sub.add_argument("--first", type=int, default=1)
     sub.add_argument("--last", type=int, default=1472)
@@ -359,6 +393,9 @@ def arguments():
     sub = command(idle, "idle", "a TCP connection that is left alone, then used")
     sub.add_argument("--seconds", type=float, default=60)
     sub.add_argument("--until", help="go on when this file exists, instead of after some seconds")
+    sub = command(stream, "stream", "a stream of datagrams that come back")
+    sub.add_argument("--rate", type=float, default=25, help="datagrams a second")
+    sub.add_argument("--until", required=True, help="end when this file exists")
     sub = command(crowd, "crowd", "many connections that say nothing, or never finish")
     sub.add_argument("port", type=int)
     sub.add_argument("--count", type=int, default=1000)

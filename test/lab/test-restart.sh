@@ -1,0 +1,70 @@
+#!/bin/bash
+# The server is restarted under a running client: nothing need be done on the laptop, and what was quiet
+# meanwhile goes on where it was.
+#
+#   test/lab/test-restart.sh
+#
+# Needs root, build/tether-*, and: test/packages.sh lab
+. "$(dirname "$0")/lab.sh"
+LAB_MODE=keyed
+
+now_ms() { echo $(($(date +%s%N) / 1000000)); }
+
+sessions() { status_of client session.sessions; }
+
+more_sessions_than() { [ "$(sessions)" -gt "$1" ]; } # COUNT
+
+hold_connections() { # COUNT
+	local i
+	for i in $(seq "$1"); do
+		lab_start "idle$i" laptop "$LAB_PYTHON" "$LAB_TRAFFIC" idle "$WEB" --until "$LAB_DIR/goes-on"
+	done
+	for i in $(seq "$1"); do
+		wait_for 20 grep -q waiting "$(lab_log "idle$i")" || return
+	done
+}
+
+connections_go_on() { # COUNT
+	local i
+	touch "$LAB_DIR/goes-on"
+	for i in $(seq "$1"); do
+		lab_wait "idle$i" 90 || { cat "$(lab_log "idle$i")"; return 1; }
+	done
+}
+
+# Ends the server by a signal, lets some time pass, and starts it again. Sets `took_ms`, from its listening
+# to a session.
+restart_server() { # SIGNAL SECONDS
+	local before
+	before=$(sessions)
+	lab_stop server "$1"
+	sleep "$2"
+	start_server || return
+	local start
+	start=$(now_ms)
+	wait_for 30 more_sessions_than "$before" || { echo "no new session"; return 1; }
+	took_ms=$(($(now_ms) - start))
+	tunnel_ready
+}
+
+lab_up
+start_targets || lab_die "the web hosts do not start"
+check "tether-server starts" start_server
+check "tether-client starts" start_client
+start_phone "${1:-relay}"
+check "the laptop reaches a host" tunnel_ready 60
+lab_passed || exit 1
+address=$(status_of client address)
+took_ms=
+
+for how in "TERM 0" "KILL 5"; do
+	read -r signal seconds <<<"$how"
+	rm -f "$LAB_DIR/goes-on"
+	check "20 connections are open and quiet" hold_connections 20
+	check "after SIG$signal and $seconds s the server is back, and with it the session" \
+		restart_server "$signal" "$seconds"
+	echo "# the session was back $took_ms ms after the server"
+	check "the laptop has the same inside address" status_is client address "$address"
+	check "the 20 connections go on, each from the outside port that it had" connections_go_on 20
+done
+lab_passed
