@@ -38,8 +38,9 @@ for program in tether-client tether-server tether-relay; do
 	refuses "$program names an option that it does not know" 2 "nonsense" laptop $program --nonsense
 	refuses "$program names an argument that it has no use for" 2 "surplus" laptop $program surplus
 done
-refuses "tether-server without --open says that it is needed" 2 "--open" server tether-server
-refuses "tether-client without --open says that it is needed" 2 "--open" laptop tether-client
+refuses "tether-server that cannot make its key file says so" 1 "nowhere/key" \
+	server tether-server --key-file "$LAB_DIR/nowhere/key"
+refuses "tether-client without a key says what is needed" 2 "--key" laptop tether-client
 refuses "tether-relay without --server says that it is needed" 2 "--server" phone tether-relay
 refuses "an option without its value is wrong usage" 2 "--listen" "${server[@]}" --listen
 refuses "a port that is none is wrong usage" 2 "99999" "${server[@]}" --listen 0.0.0.0:99999
