@@ -46,6 +46,6 @@ void liveness_ping(struct liveness *liveness, uint8_t body[PING_BYTES], int64_t 
 void liveness_pong(struct liveness *liveness, const uint8_t body[PING_BYTES], int64_t now_ms)
 {
     int64_t sent_ms = (int64_t)get_be64(body);
-    if (sent_ms <= now_ms && now_ms - sent_ms <= LIVENESS_IDLE_MS)
+    if (sent_ms <= now_ms && sent_ms >= now_ms - LIVENESS_IDLE_MS)
         liveness->round_trip_ms = now_ms - sent_ms;
 }
