@@ -4,7 +4,9 @@
 // nothing. Waiting on its own connection, it is not displaced by what strangers send on theirs either.
 //
 // Before the elliptic curve costs anything, the offer must have opened with the shared key; before even
-// that is tried, its source must not have sent too many.
+// that is tried, its source must not have sent too many. Refusals of sealed messages are limited apart
+// from offers: a server that starts anew may get thousands of messages of the session before from the
+// laptop whose offer it waits for.
 #include "responder.h"
 
 #include <string.h>
@@ -17,6 +19,7 @@ void responder_init(struct responder *responder, const struct responder_config *
     memset(responder, 0, sizeof *responder);
     responder->config = *config;
     rate_init(&responder->rate, OFFER_INTERVAL_MS, OFFER_BURST);
+    rate_init(&responder->refusals, OFFER_INTERVAL_MS, OFFER_BURST);
 }
 
 void pending_init(struct pending *pending)
@@ -152,7 +155,7 @@ static void hear_sealed(struct responder *responder, struct pending *pending, ui
     struct session *session = find_session(responder, pending, sealed_index(message), &laptop);
     if (session == NULL || session_is_over(session, now_ms)) {
         responder->unknown_session++;
-        if (rate_take(&responder->rate, source, now_ms))
+        if (rate_take(&responder->refusals, source, now_ms))
             refuse(heard, REFUSAL_UNKNOWN, message, length);
         return;
     }

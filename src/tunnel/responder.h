@@ -37,7 +37,8 @@ struct responder {
         struct session current;
         struct session previous; // opens what was under way when the keys changed
     } laptops[SERVER_LINKS];
-    struct rate rate; // of offers and refusals, by source
+    struct rate rate;     // of offers and packets in the clear, by source
+    struct rate refusals; // of sealed messages of unknown sessions
     // Counters for status.json.
     uint64_t sessions;
     uint64_t wrong_key;
