@@ -41,7 +41,7 @@ static bool begin(struct initiator *initiator, int64_t now_ms)
     uint32_t index;
     if (crypto_random(ephemeral, sizeof ephemeral) < 0 || crypto_random(&index, sizeof index) < 0)
         return false;
-    if (index == initiator->current.receive_index || index == initiator->previous.receive_index)
+    while (index == initiator->current.receive_index || index == initiator->previous.receive_index)
         index++;
     initiator->self.index = index;
     initiator->trying = offer_write(&initiator->noise, initiator->key, ephemeral, &initiator->self,
