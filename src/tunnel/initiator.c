@@ -165,7 +165,8 @@ static enum initiator_event hear_greeting(struct initiator *initiator, const uin
 }
 
 static enum initiator_event hear_sealed(struct initiator *initiator, uint8_t *message,
-                                        size_t message_length, uint8_t **bytes, size_t *length)
+                                        size_t message_length, int64_t now_ms, uint8_t **bytes,
+                                        size_t *length)
 {
     struct session *session = NULL;
     uint32_t index = message_length >= SEALED_OVERHEAD ? sealed_index(message) : 0;
@@ -173,8 +174,9 @@ static enum initiator_event hear_sealed(struct initiator *initiator, uint8_t *me
         session = &initiator->current;
     else if (initiator->previous.live && index == initiator->previous.receive_index)
         session = &initiator->previous;
-    enum sealed_verdict verdict =
-        session == NULL ? SEALED_FORGED : session_open(session, message, message_length);
+    enum sealed_verdict verdict = SEALED_FORGED;
+    if (session != NULL && !session_is_over(session, now_ms))
+        verdict = session_open(session, message, message_length);
     initiator->forged += verdict == SEALED_FORGED;
     initiator->replayed += verdict == SEALED_REPLAYED;
     if (verdict == SEALED_FORGED || verdict == SEALED_REPLAYED)
@@ -195,7 +197,7 @@ enum initiator_event initiator_hear(struct initiator *initiator, uint8_t *messag
     case MESSAGE_ANSWER:
         return hear_answer(initiator, message, message_length, now_ms);
     case MESSAGE_SEALED:
-        return hear_sealed(initiator, message, message_length, bytes, length);
+        return hear_sealed(initiator, message, message_length, now_ms, bytes, length);
     case MESSAGE_REFUSAL:
         return hear_refusal(initiator, message, message_length, now_ms);
     case MESSAGE_GREETING:
