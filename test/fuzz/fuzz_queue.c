@@ -52,7 +52,7 @@ static void push(struct packet_queue *queue, struct model *model, size_t length)
 static void try_link(uint8_t opcode, const uint8_t *bytes, size_t length)
 {
     static struct tunnel_link link;
-    tunnel_link_init(&link);
+    tunnel_link_init(&link, false);
     uint8_t *copy = exact_copy(bytes, length);
     size_t size = length;
     uint8_t *packet = tunnel_link_read(&link, opcode, copy, &size);

@@ -1,141 +1,5 @@
-// A link: packets become messages and messages packets, in text and in binary.
-#include "tunnel/link.h"
-
-#include <errno.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include "test.h"
-#include "ws/base64.h"
-
-static struct loop loop;
-static struct tunnel_link end;
-static struct ws_conn conn;
-static uint8_t rx[WS_MESSAGE_MAX / 4];
-static uint8_t tx[LINK_TX_SIZE];
-static int peer = -1;
-static bool gone;
-
-static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
-{
-    (void)arg;
-    (void)opcode;
-    (void)data;
-    (void)length;
-    return true;
-}
-
-static void on_writable(void *arg)
-{
-    (void)arg;
-    if (end.conn != NULL)
-        tunnel_link_pump(&end);
-}
-
-static void on_closed(void *arg, uint16_t status)
-{
-    (void)arg;
-    (void)status;
-    gone = true;
-    tunnel_link_set_conn(&end, NULL);
-}
-
-static const struct ws_conn_events events = {
-    .message = on_message,
-    .writable = on_writable,
-    .closed = on_closed,
-};
-
-static void turn(void)
-{
-    if (poll(loop.polled, (nfds_t)loop.count, 0) <= 0)
-        return;
-    for (int i = loop.count - 1; i >= 0; i--) {
-        if (i >= loop.count || loop.polled[i].revents == 0)
-            continue;
-        short revents = loop.polled[i].revents;
-        loop.polled[i].revents = 0;
-        loop.watches[i].callback(loop.watches[i].arg, revents);
-    }
-}
-
-static bool open_link(void)
-{
-    int fds[2];
-    char response[4];
-    struct endpoint from;
-    memset(&from, 0, sizeof from);
-    gone = false;
-    if (loop_init(&loop) < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) < 0)
-        return false;
-    peer = fds[1];
-    tunnel_link_init(&end);
-    ws_conn_init(&conn, &loop, &events, NULL, rx, sizeof rx, sizeof rx - 1000, tx, sizeof tx);
-    if (ws_conn_adopt(&conn, fds[0], &from, "101", 3, NULL, 0) < 0)
-        return false;
-    tunnel_link_set_conn(&end, &conn);
-    return recv(peer, response, sizeof response, 0) == 3;
-}
-
-static void close_link(void)
-{
-    ws_conn_abort(&conn);
-    if (peer >= 0)
-        close(peer);
-    peer = -1;
-    loop_close(&loop);
-}
-
-// A packet that says its number, with the first byte of IPv4.
-static void make_packet(uint8_t *packet, size_t length, uint32_t number)
-{
-    for (size_t i = 0; i < length; i++)
-        packet[i] = (uint8_t)(number * 31 + i * 7 + (i >> 8));
-    packet[0] = 0x45;
-    if (length >= 8)
-        memcpy(packet + 4, &number, 4);
-}
-
-// The next message at the peer: WS_TEXT, WS_BINARY, or 0 when there is none.
-static struct ws_receiver receiver;
-static uint8_t receiver_buffer[300000];
-
-static void listen_anew(void)
-{
-    ws_receiver_init(&receiver, receiver_buffer, sizeof receiver_buffer, 200000, false);
-}
-
-static uint8_t next_message(void)
-{
-    for (;;) {
-        enum ws_event event = ws_receiver_next(&receiver);
-        if (event == WS_EVENT_MESSAGE)
-            return receiver.opcode;
-        if (event != WS_EVENT_MORE)
-            return 0xff;
-        size_t room;
-        uint8_t *to = ws_receiver_room(&receiver, &room);
-        ssize_t got = recv(peer, to, room, MSG_DONTWAIT);
-        if (got <= 0)
-            return 0;
-        ws_receiver_added(&receiver, (size_t)got);
-    }
-}
-
-static void check_next(uint8_t opcode, const uint8_t *packet, size_t length)
-{
-    static uint8_t decoded[IP_PACKET_MAX];
-    CHECK_INT(next_message(), opcode);
-    const uint8_t *bytes = receiver.data;
-    size_t size = receiver.length;
-    if (opcode == WS_TEXT) {
-        CHECK_INT(receiver.length, BASE64_LENGTH(length));
-        size = (size_t)base64_decode(decoded, (const char *)receiver.data, receiver.length);
-        bytes = decoded;
-    }
-    CHECK_INT(size, length);
-    CHECK_BYTES(bytes, packet, length);
-}
+// A link in open mode: packets become messages and messages packets, in text and in binary.
+#include "link_lab.h"
 
 static const size_t lengths[] = {1, 2, 3, 20, 40, 52, 1399, 1400, 1500, 9000, 65534, 65535};
 
@@ -143,7 +7,7 @@ static const size_t lengths[] = {1, 2, 3, 20, 40, 52, 1399, 1400, 1500, 9000, 65
 static void text_first(void)
 {
     static uint8_t packet[IP_PACKET_MAX];
-    CHECK(open_link());
+    CHECK(open_link(false));
     listen_anew();
     for (size_t i = 0; i < COUNT(lengths); i++) {
         make_packet(packet, lengths[i], (uint32_t)i);
@@ -164,7 +28,7 @@ static void form_follows(void)
     uint8_t packet[100];
     char text[BASE64_LENGTH(100)];
     size_t length = sizeof packet;
-    CHECK(open_link());
+    CHECK(open_link(false));
     listen_anew();
     make_packet(packet, sizeof packet, 1);
     uint8_t *read = tunnel_link_read(&end, WS_BINARY, packet, &length);
@@ -192,7 +56,7 @@ static void text_of_all_lengths(void)
 {
     static uint8_t packet[IP_PACKET_MAX];
     static char text[BASE64_LENGTH(IP_PACKET_MAX)];
-    tunnel_link_init(&end);
+    tunnel_link_init(&end, false);
     for (size_t i = 0; i < COUNT(lengths); i++) {
         make_packet(packet, lengths[i], (uint32_t)i);
         size_t length = base64_encode(text, packet, lengths[i]);
@@ -220,7 +84,7 @@ static void bad_messages(void)
     };
     for (int form = 0; form < 2; form++) {
         int bad = 0;
-        tunnel_link_init(&end);
+        tunnel_link_init(&end, false);
         end.text = form != 0;
         for (size_t i = 0; i < COUNT(cases); i++) {
             size_t length = strlen(cases[i].data);
@@ -256,7 +120,7 @@ static void nobody_to_carry(void)
 {
     uint8_t packet[100];
     make_packet(packet, sizeof packet, 1);
-    tunnel_link_init(&end);
+    tunnel_link_init(&end, false);
     for (int i = 0; i < 5; i++)
         tunnel_link_queue(&end, packet, sizeof packet);
     tunnel_link_pump(&end);
@@ -272,7 +136,7 @@ static void slow_peer(void)
     uint8_t packet[1400];
     uint32_t last = 0;
     uint32_t received = 0;
-    CHECK(open_link());
+    CHECK(open_link(false));
     listen_anew();
     for (uint32_t number = 1; number <= 3000; number++) {
         make_packet(packet, sizeof packet, number);
@@ -305,7 +169,7 @@ static void slow_peer(void)
 static void another_phone(void)
 {
     uint8_t packet[1400];
-    CHECK(open_link());
+    CHECK(open_link(false));
     for (uint32_t number = 1; number <= 1000; number++) {
         make_packet(packet, sizeof packet, number);
         tunnel_link_queue(&end, packet, sizeof packet);
@@ -326,7 +190,7 @@ static void another_phone(void)
 static void phone_lost_while_sending(void)
 {
     uint8_t packet[1400];
-    CHECK(open_link());
+    CHECK(open_link(false));
     close(peer);
     peer = -1;
     for (uint32_t number = 1; number <= 100; number++) {

@@ -87,6 +87,33 @@ static void clearing(void)
     CHECK_BYTES(packet_queue_peek(&queue, &length), "x", 1);
 }
 
+// How many bytes of packets go into a room; a packet goes whole or not at all.
+static void fitting(void)
+{
+    static const size_t lengths[] = {10, 1, 30, 5};
+    static const struct {
+        size_t room;
+        size_t fit;
+    } cases[] = {
+        {0, 0},   {9, 0},   {10, 10}, {11, 11},      {12, 11},       {40, 11},
+        {41, 41}, {45, 41}, {46, 46}, {1000000, 46}, {SIZE_MAX, 46},
+    };
+    struct packet_queue queue;
+    uint8_t buffer[100];
+    uint8_t packet[30] = {0};
+    packet_queue_init(&queue, buffer, sizeof buffer);
+    CHECK_INT(packet_queue_fit(&queue, SIZE_MAX), 0);
+    for (size_t i = 0; i < COUNT(lengths); i++)
+        packet_queue_push(&queue, packet, lengths[i]);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        test_row("room of %lu", (unsigned long)cases[i].room);
+        CHECK_INT(packet_queue_fit(&queue, cases[i].room), cases[i].fit);
+    }
+    CHECK_INT(queue.count, COUNT(lengths));
+    packet_queue_clear(&queue);
+    CHECK_INT(packet_queue_fit(&queue, SIZE_MAX), 0);
+}
+
 // The model: packets known by a number, which their bytes are made of.
 #define MODEL_MAX 4096
 
@@ -116,6 +143,27 @@ static void check_first(const struct packet_queue *queue, const struct model *mo
     CHECK(packet >= queue->buffer && packet + length <= queue->buffer + queue->size);
     make_packet(expected, model->numbers[at], length);
     CHECK_BYTES(packet, expected, length);
+}
+
+// The room may end anywhere, and most of all just before, at, or behind a packet's end.
+static void check_fit(const struct packet_queue *queue, const struct model *model)
+{
+    size_t waiting = 0;
+    for (size_t i = model->first; i < model->last; i++)
+        waiting += model->lengths[i % MODEL_MAX];
+    for (int i = 0; i < 6; i++) {
+        size_t room = test_below((uint32_t)waiting + 100);
+        size_t expected = 0;
+        for (size_t at = model->first;
+             at < model->last && expected + model->lengths[at % MODEL_MAX] <= room; at++)
+            expected += model->lengths[at % MODEL_MAX];
+        CHECK_INT(packet_queue_fit(queue, room), expected);
+        CHECK_INT(packet_queue_fit(queue, expected), expected);
+        if (expected > 0)
+            CHECK(packet_queue_fit(queue, expected - 1) < expected);
+    }
+    CHECK_INT(packet_queue_fit(queue, waiting), waiting);
+    CHECK_INT(packet_queue_fit(queue, SIZE_MAX), waiting);
 }
 
 static void model_push(struct packet_queue *queue, struct model *model, size_t length)
@@ -171,6 +219,7 @@ static void like_a_list(void)
                           (unsigned long)(model.last - model.first));
             else if (queue.count > 0)
                 check_first(&queue, &model);
+            check_fit(&queue, &model);
         }
         while (queue.count > 0 && !test_state.failed) {
             check_first(&queue, &model);
@@ -187,6 +236,7 @@ int main(void)
     TEST("when a packet does not fit, the oldest goes", the_oldest_goes);
     TEST("what could never fit is dropped itself, and drives nothing out", what_never_fits);
     TEST("a cleared queue is empty and works", clearing);
+    TEST("as many packets fit into a room as fit whole", fitting);
     TEST("whatever is pushed and popped, the queue behaves like a list", like_a_list);
     return test_end();
 }

@@ -281,6 +281,8 @@ static inline void lab_laptop_hears(int c, bool text, uint8_t *message, size_t s
     uint8_t *bytes = NULL;
     size_t length = 0;
     lab.conns[c].laptop_text = text;
+    if (!laptop->used)
+        return;
     switch (initiator_hear(&laptop->initiator, message, size, lab.now_ms, &bytes, &length)) {
     case INITIATOR_SESSION:
         laptop->sessions++;
