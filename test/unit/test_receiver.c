@@ -402,6 +402,109 @@ static void busy_streams(void)
     }
 }
 
+// Moves a receiver to another buffer, and gives the one before back, so that no look into it goes unnoticed.
+static uint8_t *grow(struct ws_receiver *receiver, uint8_t *buffer, size_t size)
+{
+    uint8_t *larger = malloc(size);
+    if (larger == NULL)
+        exit(2);
+    ws_receiver_grow(receiver, larger, size);
+    free(buffer);
+    return larger;
+}
+
+// Feeds a stream to a receiver whose buffer is small at first and grows by `step` bytes whenever it is full.
+static void feed_growing(const uint8_t *bytes, size_t length, size_t piece, size_t size,
+                         size_t step, struct log *log)
+{
+    struct ws_receiver receiver;
+    uint8_t *buffer = malloc(size);
+    bool going = buffer != NULL;
+    log->length = 0;
+    log->text[0] = '\0';
+    ws_receiver_init(&receiver, buffer, size, MESSAGE_MAX, true);
+    for (size_t at = 0; going && at < length;) {
+        size_t room;
+        uint8_t *to = ws_receiver_room(&receiver, &room);
+        if (room == 0) {
+            size += step;
+            buffer = grow(&receiver, buffer, size);
+            to = ws_receiver_room(&receiver, &room);
+        }
+        size_t want = piece < length - at ? piece : length - at;
+        want = want < room ? want : room;
+        memcpy(to, bytes + at, want);
+        ws_receiver_added(&receiver, want);
+        at += want;
+        going = take_events(&receiver, log);
+    }
+    free(buffer);
+    if (size > MESSAGE_MAX + WS_HEAD_MAX + WS_CONTROL_MAX + step)
+        test_fail(__FILE__, __LINE__, "it grew beyond need: %lu", (unsigned long)size);
+}
+
+// The same events come of every stream, wherever in it the buffer is full.
+static void growing_buffers(void)
+{
+    static const size_t sizes[] = {32, 33, 50, 64, 100, 150, 200};
+    static const size_t steps[] = {1, 13, 400};
+    for (size_t i = 0; i < COUNT(streams); i++) {
+        uint8_t bytes[512];
+        uint8_t masked[1024];
+        struct log log;
+        size_t length = test_hex(bytes, sizeof bytes, streams[i].hex);
+        if (strstr(streams[i].what, "masked by") != NULL)
+            continue;
+        length = mask_stream(masked, bytes, length);
+        for (size_t k = 0; k < COUNT(sizes) * COUNT(steps); k++) {
+            for (size_t piece = 1; piece <= length; piece += piece < 20 ? 1 : 17) {
+                size_t size = sizes[k % COUNT(sizes)];
+                test_row("%s, %lu bytes of buffer", streams[i].what, (unsigned long)size);
+                feed_growing(masked, length, piece, size, steps[k / COUNT(sizes)], &log);
+                CHECK_TEXT(log.text, streams[i].events);
+            }
+        }
+    }
+}
+
+// Long messages, in one frame or many, binary and text, with control frames between: the buffer is full in
+// mid-message, in mid-frame, in a control frame, in a head.
+static void growing_in_mid_message(void)
+{
+    for (int round = 0; round < 3000; round++) {
+        uint8_t data[MESSAGE_MAX];
+        uint8_t stream[8192];
+        struct log log;
+        struct log expected = {.length = 0};
+        size_t length = 0;
+        for (int message = 0; message < 3; message++) {
+            bool text = test_below(2) == 0;
+            size_t whole = 50 + test_below(MESSAGE_MAX - 49);
+            size_t piece = test_below(3) == 0 ? whole : 1 + test_below(90);
+            for (size_t i = 0; i < whole; i++)
+                data[i] = text ? (uint8_t)('a' + test_below(26)) : (uint8_t)test_random();
+            for (size_t at = 0; at < whole; at += piece) {
+                size_t part = whole - at < piece ? whole - at : piece;
+                uint8_t opcode = at > 0 ? WS_CONTINUATION : text ? WS_TEXT : WS_BINARY;
+                length +=
+                    put_frame(stream + length, at + part == whole, opcode, data + at, part, true);
+                if (at + part == whole || test_below(6) > 0 || expected.length > 1500)
+                    continue;
+                uint8_t ping[WS_CONTROL_MAX];
+                size_t size = test_below(sizeof ping + 1);
+                test_random_bytes(ping, size);
+                length += put_frame(stream + length, true, WS_PING, ping, size, true);
+                log_event(&expected, "ping", ping, size);
+            }
+            log_event(&expected, text ? "text" : "binary", data, whole);
+        }
+        test_row("round %d", round);
+        feed_growing(stream, length, 1 + test_below(300), 32 + test_below(100), 1 + test_below(300),
+                     &log);
+        CHECK_TEXT(log.text, expected.text);
+    }
+}
+
 // A message is delivered where it lies, and stays valid and writable until the next call.
 static void messages_lie_in_the_buffer(void)
 {
@@ -430,6 +533,9 @@ int main(void)
         "a message of exactly the limit passes in any number of frames, and one byte more does not",
         exactly_the_limit);
     TEST("busy random streams come through a tight buffer whole and in order", busy_streams);
+    TEST("streams give the same events while the buffer grows", growing_buffers);
+    TEST("also where it is full in the middle of a message, a frame or a head",
+         growing_in_mid_message);
     TEST("a message may be written over without harm to the next", messages_lie_in_the_buffer);
     return test_end();
 }
