@@ -421,9 +421,10 @@ static bool make_room(struct ws_conn *conn, uint8_t **to, size_t *room)
         conn->events->crowded(conn->arg, r->message_opcode, r->buffer + r->message_start,
                               r->message_length)) {
         *to = ws_receiver_room(&conn->receiver, room);
-        return *room > 0;
+        return conn->state != WS_FREE && *room > 0;
     }
-    end(conn, WS_STATUS_TOO_BIG);
+    if (conn->state != WS_FREE)
+        end(conn, WS_STATUS_TOO_BIG);
     return false;
 }
 
