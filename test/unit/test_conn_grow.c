@@ -1,5 +1,6 @@
 // A connection whose buffers are small at first, as those of strangers are: when they are full, its owner
 // gives larger ones, or the message is too big. The test is the peer.
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -96,10 +97,11 @@ static const struct ws_conn_events events = {
     .crowded = on_crowded, .message = on_message, .closed = on_closed};
 static const struct ws_conn_events events_without = {.message = on_message, .closed = on_closed};
 
-static void turn(void)
+// One round of the loop. Returns whether there was anything to do.
+static bool turn(void)
 {
     if (poll(loop.polled, (nfds_t)loop.count, 0) <= 0)
-        return;
+        return false;
     for (int i = loop.count - 1; i >= 0; i--) {
         if (i >= loop.count || loop.polled[i].revents == 0)
             continue;
@@ -107,12 +109,7 @@ static void turn(void)
         loop.polled[i].revents = 0;
         loop.watches[i].callback(loop.watches[i].arg, revents);
     }
-}
-
-static void turns(int count)
-{
-    for (int i = 0; i < count; i++)
-        turn();
+    return true;
 }
 
 static int prepare(const struct ws_conn_events *told, size_t rx, size_t tx)
@@ -191,19 +188,21 @@ static void collect(void)
         heard_length += (size_t)got;
 }
 
-// Sends the stream in pieces, as fast as it is taken.
+// Sends the stream in pieces, and lets the connection take it.
 static void say(size_t piece)
 {
-    for (size_t at = 0; at < stream_length;) {
+    size_t at = 0;
+    for (int i = 0; i < 100000 && at < stream_length; i++) {
         size_t part = stream_length - at < piece ? stream_length - at : piece;
-        if (send(peer, stream + at, part, MSG_NOSIGNAL) != (ssize_t)part)
+        ssize_t sent = send(peer, stream + at, part, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN)
             break;
-        at += part;
-        turns(2);
+        at += sent > 0 ? (size_t)sent : 0;
+        turn();
         collect();
     }
-    turns(50);
-    collect();
+    for (int i = 0; i < 10000 && turn(); i++)
+        collect();
     stream_length = 0;
 }
 
