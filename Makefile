@@ -145,6 +145,7 @@ SUITES := \
 	'test/interop/http-raw.py' \
 	'test/interop/doors-raw.py' \
 	'test/interop/test-classic.sh' \
+	'test/interop/test-protocol.sh' \
 	'node test/browser/page.test.js' \
 	'test/browser/lab.test.sh' \
 	'test/browser/doors.test.sh' \

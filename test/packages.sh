@@ -28,7 +28,7 @@ packages_of() {
 	cross) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
 		gcc-arm-linux-gnueabihf libc6-dev-armhf-cross \
 		gcc-mips-linux-gnu libc6-dev-mips-cross qemu-user-static ;;
-	interop) echo python3 python3-websockets ;;
+	interop) echo python3 python3-websockets python3-cryptography ;;
 	*) return 1 ;;
 	esac
 }
