@@ -7,11 +7,7 @@
 # Needs root, build/tether-*, and: test/packages.sh lab interop
 . "$(dirname "$0")/../lab/lab.sh"
 here=$LAB_ROOT/test/interop
-
-start_keyed_server() {
-	lab_start server server "$LAB_BUILD/tether-server" --key-file "$LAB_DIR/key"
-	lab_wait_server
-}
+LAB_MODE=keyed
 
 # The second laptop beside the server's Internet, its own relay.
 laptop() { # CHECK [OPTIONS...]
@@ -33,7 +29,7 @@ over_a_restart() {
 	lab_start restarted phone "$LAB_PYTHON" -u "$here/keyed_laptop.py" --key-file "$LAB_DIR/key" \
 		--connect "ws://$SERVER:8080/websocket" --target "$NEAR" restart
 	wait_for 20 grep -q 'stop the server' "$(lab_log restarted)" && lab_stop server &&
-		start_keyed_server && lab_wait restarted 40
+		start_server && lab_wait restarted 40
 	local status=$?
 	tail -n 1 "$(lab_log restarted)"
 	return $status
@@ -43,7 +39,7 @@ over_a_restart() {
 lab_up
 start_targets || lab_die "the web hosts do not start"
 lab_wifi_address
-check "tether-server starts and makes a key" start_keyed_server
+check "tether-server starts and makes a key" start_server
 check "the second laptop: handshake, configuration, a ping and a datagram" laptop echo
 check "the second laptop: the same in the text form" laptop echo --text
 check "the second laptop: the same through tether-relay" laptop_with_relay echo
@@ -59,6 +55,6 @@ check "new keys are agreed on beside the session" laptop new-keys
 check "the path follows the newest connection that works" laptop take-over
 check "strangers who are silent, too many or too long have to go" laptop strangers
 check "the seventeenth laptop waits for a place" laptop full
-check "twenty laptops after one another come through one connection" laptop one-phone
 check "a laptop goes on after the server's restart" over_a_restart
+check "twenty laptops after one another come through one connection" laptop one-phone
 lab_passed
