@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/privilege.h"
+#include "base/sandbox.h"
 #include "client.h"
 #include "crypto/random.h"
 #include "ip/packet.h"
@@ -176,9 +178,23 @@ static void init(struct client *client)
     client_phone_init(client);
 }
 
+// Everything is open: what is left to do takes little.
+static int harden(const struct client *client)
+{
+    struct privilege_needs needs = {
+        .addresses = client->wifi.ours || client->link.keyed, // the server may assign another
+        .folder = client->page.folder,
+    };
+    if (privilege_drop(&client->log, &needs) < 0)
+        return -1;
+    (void)sandbox_enter(&client->log, needs.folder >= 0);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     static struct client client;
+    privilege_no_core_dumps();
     client.log = (struct log){"tether-client", LOG_LEVEL_INFO};
     int status = client_options_parse(&client.options, &client.log.level, argc, argv);
     if (status >= 0)
@@ -196,6 +212,8 @@ int main(int argc, char **argv)
         return 1;
     }
     int result = set_up_host(&client);
+    if (result == 0)
+        result = harden(&client);
     if (result == 0) {
         char where[ENDPOINT_TEXT_MAX];
         endpoint_format(&client.options.listen, where);

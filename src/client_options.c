@@ -27,7 +27,7 @@ static const char usage[] =
     "  --no-routes           leave the routes alone\n"
     "  --origin ORIGIN       take browsers with pages of this origin too, such as\n"
     "                        https://tether.example; may be repeated\n"
-    "  --html DIR            serve the page from a folder\n"
+    "  --html DIR            serve the page from a folder, the only one that is then seen\n"
     "  -v | -q               say more, or only what is wrong\n"
     "  --help, --version\n";
 

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/privilege.h"
+#include "base/sandbox.h"
 #include "crypto/memory.h"
 #include "crypto/random.h"
 #include "server.h"
@@ -326,9 +328,20 @@ static void say_hello(const struct server *server)
              (unsigned)server->options.port_low, (unsigned)server->options.port_high, where);
 }
 
+// Everything is open: what is left to do takes no privilege.
+static int harden(const struct server *server)
+{
+    struct privilege_needs needs = {.folder = server->page.folder};
+    if (privilege_drop(&server->log, &needs) < 0)
+        return -1;
+    (void)sandbox_enter(&server->log, needs.folder >= 0);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     static struct server server;
+    privilege_no_core_dumps();
     server.log = (struct log){"tether-server", LOG_LEVEL_INFO};
     int status = server_options_parse(&server.options, &server.log.level, argc, argv);
     if (status >= 0)
@@ -346,6 +359,8 @@ int main(int argc, char **argv)
         return 1;
     }
     int result = set_up_host(&server);
+    if (result == 0)
+        result = harden(&server);
     if (result == 0) {
         say_hello(&server);
         result = loop_run(&server.loop);

@@ -26,7 +26,7 @@ static const char usage[] =
     "  --ports LO-HI         the NAT's ports (20000-32767)\n"
     "  --allow-private       let laptops reach private networks, such as this host's\n"
     "  --filter address      UDP only from addresses that the laptop has sent to\n"
-    "  --html DIR            serve the page from a folder\n"
+    "  --html DIR            serve the page from a folder, the only one that is then seen\n"
     "  -v | -q               say more, or only what is wrong\n"
     "  --help, --version\n";
 

@@ -1,0 +1,112 @@
+// Linux: users, capabilities (capabilities(7)) and the no_new_privs bit.
+//
+// Root's power is split into capabilities, and a process may keep single ones of them when it becomes
+// another user: with PR_SET_KEEPCAPS it still has them afterwards ("permitted"), and capset() then
+// says which stay and are in force ("effective"). Besides, a process has a bounding set, the most
+// that any program it executes could have, and ambient and inheritable ones, which pass on to such a
+// program. All of these are emptied: nothing is executed any more.
+//
+// The user is nobody, by number: looking the name up would mean to read files and, in a static program,
+// to load shared libraries.
+//
+// A folder whose files are still to be read (--html) may be open to root alone. So the process keeps
+// the capability to read what its user may not (CAP_DAC_READ_SEARCH), but first makes the folder the
+// root of all that it sees (chroot(2)); there is nothing else to be read.
+#include "privilege.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NOBODY 65534 // user and group, by convention
+
+static uint64_t bit_of(int capability)
+{
+    return UINT64_C(1) << capability;
+}
+
+void privilege_no_core_dumps(void)
+{
+    struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none);
+    // Without this a core would still go to a program that collects them (core(5)).
+    (void)prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
+}
+
+// Makes a folder all that this process sees of the file system. Returns whether it did.
+static bool confine(const struct log *log, int folder)
+{
+    if (fchdir(folder) == 0 && chroot(".") == 0)
+        return true;
+    log_warn(log,
+             "cannot change the root to the page's folder (%s): its files must be readable "
+             "for everybody",
+             strerror(errno));
+    return false;
+}
+
+static void empty_bounding_set(void)
+{
+    (void)prctl(PR_CAP_AMBIENT, (long)PR_CAP_AMBIENT_CLEAR_ALL, 0L, 0L, 0L);
+    for (long i = 0; prctl(PR_CAPBSET_READ, i, 0L, 0L, 0L) >= 0; i++)
+        (void)prctl(PR_CAPBSET_DROP, i, 0L, 0L,
+                    0L); // refused without CAP_SETPCAP: see privilege_drop()
+}
+
+// Becomes nobody. In a container there may be no such user, or no capability to change to it.
+static int change_user(const struct log *log)
+{
+    if (prctl(PR_SET_KEEPCAPS, 1L, 0L, 0L, 0L) == 0 && setgroups(0, NULL) == 0 &&
+        setresgid(NOBODY, NOBODY, NOBODY) == 0 && setresuid(NOBODY, NOBODY, NOBODY) == 0)
+        return 0;
+    if (errno != EPERM && errno != EINVAL) {
+        log_error(log, "cannot change to user %d: %s", NOBODY, strerror(errno));
+        return -1;
+    }
+    log_warn(log, "cannot change to user %d (%s): going on as root without its capabilities",
+             NOBODY, strerror(errno));
+    return 0;
+}
+
+// Keeps those of the capabilities that this process has. Two words: capabilities 0-31 and 32-63.
+static int keep_capabilities(uint64_t keep)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+    if (syscall(SYS_capget, &head, sets) < 0)
+        return -1;
+    for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+        sets[i].permitted &= (uint32_t)(keep >> 32 * i);
+        sets[i].effective = sets[i].permitted;
+        sets[i].inheritable = 0;
+    }
+    return (int)syscall(SYS_capset, &head, sets);
+}
+
+int privilege_drop(const struct log *log, const struct privilege_needs *needs)
+{
+    uint64_t keep = needs->addresses ? bit_of(CAP_NET_ADMIN) : 0;
+    bool is_root = geteuid() == 0;
+    // From here on executing a program cannot give privilege, whatever its file or its bounding set say.
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0) {
+        log_error(log, "cannot set no_new_privs: %s", strerror(errno));
+        return -1;
+    }
+    if (is_root && needs->folder >= 0 && confine(log, needs->folder))
+        keep |= bit_of(CAP_DAC_READ_SEARCH);
+    empty_bounding_set();
+    if (is_root && change_user(log) < 0)
+        return -1;
+    if (keep_capabilities(keep) < 0) {
+        log_error(log, "cannot give up capabilities: %s", strerror(errno));
+        return -1;
+    }
+    privilege_no_core_dumps(); // another user: the kernel has set "dumpable" anew
+    return 0;
+}

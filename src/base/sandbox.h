@@ -1,0 +1,22 @@
+// A sandbox of system calls: from sandbox_enter() on, the kernel ends this process at the first call
+// that its poll() loop has no use for.
+#ifndef TETHER_BASE_SANDBOX_H
+#define TETHER_BASE_SANDBOX_H
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "log.h"
+
+// Enters the sandbox, for good. Call after privilege_drop(), when everything is open. `opens_files`:
+// files are opened from now on, to be read. Returns whether it is in force; where not, because the
+// kernel or this build has none, it has warned.
+bool sandbox_enter(const struct log *log, bool opens_files);
+
+// The filter itself, in instructions of the kernel's classic BPF. Returns how many they are, or 0
+// where there is none for this processor.
+#define SANDBOX_CODE_MAX 320
+size_t sandbox_write(struct sock_filter code[SANDBOX_CODE_MAX], bool opens_files);
+
+#endif
