@@ -5,20 +5,16 @@
 //
 // The rules are a table of our own in nftables, spoken to by nfnetlink without any program. The
 // table has the owner flag (Linux 5.12): it belongs to our netlink socket, and the kernel removes
-// it when that is closed, however this process ends. Where that cannot be had, the iptables program
-// is asked to do the same, and asked again to undo it at the end; what a killed run left is removed
-// at the next start.
+// it when that is closed, however this process ends. Where that cannot be had, iptables.c does the
+// same by another program.
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../base/bytes.h"
@@ -186,85 +182,13 @@ static int silence_by_nftables(struct wire *wire, const struct port_ranges *tcp,
     return error;
 }
 
-// Runs iptables on the table "raw"; `arguments` end in NULL. Returns true when it said it was done.
-static bool run_iptables(const char *const *arguments)
-{
-    const char *command[16] = {"iptables", "-w", "-t", "raw"};
-    size_t count = 4;
-    while (*arguments != NULL && count < sizeof command / sizeof command[0] - 1)
-        command[count++] = *arguments++;
-    pid_t child = fork();
-    if (child < 0)
-        return false;
-    if (child == 0) {
-        int null = open("/dev/null", O_RDWR);
-        sigset_t none;
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        dup2(null, STDOUT_FILENO);
-        dup2(null, STDERR_FILENO);
-        execvp(command[0], (char *const *)(uintptr_t)command);
-        _exit(127);
-    }
-    int status = 0;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        continue;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-// The chain that is ours, and that a killed run of ours on this interface may have left.
-static void chain_name(const struct wire *wire, char name[32])
-{
-    snprintf(name, 32, "tether-%s", wire->interface);
-}
-
-static void remove_chain(const struct wire *wire)
-{
-    char chain[32];
-    chain_name(wire, chain);
-    (void)run_iptables((const char *[]){"-D", "PREROUTING", "-j", chain, NULL});
-    (void)run_iptables((const char *[]){"-F", chain, NULL});
-    (void)run_iptables((const char *[]){"-X", chain, NULL});
-}
-
-static bool add_ranges(const struct wire *wire, const char *protocol,
-                       const struct port_ranges *ranges)
-{
-    char chain[32];
-    char address[INET_ADDRSTRLEN];
-    char ports[16];
-    struct in_addr in = {htonl(wire->address)};
-    chain_name(wire, chain);
-    inet_ntop(AF_INET, &in, address, sizeof address);
-    for (size_t i = 0; i < ranges->count; i++) {
-        const struct port_range *range = &ranges->ranges[i];
-        snprintf(ports, sizeof ports, "%u:%u", (unsigned)range->low, (unsigned)range->high);
-        if (!run_iptables((const char *[]){"-A", chain, "-d", address, "-p", protocol, "--dport",
-                                           ports, "-j", "DROP", NULL}))
-            return false;
-    }
-    return true;
-}
-
-static bool silence_by_iptables(struct wire *wire, const struct port_ranges *tcp,
-                                const struct port_ranges *udp)
-{
-    char chain[32];
-    chain_name(wire, chain);
-    remove_chain(wire);
-    wire->by_iptables = true;
-    return run_iptables((const char *[]){"-N", chain, NULL}) && add_ranges(wire, "tcp", tcp) &&
-           add_ranges(wire, "udp", udp) &&
-           run_iptables((const char *[]){"-I", "PREROUTING", "-j", chain, NULL});
-}
-
 int wire_silence(struct wire *wire, const struct port_ranges *tcp, const struct port_ranges *udp)
 {
     int error = silence_by_nftables(wire, tcp, udp);
     if (error == 0)
         return 0;
     log_info(wire->log, "nftables is not to be had (%s): using iptables", strerror(-error));
-    if (silence_by_iptables(wire, tcp, udp))
+    if (wire_silence_by_iptables(wire, tcp, udp))
         return 0;
     log_error(wire->log,
               "cannot keep the kernel from answering for the tether: nftables says %s, "
@@ -276,7 +200,5 @@ int wire_silence(struct wire *wire, const struct port_ranges *tcp, const struct 
 void wire_unsilence(struct wire *wire)
 {
     netlink_close(&wire->rules);
-    if (wire->by_iptables)
-        remove_chain(wire);
-    wire->by_iptables = false;
+    wire_unsilence_by_iptables(wire);
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 #include "../base/log.h"
@@ -86,9 +87,10 @@ struct wire {
     struct mmsghdr in[WIRE_BATCH];
     struct iovec in_pieces[WIRE_BATCH];
 
-    // How the kernel is kept silent (silence.c).
+    // How the kernel is kept silent (silence.c, iptables.c).
     struct netlink rules; // our nftables table lives as long as this socket
-    bool by_iptables;
+    pid_t guardian;       // the process that undoes our iptables rules; 0: there are none
+    int guardian_fd;      // it waits until this descriptor is closed
 
     // Drops, for status.json.
     uint64_t no_route;
@@ -113,8 +115,9 @@ void wire_own_addresses(struct wire *wire, uint32_t *addresses, size_t most);
 // and fragments. Returns 0, or -1 after having said what is wrong.
 int wire_capture(struct wire *wire, uint16_t low, uint16_t high);
 
-// Keeps the kernel from answering what arrives for these ports. Undone by wire_close(); nftables does
-// it itself when this process dies, iptables (the second choice) at the next start. Returns 0, or -1 after having said what is wrong.
+// Keeps the kernel from answering what arrives for these ports. Undone by wire_close(), and also when
+// this process dies: by the kernel itself (nftables), or by a process that is left behind for this
+// (iptables, the second choice). Returns 0, or -1 after having said what is wrong.
 int wire_silence(struct wire *wire, const struct port_ranges *tcp, const struct port_ranges *udp);
 
 // Sends an IP packet; its bytes must stay until wire_flush(). Drops are counted.
@@ -152,5 +155,9 @@ int wire_open_arp(struct wire *wire);
 // Appends a frame to the batch.
 void wire_put_frame(struct wire *wire, uint8_t *packet, size_t length, const uint8_t mac[MAC_SIZE]);
 void wire_unsilence(struct wire *wire);
+// The same by the iptables program. Returns whether it worked.
+bool wire_silence_by_iptables(struct wire *wire, const struct port_ranges *tcp,
+                              const struct port_ranges *udp);
+void wire_unsilence_by_iptables(struct wire *wire);
 
 #endif

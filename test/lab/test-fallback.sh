@@ -30,6 +30,32 @@ rule_count_is() { # NUMBER
 
 no_chain() { ! rules | grep tether; }
 
+rules_go() { wait_for 10 rule_count_is 0 && no_chain; }
+
+# The process that the server leaves its rules to: its only child.
+guardian() { pgrep -P "${LAB_PID[server]}"; }
+
+guardian_holds_two_descriptors() { # a pipe and a socket of its own
+	local fds
+	fds=$(ls -l "/proc/$(guardian)/fd")
+	[ "$(grep -c -- '->' <<<"$fds")" -eq 2 ] && grep -q 'pipe:' <<<"$fds" && grep -q 'socket:' <<<"$fds" || {
+		echo "$fds"
+		return 1
+	}
+}
+
+guardian_stays() { # SIGNAL...
+	local signal pid
+	pid=$(guardian) || return
+	for signal in "$@"; do
+		kill "-$signal" "$pid"
+	done
+	sleep 0.5
+	[ "$(guardian)" = "$pid" ] || { echo "$pid is gone"; return 1; }
+}
+
+nothing_runs() { [ -z "$(ip netns pids "$(lab_ns server)")" ]; }
+
 nothing_captured() {
 	local packets
 	packets=$(capture_stop answers)
@@ -49,14 +75,34 @@ capture_start answers server eth0 "$complaints"
 check "2 MB come through it, whole" traffic download "$WEB" 2000000
 check "datagrams pass it" traffic udp "$WEB" --first 1400
 check "no RST and no ICMP unreachable left the server" nothing_captured
+check "the guardian of the rules holds nothing open but what it waits at" guardian_holds_two_descriptors
+check "the guardian stays when signals would end it" guardian_stays INT TERM HUP
 check "tether-server ends with status 0" lab_stop server
 check "no rule is left" rule_count_is 0
 check "no chain is left" no_chain
+
 check "it starts again" start_server_without_nftables
 lab_stop server KILL
-check "after kill -9 its rules are still there" rule_count_is 2
-check "the next start takes them over" start_server_without_nftables
+check "after kill -9 its rules go" rules_go
+for _ in 1 2 3; do
+	start_server_without_nftables
+	lab_stop server KILL
+done
+check "right after kill -9 it starts again" start_server_without_nftables
 check "two rules are there, and not four" rule_count_is 2
-check "tether-server ends with status 0 after that" lab_stop server
-check "no rule is left after that" rule_count_is 0
+sleep 1
+check "two rules are there a second later" rule_count_is 2
+kill -KILL "$(guardian)"
+lab_stop server KILL
+check "after kill -9 of the guardian too its rules are still there" rule_count_is 2
+check "the next start takes them over" start_server_without_nftables
+check "two rules are there again, and not four" rule_count_is 2
+kill -KILL "$(guardian)"
+lab_stop server
+check "without its guardian the server says that a chain is left over" \
+	grep -q "chain tether-eth0 is left over" "$(lab_log server)"
+check "the start after that takes it over" start_server_without_nftables
+check "tether-server ends with status 0 after all that" lab_stop server
+check "no rule is left after all that" rule_count_is 0
+check "no process is left after all that" nothing_runs
 lab_passed
