@@ -106,6 +106,7 @@ static int choose_identity(struct client *client)
         return -1;
     }
     client->address = client->options.open ? OPEN_ADDRESS : KEYED_NETWORK | (host & KEYED_HOSTS);
+    client->mtu = TUN_MTU;
     initiator_init(&client->initiator, client->options.key, identity, client->address);
     return 0;
 }

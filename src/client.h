@@ -41,12 +41,14 @@ struct client {
     uint32_t serial;         // of the last connection that opened
     bool path_has_delivered; // the server was heard on the path
     uint32_t address;        // the laptop's inside address, host byte order
+    uint32_t mtu;            // of the TUN device
     int64_t started_ms;
     int64_t wifi_renewed_ms;
     uint64_t not_ipv4;             // dropped: the tether carries IPv4
     uint64_t tun_write;            // dropped: the TUN device did not take it
     char forbidden[FORBIDDEN_MAX]; // what is said to pages that are not let in
     // Open mode.
+    bool said_keyed;
     uint64_t id; // random; by it the server knows this laptop again, whatever phone it has
     // Keyed mode.
     struct initiator initiator;

@@ -19,7 +19,7 @@
 #define FAILED_MS        2000 // a path that was silent for so long may be overtaken by an older one
 #define SAY_AGAIN_MS     10000
 #define FULL_PAUSE_MS    10000
-#define CUT_PAUSE_MAX_MS 60000
+#define CUT_PAUSE_MAX_MS 40000
 #define INSIDE_PREFIX    32
 
 static struct client_conn *path_of(const struct client *client)
@@ -89,13 +89,15 @@ static void on_configuration(struct client *client, const struct record *record)
         client->link.bad_message++;
         return;
     }
-    bool is_new =
-        config.address != client->configuration.address || config.mtu != client->configuration.mtu;
     client->configuration = config;
-    // The server has given our address to another laptop, or wants other packets.
-    if (is_new && (config.address != client->address || config.mtu != TUN_MTU) &&
-        tun_configure(&client->tun, config.address, INSIDE_PREFIX, config.mtu) == 0)
-        client->address = config.address;
+    if (config.address == client->address && config.mtu == client->mtu)
+        return;
+    // The server has given our address to another laptop, or wants other packets. What was begun with the
+    // old address goes on with it: the server takes any inside address.
+    if (tun_configure(&client->tun, config.address, INSIDE_PREFIX, config.mtu) < 0)
+        return;
+    client->address = client->initiator.self.address = config.address;
+    client->mtu = config.mtu;
 }
 
 static void on_goodbye(struct client *client, const struct record *record)
@@ -205,6 +207,7 @@ static void on_keyed_message(struct client_conn *conn, uint8_t opcode, uint8_t *
         on_records(client, conn, false, bytes, length);
         break;
     case INITIATOR_WRONG_KEY:
+        liveness_heard(&client->liveness, client->loop.now_ms);
         say_wrong_key(client);
         break;
     case INITIATOR_GREETING:
@@ -214,6 +217,15 @@ static void on_keyed_message(struct client_conn *conn, uint8_t opcode, uint8_t *
     case INITIATOR_NOTHING:
         break;
     }
+    client->link.session = initiator_session(&client->initiator, client->loop.now_ms);
+}
+
+// Open mode: the server is not.
+static void say_keyed(struct client *client)
+{
+    if (!client->said_keyed)
+        log_error(&client->log, "the server wants a key: start me with the one that it printed");
+    client->said_keyed = true;
 }
 
 static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
@@ -227,6 +239,8 @@ static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
     const uint8_t *packet = tunnel_link_read(&client->link, opcode, data, &length);
     if (packet != NULL)
         deliver(client, packet, length);
+    else if (length == REFUSAL_SIZE && data[0] == MESSAGE_REFUSAL && data[1] == REFUSAL_KEYED)
+        say_keyed(client);
     return true;
 }
 
@@ -357,6 +371,7 @@ struct ws_conn *client_phone_accept(void *arg, const struct endpoint *peer,
 void client_phone_tick(struct client *client)
 {
     const struct client_conn *path = path_of(client);
+    initiator_tick(&client->initiator, client->loop.now_ms);
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         struct client_conn *conn = &client->conns[i];
         if (path != NULL && client->path_has_delivered && conn->ws.state == WS_OPEN &&
@@ -368,6 +383,7 @@ void client_phone_tick(struct client *client)
 
 static void send_offer(struct client *client, const uint8_t *offer, size_t length, bool other_form)
 {
+    liveness_sent(&client->liveness, client->loop.now_ms);
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         struct client_conn *conn = &client->conns[i];
         if (conn->ws.state == WS_OPEN)
@@ -390,9 +406,10 @@ static void mind_silence(struct client *client)
     if (!client->said_silent)
         log_warn(&client->log, "the server does not answer through this phone");
     client->said_silent = true;
-    client->cut_pause_ms *= client->cut_pause_ms < CUT_PAUSE_MAX_MS / 2 ? 2 : 1;
+    client->cut_pause_ms *= client->cut_pause_ms < CUT_PAUSE_MAX_MS ? 2 : 1;
     liveness_heard(&client->liveness, client->loop.now_ms); // the next connection has its own time
-    ws_conn_close(client->link.conn, WS_STATUS_SILENT, "the server does not answer");
+    if (client->link.conn != NULL)                          // a ping may have found it broken
+        ws_conn_close(client->link.conn, WS_STATUS_SILENT, "the server does not answer");
 }
 
 void client_session_tick(void *arg, short events)
@@ -409,7 +426,7 @@ void client_session_tick(void *arg, short events)
     size_t length = initiator_due(&client->initiator, client->loop.now_ms, offer, &other_form);
     if (length > 0)
         send_offer(client, offer, length, other_form);
-    if (client->link.session != NULL && client->link.conn != NULL)
+    if (client->link.conn != NULL)
         mind_silence(client);
 }
 

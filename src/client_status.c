@@ -7,10 +7,10 @@ const char *client_session_state(const struct client *client)
 {
     if (!client->link.keyed)
         return "open";
-    if (client->initiator.key_was_refused)
-        return "wrong key";
     if (client->link.conn == NULL)
         return "no phone";
+    if (client->link.session == NULL && client->initiator.key_was_refused)
+        return "wrong key";
     if (client->link.session == NULL)
         return "handshake";
     return client->said_silent || !client->path_has_delivered ? "silent" : "up";

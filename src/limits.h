@@ -76,6 +76,9 @@
 #define OFFER_RETRY_MS    1000
 #define OFFER_LEAST_MS    200
 #define OFFER_LIFETIME_MS 30000
+// So long nothing is sealed when the server says that it does not know the session, at most this often.
+#define OFFER_HOLD_MS       1000
+#define OFFER_HOLD_AGAIN_MS 20000
 #define OFFER_INTERVAL_MS 200
 #define OFFER_BURST       20
 // A peer that owes an answer this long is pinged, and again each time that this has passed; a peer with
@@ -109,7 +112,9 @@
 #define STRANGER_RX       512
 #define STRANGER_TX       1280
 #define STRANGER_LIMIT_MS 10000
-#define STRANGER_MESSAGES 32
+#define STRANGER_MESSAGES 256
+// A keyed laptop that was silent for so long may lose its place to another.
+#define LAPTOP_AWAY_MS 60000
 // Addresses of the server beside the outside one.
 #define NAT_OWN_ADDRESSES 16
 // Unsolicited SYNs that wait for their answer; datagrams in fragments, and fragments that wait for

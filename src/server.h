@@ -78,6 +78,7 @@ struct server {
     uint64_t bad_offload;
     uint64_t host_write;        // packets that the host's own stack did not take
     uint64_t refused_laptops;   // no place for one more
+    uint64_t strange_messages;  // too long for a stranger
     uint64_t strangers_evicted; // connections that gave way to newer ones
 };
 

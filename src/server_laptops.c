@@ -39,29 +39,43 @@ void server_pump(struct server *server)
 
 // ---- connections ----
 
-// Gives a connection large buffers. Returns false where all are in use.
-static bool board(struct server_conn *conn)
-{
-    struct server *server = conn->server;
-    if (conn->carriage != NULL)
-        return true;
-    for (size_t i = 0; i < SERVER_CARRIAGES; i++) {
-        struct carriage *carriage = &server->carriages[i];
-        if (carriage->user != NULL && carriage->user->carriage == carriage &&
-            carriage->user->ws.state != WS_FREE)
-            continue;
-        carriage->user = conn;
-        conn->carriage = carriage;
-        ws_conn_grow(&conn->ws, carriage->rx, sizeof carriage->rx, carriage->tx,
-                     sizeof carriage->tx);
-        return true;
-    }
-    return false;
-}
-
 static bool is_path(const struct server_conn *conn)
 {
     return conn->laptop != NULL && conn->laptop->link.conn == &conn->ws;
+}
+
+static bool is_in_use(const struct carriage *carriage)
+{
+    const struct server_conn *user = carriage->user;
+    return user != NULL && user->carriage == carriage && user->ws.state != WS_FREE;
+}
+
+// A carriage that is free, or else the one of a connection that no laptop is sent to on: there are more
+// carriages than laptops.
+static struct carriage *find_carriage(struct server *server)
+{
+    struct carriage *idle = NULL;
+    for (size_t i = 0; i < SERVER_CARRIAGES; i++) {
+        struct carriage *carriage = &server->carriages[i];
+        if (!is_in_use(carriage))
+            return carriage;
+        if (!is_path(carriage->user) &&
+            (idle == NULL || carriage->user->genuine_ms < idle->user->genuine_ms))
+            idle = carriage;
+    }
+    ws_conn_abort(&idle->user->ws);
+    return idle;
+}
+
+// Gives a connection large buffers.
+static void board(struct server_conn *conn)
+{
+    if (conn->carriage != NULL)
+        return;
+    struct carriage *carriage = find_carriage(conn->server);
+    carriage->user = conn;
+    conn->carriage = carriage;
+    ws_conn_grow(&conn->ws, carriage->rx, sizeof carriage->rx, carriage->tx, sizeof carriage->tx);
 }
 
 static void take_path(struct server_conn *conn)
@@ -165,11 +179,10 @@ static void on_genuine(struct server_conn *conn, const struct responder_heard *h
 {
     struct server *server = conn->server;
     struct laptop *laptop = &server->laptops[heard->laptop];
-    if (!board(conn)) {
-        ws_conn_close(&conn->ws, WS_STATUS_NOBODY, "too many phones");
-        return;
-    }
+    board(conn);
     leave_strangers(conn);
+    if (is_path(conn) && conn->laptop != laptop) // another laptop speaks here now
+        tunnel_link_set_conn(&conn->laptop->link, NULL);
     conn->laptop = laptop;
     conn->genuine_ms = laptop->seen_ms = server->loop.now_ms;
     if (heard->is_session) {
@@ -201,8 +214,9 @@ static void on_keyed_message(struct server_conn *conn, uint8_t opcode, uint8_t *
         ws_conn_close(&conn->ws, WS_STATUS_NOBODY, "no genuine message came");
 }
 
-// A message longer than a stranger's buffer: for the rest of it there is room if it begins as a message of
-// a laptop's session would.
+// A message longer than a stranger's buffer: there is room for it if it begins as a message of a laptop's
+// session would. Else it is thrown away, and a shorter one may still show who this is: a laptop whose
+// session this server does not know any more sends a few before it learns of it.
 static bool on_crowded(void *arg, uint8_t opcode, const uint8_t *data, size_t length)
 {
     struct server_conn *conn = arg;
@@ -210,10 +224,14 @@ static bool on_crowded(void *arg, uint8_t opcode, const uint8_t *data, size_t le
     if (conn->carriage != NULL || length < 20)
         return false;
     memcpy(start, data, sizeof start);
-    if (opcode == WS_TEXT && base64_decode(start, (const char *)data, 20) < SEALED_HEAD)
-        return false;
-    return responder_may_be_genuine(&conn->server->responder, &conn->pending, start, SEALED_HEAD) &&
-           board(conn);
+    if ((opcode != WS_TEXT || base64_decode(start, (const char *)data, 20) >= SEALED_HEAD) &&
+        responder_may_be_genuine(&conn->server->responder, &conn->pending, start, SEALED_HEAD)) {
+        board(conn);
+        return true;
+    }
+    conn->server->strange_messages++;
+    ws_conn_skip(&conn->ws);
+    return ++conn->strange < STRANGER_MESSAGES;
 }
 
 // ---- both ----
@@ -261,11 +279,16 @@ static void on_closed(void *arg, uint16_t status)
     struct server *server = conn->server;
     struct laptop *laptop = conn->laptop;
     leave_strangers(conn);
+    pending_init(&conn->pending);
     if (!is_path(conn))
         return;
     struct server_conn *other = server->options.open ? NULL : newest_conn(server, laptop);
-    tunnel_link_set_conn(&laptop->link, other != NULL ? &other->ws : NULL);
-    if (server->loop.stop || other != NULL)
+    if (other != NULL) {
+        take_path(other);
+        return;
+    }
+    tunnel_link_set_conn(&laptop->link, NULL);
+    if (server->loop.stop)
         return;
     log_info(&server->log, "laptop %u: its phone is gone (status %u)",
              laptop_number(server, laptop), status);
@@ -356,6 +379,26 @@ static uint64_t nat_identity(const char *id, const struct endpoint *phone)
     return get_be64(digest);
 }
 
+// Whether a laptop's place may go to another: it has no phone, or (keyed laptops are never silent for long)
+// its phone is there without it.
+static bool is_away(const struct server *server, const struct laptop *laptop)
+{
+    if (laptop->link.conn == NULL)
+        return true;
+    return !server->options.open && server->loop.now_ms - laptop->seen_ms >= LAPTOP_AWAY_MS;
+}
+
+// Forgets whoever had a place.
+static void vacate(struct server *server, struct laptop *laptop)
+{
+    uint16_t number = laptop_number(server, laptop);
+    for (size_t i = 0; i < SERVER_CONNS; i++)
+        if (server->conns[i].laptop == laptop)
+            server->conns[i].laptop = NULL;
+    nat_forget_laptop(&server->nat, number);
+    responder_forget(&server->responder, number);
+}
+
 // The laptop with this id: known already, or new in a free place, or in the place of the one that has been
 // away longest. NULL when all are here.
 static struct laptop *find_laptop(struct server *server, const char *id,
@@ -366,7 +409,7 @@ static struct laptop *find_laptop(struct server *server, const char *id,
         struct laptop *laptop = &server->laptops[i];
         if (is_same_laptop(laptop, id, phone))
             return laptop;
-        if (laptop->link.conn != NULL)
+        if (!is_away(server, laptop))
             continue;
         if (place == NULL || (place->used && (!laptop->used || laptop->seen_ms < place->seen_ms)))
             place = laptop;
@@ -375,10 +418,8 @@ static struct laptop *find_laptop(struct server *server, const char *id,
         server->refused_laptops++;
         return NULL;
     }
-    if (place->used) {
-        nat_forget_laptop(&server->nat, laptop_number(server, place));
-        responder_forget(&server->responder, laptop_number(server, place));
-    }
+    if (place->used)
+        vacate(server, place);
     tunnel_link_init(&place->link, !server->options.open);
     place->used = false;
     place->address = 0;
@@ -472,8 +513,10 @@ struct ws_conn *server_accept(void *arg, const struct endpoint *peer, const stru
         return NULL;
     prepare(conn);
     conn->laptop = laptop;
-    if (server->options.open)
-        return board(conn) ? &conn->ws : NULL;
+    if (server->options.open) {
+        board(conn);
+        return &conn->ws;
+    }
     crowd_enter(server->strangers, SERVER_CONNS, (size_t)(conn - server->conns),
                 endpoint_source(peer));
     return &conn->ws;
@@ -512,7 +555,10 @@ void server_laptops_tick(struct server *server)
 {
     for (size_t i = 0; i < SERVER_CONNS; i++)
         tick_conn(&server->conns[i]);
-    for (uint16_t i = 0; i < SERVER_LINKS && !server->options.open; i++)
+    if (server->options.open)
+        return;
+    responder_tick(&server->responder, server->loop.now_ms);
+    for (uint16_t i = 0; i < SERVER_LINKS; i++)
         server->laptops[i].link.session =
             responder_session(&server->responder, i, server->loop.now_ms);
 }

@@ -49,8 +49,9 @@ static void write_sessions(const struct server *server, struct text *text)
     text_add(text, ",\"unknown_session\":%llu,\"forged\":%llu,\"replayed\":%llu",
              (unsigned long long)responder->unknown_session, (unsigned long long)responder->forged,
              (unsigned long long)responder->replayed);
-    text_add(text, ",\"not_understood\":%llu,\"strangers_evicted\":%llu}",
+    text_add(text, ",\"not_understood\":%llu,\"strange_messages\":%llu,\"strangers_evicted\":%llu}",
              (unsigned long long)responder->not_understood,
+             (unsigned long long)server->strange_messages,
              (unsigned long long)server->strangers_evicted);
 }
 

@@ -27,7 +27,7 @@ struct tun {
 // Makes a device; `name` may be a pattern such as "tether%d". Each of these returns 0, or -1 after
 // having said what is wrong.
 int tun_open(struct tun *tun, const char *name, const struct log *log);
-// Gives it an address (host byte order) and MTU, and brings it up.
+// Gives it an address (host byte order), one more if it has some, and the MTU, and brings it up.
 int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint32_t mtu);
 int tun_add_route(struct tun *tun, const struct cidr *cidr);
 // Removes the device and all that hangs on it.

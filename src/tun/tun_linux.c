@@ -66,7 +66,8 @@ static int set_address(struct tun *tun, uint32_t address, uint8_t prefix_length)
     netlink_begin(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &body, sizeof body);
     netlink_put_be32(&request, IFA_LOCAL, address);
     netlink_put_be32(&request, IFA_ADDRESS, address);
-    return netlink_talk(&tun->netlink, &request, NULL, NULL);
+    int error = netlink_talk(&tun->netlink, &request, NULL, NULL);
+    return error == -EEXIST ? 0 : error; // it has this one already
 }
 
 static int set_up(struct tun *tun, uint32_t mtu)

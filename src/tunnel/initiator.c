@@ -31,7 +31,17 @@ struct session *initiator_session(struct initiator *initiator, int64_t now_ms)
     struct session *current = &initiator->current;
     if (current->live && session_is_over(current, now_ms))
         session_end(current);
+    if (initiator->trying && now_ms < initiator->held_until_ms)
+        return NULL;
     return current->live ? current : NULL;
+}
+
+void initiator_tick(struct initiator *initiator, int64_t now_ms)
+{
+    if (initiator->current.live && session_is_over(&initiator->current, now_ms))
+        session_end(&initiator->current);
+    if (initiator->previous.live && session_is_over(&initiator->previous, now_ms))
+        session_end(&initiator->previous);
 }
 
 // Makes a fresh offer. Returns whether there is one.
@@ -64,6 +74,18 @@ void initiator_give_up(struct initiator *initiator, int64_t now_ms, int64_t paus
     session_end(&initiator->current);
     initiator->trying = false;
     initiator->due_ms = now_ms + pause_ms;
+}
+
+// The server seems to have lost the session: makes another, and meanwhile seals nothing for a moment, for
+// what it cannot open only keeps the offer waiting. Since anybody on the way can say such a thing, that is
+// done once in a while only.
+static void begin_anew(struct initiator *initiator, int64_t now_ms)
+{
+    if (!begin(initiator, now_ms))
+        return;
+    if (now_ms - initiator->held_until_ms >= OFFER_HOLD_AGAIN_MS || initiator->held_until_ms == 0)
+        initiator->held_until_ms = now_ms + OFFER_HOLD_MS;
+    initiator_hurry(initiator, now_ms);
 }
 
 static bool wants_session(struct initiator *initiator, int64_t now_ms)
@@ -140,8 +162,8 @@ static enum initiator_event hear_refusal(struct initiator *initiator, const uint
         initiator->key_was_refused = true;
         return INITIATOR_WRONG_KEY;
     }
-    if (!initiator->trying && begin(initiator, now_ms))
-        initiator_hurry(initiator, now_ms);
+    if (!initiator->trying)
+        begin_anew(initiator, now_ms);
     return INITIATOR_NOTHING;
 }
 
@@ -159,7 +181,7 @@ static enum initiator_event hear_greeting(struct initiator *initiator, const uin
     memcpy(initiator->server_run, message + 1, GREETING_NONCE);
     initiator->knows_server_run = true;
     if (is_other && !initiator->trying)
-        begin(initiator, now_ms);
+        begin_anew(initiator, now_ms);
     initiator_hurry(initiator, now_ms);
     return INITIATOR_GREETING;
 }
@@ -191,8 +213,6 @@ enum initiator_event initiator_hear(struct initiator *initiator, uint8_t *messag
                                     size_t message_length, int64_t now_ms, uint8_t **bytes,
                                     size_t *length)
 {
-    if (initiator->previous.live && session_is_over(&initiator->previous, now_ms))
-        session_end(&initiator->previous);
     switch (message_length > 0 ? message[0] : 0) {
     case MESSAGE_ANSWER:
         return hear_answer(initiator, message, message_length, now_ms);

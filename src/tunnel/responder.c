@@ -224,6 +224,18 @@ bool responder_may_be_genuine(const struct responder *responder, const struct pe
     return pending->session.live && pending->session.receive_index == index;
 }
 
+void responder_tick(struct responder *responder, int64_t now_ms)
+{
+    for (size_t i = 0; i < SERVER_LINKS; i++) {
+        struct session *current = &responder->laptops[i].current;
+        struct session *previous = &responder->laptops[i].previous;
+        if (current->live && session_is_over(current, now_ms))
+            session_end(current);
+        if (previous->live && session_is_over(previous, now_ms))
+            session_end(previous);
+    }
+}
+
 struct session *responder_session(struct responder *responder, uint16_t laptop, int64_t now_ms)
 {
     struct session *current = &responder->laptops[laptop].current;

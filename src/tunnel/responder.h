@@ -84,6 +84,8 @@ bool responder_may_be_genuine(const struct responder *responder, const struct pe
 
 // The session to seal with for a laptop, or NULL.
 struct session *responder_session(struct responder *responder, uint16_t laptop, int64_t now_ms);
+// Wipes keys that are over; call about once a second.
+void responder_tick(struct responder *responder, int64_t now_ms);
 // The laptop gave its place up: its keys are wiped.
 void responder_forget(struct responder *responder, uint16_t laptop);
 

@@ -337,6 +337,11 @@ static void opened(struct ws_conn *conn)
         conn->events->opened(conn->arg);
 }
 
+void ws_conn_skip(struct ws_conn *conn)
+{
+    ws_receiver_skip(&conn->receiver);
+}
+
 void ws_conn_grow(struct ws_conn *conn, uint8_t *rx, size_t rx_size, uint8_t *tx, size_t tx_size)
 {
     ws_receiver_grow(&conn->receiver, rx, rx_size);

@@ -29,8 +29,8 @@ struct ws_conn_events {
     // message comes again after ws_conn_resume(), and nothing is read until then.
     bool (*message)(void *arg, uint8_t opcode, uint8_t *data, size_t length);
     // The receive buffer is full of a message that is not whole yet, of which the first `length` bytes
-    // are here: the owner gives a larger one with ws_conn_grow() and returns true, or the message is too
-    // big (1009). May be NULL where the buffer has room for the longest message.
+    // are here: the owner gives a larger one with ws_conn_grow(), or has it thrown away with
+    // ws_conn_skip(), and returns true; or the message is too big (1009). May be NULL where the buffer has room for the longest message.
     bool (*crowded)(void *arg, uint8_t opcode, const uint8_t *data, size_t length);
     // All that one read brought was given out: a good time to send in one go. May be NULL.
     void (*batch_end)(void *arg);
@@ -76,6 +76,8 @@ void ws_conn_init(struct ws_conn *conn, struct loop *loop, const struct ws_conn_
                   void *arg, uint8_t *rx, size_t rx_size, size_t message_max, uint8_t *tx,
                   size_t tx_size);
 
+// Throws the message away that `crowded` is about.
+void ws_conn_skip(struct ws_conn *conn);
 // Moves to larger buffers, with all that is in those of now. Not between ws_conn_begin() and
 // ws_conn_commit().
 void ws_conn_grow(struct ws_conn *conn, uint8_t *rx, size_t rx_size, uint8_t *tx, size_t tx_size);

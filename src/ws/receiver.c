@@ -38,6 +38,12 @@ void ws_receiver_grow(struct ws_receiver *r, uint8_t *buffer, size_t size)
     r->size = size;
 }
 
+void ws_receiver_skip(struct ws_receiver *r)
+{
+    r->skipping = true;
+    r->message_length = 0;
+}
+
 uint8_t *ws_receiver_room(struct ws_receiver *r, size_t *room)
 {
     // What little is there moves to the start, so that a stream of small messages stays in a small
@@ -103,6 +109,11 @@ static bool take_payload(struct ws_receiver *r)
     uint8_t *to = r->buffer + r->message_start + r->message_length;
     if (take == 0)
         return true;
+    if (r->skipping) {
+        r->frame_done += take;
+        r->parse_at += take;
+        return true;
+    }
     if (to != r->buffer + r->parse_at)
         memmove(to, r->buffer + r->parse_at, take);
     if (r->frame.masked)
@@ -113,8 +124,14 @@ static bool take_payload(struct ws_receiver *r)
     return r->message_opcode != WS_TEXT || utf8_check(&r->utf8, to, take);
 }
 
+// The message is whole. Returns WS_EVENT_MORE where it was one to be skipped.
 static enum ws_event end_message(struct ws_receiver *r)
 {
+    if (r->skipping) {
+        r->skipping = false;
+        r->message_opcode = 0;
+        return WS_EVENT_MORE;
+    }
     if (r->message_opcode == WS_TEXT && !utf8_complete(&r->utf8))
         return fail(r, WS_STATUS_BAD_TEXT);
     r->opcode = r->message_opcode;
@@ -148,7 +165,10 @@ enum ws_event ws_receiver_next(struct ws_receiver *r)
         if (r->frame_done < r->frame.length)
             return WS_EVENT_MORE;
         r->in_frame = false;
-        if (r->frame.final)
-            return end_message(r);
+        if (!r->frame.final)
+            continue;
+        enum ws_event event = end_message(r);
+        if (event != WS_EVENT_MORE)
+            return event;
     }
 }

@@ -32,6 +32,7 @@ struct ws_receiver {
 
     struct ws_frame frame; // the data frame at hand, while in_frame
     bool in_frame;
+    bool skipping;          // the message at hand is thrown away
     uint64_t frame_done;    // bytes of its payload that were taken
     uint8_t message_opcode; // 0 between messages
     struct utf8 utf8;
@@ -47,6 +48,9 @@ struct ws_receiver {
 // with less, a long message may fill the buffer before it is whole, and ws_receiver_grow() is the way on.
 void ws_receiver_init(struct ws_receiver *receiver, uint8_t *buffer, size_t size,
                       size_t message_max, bool expect_mask);
+
+// Throws the message at hand away, the rest of it as it comes.
+void ws_receiver_skip(struct ws_receiver *receiver);
 
 // Moves what is there to another buffer, which is larger.
 void ws_receiver_grow(struct ws_receiver *receiver, uint8_t *buffer, size_t size);

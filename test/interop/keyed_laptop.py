@@ -459,11 +459,13 @@ async def take_over(world):
 async def strangers(world):
     """close codes for who says nothing, too much, or too long a thing"""
     silent, talker, long = await world.phone(), await world.phone(), await world.phone()
-    for _ in range(32):
+    for _ in range(256):
         await talker.send(b"\x07")
-    expect("the close code of 32 strange messages", await talker.end(PATIENCE_S), 4002)
+    expect("the close code of 256 strange messages", await talker.end(PATIENCE_S), 4002)
     await long.send(b"\x03" + bytes(2000))
-    expect("the close code of a long strange message", await long.end(PATIENCE_S), 1009)
+    for _ in range(255):
+        await long.send(b"\x03" + bytes(2000))
+    expect("the close code of 256 long strange messages", await long.end(PATIENCE_S), 1009)
     expect("the close code of silence", await silent.end(13), 4002)
     return "4002, 1009, 4002"
 
