@@ -160,6 +160,8 @@ SUITES := \
 	'test/lab/test-nat-packets.sh' \
 	'test/lab/test-nat-discovery.sh' \
 	'test/lab/test-nat-hostile.sh' \
+	'test/lab/test-keyed.sh relay' \
+	'test/lab/test-keyed.sh chromium' \
 	'test/lab/test-tether.sh relay' \
 	'test/lab/test-tether.sh chromium'
 
