@@ -23,7 +23,10 @@ struct client_conn {
     struct client *client;
     struct ws_conn ws;
     uint32_t serial; // connections are numbered as they open
-    bool text;       // the form of the last message on it
+    bool heard;      // a message came on it,
+    bool binary;     // one of them in binary: its phone carries that
+    bool text;       // the form to send in
+    unsigned pings;  // sent before a message came
     uint8_t rx[WS_RX_SIZE];
     uint8_t tx[LINK_TX_SIZE];
 };

@@ -52,7 +52,8 @@ static void take_path(struct client *client, struct client_conn *conn)
     tunnel_link_set_conn(&client->link, &conn->ws);
 }
 
-// Sends a ping on a connection, whatever the path is.
+// Sends a ping on a connection, whatever the path is. Its phone may carry text only: until it has brought
+// something, every second ping is text.
 static void ping(struct client *client, struct client_conn *conn)
 {
     uint8_t body[PING_BYTES];
@@ -63,7 +64,8 @@ static void ping(struct client *client, struct client_conn *conn)
     liveness_ping(&client->liveness, body, client->loop.now_ms);
     size_t length = record_write(message + SEALED_HEAD, RECORD_PING, body, sizeof body);
     session_seal(session, message, length);
-    if (tunnel_send(&conn->ws, conn->text, message, SEALED_OVERHEAD + length))
+    bool text = conn->heard ? conn->text : conn->pings++ % 2 == 1;
+    if (tunnel_send(&conn->ws, text, message, SEALED_OVERHEAD + length))
         liveness_sent(&client->liveness, client->loop.now_ms);
 }
 
@@ -194,7 +196,9 @@ static void on_keyed_message(struct client_conn *conn, uint8_t opcode, uint8_t *
         client->link.bad_message++;
         return;
     }
-    conn->text = opcode == WS_TEXT;
+    conn->heard = true;
+    conn->binary |= opcode == WS_BINARY;
+    conn->text = !conn->binary; // what was sent in both forms is answered in both
     switch (
         initiator_hear(&client->initiator, data, length, client->loop.now_ms, &bytes, &length)) {
     case INITIATOR_SESSION:
@@ -296,6 +300,8 @@ static void on_opened(void *arg)
     endpoint_format_host(&conn->ws.peer, peer);
     conn->serial = ++client->serial;
     conn->text = !client->link.keyed;
+    conn->heard = conn->binary = false;
+    conn->pings = 0;
     log_info(&client->log, "phone %s is connected%s", peer,
              old != NULL ? ", beside the one before" : "");
     if (!client->link.keyed) {
