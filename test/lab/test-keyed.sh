@@ -27,9 +27,9 @@ says() { # PROGRAM TEXT: in its log
 # ---- the key's way from the server to the laptop ----
 
 # The server, with what it prints on stdout in a file of its own.
-start_server_apart() { # [ARGUMENTS...]
+start_server_apart() {
 	lab_start server server sh -c 'exec "$@" >"$0"' "$LAB_DIR/said" "$LAB_BUILD/tether-server" \
-		--key-file "$key_file" "$@"
+		--key-file "$key_file"
 	lab_wait_server
 }
 
@@ -94,7 +94,7 @@ test_ways() {
 	check "--key-file gives the key" client_gets_through tether-client --key-file "$key_file"
 	check "TETHER_KEY gives the key" client_gets_through "TETHER_KEY=$(cat "$key_file")" tether-client
 	check "a key in capitals and between spaces will do" client_gets_through \
-		"TETHER_KEY=  $(tr a-z A-Z <"$key_file") " tether-client
+		"TETHER_KEY=  $(tr "[:lower:]" "[:upper:]" <"$key_file") " tether-client
 }
 
 test_restart() {
@@ -194,7 +194,7 @@ exchanged() { # KEY
 
 test_bad_files() {
 	local client=$LAB_BUILD/tether-client server=$LAB_BUILD/tether-server
-	local powerless=(setpriv --bounding-set=-dac_override,-dac_read_search)
+	local powerless=(setpriv "--bounding-set=-dac_override,-dac_read_search")
 	install -m 000 "$key_file" "$LAB_DIR/locked"
 	check "a key file that is not there stops the client" ends_with 1 "there is no key file $LAB_DIR/none" \
 		laptop "$client" --key-file "$LAB_DIR/none"
