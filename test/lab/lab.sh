@@ -212,6 +212,7 @@ lab_log() { echo "$LAB_DIR/$1.log"; } # NAME
 lab_start() { # NAME HOST COMMAND...
 	local name=$1 host=$2
 	shift 2
+	: >"$(lab_log "$name")" # who looks into it at once finds nothing of an earlier run
 	# A shell's background jobs ignore SIGINT; a program of the lab shall not.
 	env --default-signal=INT ip netns exec "$(lab_ns "$host")" "$@" \
 		>"$(lab_log "$name")" 2>&1 </dev/null &
