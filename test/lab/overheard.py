@@ -24,7 +24,7 @@ import sys
 PIECE = 16
 SEALED = 3
 KEYED_TYPES = {1, 2, 3, 4, 5}
-SEALED_LEAST = 5  # in each direction
+SEALED_LEAST = 3  # in each direction
 TEXT, BINARY = 1, 2
 
 
