@@ -162,6 +162,7 @@ SUITES := \
 	'test/lab/test-nat-hostile.sh' \
 	'test/lab/test-keyed.sh relay' \
 	'test/lab/test-keyed.sh chromium' \
+	'test/lab/test-replay.sh' \
 	'test/lab/test-tether.sh relay' \
 	'test/lab/test-tether.sh chromium'
 

@@ -204,6 +204,8 @@ static void on_keyed_message(struct server_conn *conn, uint8_t opcode, uint8_t *
     if (tunnel_decode(opcode, data, &length))
         responder_hear(&server->responder, &conn->pending, endpoint_source(&conn->ws.peer), data,
                        length, server->loop.now_ms, &heard);
+    else
+        server->responder.not_understood++;
     if (heard.event == RESPONDER_RECORDS) {
         on_genuine(conn, &heard);
         return;
