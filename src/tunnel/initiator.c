@@ -206,6 +206,9 @@ static enum initiator_event hear_sealed(struct initiator *initiator, uint8_t *me
     *bytes = message + SEALED_HEAD;
     *length = message_length - SEALED_OVERHEAD;
     bool is_newest = verdict == SEALED_NEWEST && session == &initiator->current;
+    if (is_newest)
+        initiator->key_was_refused =
+            false; // somebody else said so: the server does have the session
     return is_newest ? INITIATOR_RECORDS : INITIATOR_LATE;
 }
 
