@@ -133,8 +133,11 @@ test:
 SUITES := \
 	'test/build/test-build.sh' \
 	'test/unit/run.sh native' \
-	'test/unit/run.sh sanitized' \
+	-- \
 	'test/unit/run.sh cross' \
+	'test/lab/test-session.sh' \
+	'test/unit/run.sh sanitized' \
+	'test/lab/test-tether.sh relay' \
 	'$(MAKE) -s -j2 fuzz-programs && test/fuzz/run.sh 5' \
 	'test/interop/ws-raw.py' \
 	'test/interop/ws-echo.py' \
@@ -153,7 +156,6 @@ SUITES := \
 	'test/lab/test-host.sh' \
 	'test/lab/test-fallback.sh' \
 	'test/lab/test-phone.sh' \
-	'test/lab/test-session.sh' \
 	'test/lab/test-restart.sh' \
 	'test/lab/test-crowd.sh' \
 	'test/lab/test-nat.sh' \
@@ -163,7 +165,6 @@ SUITES := \
 	'test/lab/test-keyed.sh relay' \
 	'test/lab/test-keyed.sh chromium' \
 	'test/lab/test-replay.sh' \
-	'test/lab/test-tether.sh relay' \
 	'test/lab/test-tether.sh chromium'
 
 test-cross:

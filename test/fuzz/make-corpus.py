@@ -284,9 +284,86 @@ def netlink():
     }
 
 
+def records():
+    """Where to cut, then records."""
+    configuration = bytes.fromhex("64400102" "05dc" "00100000" "02" "c0000201" "c0000202")
+
+    def record(kind, body):
+        return struct.pack(">I", kind << 24 | len(body)) + body
+    tcp = packets()["data"]
+    ipv6 = b"\x60" + b"\0" * 4 + b"\x08" + b"\0" * 42
+    return {
+        "packet": b"\x01" + tcp,
+        "packets": b"\x03" + tcp * 3 + ipv6,
+        "configuration": b"\x01" + record(1, configuration),
+        "configuration-longer": b"\x01" + record(1, configuration + b"later"),
+        "configuration-cut": b"\x01" + record(1, configuration[:-1]),
+        "resolvers": b"\x00" + record(1, configuration[:10] + b"\x09" + b"\x01\x02\x03\x04" * 9),
+        "ping": b"\x02" + record(2, b"\0" * 8) + record(3, b"\1" * 8) + record(4, b"\x01"),
+        "unknown": b"\x00" + record(0x3f, b"?" * 30) + tcp + record(0x70, b""),
+        "too-long": b"\x00" + record(2, b"\0" * 8)[:9],
+        "mixed": b"\x05" + record(3, b"\0" * 8) + tcp + record(1, configuration) + ipv6 + tcp,
+    }
+
+
+def sealed():
+    """The keys' seed, then commands: which way, what (seal, deliver, change, raw), which message."""
+    def command(what, message=0, way=0):
+        return bytes([way | what << 1 | message << 3])
+
+    def seal(text, way=0):
+        return command(0, 0, way) + bytes([len(text)]) + text
+    seals = b"".join(seal(b"record %d" % i) for i in range(10))
+    everything = b"".join(command(1, i) for i in range(10))
+    changes = b"".join(command(2, i) + bytes([1, i * 5, 1 << i % 8]) for i in range(10))
+    return {
+        "in-order": b"\x01" + seals + everything,
+        "twice": b"\x02" + seals + everything + everything,
+        "reversed": b"\x03" + seals + b"".join(command(1, 9 - i) for i in range(10)),
+        "changed": b"\x04" + seals + changes + everything,
+        "cut": b"\x05" + seals + command(2, 1) + b"\x04\x05" + command(2, 2) + b"\x04\x1d",
+        "both-ways": b"\x06" + seal(b"up") + seal(b"down", 1) + command(1) + command(1, 0, 1),
+        "jump": b"\x07" + seals + b"\x08\xff\xff\x20\x03far" + command(1, 10) + everything,
+        "raw": b"\x08" + seals + command(3, 20) + b"\x03" + b"\0\0\0\2" + b"\0" * 80,
+    }
+
+
+def offers():
+    """Settings (1: one place, 2: one laptop), then commands. Message 0 is the greeting, then come the first
+    offers; the server's connections are 0 to 2, the laptops 3 and 4."""
+    def deliver(message, to):
+        return bytes([0, message, to])
+
+    def session(answer):
+        return (b"\x06" + deliver(1, 0) + deliver(answer, 3) + b"\x08" + deliver(answer + 1, 0) +
+                b"\x09" + deliver(answer + 2, 3))
+    one, two = b"\x02" + session(2), session(3)
+    other = deliver(2, 1) + deliver(6, 4) + b"\x18" + deliver(7, 1)
+    rekey = b"\x46" + deliver(5, 0) + b"\x08" + deliver(6, 3) + b"\x08" + deliver(8, 0) + deliver(7, 0)
+    words = bytes([10, 0x2a, 0x4a, 0x1a]) * 4
+    raw = bytes([11, 0, 20]) + b"\x45" + b"\0" * 19 + bytes([11, 3, 3]) + b"\x04\x01\x00"
+    return {
+        "session": one,
+        "two": b"\x00" + two + other,
+        "rekey": one + rekey,
+        "again": one + deliver(1, 1) + deliver(1, 0) + deliver(2, 3) + deliver(3, 0),
+        "words": one + words + b"\x06" * 30,
+        "restart": one + b"\x0c\x08" + deliver(6, 0) + deliver(7, 3) + b"\x16" + deliver(8, 0) +
+                   deliver(9, 3) + b"\x08" + deliver(10, 0),
+        "full": b"\x01" + two + other + deliver(8, 4),
+        "over": one + b"\x56\x08\x09" + deliver(3, 0) + deliver(4, 3),
+        "forgotten": one + b"\x0e\x08" + deliver(5, 0),
+        "changed": b"\x02\x06" + bytes([4, 1, 0, 1, 40, 1]) + deliver(1, 0) +
+                   bytes([4, 3, 3, 1, 9, 1]) + deliver(3, 3) + b"\x08" + bytes([4, 4, 0, 1, 20, 1]) +
+                   deliver(4, 0),
+        "raw": one + raw,
+    }
+
+
 TARGETS = {
     "http": http_heads, "handshake": http_heads, "frames": frames, "conn": conn, "utf8": texts,
     "origin": origins, "base64": base64s, "ip": ip, "nat": nat, "queue": queue, "netlink": netlink,
+    "record": records, "sealed": sealed, "offer": offers,
 }
 
 

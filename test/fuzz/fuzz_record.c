@@ -1,0 +1,85 @@
+// The records of a message that has been opened: one byte that says where it is cut, then the message. Each
+// record lies inside it, says what it is by itself, and a configuration that is read makes sense.
+#include "base/bytes.h"
+#include "fuzz.h"
+#include "tunnel/record.h"
+
+static void expect_configuration(const struct record *record)
+{
+    struct configuration config;
+    struct configuration again;
+    uint8_t body[CONFIGURATION_MAX];
+    memset(&config, 0xee, sizeof config);
+    uint8_t *copy = exact_copy(record->bytes, record->length);
+    int result = configuration_read(&config, copy, record->length);
+    free(copy);
+    EXPECT(result == 0 || result == -1);
+    if (result < 0)
+        return;
+    EXPECT(config.mtu >= 576 && config.message_max >= MESSAGE_LEAST);
+    EXPECT(config.resolver_count <= RESOLVERS_MAX);
+    EXPECT(record->length >= 11 + 4 * (size_t)record->bytes[10]);
+    size_t length = configuration_write(body, &config);
+    EXPECT(length <= record->length && length <= sizeof body);
+    EXPECT(memcmp(body, record->bytes, 10) == 0);
+    EXPECT(memcmp(body + 11, record->bytes + 11, length - 11) == 0);
+    memset(&again, 0xdd, sizeof again);
+    EXPECT(configuration_read(&again, body, length) == 0);
+    EXPECT(again.address == config.address && again.resolver_count == config.resolver_count);
+}
+
+static void expect_packet(const struct record *record, size_t used)
+{
+    EXPECT(record->type == RECORD_PACKET && record->length == used);
+    if (record->bytes[0] >> 4 == 4)
+        EXPECT(used == get_be16(record->bytes + 2));
+    else
+        EXPECT(record->bytes[0] >> 4 == 6 && used == 40 + (size_t)get_be16(record->bytes + 4));
+}
+
+static void expect_other(const struct record *record, size_t used)
+{
+    uint8_t *again = malloc(used);
+    EXPECT(again != NULL && used == RECORD_HEAD + record->length);
+    EXPECT(record_write(again, record->type, record->bytes, record->length) == used);
+    EXPECT(memcmp(again, record->bytes - RECORD_HEAD, used) == 0);
+    free(again);
+    expect_configuration(record); // whatever its type
+}
+
+static size_t walk(uint8_t *bytes, size_t length)
+{
+    size_t at = 0;
+    size_t count = 0;
+    while (at < length) {
+        struct record record;
+        size_t used = record_read(&record, bytes + at, length - at);
+        if (used == 0)
+            break;
+        EXPECT(used <= length - at);
+        EXPECT(record.bytes >= bytes + at && record.bytes + record.length == bytes + at + used);
+        if (bytes[at] >> 4 == 4 || bytes[at] >> 4 == 6)
+            expect_packet(&record, used);
+        else
+            expect_other(&record, used);
+        at += used;
+        count++;
+    }
+    return count;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input input = {data, size};
+    size_t cut = take8(&input);
+    uint8_t *whole = exact_copy(input.at, input.left);
+    size_t count = walk(whole, input.left);
+    EXPECT(memcmp(whole, input.at, input.left) == 0 || input.left == 0);
+    free(whole);
+    // With less at its end it has no record more.
+    size_t less = input.left - (cut < input.left ? cut : input.left);
+    uint8_t *part = exact_copy(input.at, less);
+    EXPECT(walk(part, less) <= count);
+    free(part);
+    return 0;
+}
