@@ -19,8 +19,8 @@ logs=build/test-logs
 passed=0
 failed=0
 failures=()
-declare -A running # process id of a suite's run -> its command
-declare -A started # and when it began
+declare -A running=() # process id of a suite's run -> its command
+declare -A started=() # and when it began
 
 mkdir -p "$logs"
 trap 'kill "${!running[@]}" 2>/dev/null; wait; exit 130' INT TERM
@@ -87,4 +87,4 @@ if [ $failed -gt 0 ]; then
 	printf '%s\n' "${failures[@]}"
 fi
 echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]
+[ $failed -eq 0 ] && [ $passed -gt 0 ]
