@@ -79,8 +79,8 @@
 // So long nothing is sealed when the server says that it does not know the session, at most this often.
 #define OFFER_HOLD_MS       1000
 #define OFFER_HOLD_AGAIN_MS 20000
-#define OFFER_INTERVAL_MS 200
-#define OFFER_BURST       20
+#define OFFER_INTERVAL_MS   200
+#define OFFER_BURST         20
 // A peer that owes an answer this long is pinged, and again each time that this has passed; a peer with
 // which all is well, this often. After so long without an answer the path is dead.
 #define LIVENESS_PROBE_MS 1000
