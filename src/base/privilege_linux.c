@@ -11,11 +11,11 @@
 //
 // A folder whose files are still to be read (--html) may be open to root alone. So the process keeps
 // the capability to read what its user may not (CAP_DAC_READ_SEARCH), but first makes the folder the
-// root of all that it sees (chroot(2)); there is nothing else to be read.
+// root of all that it sees (chroot(2)). Of the calls that lead out of such a root the sandbox lets none
+// through.
 #include "privilege.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <linux/capability.h>
 #include <stdint.h>
 #include <string.h>
@@ -24,7 +24,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define NOBODY 65534 // user and group, by convention
+#define NOBODY 65534L // user and group, by convention
+
+// The bare system calls: libc's functions change all threads alike, with code of some size, and there is
+// only one. Where the first of these calls had users of 16 bits, those of 32 bits have another name.
+#ifdef SYS_setresuid32
+#define SET_GROUPS SYS_setgroups32
+#define SET_GROUP  SYS_setresgid32
+#define SET_USER   SYS_setresuid32
+#else
+#define SET_GROUPS SYS_setgroups
+#define SET_GROUP  SYS_setresgid
+#define SET_USER   SYS_setresuid
+#endif
 
 static uint64_t bit_of(int capability)
 {
@@ -34,7 +46,7 @@ static uint64_t bit_of(int capability)
 void privilege_no_core_dumps(void)
 {
     struct rlimit none = {0, 0};
-    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prlimit(0, RLIMIT_CORE, &none, NULL);
     // Without this a core would still go to a program that collects them (core(5)).
     (void)prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L);
 }
@@ -51,25 +63,26 @@ static bool confine(const struct log *log, int folder)
     return false;
 }
 
-static void empty_bounding_set(void)
+// Without CAP_SETPCAP the bounding set stays as it is; see privilege_drop() for why that is no harm.
+static void empty_sets_for_programs(void)
 {
     (void)prctl(PR_CAP_AMBIENT, (long)PR_CAP_AMBIENT_CLEAR_ALL, 0L, 0L, 0L);
     for (long i = 0; prctl(PR_CAPBSET_READ, i, 0L, 0L, 0L) >= 0; i++)
-        (void)prctl(PR_CAPBSET_DROP, i, 0L, 0L,
-                    0L); // refused without CAP_SETPCAP: see privilege_drop()
+        (void)prctl(PR_CAPBSET_DROP, i, 0L, 0L, 0L);
 }
 
 // Becomes nobody. In a container there may be no such user, or no capability to change to it.
 static int change_user(const struct log *log)
 {
-    if (prctl(PR_SET_KEEPCAPS, 1L, 0L, 0L, 0L) == 0 && setgroups(0, NULL) == 0 &&
-        setresgid(NOBODY, NOBODY, NOBODY) == 0 && setresuid(NOBODY, NOBODY, NOBODY) == 0)
+    if (prctl(PR_SET_KEEPCAPS, 1L, 0L, 0L, 0L) == 0 && syscall(SET_GROUPS, 0L, NULL) == 0 &&
+        syscall(SET_GROUP, NOBODY, NOBODY, NOBODY) == 0 &&
+        syscall(SET_USER, NOBODY, NOBODY, NOBODY) == 0)
         return 0;
     if (errno != EPERM && errno != EINVAL) {
-        log_error(log, "cannot change to user %d: %s", NOBODY, strerror(errno));
+        log_error(log, "cannot change to user %ld: %s", NOBODY, strerror(errno));
         return -1;
     }
-    log_warn(log, "cannot change to user %d (%s): going on as root without its capabilities",
+    log_warn(log, "cannot change to user %ld (%s): going on as root without its capabilities",
              NOBODY, strerror(errno));
     return 0;
 }
@@ -100,7 +113,7 @@ int privilege_drop(const struct log *log, const struct privilege_needs *needs)
     }
     if (is_root && needs->folder >= 0 && confine(log, needs->folder))
         keep |= bit_of(CAP_DAC_READ_SEARCH);
-    empty_bounding_set();
+    empty_sets_for_programs();
     if (is_root && change_user(log) < 0)
         return -1;
     if (keep_capabilities(keep) < 0) {

@@ -438,17 +438,6 @@ static bool do_signal(void)
     return kill(getppid(), 0) == 0;
 }
 
-static bool do_limit(void)
-{
-    struct rlimit limit;
-    return getrlimit(RLIMIT_CORE, &limit) == 0;
-}
-
-static bool do_directory(void)
-{
-    return chdir("/") == 0;
-}
-
 static const struct {
     const char *name;
     deed *deed;
@@ -466,8 +455,6 @@ static const struct {
     {"deleting a file", do_delete_file, true},
     {"memory to execute", do_code, true},
     {"a signal to another process", do_signal, true},
-    {"limits", do_limit, true},
-    {"another directory", do_directory, true},
     {"reading a file, without files", do_read_file, false},
 };
 
