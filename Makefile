@@ -155,6 +155,7 @@ SUITES := \
 	'test/lab/test-starts.sh' \
 	'test/lab/test-host.sh' \
 	'test/lab/test-fallback.sh' \
+	'test/lab/test-privilege.sh' \
 	'test/lab/test-phone.sh' \
 	'test/lab/test-restart.sh' \
 	'test/lab/test-crowd.sh' \

@@ -372,6 +372,43 @@ capture_stop() { # NAME; prints the packets, a line each
 	tcpdump -n -r "$LAB_DIR/$1.pcap" 2>/dev/null
 }
 
+# ---- hosts as they were before ----
+
+# All that the programs may touch, without what changes by itself.
+state_of() { # HOST
+	local ns
+	ns=$(lab_ns "$1")
+	ip -n "$ns" address | grep -v valid_lft
+	ip -n "$ns" rule
+	ip -n "$ns" -6 rule
+	ip -n "$ns" route show table all
+	ip -n "$ns" -6 route show table all
+	ip netns exec "$ns" nft list ruleset
+	ip netns exec "$ns" iptables-save | grep -v '^#'
+	ip netns exec "$ns" sysctl -a 2>/dev/null | grep -E 'ip_forward|rp_filter|ping_group|ip_local'
+}
+
+addresses_settled() { # IPv6 addresses are tentative for some seconds
+	local host
+	for host in "$@"; do
+		! ip -n "$(lab_ns "$host")" address | grep -q tentative || return
+	done
+}
+
+remember() { state_of "$1" >"$LAB_DIR/$1.before"; } # HOST
+
+unchanged() { diff "$LAB_DIR/$1.before" <(state_of "$1"); } # HOST
+
+# The kernel may need a moment to finish what a killed process had open.
+soon_unchanged() { wait_for 10 unchanged "$1" || unchanged "$1"; } # HOST
+
+# A kill -9 leaves the Wi-Fi address for as long as its lifetime says.
+unchanged_but_wifi() { # HOST
+	diff <(grep -v 169.254 "$LAB_DIR/$1.before") <(state_of "$1" | grep -v 169.254)
+}
+
+soon_unchanged_but_wifi() { wait_for 10 unchanged_but_wifi "$1" || unchanged_but_wifi "$1"; } # HOST
+
 # ---- as a command ----
 
 lab_command() {
