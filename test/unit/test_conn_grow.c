@@ -424,45 +424,52 @@ static void growing_in_a_message(void)
     }
 }
 
+// A message with its number in each byte, as long as there is room.
+static bool send_number(uint8_t number)
+{
+    uint8_t *payload = ws_conn_begin(&conn, WS_BINARY, 100);
+    if (payload == NULL)
+        return false;
+    memset(payload, number, 100);
+    ws_conn_commit(&conn);
+    return true;
+}
+
 // What waits to be sent moves along, in order, also when some of it went already; and then there is more
 // room.
 static void waiting_to_be_sent(void)
 {
-    static uint8_t drain[1 << 20];
-    uint8_t message[100];
-    open_conn(&events, 512);
-    expected_length = sizeof message;
-    for (size_t i = 0; i < sizeof message; i++)
-        expected[i] = message[i] = (uint8_t)i;
-    size_t taken = 0;
-    unsigned sent = 0;
-    // Until the kernel takes no more, and the buffer is full with a part of a frame at its start.
-    for (;;) {
-        uint8_t *payload = ws_conn_begin(&conn, WS_BINARY, sizeof message);
-        if (payload == NULL)
-            break;
-        memcpy(payload, message, sizeof message);
-        ws_conn_commit(&conn);
+    int fd = prepare(&events, 512, 4000);
+    int small = 1;
+    CHECK_INT(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    CHECK_INT(adopt(fd, NULL, 0), 0);
+    uint8_t number = 0;
+    for (int i = 0; i < 5 && conn.tx_start == 0; i++) { // until the kernel takes a part
+        while (send_number(number))
+            number++;
         ws_conn_flush(&conn);
-        sent++;
     }
-    CHECK(ws_conn_unsent(&conn) > 100);
     size_t unsent = ws_conn_unsent(&conn);
+    CHECK(conn.tx_start > 0);
+    CHECK(unsent > 200);
     grow();
     CHECK_INT(ws_conn_unsent(&conn), unsent);
-    for (int i = 0; i < 20; i++, sent++) {
-        uint8_t *payload = ws_conn_begin(&conn, WS_BINARY, sizeof message);
-        CHECK(payload != NULL);
-        memcpy(payload, message, sizeof message);
-        ws_conn_commit(&conn);
-    }
-    for (int i = 0; i < 100000 && taken < strlen(RESPONSE) + sent * 102; i++) {
-        ssize_t got = recv(peer, drain + taken % (1 << 19), 102, MSG_DONTWAIT);
-        taken += got > 0 ? (size_t)got : 0;
+    for (int i = 0; i < 10; i++)
+        CHECK(send_number(number++));
+    size_t whole = strlen(RESPONSE) + (size_t)number * 102;
+    for (int i = 0; i < 100000 && heard_length < whole; i++) {
+        collect();
         ws_conn_flush(&conn);
-        turn();
     }
-    CHECK_INT(taken, strlen(RESPONSE) + sent * 102);
+    CHECK_INT(heard_length, whole);
+    for (uint8_t n = 0; n < number; n++) {
+        const uint8_t *frame = heard + strlen(RESPONSE) + (size_t)n * 102;
+        test_row("message %u", n);
+        CHECK_INT(frame[0], 0x82);
+        CHECK_INT(frame[1], 100);
+        for (int i = 0; i < 100; i++)
+            CHECK_INT(frame[2 + i], n);
+    }
     finish();
 }
 

@@ -233,6 +233,75 @@ static void server_restarts(void)
     }
 }
 
+// A greeting of another server than before is enough: the offer goes with the answer to it, and no refusal is
+// waited for. One of the same server changes nothing.
+static void greetings(void)
+{
+    lab_begin();
+    struct lab_laptop *laptop = lab_laptop(0);
+    int c = lab_connect(0, 50);
+    lab_run(10 * SECOND);
+    laptop->talks = false;
+    uint8_t greeting[GREETING_SIZE];
+    uint8_t offer[OFFER_SIZE];
+    uint8_t *bytes;
+    size_t length;
+    bool other_form;
+    for (int other = 0; other < 2; other++) {
+        greeting_write(&lab.responder, greeting);
+        greeting[GREETING_SIZE - 1] ^= (uint8_t)other;
+        CHECK_INT(initiator_hear(&laptop->initiator, greeting, sizeof greeting, lab.now_ms, &bytes,
+                                 &length),
+                  INITIATOR_GREETING);
+        CHECK_INT(initiator_due(&laptop->initiator, lab.now_ms, offer, &other_form),
+                  other == 0 ? 0 : OFFER_SIZE);
+        CHECK(initiator_session(&laptop->initiator, lab.now_ms) != NULL);
+    }
+    for (size_t short_of = 1; short_of < GREETING_SIZE; short_of++) {
+        uint8_t *copy = test_copy(greeting, short_of);
+        int event = initiator_hear(&laptop->initiator, copy, short_of, lab.now_ms, &bytes, &length);
+        free(copy);
+        CHECK_INT(event, INITIATOR_NOTHING);
+    }
+    lab_disconnect(c);
+}
+
+// What comes under the keys before is never the newest, though it may be the newest of those: by it no path
+// is chosen.
+static void old_keys_choose_no_path(void)
+{
+    lab_begin();
+    struct lab_laptop *laptop = lab_laptop(0);
+    int c = lab_connect(0, 20);
+    lab_run(10 * SECOND);
+    lab_run(SESSION_REKEY_MS);
+    lab_settle();
+    struct session *up = &laptop->initiator.previous;
+    struct session *down = &lab.responder.laptops[0].previous;
+    CHECK(up->live);
+    CHECK(down->live);
+    uint8_t message[SEALED_OVERHEAD + 4] = {0};
+    uint8_t *bytes;
+    size_t length;
+    struct responder_heard heard;
+    session_seal(down, message, 4);
+    CHECK_INT(
+        initiator_hear(&laptop->initiator, message, sizeof message, lab.now_ms, &bytes, &length),
+        INITIATOR_LATE);
+    CHECK_INT(length, 4);
+    session_seal(up, message, 4);
+    responder_hear(&lab.responder, &lab.conns[c].pending, 1, message, sizeof message, lab.now_ms,
+                   &heard);
+    CHECK_INT(heard.event, RESPONDER_RECORDS);
+    CHECK(!heard.is_newest);
+    CHECK(!heard.is_session);
+    session_seal(&laptop->initiator.current, message, 4);
+    responder_hear(&lab.responder, &lab.conns[c].pending, 1, message, sizeof message, lab.now_ms,
+                   &heard);
+    CHECK(heard.is_newest);
+    CHECK(!heard.is_session);
+}
+
 // The same while the laptop sends a thousand messages a second: what it seals for the server before must not
 // keep its own offer from being heard.
 static void server_restarts_under_load(void)
@@ -337,9 +406,12 @@ static void forgotten(void)
     struct lab_laptop *laptop = lab_laptop(0);
     lab_connect(0, 20);
     lab_run(5 * SECOND);
+    lab_run(SESSION_REKEY_MS);
     unsigned before = laptop->sessions;
+    CHECK(lab.responder.laptops[0].previous.live);
     responder_forget(&lab.responder, 0);
     CHECK(responder_session(&lab.responder, 0, lab.now_ms) == NULL);
+    CHECK(!lab.responder.laptops[0].previous.live);
     lab.places[0] = -1;
     lab_run(SECOND);
     CHECK_INT(laptop->sessions, before + 1);
@@ -469,7 +541,10 @@ int main(void)
     TEST("an offer is repeated as it is with growing pauses, then made anew", pauses);
     TEST("an answer that takes longer than the pauses is good", slow_answers);
     TEST("a server that starts anew gets a new session at once", server_restarts);
-    TEST("also while the laptop sends as much as it can", server_restarts_under_load);
+    TEST("a greeting of another server has the offer sent at once, one of the same not", greetings);
+    TEST("what comes under old keys is never the newest", old_keys_choose_no_path);
+    TEST("a server that starts anew gets a session also while the laptop sends as much as it can",
+         server_restarts_under_load);
     TEST("one session lives on over many phones", many_phones);
     TEST("two laptops keep apart, also with their phones exchanged", two_laptops);
     TEST("a full server says so, and takes the laptop when there is a place", a_full_server);

@@ -402,18 +402,49 @@ static void may_be_genuine(void)
     CHECK(!responder_may_be_genuine(r, &none, message, sizeof message));
 }
 
-// Messages in waiting of laptops that are not here: no index of nobody is found.
-static void index_zero(void)
+// Places that are free hold an index of zero and keys of zeros, which everybody can seal with.
+static void sealed_with_zeros(void)
 {
-    begin_recorded(20);
-    for (size_t length = 0; length < 60; length++) {
-        uint8_t message[60] = {MESSAGE_SEALED};
-        lab_inject(attacker, true, false, message, length);
-        lab_inject(own, false, false, message, length);
+    struct session zeros;
+    lab_begin();
+    laptop = lab_laptop(0);
+    own = lab_connect(0, 20);
+    lab.now_ms = 1000; // soon after the machine has started: nothing is over yet
+    memset(&zeros, 0, sizeof zeros);
+    for (int i = 0; i < 50; i++) {
+        uint8_t message[SEALED_OVERHEAD + LAB_PACKET] = {0};
+        uint8_t copy[sizeof message];
+        uint8_t *bytes;
+        size_t length;
+        struct responder_heard heard;
+        session_seal(&zeros, message, LAB_PACKET);
+        memcpy(copy, message, sizeof message);
+        responder_hear(&lab.responder, &lab.conns[own].pending, 1, message, sizeof message,
+                       lab.now_ms, &heard);
+        CHECK(heard.event != RESPONDER_RECORDS);
+        CHECK_INT(
+            initiator_hear(&laptop->initiator, copy, sizeof copy, lab.now_ms, &bytes, &length),
+            INITIATOR_NOTHING);
     }
-    CHECK_INT(lab.responder.sessions, server_sessions_before);
+    CHECK_INT(lab.responder.sessions, 0);
+    CHECK_INT(laptop->initiator.forged, 50);
+}
+
+// A laptop without a session has sent nothing that could be refused: the pause after a full server lasts.
+static void refusal_of_nothing(void)
+{
+    lab_begin();
+    laptop = lab_laptop(0);
+    own = lab_connect(0, 20);
     lab_run(SECOND);
-    check_untouched();
+    initiator_give_up(&laptop->initiator, lab.now_ms, 10 * SECOND);
+    laptop->offers = 0;
+    uint8_t message[REFUSAL_SIZE] = {MESSAGE_REFUSAL, REFUSAL_UNKNOWN};
+    lab_inject(own, false, false, message, sizeof message);
+    lab_run(9 * SECOND);
+    CHECK_INT(laptop->offers, 0);
+    lab_run(2 * SECOND);
+    CHECK_INT(laptop->offers, 1);
 }
 
 int main(void)
@@ -431,6 +462,7 @@ int main(void)
     TEST("other floods are answered no more often", other_floods);
     TEST("random messages have no effect", random_messages);
     TEST("room for long messages is for those of sessions", may_be_genuine);
-    TEST("an index of zero is nobody's", index_zero);
+    TEST("what is sealed with zeros opens nowhere", sealed_with_zeros);
+    TEST("without a session no refusal matters", refusal_of_nothing);
     return test_end();
 }
