@@ -226,6 +226,7 @@ static void laptop_hears(int laptop, const uint8_t *bytes, size_t length)
     struct initiator *initiator = &world.laptops[laptop];
     bool genuine = is_kept(bytes, length);
     bool had_session = initiator_session(initiator, world.now_ms) != NULL;
+    bool was_live = initiator->current.live;
     uint8_t *copy = exact_copy(bytes, length);
     uint8_t *records = NULL;
     size_t size = 0;
@@ -247,8 +248,10 @@ static void laptop_hears(int laptop, const uint8_t *bytes, size_t length)
     case INITIATOR_NOTHING:
         break;
     }
-    // Nothing that works is given up for what anybody can say.
-    EXPECT(!had_session || initiator_session(initiator, world.now_ms) != NULL);
+    // Nothing that works is given up for what anybody can say; at most it is held back for a moment.
+    EXPECT(!was_live || initiator->current.live);
+    if (had_session && initiator_session(initiator, world.now_ms) == NULL)
+        EXPECT(initiator->held_until_ms == world.now_ms + OFFER_HOLD_MS);
     free(copy);
 }
 

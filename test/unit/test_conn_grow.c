@@ -15,7 +15,7 @@
 #define RESPONSE    "101"
 
 // What the owner does when it hears `crowded`.
-enum answer { GROW, REFUSE, ABORT, ABORT_AND_REFUSE, CLOSE, CLOSE_AND_REFUSE };
+enum answer { GROW, SKIP, REFUSE, ABORT, ABORT_AND_REFUSE, CLOSE, CLOSE_AND_REFUSE };
 
 static struct loop loop;
 static struct ws_conn conn;
@@ -65,7 +65,10 @@ static bool on_crowded(void *arg, uint8_t opcode, const uint8_t *data, size_t le
         ws_conn_close(&conn, WS_STATUS_NOBODY, "");
     if (owner.answer == GROW || owner.answer == CLOSE)
         grow();
-    return owner.answer == GROW || owner.answer == ABORT || owner.answer == CLOSE;
+    if (owner.answer == SKIP)
+        ws_conn_skip(&conn);
+    return owner.answer == GROW || owner.answer == SKIP || owner.answer == ABORT ||
+           owner.answer == CLOSE;
 }
 
 static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
@@ -343,6 +346,32 @@ static void refused(void)
     }
 }
 
+// A message that is thrown away costs nothing else: what comes behind it is heard.
+static void skipped(void)
+{
+    for (size_t piece = 1; piece <= 100000; piece = piece * 7 + 3) {
+        open_conn(&events, 512);
+        owner.answer = SKIP;
+        for (unsigned i = 0; i < 5; i++) {
+            test_row("pieces of %lu, message %u", (unsigned long)piece, i);
+            put_message(WS_TEXT, MESSAGE_MAX, i % 2 == 0 ? MESSAGE_MAX : 100, true);
+            say(piece);
+            CHECK_INT(owner.crowded, i + 1);
+            put_message(WS_BINARY, 200, 200, false);
+            say(piece);
+            CHECK_INT(owner.messages, i + 1);
+            CHECK_INT(owner.crowded, i + 1);
+        }
+        owner.answer = GROW;
+        put_message(WS_BINARY, MESSAGE_MAX, 1000, false);
+        say(piece);
+        CHECK_INT(owner.messages, 6);
+        CHECK_INT(owner.bad, 0);
+        CHECK_INT(owner.closed, 0);
+        finish();
+    }
+}
+
 // What is longer than any message may be says so in its head, and nobody is asked for room.
 static void too_long(void)
 {
@@ -526,6 +555,7 @@ int main(void)
     TEST("a message that does not fit is crowded once, and comes whole", long_messages);
     TEST("text is checked over the seam", text_over_the_seam);
     TEST("where no more room is given, the message is too big", refused);
+    TEST("a message may be thrown away, and what comes behind it is heard", skipped);
     TEST("a message longer than any is too big, whatever room there is", too_long);
     TEST("the owner may end the connection when it is crowded", ended_when_crowded);
     TEST("a connection that is closing asks for no room", crowded_while_closing);

@@ -233,8 +233,8 @@ static void server_restarts(void)
     }
 }
 
-// A greeting of another server than before is enough: the offer goes with the answer to it, and no refusal is
-// waited for. One of the same server changes nothing.
+// A greeting of another server than before is enough: the offer goes at once, no refusal is waited for, and
+// nothing else is sealed for a moment. One of the same server changes nothing.
 static void greetings(void)
 {
     lab_begin();
@@ -255,8 +255,11 @@ static void greetings(void)
                   INITIATOR_GREETING);
         CHECK_INT(initiator_due(&laptop->initiator, lab.now_ms, offer, &other_form),
                   other == 0 ? 0 : OFFER_SIZE);
-        CHECK(initiator_session(&laptop->initiator, lab.now_ms) != NULL);
+        CHECK_INT(initiator_session(&laptop->initiator, lab.now_ms) != NULL, other == 0);
+        CHECK(laptop->initiator.current.live);
     }
+    CHECK(initiator_session(&laptop->initiator, lab.now_ms + OFFER_HOLD_MS - 1) == NULL);
+    CHECK(initiator_session(&laptop->initiator, lab.now_ms + OFFER_HOLD_MS) != NULL);
     for (size_t short_of = 1; short_of < GREETING_SIZE; short_of++) {
         uint8_t *copy = test_copy(greeting, short_of);
         int event = initiator_hear(&laptop->initiator, copy, short_of, lab.now_ms, &bytes, &length);

@@ -505,6 +505,66 @@ static void growing_in_mid_message(void)
     }
 }
 
+// A message that is thrown away when the buffer is full of it: what is before it and behind it comes, and so
+// do the control frames in it; bad text in it is not looked at.
+static void skipped_messages(void)
+{
+    for (int round = 0; round < 2000; round++) {
+        uint8_t data[MESSAGE_MAX];
+        uint8_t stream[4096];
+        struct log log = {.length = 0};
+        struct log expected = {.length = 0};
+        struct ws_receiver receiver;
+        uint8_t buffer[150];
+        size_t length = 0;
+        unsigned skipped = 0;
+        unsigned long_ones = 0;
+        for (int message = 0; message < 6; message++) {
+            bool is_long = test_below(2) == 0;
+            size_t whole = is_long ? 170 + test_below(31) : 1 + test_below(60);
+            size_t piece = 1 + test_below((uint32_t)whole);
+            memset(data, is_long ? 0xff : 'a', whole);
+            for (size_t at = 0; at < whole; at += piece) {
+                size_t part = whole - at < piece ? whole - at : piece;
+                length += put_frame(stream + length, at + part == whole,
+                                    at > 0    ? WS_CONTINUATION
+                                    : is_long ? WS_BINARY
+                                              : WS_TEXT,
+                                    data + at, part, true);
+                if (at + part < whole && test_below(8) == 0) {
+                    length += put_frame(stream + length, true, WS_PING, data, 1, true);
+                    log_event(&expected, "ping", data, 1);
+                }
+            }
+            long_ones += is_long;
+            if (!is_long)
+                log_event(&expected, "text", data, whole);
+        }
+        ws_receiver_init(&receiver, buffer, sizeof buffer, MESSAGE_MAX, true);
+        test_row("round %d", round);
+        for (size_t at = 0; at < length;) {
+            size_t room;
+            uint8_t *to = ws_receiver_room(&receiver, &room);
+            if (room == 0) {
+                CHECK_INT(receiver.message_opcode, WS_BINARY);
+                ws_receiver_skip(&receiver);
+                skipped++;
+                to = ws_receiver_room(&receiver, &room);
+                CHECK(room > 0);
+            }
+            size_t want = 1 + test_below(200);
+            want = want < length - at ? want : length - at;
+            want = want < room ? want : room;
+            memcpy(to, stream + at, want);
+            ws_receiver_added(&receiver, want);
+            at += want;
+            CHECK(take_events(&receiver, &log));
+        }
+        CHECK_INT(skipped, long_ones);
+        CHECK_TEXT(log.text, expected.text);
+    }
+}
+
 // A message is delivered where it lies, and stays valid and writable until the next call.
 static void messages_lie_in_the_buffer(void)
 {
@@ -536,6 +596,7 @@ int main(void)
     TEST("streams give the same events while the buffer grows", growing_buffers);
     TEST("also where it is full in the middle of a message, a frame or a head",
          growing_in_mid_message);
+    TEST("a message that is skipped takes nothing else with it", skipped_messages);
     TEST("a message may be written over without harm to the next", messages_lie_in_the_buffer);
     return test_end();
 }

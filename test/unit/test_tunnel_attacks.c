@@ -205,6 +205,57 @@ static void forged_words_to_the_deaf(void)
     CHECK_INT(laptop->sessions, sessions_before);
 }
 
+// Held back once in a while only, however often it is said; and no longer than until there are new keys.
+static void held_back(void)
+{
+    begin_recorded(20);
+    struct initiator *initiator = &laptop->initiator;
+    uint8_t message[REFUSAL_SIZE] = {MESSAGE_REFUSAL, REFUSAL_UNKNOWN};
+    int64_t held_ms = 0;
+    lab.conns[own].loss_percent = 100;
+    for (int64_t passed_ms = 0; passed_ms < 90 * SECOND; passed_ms += 50) {
+        put_be32(message + 2, initiator->current.send_index);
+        if (passed_ms % SECOND == 0)
+            initiator->trying = false; // as if it had been answered
+        lab_inject(own, false, false, message, sizeof message);
+        held_ms += initiator_session(initiator, lab.now_ms) == NULL ? 50 : 0;
+        lab_run(50);
+    }
+    CHECK(held_ms >= 3 * OFFER_HOLD_MS);
+    CHECK(held_ms <= (90 * SECOND / OFFER_HOLD_AGAIN_MS + 1) * OFFER_HOLD_MS);
+    lab.conns[own].loss_percent = 0;
+    lab_run(OFFER_HOLD_AGAIN_MS + 10 * SECOND);
+    initiator->trying = false;
+    put_be32(message + 2, initiator->current.send_index);
+    lab_inject(own, false, false, message, sizeof message);
+    CHECK(initiator_session(initiator, lab.now_ms) == NULL);
+    lab_run(OFFER_LEAST_MS + LAB_TICK_MS + 60);
+    CHECK(initiator_session(initiator, lab.now_ms) != NULL); // under new keys
+    CHECK(lab.now_ms < initiator->held_until_ms);
+}
+
+// Keys that are over are wiped also where nothing comes and nothing is asked for.
+static void wiped_in_time(void)
+{
+    begin_recorded(20);
+    lab_run(SESSION_REKEY_MS);
+    struct initiator *i = &laptop->initiator;
+    CHECK(i->current.live && i->previous.live);
+    CHECK(lab.responder.laptops[0].current.live && lab.responder.laptops[0].previous.live);
+    int64_t previous_over_ms = i->previous.born_ms + SESSION_OVER_MS;
+    int64_t current_over_ms = i->current.born_ms + SESSION_OVER_MS;
+    initiator_tick(i, previous_over_ms - 1);
+    CHECK(i->previous.live);
+    initiator_tick(i, previous_over_ms);
+    CHECK(!i->previous.live && i->current.live);
+    initiator_tick(i, current_over_ms);
+    CHECK(!i->current.live);
+    responder_tick(&lab.responder, lab.responder.laptops[0].previous.born_ms + SESSION_OVER_MS);
+    CHECK(!lab.responder.laptops[0].previous.live && lab.responder.laptops[0].current.live);
+    responder_tick(&lab.responder, lab.responder.laptops[0].current.born_ms + SESSION_OVER_MS);
+    CHECK(!lab.responder.laptops[0].current.live);
+}
+
 // Refusals about other things are not ours.
 static void refusals_of_other_things(void)
 {
@@ -455,6 +506,8 @@ int main(void)
     TEST("nor at a server that was started anew", everything_again_to_a_new_server);
     TEST("forged refusals and greetings end no session and lose nothing", forged_words);
     TEST("nor where the server is out of reach", forged_words_to_the_deaf);
+    TEST("what the laptop says is held back for a moment, and seldom", held_back);
+    TEST("keys that are over are wiped in time", wiped_in_time);
     TEST("refusals of what the laptop has not sent are left aside", refusals_of_other_things);
     TEST("a message with any bit changed is counted and has no effect", every_bit);
     TEST("forged answers do not keep the right one out", forged_answers);
