@@ -134,9 +134,11 @@ SUITES := \
 	'test/build/test-build.sh' \
 	'test/unit/run.sh native' \
 	-- \
-	'test/unit/run.sh cross' \
+	'test/unit/run.sh cross aarch64' \
 	'test/lab/test-session.sh' \
+	'test/unit/run.sh cross arm' \
 	'test/unit/run.sh sanitized' \
+	'test/unit/run.sh cross mips' \
 	'test/lab/test-tether.sh relay' \
 	'$(MAKE) -s -j2 fuzz-programs && test/fuzz/run.sh 5' \
 	'test/interop/ws-raw.py' \

@@ -3,7 +3,7 @@
 #
 #   test/unit/run.sh native       with the compiler that make uses
 #   test/unit/run.sh sanitized    with clang's address and undefined-behaviour sanitizers
-#   test/unit/run.sh cross        for 64-bit Arm, 32-bit Arm and big-endian MIPS, under qemu-user
+#   test/unit/run.sh cross [MACHINE...]   under qemu-user, for aarch64, arm (32 bits) and mips (big-endian)
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 status=0
@@ -44,14 +44,17 @@ sanitized)
 		run_all sanitized build/asan env
 	;;
 cross)
-	for target in aarch64:aarch64-linux-gnu arm:arm-linux-gnueabihf mips:mips-linux-gnu; do
-		machine=${target%%:*} triplet=${target#*:}
+	shift
+	declare -A triplets=([aarch64]=aarch64-linux-gnu [arm]=arm-linux-gnueabihf [mips]=mips-linux-gnu)
+	[ $# -gt 0 ] || set -- aarch64 arm mips
+	for machine in "$@"; do
+		triplet=${triplets[$machine]}
 		build "$machine" BUILD="build/$triplet" STATIC=1 CC="$triplet-gcc" &&
 			run_all "$machine" "build/$triplet" "qemu-$machine-static"
 	done
 	;;
 *)
-	echo "usage: test/unit/run.sh native|sanitized|cross" >&2
+	echo "usage: test/unit/run.sh native|sanitized|cross [MACHINE...]" >&2
 	exit 2
 	;;
 esac
