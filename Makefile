@@ -168,6 +168,7 @@ SUITES := \
 	'test/lab/test-keyed.sh relay' \
 	'test/lab/test-keyed.sh chromium' \
 	'test/lab/test-replay.sh' \
+	'test/lab/test-strangers.sh' \
 	'test/lab/test-tether.sh chromium'
 
 test-cross:
