@@ -321,7 +321,7 @@ def stream(options):
             ending = (now, sent)
         if ending and now - ending[0] > PATIENCE_S:
             raise Failed("datagrams no longer come back")
-        with contextlib.suppress(OSError):  # the network is down for now
+        with contextlib.suppress(OSError):  # no network at the moment
             sock.send(struct.pack(">Q", sent) + bytes(152))
         sent += 1
         while (left := now + 1 / options.rate - time.monotonic()) > 0:
