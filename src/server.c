@@ -12,9 +12,11 @@
 #include <unistd.h>
 
 #include "base/privilege.h"
+#include "base/resolvers.h"
 #include "base/sandbox.h"
 #include "crypto/memory.h"
 #include "crypto/random.h"
+#include "ip/scope.h"
 #include "server.h"
 
 #define LAPTOP_ADDRESS "169.254.134.89:6354" // where the page looks for the laptop
@@ -256,6 +258,19 @@ static int set_up_host_tun(struct server *server)
     return loop_add(&server->loop, server->host_tun.fd, POLLIN, on_host, server);
 }
 
+// The host's name servers are told to laptops, as far as they can reach them.
+static void find_resolvers(struct server *server)
+{
+    struct configuration *config = &server->configuration;
+    uint32_t found[RESOLVERS_MAX];
+    size_t count = resolvers_read(found, RESOLVERS_MAX, "/etc/resolv.conf");
+    for (size_t i = 0; i < count; i++) {
+        enum ip_scope scope = ip_scope_of(found[i]);
+        if (scope == SCOPE_GLOBAL || (scope == SCOPE_PRIVATE && server->options.allow_private))
+            config->resolvers[config->resolver_count++] = found[i];
+    }
+}
+
 // Reads the secrets, and prepares for laptops.
 static int set_up_laptops(struct server *server)
 {
@@ -268,6 +283,7 @@ static int set_up_laptops(struct server *server)
     }
     if (server_read_keys(server, key) < 0)
         return -1;
+    find_resolvers(server);
     int result = server_laptops_init(server, key);
     crypto_wipe(key, sizeof key);
     return result;
