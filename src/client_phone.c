@@ -2,8 +2,9 @@
 //
 // In open mode the newest phone has the tether, and that is all. In keyed mode the session is between
 // laptop and server, and phones only carry it. The path is the connection that is sent on. It follows the
-// phone: the connection that opened last and has brought a fresh message from the server is the path; an
-// older one becomes it again only when the newer has failed. So a new phone takes over without a gap,
+// phone: the connection that opened last and has brought a genuine message from the server is the path (be it
+// slower than the one before, so that its messages come overtaken); an older one becomes it again only when
+// the newer has failed. So a new phone takes over without a gap,
 // and one whose own way to the server does not work takes nothing over.
 //
 // When the server owes an answer for some seconds, the path is dead, whatever TCP believes: the phone is
@@ -69,13 +70,13 @@ static void ping(struct client *client, struct client_conn *conn)
         liveness_sent(&client->liveness, client->loop.now_ms);
 }
 
-// A fresh message came on a connection: is it the path from now on?
-static void follow(struct client *client, struct client_conn *conn)
+// A genuine message came on a connection: is it the path from now on?
+static void follow(struct client *client, struct client_conn *conn, bool is_newest)
 {
     const struct client_conn *path = path_of(client);
     if (path != conn) {
-        if (path != NULL && conn->serial < path->serial &&
-            client->loop.now_ms - path->ws.heard_ms < FAILED_MS)
+        bool is_older = path != NULL && conn->serial < path->serial;
+        if (is_older && (!is_newest || client->loop.now_ms - path->ws.heard_ms < FAILED_MS))
             return;
         take_path(client, conn);
         ping(client, conn); // so that the server follows
@@ -151,8 +152,7 @@ static void on_records(struct client *client, struct client_conn *conn, bool is_
     if (client->said_silent)
         log_info(&client->log, "the server answers again");
     client->said_silent = false;
-    if (is_newest)
-        follow(client, conn);
+    follow(client, conn, is_newest);
     while (length > 0) {
         size_t used = record_read(&record, bytes, length);
         if (used == 0) {

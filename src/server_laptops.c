@@ -156,8 +156,8 @@ static void on_records(struct server *server, struct laptop *laptop, uint8_t *by
     }
 }
 
-// A fresh message of its laptop came on a connection: is it the path from now on?
-static void follow(struct server_conn *conn)
+// A genuine message of its laptop came on a connection: is it the path from now on?
+static void follow(struct server_conn *conn, bool is_newest)
 {
     const struct ws_conn *old = conn->laptop->link.conn;
     if (old == &conn->ws) {
@@ -165,8 +165,8 @@ static void follow(struct server_conn *conn)
         return;
     }
     const struct server_conn *path = old != NULL ? old->arg : NULL;
-    if (path != NULL && conn->serial < path->serial &&
-        conn->server->loop.now_ms - path->genuine_ms < FAILED_MS)
+    bool is_older = path != NULL && conn->serial < path->serial;
+    if (is_older && (!is_newest || conn->server->loop.now_ms - path->genuine_ms < FAILED_MS))
         return;
     take_path(conn);
     char peer[ENDPOINT_TEXT_MAX];
@@ -190,8 +190,7 @@ static void on_genuine(struct server_conn *conn, const struct responder_heard *h
             responder_session(&server->responder, heard->laptop, server->loop.now_ms);
         send_configuration(server, laptop);
     }
-    if (heard->is_newest)
-        follow(conn);
+    follow(conn, heard->is_newest);
     on_records(server, laptop, heard->bytes, heard->length);
 }
 
