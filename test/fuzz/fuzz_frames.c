@@ -1,6 +1,7 @@
 // A stream of WebSocket frames. The input: one byte of settings, eight sizes of pieces, the stream.
-// It is fed to two receivers, once in these pieces and once in large ones: both must tell the same
-// story, and every message must keep its limits.
+// It is fed to three receivers, in these pieces, in large ones, and in these pieces into a buffer that is
+// small at first and grows when it is full: all must tell the same story, and every message must keep its
+// limits.
 #include "fuzz.h"
 #include "ws/receiver.h"
 
@@ -47,12 +48,23 @@ static void tell_event(struct story *story, const struct ws_receiver *r, enum ws
     memset(r->data, 0xee, r->length); // the owner may write over it
 }
 
+// Moves to a larger buffer, and gives the one before back.
+static uint8_t *grow(struct ws_receiver *receiver, uint8_t *buffer, size_t size)
+{
+    uint8_t *larger = malloc(size);
+    EXPECT(larger != NULL);
+    ws_receiver_grow(receiver, larger, size);
+    free(buffer);
+    return larger;
+}
+
 static struct story feed(const uint8_t *stream, size_t length, const uint8_t *sizes,
-                         size_t message_max, bool expect_mask)
+                         size_t message_max, bool expect_mask, bool grows)
 {
     struct story story = {.hash = UINT64_C(0xcbf29ce484222325)};
     struct ws_receiver receiver;
-    size_t size = message_max + WS_HEAD_MAX + WS_CONTROL_MAX;
+    size_t enough = message_max + WS_HEAD_MAX + WS_CONTROL_MAX;
+    size_t size = grows ? 32 + sizes[0] % 100U : enough;
     uint8_t *buffer = malloc(size);
     size_t fed = 0;
     EXPECT(buffer != NULL);
@@ -61,6 +73,11 @@ static struct story feed(const uint8_t *stream, size_t length, const uint8_t *si
         size_t room;
         uint8_t *to = ws_receiver_room(&receiver, &room);
         size_t piece = sizes != NULL ? sizes[i % SIZES] + 1U : SIZE_MAX;
+        if (room == 0 && size < enough) {
+            size += 1 + (enough - size) / 2;
+            buffer = grow(&receiver, buffer, size);
+            to = ws_receiver_room(&receiver, &room);
+        }
         EXPECT(room > 0 && to >= buffer && to + room <= buffer + size);
         piece = piece < room ? piece : room;
         piece = piece < length - fed ? piece : length - fed;
@@ -99,9 +116,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool expect_mask = (settings & 8) != 0;
     size_t message_max = limits[settings & 7];
     try_head(input.at, input.left);
-    struct story small = feed(input.at, input.left, sizes, message_max, expect_mask);
-    struct story large = feed(input.at, input.left, NULL, message_max, expect_mask);
+    struct story small = feed(input.at, input.left, sizes, message_max, expect_mask, false);
+    struct story large = feed(input.at, input.left, NULL, message_max, expect_mask, false);
+    struct story grown = feed(input.at, input.left, sizes, message_max, expect_mask, true);
     EXPECT(small.count == large.count);
     EXPECT(small.hash == large.hash);
+    EXPECT(grown.count == large.count);
+    EXPECT(grown.hash == large.hash);
     return 0;
 }
