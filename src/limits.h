@@ -48,15 +48,28 @@
 #define WS_PING_AFTER_MS    20000
 #define WS_DEAD_AFTER_MS    45000
 
-// Packets: the largest IP packet, and what may wait for a slow peer before the oldest is dropped.
+// Packets: the largest IP packet, and what may wait for a slow peer before some is dropped.
 #define IP_PACKET_MAX 65535
 #define TUN_MTU       1500
 #ifndef QUEUE_BYTES
-#define QUEUE_BYTES (512 * 1024)
+#define QUEUE_BYTES (1024 * 1024)
 #endif
+// The fair queue keeps that in cells of this size, and before each packet has room for the head of a
+// record. Flows that it tells apart, and what each may send in its turn: small, so that small packets
+// do not wait for many large ones (RFC 8290 sections 5.2.5 and 5.2.4).
+#define QUEUE_CELL     256
+#define QUEUE_HEAD_MAX 16
+#ifndef QUEUE_FLOWS
+#define QUEUE_FLOWS 1024
+#endif
+#define QUEUE_QUANTUM 300
+// How long packets should wait at most, and for how long they may wait longer than that (RFC 8289
+// sections 4.4 and 4.3), on links on which that is the time of many packets.
+#define CODEL_TARGET_US   5000
+#define CODEL_INTERVAL_US 100000
 // A WebSocket's send buffer: a few full batches; what does not fit waits in the queue above. It
 // holds at least one message that carries a packet of the largest size in base64.
-#define LINK_TX_SIZE (128 * 1024)
+#define LINK_TX_SIZE (192 * 1024)
 // Messages are put into it until this much waits for the kernel, and the kernel keeps about as much
 // unsent: on a slow link, all beyond is delay.
 #define LINK_BATCH  (32 * 1024)
@@ -86,9 +99,11 @@
 #define LIVENESS_PROBE_MS 1000
 #define LIVENESS_IDLE_MS  10000
 #define LIVENESS_DEAD_MS  5000
+// Messages that may be on their way at a time.
+#define FLOW_MESSAGES 1024
 // Records: the longest run of packets put into one message, room for records of other types, and
 // the shortest limit that a peer may set for a message. Resolvers handed on to the laptop.
-#define LINK_RECORDS  (16 * 1024)
+#define LINK_RECORDS  (64 * 1024 - 256)
 #define LINK_CONTROL  256
 #define MESSAGE_LEAST 4096
 #define RESOLVERS_MAX 4

@@ -13,12 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../base/siphash.h"
 #include "../ip/icmp.h"
 #include "../ip/packet.h"
 #include "../ip/segment.h"
 #include "../limits.h"
 #include "ports.h"
-#include "siphash.h"
 #include "table.h"
 
 // Slots of an index: a power of two, at least twice the entries.

@@ -1,8 +1,8 @@
 // SipHash: a keyed hash of short messages (Aumasson and Bernstein, "SipHash: a fast short-input PRF",
 // 2012). Without the key nobody can tell one message's hash from those of others, or choose messages
 // whose hashes collide.
-#ifndef TETHER_NAT_SIPHASH_H
-#define TETHER_NAT_SIPHASH_H
+#ifndef TETHER_BASE_SIPHASH_H
+#define TETHER_BASE_SIPHASH_H
 
 #include <stdint.h>
 
