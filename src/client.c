@@ -46,7 +46,7 @@ static void on_tun(void *arg, short events)
         // Packets delimit themselves in a message: what they say of their length must be so.
         if (length >= 4 && ip_looks_like_ipv4(packet, (size_t)length) &&
             get_be16(packet + 2) == length)
-            tunnel_link_queue(&client->link, packet, (size_t)length);
+            tunnel_link_queue(&client->link, packet, (size_t)length, client->loop.now_us);
         else
             client->not_ipv4++;
     }
@@ -101,6 +101,7 @@ static int choose_identity(struct client *client)
     uint8_t identity[IDENTITY_SIZE];
     uint32_t host;
     if (crypto_random(&client->id, sizeof client->id) < 0 ||
+        crypto_random(&client->queue_key, sizeof client->queue_key) < 0 ||
         crypto_random(identity, sizeof identity) < 0 || crypto_random(&host, sizeof host) < 0) {
         log_error(&client->log, "the kernel gives no random numbers: %s", strerror(errno));
         return -1;

@@ -39,7 +39,9 @@ struct client {
     struct ws_host host;
     struct tun tun;
     struct lent_address wifi;
-    struct tunnel_link link; // link.conn is the path: the connection that is sent on
+    struct siphash_key queue_key; // random
+    struct loop_timer *alarm;     // for the link
+    struct tunnel_link link;      // link.conn is the path: the connection that is sent on
     struct client_conn conns[CLIENT_CONNS];
     uint32_t serial;         // of the last connection that opened
     bool path_has_delivered; // the server was heard on the path

@@ -31,9 +31,11 @@ static struct client_conn *path_of(const struct client *client)
 void client_pump(struct client *client)
 {
     uint64_t before = client->link.messages_sent;
-    tunnel_link_pump(&client->link);
+    tunnel_link_pump(&client->link, client->loop.now_us);
     if (client->link.messages_sent != before)
         liveness_sent(&client->liveness, client->loop.now_ms);
+    int64_t due_us = tunnel_link_due_us(&client->link);
+    client->alarm->due_ms = due_us == INT64_MAX ? LOOP_NEVER : (due_us + 999) / 1000;
 }
 
 // Gives the laptop a packet.
@@ -50,7 +52,7 @@ static void take_path(struct client *client, struct client_conn *conn)
     client->path_changes++;
     client->path_has_delivered = false;
     client->link.text = conn->text;
-    tunnel_link_set_conn(&client->link, &conn->ws);
+    tunnel_link_set_conn(&client->link, &conn->ws, client->loop.now_us);
 }
 
 // Sends a ping on a connection, whatever the path is. Its phone may carry text only: until it has brought
@@ -134,6 +136,9 @@ static void on_record(struct client *client, const struct record *record)
         if (record->length == PING_BYTES)
             liveness_pong(&client->liveness, record->bytes, client->loop.now_ms);
         break;
+    case RECORD_ACKNOWLEDGEMENT:
+        tunnel_link_acknowledged(&client->link, record, client->loop.now_us);
+        break;
     case RECORD_GOODBYE:
         on_goodbye(client, record);
         break;
@@ -147,6 +152,9 @@ static void on_records(struct client *client, struct client_conn *conn, bool is_
                        uint8_t *bytes, size_t length)
 {
     struct record record;
+    const uint8_t *message = bytes - SEALED_HEAD;
+    size_t message_length = SEALED_OVERHEAD + length;
+    uint64_t packets_before = client->link.packets_received;
     liveness_heard(&client->liveness, client->loop.now_ms);
     client->cut_pause_ms = LIVENESS_DEAD_MS;
     if (client->said_silent)
@@ -163,6 +171,8 @@ static void on_records(struct client *client, struct client_conn *conn, bool is_
         bytes += used;
         length -= used;
     }
+    if (client->link.packets_received != packets_before)
+        tunnel_link_received(&client->link, message, message_length, client->loop.now_us);
 }
 
 static void on_session(struct client *client, struct client_conn *conn)
@@ -279,7 +289,7 @@ static void on_closed(void *arg, uint16_t status)
     struct client *client = conn->client;
     if (client->link.conn != &conn->ws)
         return;
-    tunnel_link_set_conn(&client->link, NULL);
+    tunnel_link_set_conn(&client->link, NULL, client->loop.now_us);
     if (client->loop.stop)
         return;
     struct client_conn *other = client->link.keyed ? newest_conn(client) : NULL;
@@ -305,7 +315,7 @@ static void on_opened(void *arg)
     log_info(&client->log, "phone %s is connected%s", peer,
              old != NULL ? ", beside the one before" : "");
     if (!client->link.keyed) {
-        tunnel_link_set_conn(&client->link, &conn->ws);
+        tunnel_link_set_conn(&client->link, &conn->ws, client->loop.now_us);
         if (old != NULL)
             ws_conn_close(old, WS_STATUS_REPLACED, "another phone or tab took over");
         return;
@@ -325,9 +335,16 @@ static const struct ws_conn_events conn_events = {
     .closed = on_closed,
 };
 
+static void on_alarm(void *arg, short events)
+{
+    (void)events;
+    client_pump(arg);
+}
+
 void client_phone_init(struct client *client)
 {
-    tunnel_link_init(&client->link, !client->options.open);
+    tunnel_link_init(&client->link, !client->options.open, &client->queue_key, client->loop.now_us);
+    client->alarm = loop_alarm(&client->loop, on_alarm, client);
     liveness_init(&client->liveness, client->loop.now_ms);
     client->cut_pause_ms = LIVENESS_DEAD_MS;
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
@@ -441,7 +458,7 @@ void client_phone_close(struct client *client)
     static const uint8_t stopped = GOODBYE_STOPPED;
     if (client->link.conn != NULL && client->link.session != NULL &&
         tunnel_link_control(&client->link, RECORD_GOODBYE, &stopped, sizeof stopped))
-        tunnel_link_pump(&client->link);
+        tunnel_link_pump(&client->link, client->loop.now_us);
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         ws_conn_close(&client->conns[i].ws, WS_STATUS_GOING_AWAY, "the laptop stopped its tether");
         ws_conn_abort(&client->conns[i].ws);

@@ -28,6 +28,11 @@ static void write_session(const struct client *client, struct text *text)
         text_add(text, ",\"messages_up\":%llu,\"forged\":%llu,\"replayed\":%llu",
                  (unsigned long long)client->link.messages_sent,
                  (unsigned long long)initiator->forged, (unsigned long long)initiator->replayed);
+        text_add(text, ",\"rate\":%lld,\"window\":%lu,\"in_flight\":%lu,\"bare_ms\":%lld",
+                 (long long)flow_rate(&client->link.flow), (unsigned long)client->link.flow.window,
+                 (unsigned long)flow_in_flight(&client->link.flow),
+                 (long long)flow_bare_us(&client->link.flow) / 1000);
+        text_add(text, ",\"waiting\":%lu", (unsigned long)client->link.queue.bytes);
         text_add(text, ",\"not_understood\":%llu,\"mtu\":%u,\"resolvers\":[",
                  (unsigned long long)initiator->not_understood, (unsigned)config->mtu);
         for (size_t i = 0; i < config->resolver_count; i++)
@@ -55,9 +60,11 @@ static void write_status(struct client *client, struct text *text)
              (unsigned long long)link->bytes_sent);
     text_add(text, ",\"packets_down\":%llu,\"bytes_down\":%llu",
              (unsigned long long)link->packets_received, (unsigned long long)link->bytes_received);
-    text_add(text, ",\"drops\":{\"no_phone\":%llu,\"queue_full\":%llu,\"bad_message\":%llu",
-             (unsigned long long)link->no_phone, (unsigned long long)link->queue.dropped,
-             (unsigned long long)link->bad_message);
+    text_add(text,
+             ",\"drops\":{\"no_phone\":%llu,\"queue_full\":%llu,\"queue_late\":%llu,\"bad_"
+             "message\":%llu",
+             (unsigned long long)link->no_phone, (unsigned long long)link->queue.dropped_full,
+             (unsigned long long)link->queue.dropped_late, (unsigned long long)link->bad_message);
     text_add(text, ",\"not_ipv4\":%llu,\"tun_write\":%llu}", (unsigned long long)client->not_ipv4,
              (unsigned long long)client->tun_write);
     text_add(text,

@@ -50,7 +50,7 @@ static void to_host(void *arg, const struct ip_packet *packet)
 static void on_segment(void *arg, uint8_t *bytes, size_t length)
 {
     struct laptop *laptop = arg;
-    tunnel_link_queue(&laptop->link, bytes, length);
+    tunnel_link_queue(&laptop->link, bytes, length, laptop->server->loop.now_us);
     laptop->touched = true;
 }
 

@@ -7,6 +7,7 @@
 #include "base/crowd.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/siphash.h"
 #include "base/text.h"
 #include "nat/nat.h"
 #include "server_options.h"
@@ -21,7 +22,10 @@
 // without one, by its phone's address, for want of anything better in the classic protocol.
 #define LAPTOP_ID_MAX 65
 
+struct server;
+
 struct laptop {
+    struct server *server;
     bool used;
     char id[LAPTOP_ID_MAX]; // "": known by its phone
     bool touched;           // packets were queued for it and not yet sent
@@ -31,7 +35,6 @@ struct laptop {
     struct tunnel_link link; // link.conn is the path: the connection that is sent on
 };
 
-struct server;
 struct server_conn;
 
 // The large buffers of a connection that carries a laptop's traffic.
@@ -63,8 +66,10 @@ struct server {
     struct ws_host host;
     struct wire wire;
     struct nat nat;
-    struct siphash_key port_key; // of the NAT's outside ports
-    struct tun host_tun;         // to this host's own IP stack; fd -1 without one
+    struct siphash_key port_key;  // of the NAT's outside ports
+    struct tun host_tun;          // to this host's own IP stack; fd -1 without one
+    struct siphash_key queue_key; // random
+    struct loop_timer *alarm;     // for the links
     struct responder responder;
     struct configuration configuration; // what laptops are told; the address is each one's own
     struct laptop laptops[SERVER_LINKS];

@@ -27,14 +27,39 @@ static uint16_t laptop_number(const struct server *server, const struct laptop *
     return (uint16_t)(laptop - server->laptops);
 }
 
+// When the next of the links has something to do by itself.
+static void set_alarm(struct server *server)
+{
+    int64_t due_us = INT64_MAX;
+    for (size_t i = 0; i < SERVER_LINKS; i++) {
+        int64_t link_us = tunnel_link_due_us(&server->laptops[i].link);
+        if (link_us < due_us)
+            due_us = link_us;
+    }
+    server->alarm->due_ms = due_us == INT64_MAX ? LOOP_NEVER : (due_us + 999) / 1000;
+}
+
 void server_pump(struct server *server)
 {
     for (size_t i = 0; i < SERVER_LINKS; i++) {
         struct laptop *laptop = &server->laptops[i];
         if (laptop->touched)
-            tunnel_link_pump(&laptop->link);
+            tunnel_link_pump(&laptop->link, server->loop.now_us);
         laptop->touched = false;
     }
+    set_alarm(server);
+}
+
+static void on_alarm(void *arg, short events)
+{
+    struct server *server = arg;
+    (void)events;
+    for (size_t i = 0; i < SERVER_LINKS; i++) {
+        struct laptop *laptop = &server->laptops[i];
+        if (tunnel_link_due_us(&laptop->link) <= server->loop.now_us)
+            laptop->touched = true;
+    }
+    server_pump(server);
 }
 
 // ---- connections ----
@@ -83,7 +108,7 @@ static void take_path(struct server_conn *conn)
     struct laptop *laptop = conn->laptop;
     laptop->phone = conn->ws.peer;
     laptop->link.text = conn->text;
-    tunnel_link_set_conn(&laptop->link, &conn->ws);
+    tunnel_link_set_conn(&laptop->link, &conn->ws, conn->server->loop.now_us);
 }
 
 static void leave_strangers(struct server_conn *conn)
@@ -132,6 +157,10 @@ static void on_record(struct server *server, struct laptop *laptop, const struct
         tunnel_link_control(&laptop->link, RECORD_PONG, record->bytes, record->length);
         laptop->touched = true;
         break;
+    case RECORD_ACKNOWLEDGEMENT:
+        tunnel_link_acknowledged(&laptop->link, record, server->loop.now_us);
+        laptop->touched = true;
+        break;
     case RECORD_GOODBYE:
         log_info(&server->log, "laptop %u: it has stopped its tether",
                  laptop_number(server, laptop));
@@ -144,6 +173,9 @@ static void on_record(struct server *server, struct laptop *laptop, const struct
 static void on_records(struct server *server, struct laptop *laptop, uint8_t *bytes, size_t length)
 {
     struct record record;
+    const uint8_t *message = bytes - SEALED_HEAD;
+    size_t message_length = SEALED_OVERHEAD + length;
+    uint64_t packets_before = laptop->link.packets_received;
     while (length > 0) {
         size_t used = record_read(&record, bytes, length);
         if (used == 0) {
@@ -154,6 +186,10 @@ static void on_records(struct server *server, struct laptop *laptop, uint8_t *by
         bytes += used;
         length -= used;
     }
+    if (laptop->link.packets_received == packets_before)
+        return;
+    tunnel_link_received(&laptop->link, message, message_length, server->loop.now_us);
+    laptop->touched = true;
 }
 
 // A genuine message of its laptop came on a connection: is it the path from now on?
@@ -182,7 +218,7 @@ static void on_genuine(struct server_conn *conn, const struct responder_heard *h
     board(conn);
     leave_strangers(conn);
     if (is_path(conn) && conn->laptop != laptop) // another laptop speaks here now
-        tunnel_link_set_conn(&conn->laptop->link, NULL);
+        tunnel_link_set_conn(&conn->laptop->link, NULL, server->loop.now_us);
     conn->laptop = laptop;
     conn->genuine_ms = laptop->seen_ms = server->loop.now_ms;
     if (heard->is_session) {
@@ -257,8 +293,10 @@ static void on_batch_end(void *arg)
 static void on_writable(void *arg)
 {
     const struct server_conn *conn = arg;
-    if (is_path(conn))
-        tunnel_link_pump(&conn->laptop->link);
+    if (!is_path(conn))
+        return;
+    conn->laptop->touched = true;
+    server_pump(conn->server);
 }
 
 // The laptop's open connection that opened last, or NULL.
@@ -288,7 +326,7 @@ static void on_closed(void *arg, uint16_t status)
         take_path(other);
         return;
     }
-    tunnel_link_set_conn(&laptop->link, NULL);
+    tunnel_link_set_conn(&laptop->link, NULL, server->loop.now_us);
     if (server->loop.stop)
         return;
     log_info(&server->log, "laptop %u: its phone is gone (status %u)",
@@ -421,7 +459,7 @@ static struct laptop *find_laptop(struct server *server, const char *id,
     }
     if (place->used)
         vacate(server, place);
-    tunnel_link_init(&place->link, !server->options.open);
+    tunnel_link_init(&place->link, !server->options.open, &server->queue_key, server->loop.now_us);
     place->used = false;
     place->address = 0;
     snprintf(place->id, sizeof place->id, "%s", id);
@@ -530,6 +568,13 @@ int server_laptops_init(struct server *server, const uint8_t key[KEY_SIZE])
         server->conns[i].server = server;
         prepare(&server->conns[i]);
     }
+    for (size_t i = 0; i < SERVER_LINKS; i++)
+        server->laptops[i].server = server;
+    if (crypto_random(&server->queue_key, sizeof server->queue_key) < 0) {
+        log_error(&server->log, "the kernel gives no random numbers");
+        return -1;
+    }
+    server->alarm = loop_alarm(&server->loop, on_alarm, server);
     if (key == NULL)
         return 0;
     memcpy(config.key, key, KEY_SIZE);
@@ -571,7 +616,7 @@ void server_laptops_close(struct server *server)
         struct tunnel_link *link = &server->laptops[i].link;
         if (link->conn != NULL && link->session != NULL &&
             tunnel_link_control(link, RECORD_GOODBYE, &stopped, sizeof stopped))
-            tunnel_link_pump(link);
+            tunnel_link_pump(link, server->loop.now_us);
     }
     for (size_t i = 0; i < SERVER_CONNS; i++) {
         ws_conn_close(&server->conns[i].ws, WS_STATUS_GOING_AWAY, "the server stopped its tether");

@@ -3,13 +3,26 @@
 
 #include "server.h"
 
-static void write_drops(const struct server *server, const struct tunnel_link *sum,
-                        struct text *text)
+// What all laptops' links have counted, together.
+struct link_sum {
+    uint64_t packets_sent;
+    uint64_t bytes_sent;
+    uint64_t packets_received;
+    uint64_t bytes_received;
+    uint64_t no_phone;
+    uint64_t queue_full;
+    uint64_t queue_late;
+    uint64_t bad_message;
+};
+
+static void write_drops(const struct server *server, const struct link_sum *sum, struct text *text)
 {
     const struct wire *wire = &server->wire;
-    text_add(text, ",\"drops\":{\"no_phone\":%llu,\"queue_full\":%llu,\"bad_message\":%llu",
-             (unsigned long long)sum->no_phone, (unsigned long long)sum->queue.dropped,
-             (unsigned long long)sum->bad_message);
+    text_add(text,
+             ",\"drops\":{\"no_phone\":%llu,\"queue_full\":%llu,\"queue_late\":%llu,\"bad_"
+             "message\":%llu",
+             (unsigned long long)sum->no_phone, (unsigned long long)sum->queue_full,
+             (unsigned long long)sum->queue_late, (unsigned long long)sum->bad_message);
     for (int i = NAT_HELD + 1; i < NAT_VERDICT_COUNT; i++)
         text_add(text, ",\"%s\":%llu", nat_verdict_name((enum nat_verdict)i),
                  (unsigned long long)server->nat.dropped[i]);
@@ -22,10 +35,10 @@ static void write_drops(const struct server *server, const struct tunnel_link *s
 }
 
 // Adds up what all laptops' links have counted. Returns how many have a phone.
-static unsigned sum_links(const struct server *server, struct tunnel_link *sum)
+static unsigned sum_links(const struct server *server, struct link_sum *sum)
 {
     unsigned connected = 0;
-    memset(sum, 0, offsetof(struct tunnel_link, control));
+    memset(sum, 0, sizeof *sum);
     for (size_t i = 0; i < SERVER_LINKS; i++) {
         const struct tunnel_link *link = &server->laptops[i].link;
         connected += link->conn != NULL;
@@ -35,7 +48,8 @@ static unsigned sum_links(const struct server *server, struct tunnel_link *sum)
         sum->bytes_received += link->bytes_received;
         sum->no_phone += link->no_phone;
         sum->bad_message += link->bad_message;
-        sum->queue.dropped += link->queue.dropped;
+        sum->queue_full += link->queue.dropped_full;
+        sum->queue_late += link->queue.dropped_late;
     }
     return connected;
 }
@@ -57,7 +71,7 @@ static void write_sessions(const struct server *server, struct text *text)
 
 void server_write_status(const struct server *server, struct text *text)
 {
-    struct tunnel_link sum;
+    struct link_sum sum;
     unsigned links = sum_links(server, &sum);
     text_add(text, "{\"program\":\"tether-server\",\"version\":\"%s\",\"uptime_s\":%lld",
              TETHER_VERSION, (long long)(server->loop.now_ms - server->started_ms) / 1000);

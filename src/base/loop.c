@@ -15,11 +15,22 @@
 #include <time.h>
 #include <unistd.h>
 
-int64_t loop_clock_ms(void)
+int64_t loop_clock_us(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t loop_clock_ms(void)
+{
+    return loop_clock_us() / 1000;
+}
+
+static void read_clock(struct loop *loop)
+{
+    loop->now_us = loop_clock_us();
+    loop->now_ms = loop->now_us / 1000;
 }
 
 static void on_signal(void *arg, short events)
@@ -36,7 +47,7 @@ int loop_init(struct loop *loop)
     sigset_t set;
     memset(loop, 0, sizeof *loop);
     memset(loop->place, -1, sizeof loop->place);
-    loop->now_ms = loop_clock_ms();
+    read_clock(loop);
     signal(SIGPIPE, SIG_IGN); // a peer that went away is an error of write(), not the end of us
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
@@ -98,10 +109,21 @@ int loop_every(struct loop *loop, int64_t every_ms, loop_callback *callback, voi
     return 0;
 }
 
+struct loop_timer *loop_alarm(struct loop *loop, loop_callback *callback, void *arg)
+{
+    if (loop->timer_count == LOOP_MAX_TIMERS)
+        return NULL;
+    struct loop_timer *timer = &loop->timers[loop->timer_count++];
+    *timer = (struct loop_timer){LOOP_NEVER, 0, callback, arg};
+    return timer;
+}
+
 static int wait_ms(const struct loop *loop)
 {
     int64_t wait = -1;
     for (int i = 0; i < loop->timer_count; i++) {
+        if (loop->timers[i].due_ms == LOOP_NEVER)
+            continue;
         int64_t left = loop->timers[i].due_ms - loop->now_ms;
         if (left < 0)
             left = 0;
@@ -117,7 +139,7 @@ static void run_timers(struct loop *loop)
         struct loop_timer *timer = &loop->timers[i];
         if (timer->due_ms > loop->now_ms)
             continue;
-        timer->due_ms = loop->now_ms + timer->every_ms;
+        timer->due_ms = timer->every_ms > 0 ? loop->now_ms + timer->every_ms : LOOP_NEVER;
         timer->callback(timer->arg, 0);
     }
 }
@@ -126,7 +148,7 @@ int loop_run(struct loop *loop)
 {
     while (!loop->stop) {
         int ready = poll(loop->polled, (nfds_t)loop->count, wait_ms(loop));
-        loop->now_ms = loop_clock_ms();
+        read_clock(loop);
         if (ready < 0 && errno != EINTR)
             return -1;
         run_timers(loop);

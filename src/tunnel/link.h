@@ -14,7 +14,8 @@
 
 #include "../limits.h"
 #include "../ws/conn.h"
-#include "queue.h"
+#include "fair_queue.h"
+#include "flow.h"
 #include "record.h"
 #include "session.h"
 
@@ -23,8 +24,10 @@ struct tunnel_link {
     bool text;            // the form to send in: that of the last message received
     bool keyed;
     struct session *session; // keyed: what to seal with, or NULL while there is none
-    struct packet_queue queue;
-    size_t control_length; // of the records in control[], which go before packets
+    struct fair_queue queue;
+    struct flow flow;              // keyed: what is on its way,
+    struct flow_receiver receiver; // and what is to be acknowledged
+    size_t control_length;         // of the records in control[], which go before packets
     // Counters for status.json.
     uint64_t packets_sent;
     uint64_t bytes_sent;
@@ -34,24 +37,35 @@ struct tunnel_link {
     uint64_t no_phone;    // dropped: nobody to carry it
     uint64_t bad_message; // dropped: not base64, not an IP packet, not a record
     uint8_t control[LINK_CONTROL];
-    uint8_t
-        sealed[SEALED_OVERHEAD + LINK_CONTROL + IP_PACKET_MAX]; // a message on its way into base64
-    uint8_t queue_buffer[QUEUE_BYTES];
+    uint8_t message[SEALED_OVERHEAD + LINK_CONTROL + IP_PACKET_MAX]; // where messages are made
 };
 
 // An open link begins with text, which the oldest peers understand; a keyed one with binary.
-void tunnel_link_init(struct tunnel_link *link, bool keyed);
+// `key` is random, and keeps to itself which connections share a place in the queue.
+void tunnel_link_init(struct tunnel_link *link, bool keyed, const struct siphash_key *key,
+                      int64_t now_us);
 
 // A phone came, or took over from another, or with NULL went. What waits for no phone at all is dropped.
-void tunnel_link_set_conn(struct tunnel_link *link, struct ws_conn *conn);
+void tunnel_link_set_conn(struct tunnel_link *link, struct ws_conn *conn, int64_t now_us);
 
 // Queues an IP packet for the phone; without a phone it is dropped and counted.
-void tunnel_link_queue(struct tunnel_link *link, const uint8_t *packet, size_t length);
+void tunnel_link_queue(struct tunnel_link *link, const uint8_t *packet, size_t length,
+                       int64_t now_us);
 // Keyed: queues a record of another type; a few hundred bytes of them may wait. Returns whether it fits.
 bool tunnel_link_control(struct tunnel_link *link, uint8_t type, const void *body, size_t length);
-// Sends what is queued, as far as the connection takes it now. Call after queueing, and when the
-// connection is writable.
-void tunnel_link_pump(struct tunnel_link *link);
+// Sends what is queued, as far as the connection takes it now and, keyed, as far as what is on its way
+// allows. Call after queueing, after acknowledgements, when the connection is writable, and at
+// tunnel_link_due_us().
+void tunnel_link_pump(struct tunnel_link *link, int64_t now_us);
+// Keyed: when tunnel_link_pump() is to be called if nothing happens before; INT64_MAX: never.
+int64_t tunnel_link_due_us(const struct tunnel_link *link);
+
+// Keyed: a sealed message came that held packets; it is to be acknowledged.
+void tunnel_link_received(struct tunnel_link *link, const uint8_t *message, size_t length,
+                          int64_t now_us);
+// Keyed: an acknowledgement came.
+void tunnel_link_acknowledged(struct tunnel_link *link, const struct record *record,
+                              int64_t now_us);
 
 // Open: reads a message. Returns the IP packet in it and sets `length`, or NULL (counted). The text form
 // is decoded in place.

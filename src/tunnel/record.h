@@ -14,11 +14,12 @@
 #include "../limits.h"
 
 enum record_type {
-    RECORD_CONFIGURATION = 0x01, // from the server, see struct configuration
-    RECORD_PING = 0x02,          // 8 bytes, which come back
-    RECORD_PONG = 0x03,          // in this
-    RECORD_GOODBYE = 0x04,       // 1 byte, see enum goodbye
-    RECORD_PACKET = 0x40,        // stands for any IP packet; never sent as a type
+    RECORD_CONFIGURATION = 0x01,   // from the server, see struct configuration
+    RECORD_PING = 0x02,            // 8 bytes, which come back
+    RECORD_PONG = 0x03,            // in this
+    RECORD_GOODBYE = 0x04,         // 1 byte, see enum goodbye
+    RECORD_ACKNOWLEDGEMENT = 0x05, // see flow.h
+    RECORD_PACKET = 0x40,          // stands for any IP packet; never sent as a type
 };
 
 #define RECORD_HEAD 4

@@ -193,17 +193,21 @@ void ws_conn_commit(struct ws_conn *conn)
     conn->tx_end += length;
 }
 
-uint8_t *ws_conn_begin(struct ws_conn *conn, uint8_t opcode, size_t length)
+bool ws_conn_has_room(struct ws_conn *conn, size_t length)
 {
     size_t room = conn->tx_size - ws_conn_unsent(conn);
     if (conn->state != WS_OPEN)
-        return NULL;
-    if (room < CONTROL_RESERVE + WS_HEAD_MAX || room - CONTROL_RESERVE - WS_HEAD_MAX < length) {
-        conn->wants_room = true;
-        update_events(conn);
-        return NULL;
-    }
-    return begin_frame(conn, opcode, length);
+        return false;
+    if (room >= CONTROL_RESERVE + WS_HEAD_MAX && room - CONTROL_RESERVE - WS_HEAD_MAX >= length)
+        return true;
+    conn->wants_room = true;
+    update_events(conn);
+    return false;
+}
+
+uint8_t *ws_conn_begin(struct ws_conn *conn, uint8_t opcode, size_t length)
+{
+    return ws_conn_has_room(conn, length) ? begin_frame(conn, opcode, length) : NULL;
 }
 
 // A control frame for which there is no room is left out, for the peer does not read. Returns whether

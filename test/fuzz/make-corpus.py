@@ -245,14 +245,53 @@ def nat():
     return seeds
 
 
-def queue():
+def link():
+    """A message to a link, which is commands to its flow control, too."""
+    def send(length, starved=0):
+        return bytes([starved]) + struct.pack(">H", length)
+
+    def hear(which, delay=0):
+        return b"\x20" + struct.pack(">HI", which, delay)
+
+    def wait(microseconds, shift=0):
+        return bytes([0x60 | shift]) + struct.pack(">H", microseconds)
+    rounds = b"".join(send(1500) * 8 + wait(20000) + hear(3, 500) + wait(1000) + hear(3)
+                      for _ in range(12))
+    owed = b"".join(b"\x80" + struct.pack(">H", 40000) for _ in range(4)) + wait(900) + b"\xa0"
+    fast = b"".join(send(65535) * n + wait(50) + hear(n - 1, 0xffffffff) for n in range(1, 12))
+    silence = send(1500) * 30 + wait(40000, 6) * 3 + send(1000) + wait(50) + hear(0)
     return {
-        "small": b"\x00\x08" + bytes([3, 3, 3, 3, 0xa0, 5, 1, 0xa0, 0xa0, 0]),
-        "wrap": b"\x00\x64" + bytes([20, 20, 20, 20, 0xa0, 0xa0, 30, 0xa0, 40, 0xa0, 9, 10] * 5),
-        "large": b"\x07\xd0" + bytes([0x80, 4, 0, 0x80, 7, 0xd0, 0xa0, 0x80, 1, 0, 0xff, 5] * 3),
-        "text": b"\x00\x40" + base64.b64encode(packets()["udp"]),
-        "packet": b"\x00\x40" + packets()["udp"],
+        "text": base64.b64encode(packets()["udp"]),
+        "packet": packets()["udp"],
+        "rounds": rounds,
+        "starved": send(100, 1) * 5 + wait(5000) + hear(4) + rounds,
+        "fast": fast + wait(60000, 4) + fast,
+        "owed": owed * 3,
+        "silence": rounds + silence + rounds,
+        "drained": rounds + wait(60000, 8) + rounds,
+        "late": send(1500) + wait(50) + hear(0, 0xffffffff) + rounds,
+        "path": send(1500) * 9 + b"\xc0" + rounds,
+        "raw": send(1500) + b"\x4c" + struct.pack(">III", 2, 0xfffffffa, 7) + b"\x43abc",
     }
+
+
+def fair_queue():
+    """Commands: 0x00 made packets, 0x40 raw ones, 0x80 takes, 0xc0 time, 0xd0 a rate, 0xe0 clearing."""
+    made = bytes([0x01, 5, 200, 0x12, 5, 220, 0x2b, 20, 255])  # three flows, without marks and with
+    wait = bytes([0xc7, 0xff])
+    seeds = {
+        "made": made + b"\x8f",
+        "late": made * 8 + wait + b"\x80" + wait + b"\x8f" + wait + b"\x8f",
+        "slow": b"\xd2" + made * 8 + wait + b"\x82" + wait + b"\x8f",
+        "full": bytes([0x01, 255, 255]) * 20 + made + b"\x8f",
+        "leap": made + b"\xcf\xff" + made + b"\x8f",
+        "cleared": made + b"\xe0" + made + b"\x8f",
+    }
+    for name, packet in packets().items():
+        if len(packet) < 256:
+            raw = b"\x40" + bytes([len(packet)]) + packet
+            seeds["raw-" + name] = raw * 3 + wait + b"\x80" + wait + b"\x8f"
+    return seeds
 
 
 def netlink():
@@ -362,7 +401,8 @@ def offers():
 
 TARGETS = {
     "http": http_heads, "handshake": http_heads, "frames": frames, "conn": conn, "utf8": texts,
-    "origin": origins, "base64": base64s, "ip": ip, "nat": nat, "queue": queue, "netlink": netlink,
+    "origin": origins, "base64": base64s, "ip": ip, "nat": nat, "link": link,
+    "fair_queue": fair_queue, "netlink": netlink,
     "record": records, "sealed": sealed, "offer": offers,
 }
 

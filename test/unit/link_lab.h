@@ -18,6 +18,9 @@ static uint8_t rx[WS_MESSAGE_MAX / 4];
 static uint8_t tx[LINK_TX_SIZE];
 static int peer = -1;
 static bool gone;
+static int64_t clock_us = 1000000; // stands still, but for the tests that move it
+
+static const struct siphash_key queue_key = {1, 2};
 
 static inline bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
 {
@@ -32,7 +35,7 @@ static inline void on_writable(void *arg)
 {
     (void)arg;
     if (end.conn != NULL)
-        tunnel_link_pump(&end);
+        tunnel_link_pump(&end, clock_us);
 }
 
 static inline void on_closed(void *arg, uint16_t status)
@@ -40,7 +43,7 @@ static inline void on_closed(void *arg, uint16_t status)
     (void)arg;
     (void)status;
     gone = true;
-    tunnel_link_set_conn(&end, NULL);
+    tunnel_link_set_conn(&end, NULL, clock_us);
 }
 
 static const struct ws_conn_events events = {
@@ -72,11 +75,11 @@ static inline bool open_link(bool keyed)
     if (loop_init(&loop) < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) < 0)
         return false;
     peer = fds[1];
-    tunnel_link_init(&end, keyed);
+    tunnel_link_init(&end, keyed, &queue_key, clock_us);
     ws_conn_init(&conn, &loop, &events, NULL, rx, sizeof rx, sizeof rx - 1000, tx, sizeof tx);
     if (ws_conn_adopt(&conn, fds[0], &from, "101", 3, NULL, 0) < 0)
         return false;
-    tunnel_link_set_conn(&end, &conn);
+    tunnel_link_set_conn(&end, &conn, clock_us);
     return recv(peer, response, sizeof response, 0) == 3;
 }
 
@@ -89,12 +92,15 @@ static inline void close_link(void)
     loop_close(&loop);
 }
 
-// A packet that says its number, with the first byte of IPv4.
+// An IPv4 packet that says its number, all of them from one connection; of its header, as much as fits.
 static inline void make_packet(uint8_t *packet, size_t length, uint32_t number)
 {
+    const uint8_t header[20] = {
+        0x45, 0, (uint8_t)(length >> 8), (uint8_t)length, [9] = 47, [12] = 10, [16] = 10,
+    };
     for (size_t i = 0; i < length; i++)
         packet[i] = (uint8_t)(number * 31 + i * 7 + (i >> 8));
-    packet[0] = 0x45;
+    memcpy(packet, header, length < sizeof header ? length : sizeof header);
     if (length >= 8)
         memcpy(packet + 4, &number, 4);
 }

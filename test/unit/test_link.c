@@ -12,8 +12,8 @@ static void text_first(void)
     for (size_t i = 0; i < COUNT(lengths); i++) {
         make_packet(packet, lengths[i], (uint32_t)i);
         test_row("%lu bytes", (unsigned long)lengths[i]);
-        tunnel_link_queue(&end, packet, lengths[i]);
-        tunnel_link_pump(&end);
+        tunnel_link_queue(&end, packet, lengths[i], clock_us);
+        tunnel_link_pump(&end, clock_us);
         for (int n = 0; n < 10; n++)
             turn();
         check_next(WS_TEXT, packet, lengths[i]);
@@ -34,16 +34,16 @@ static void form_follows(void)
     uint8_t *read = tunnel_link_read(&end, WS_BINARY, packet, &length);
     CHECK(read == packet);
     CHECK_INT(length, sizeof packet);
-    tunnel_link_queue(&end, packet, sizeof packet);
-    tunnel_link_pump(&end);
+    tunnel_link_queue(&end, packet, sizeof packet, clock_us);
+    tunnel_link_pump(&end, clock_us);
     check_next(WS_BINARY, packet, sizeof packet);
     length = base64_encode(text, packet, sizeof packet);
     read = tunnel_link_read(&end, WS_TEXT, (uint8_t *)text, &length);
     CHECK(read != NULL);
     CHECK_INT(length, sizeof packet);
     CHECK_BYTES(read, packet, sizeof packet);
-    tunnel_link_queue(&end, packet, sizeof packet);
-    tunnel_link_pump(&end);
+    tunnel_link_queue(&end, packet, sizeof packet, clock_us);
+    tunnel_link_pump(&end, clock_us);
     check_next(WS_TEXT, packet, sizeof packet);
     CHECK_INT(end.packets_received, 2);
     CHECK_INT(end.bytes_received, 200);
@@ -56,7 +56,7 @@ static void text_of_all_lengths(void)
 {
     static uint8_t packet[IP_PACKET_MAX];
     static char text[BASE64_LENGTH(IP_PACKET_MAX)];
-    tunnel_link_init(&end, false);
+    tunnel_link_init(&end, false, &queue_key, clock_us);
     for (size_t i = 0; i < COUNT(lengths); i++) {
         make_packet(packet, lengths[i], (uint32_t)i);
         size_t length = base64_encode(text, packet, lengths[i]);
@@ -84,7 +84,7 @@ static void bad_messages(void)
     };
     for (int form = 0; form < 2; form++) {
         int bad = 0;
-        tunnel_link_init(&end, false);
+        tunnel_link_init(&end, false, &queue_key, clock_us);
         end.text = form != 0;
         for (size_t i = 0; i < COUNT(cases); i++) {
             size_t length = strlen(cases[i].data);
@@ -120,48 +120,111 @@ static void nobody_to_carry(void)
 {
     uint8_t packet[100];
     make_packet(packet, sizeof packet, 1);
-    tunnel_link_init(&end, false);
+    tunnel_link_init(&end, false, &queue_key, clock_us);
     for (int i = 0; i < 5; i++)
-        tunnel_link_queue(&end, packet, sizeof packet);
-    tunnel_link_pump(&end);
+        tunnel_link_queue(&end, packet, sizeof packet, clock_us);
+    tunnel_link_pump(&end, clock_us);
     CHECK_INT(end.no_phone, 5);
     CHECK_INT(end.queue.count, 0);
     CHECK_INT(end.packets_sent, 0);
 }
 
-// A peer that reads nothing: messages are made up to a limit, the rest waits in the queue, whose
-// oldest packets go. When it reads again, the newest come, in order and whole.
+// Reads all that comes. Returns how many packets of 1400 bytes came, which are in the order of their numbers;
+// `last` is the last one's.
+static uint32_t read_packets(uint32_t *last)
+{
+    uint8_t packet[1400];
+    uint32_t received = 0;
+    *last = 0;
+    while (next_message() == WS_TEXT || (turn(), next_message()) == WS_TEXT) {
+        uint32_t number;
+        ptrdiff_t size = base64_decode(receiver.data, (const char *)receiver.data, receiver.length);
+        if (size != sizeof packet)
+            continue;
+        memcpy(&number, receiver.data + 4, 4);
+        if (number <= *last)
+            test_fail(__FILE__, __LINE__, "%lu after %lu", (unsigned long)number,
+                      (unsigned long)*last);
+        *last = number;
+        received++;
+        make_packet(packet, sizeof packet, number);
+        if (memcmp(receiver.data, packet, sizeof packet) != 0)
+            test_fail(__FILE__, __LINE__, "packet %lu is altered", (unsigned long)number);
+    }
+    return received;
+}
+
+// A peer that reads nothing: messages are made up to a limit, the rest waits in the queue, whose oldest packets
+// go when it is full. When it reads again, the newest come, in order and whole.
 static void slow_peer(void)
 {
     uint8_t packet[1400];
-    uint32_t last = 0;
-    uint32_t received = 0;
+    uint32_t last;
     CHECK(open_link(false));
     listen_anew();
     for (uint32_t number = 1; number <= 3000; number++) {
         make_packet(packet, sizeof packet, number);
-        tunnel_link_queue(&end, packet, sizeof packet);
-        tunnel_link_pump(&end);
+        tunnel_link_queue(&end, packet, sizeof packet, clock_us);
+        tunnel_link_pump(&end, clock_us);
         CHECK(ws_conn_unsent(&conn) <= LINK_BATCH + BASE64_LENGTH(sizeof packet) + WS_HEAD_MAX);
+        CHECK(end.queue.bytes <= QUEUE_BYTES);
     }
-    CHECK(end.queue.dropped > 0);
+    CHECK(end.queue.dropped_full > 0);
     CHECK(end.queue.count > 0);
-    while (next_message() == WS_TEXT || (turn(), next_message()) == WS_TEXT) {
-        uint32_t number;
-        CHECK_INT(receiver.length, BASE64_LENGTH(sizeof packet));
-        CHECK_INT(base64_decode(receiver.data, (const char *)receiver.data, receiver.length),
-                  sizeof packet);
-        memcpy(&number, receiver.data + 4, 4);
-        CHECK(number > last);
-        last = number;
-        received++;
-        make_packet(packet, sizeof packet, number);
-        CHECK_BYTES(receiver.data, packet, sizeof packet);
-    }
+    uint32_t received = read_packets(&last);
     CHECK_INT(last, 3000);
     CHECK_INT(received, end.packets_sent);
-    CHECK_INT(received + end.queue.dropped, 3000);
+    CHECK_INT(received + end.queue.dropped_full, 3000);
+    CHECK_INT(end.queue.dropped_late, 0);
     CHECK_INT(end.queue.count, 0);
+    close_link();
+}
+
+// Room is made by the connection that fills the queue; another's single packet, the oldest of all, is not lost.
+static void fattest_gives_way(void)
+{
+    static uint8_t packet[1400];
+    uint8_t single[100];
+    uint32_t last;
+    CHECK(open_link(false));
+    listen_anew();
+    for (uint32_t number = 1; end.queue.dropped_full == 0; number++) {
+        CHECK(number < 3000);
+        make_packet(packet, sizeof packet, number);
+        tunnel_link_queue(&end, packet, sizeof packet, clock_us);
+        if (number == 1) {
+            make_packet(single, sizeof single, number);
+            single[16] ^= 1; // to another address
+            tunnel_link_queue(&end, single, sizeof single, clock_us);
+        }
+    }
+    size_t waiting = end.queue.count;
+    tunnel_link_pump(&end, clock_us);
+    CHECK_INT(read_packets(&last), waiting - 1);
+    CHECK_INT(end.packets_sent, waiting);
+    close_link();
+}
+
+// While a slow peer reads a little at a time, packets that waited too long are dropped before that.
+static void too_late(void)
+{
+    uint8_t packet[1400];
+    CHECK(open_link(false));
+    listen_anew();
+    for (uint32_t number = 1; number <= 600; number++) {
+        make_packet(packet, sizeof packet, number);
+        tunnel_link_queue(&end, packet, sizeof packet, clock_us);
+    }
+    for (int n = 0; n < 2000 && end.queue.count > 0; n++) {
+        clock_us += 10000;
+        tunnel_link_pump(&end, clock_us);
+        (void)next_message();
+        turn();
+    }
+    CHECK_INT(end.queue.count, 0);
+    CHECK(end.queue.dropped_late > 0);
+    CHECK_INT(end.queue.dropped_full, 0);
+    CHECK_INT(end.packets_sent + end.queue.dropped_late, 600);
     close_link();
 }
 
@@ -172,17 +235,17 @@ static void another_phone(void)
     CHECK(open_link(false));
     for (uint32_t number = 1; number <= 1000; number++) {
         make_packet(packet, sizeof packet, number);
-        tunnel_link_queue(&end, packet, sizeof packet);
-        tunnel_link_pump(&end);
+        tunnel_link_queue(&end, packet, sizeof packet, clock_us);
+        tunnel_link_pump(&end, clock_us);
     }
     size_t waiting = end.queue.count;
     CHECK(waiting > 0);
-    tunnel_link_set_conn(&end, NULL);
+    tunnel_link_set_conn(&end, NULL, clock_us);
     CHECK_INT(end.no_phone, waiting);
     CHECK_INT(end.queue.count, 0);
-    tunnel_link_queue(&end, packet, sizeof packet);
+    tunnel_link_queue(&end, packet, sizeof packet, clock_us);
     CHECK_INT(end.no_phone, waiting + 1);
-    tunnel_link_pump(&end);
+    tunnel_link_pump(&end, clock_us);
     close_link();
 }
 
@@ -195,8 +258,8 @@ static void phone_lost_while_sending(void)
     peer = -1;
     for (uint32_t number = 1; number <= 100; number++) {
         make_packet(packet, sizeof packet, number);
-        tunnel_link_queue(&end, packet, sizeof packet);
-        tunnel_link_pump(&end);
+        tunnel_link_queue(&end, packet, sizeof packet, clock_us);
+        tunnel_link_pump(&end, clock_us);
     }
     CHECK(gone);
     CHECK(end.conn == NULL);
@@ -213,6 +276,8 @@ int main(void)
     TEST("messages that hold no packet are counted and change nothing", bad_messages);
     TEST("without a phone packets are dropped and counted", nobody_to_carry);
     TEST("a slow phone gets the newest packets, in order and whole", slow_peer);
+    TEST("a full queue drops packets of the connection that fills it", fattest_gives_way);
+    TEST("packets that wait for a slow phone too long are dropped", too_late);
     TEST("what waited for a phone that went is dropped", another_phone);
     TEST("a phone that is lost while the link sends is gone", phone_lost_while_sending);
     return test_end();

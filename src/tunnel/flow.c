@@ -1,0 +1,368 @@
+// The other end acknowledges messages. From when a message was sent and when its acknowledgement came
+// two things are measured, in the manner of BBR (draft-ietf-ccwg-bbr): the round trip, and the rate of
+// delivery, which is the bytes that were delivered between the sending of a message and its
+// acknowledgement, over that time. What fits on the link without a queue is rate x smallest round trip.
+// The window is a little more than that:
+//
+//   window = rate * (smallest round trip + delay of acknowledgements + TARGET) * (1 + eagerness)
+//
+// TARGET is the queue that is tolerated, some milliseconds, so that the link always has something to
+// send. While there was no queue for a whole round trip, `eagerness` is up to 1 and the window doubles
+// each round trip, as in TCP's slow start; when the queue is at its target it is 0, and the window
+// stays. So a link that becomes faster is filled within some round trips, and one that becomes
+// slower gets no more than it delivers, as soon as its old rate is forgotten.
+//
+// The smallest round trip is forgotten after some seconds, too, for the way may have changed. But a
+// queue that is always there would hide it. So once in a while the window is made small for a moment,
+// and the queue drains.
+//
+// Silence: what is under way may be lost with a connection, or the link may be out for a while. When no
+// acknowledgement comes in several round trips, nothing is held to be on its way any more, and one
+// message at a time is sent to find out. The first acknowledgement that comes brings back what is left
+// of the rate of before. An end that has never acknowledged anything, because its program does not know how,
+// is sent to without bounds. Shorter silence changes nothing: TCP carries the messages, and loses none.
+#include "flow.h"
+
+#include <string.h>
+
+#include "../base/bytes.h"
+
+#define US 1000000 // a second
+
+#define WINDOW_FIRST        (32 * 1024) // RFC 6928's ten segments, for a few connections at a time
+#define WINDOW_LEAST        (4 * 1024)  // two packets and their acknowledgement
+#define WINDOW_MOST         (8 * 1024 * 1024) //
+#define TARGET_US           12000
+#define PACKET_BYTES        1500
+#define RATE_PERIOD_US      500000 // forget a rate after one to two of these, or of four round trips
+#define TRIP_PERIOD_US      5000000
+#define DRAIN_EVERY_US      8000000
+#define TIMEOUT_LEAST_US    400000
+#define TIMEOUT_FIRST_US    3000000
+#define UNHEARD_TIMEOUTS    1 // without any acknowledgement ever: there will be none
+#define DELAY_MOST_US       1000000
+#define TIMEOUT_MOST_US     10000000
+#define MESSAGE_US          10000 // the time that one message may take on the link
+#define MESSAGE_LEAST_BYTES 1500
+
+#define OWED_BYTES    (128 * 1024) // an acknowledgement is sent for so much,
+#define OWED_LEAST_US 10000        // or after so long,
+#define OWED_MOST_US  200000       // or longer where it would cost more than its share of the link
+#define OWED_COST     (110 * 50)   // bytes of a message with nothing else in it, by 1 / share (2 %)
+
+static void extreme_start(struct flow_extreme *extreme, int64_t now_us)
+{
+    *extreme = (struct flow_extreme){0, 0, now_us};
+}
+
+static void extreme_turn(struct flow_extreme *extreme, int64_t period_us, int64_t now_us)
+{
+    if (now_us - extreme->since_us < period_us)
+        return;
+    extreme->before = extreme->now;
+    extreme->now = 0; // 0: none in this period
+    extreme->since_us = now_us;
+}
+
+static int64_t greatest(const struct flow_extreme *extreme)
+{
+    return extreme->now > extreme->before ? extreme->now : extreme->before;
+}
+
+static int64_t smallest(const struct flow_extreme *extreme)
+{
+    if (extreme->now == 0 || (extreme->before != 0 && extreme->before < extreme->now))
+        return extreme->before;
+    return extreme->now;
+}
+
+void flow_init(struct flow *flow, int64_t now_us)
+{
+    memset(flow, 0, sizeof *flow);
+    flow->window = WINDOW_FIRST;
+    flow->delivered_us = flow->heard_us = flow->drained_us = now_us;
+    extreme_start(&flow->rate, now_us);
+    extreme_start(&flow->round_trip, now_us);
+}
+
+void flow_path_changed(struct flow *flow, int64_t now_us)
+{
+    size_t window = flow->window;
+    bool is_heard = flow->is_heard;
+    flow_init(flow, now_us);
+    flow->is_heard = is_heard;
+    if (window < WINDOW_FIRST) // a slow link's successor may be as slow
+        flow->window = window;
+}
+
+static struct flow_message *message_at(struct flow *flow, size_t i)
+{
+    return &flow->messages[(flow->head + i) % FLOW_MESSAGES];
+}
+
+size_t flow_in_flight(const struct flow *flow)
+{
+    if (flow->count == 0)
+        return 0;
+    return (size_t)(flow->sent_total - flow->delivered_total);
+}
+
+int64_t flow_rate(const struct flow *flow)
+{
+    return greatest(&flow->rate);
+}
+
+int64_t flow_bare_us(const struct flow *flow)
+{
+    return smallest(&flow->round_trip);
+}
+
+size_t flow_room(const struct flow *flow)
+{
+    if (flow->is_unbounded)
+        return WINDOW_MOST;
+    size_t in_flight = flow_in_flight(flow);
+    size_t window = flow->timeouts > 0 ? 1 : flow->window;
+    if (flow->count == FLOW_MESSAGES || in_flight >= window)
+        return 0;
+    return window - in_flight;
+}
+
+size_t flow_message_size(const struct flow *flow)
+{
+    int64_t size = flow_rate(flow) * MESSAGE_US / US;
+    if (flow->is_unbounded)
+        return LINK_RECORDS;
+    if (flow->timeouts > 0 || size < MESSAGE_LEAST_BYTES)
+        return flow_rate(flow) == 0 && flow->timeouts == 0 ? 4 * MESSAGE_LEAST_BYTES
+                                                           : MESSAGE_LEAST_BYTES;
+    return size > LINK_RECORDS ? LINK_RECORDS : (size_t)size;
+}
+
+void flow_sent(struct flow *flow, uint32_t index, uint32_t counter, size_t bytes, bool is_starved,
+               int64_t now_us)
+{
+    if (flow->count == FLOW_MESSAGES || flow->is_unbounded)
+        return;
+    if (flow->count == 0) { // time in which there was nothing to deliver does not count
+        flow->delivered_us = flow->heard_us = now_us;
+        flow->delivered_total = flow->sent_total;
+    }
+    flow->sent_total += bytes;
+    *message_at(flow, flow->count++) = (struct flow_message){
+        index,      counter, now_us, flow->sent_total, flow->delivered_total, flow->delivered_us,
+        is_starved,
+    };
+}
+
+// Takes a measurement of the rate.
+static void measure_rate(struct flow *flow, const struct flow_message *message, int64_t now_us)
+{
+    int64_t took_us = now_us - message->delivered_us;
+    int64_t bytes = (int64_t)(flow->delivered_total - message->delivered_total);
+    if (took_us < 100)
+        took_us = 100;
+    int64_t rate = bytes * US / took_us;
+    int64_t period_us = 4 * flow->smoothed_us;
+    // Whoever had nothing more to send shows only how fast the link is at least.
+    if (message->is_starved && rate <= flow_rate(flow))
+        return;
+    extreme_turn(&flow->rate, period_us > RATE_PERIOD_US ? period_us : RATE_PERIOD_US, now_us);
+    if (rate > flow->rate.now)
+        flow->rate.now = rate > 0 ? rate : 1;
+}
+
+static void measure_round_trip(struct flow *flow, int64_t trip_us, int64_t now_us)
+{
+    if (trip_us < 1)
+        trip_us = 1;
+    flow->latest_us = trip_us;
+    flow->smoothed_us =
+        flow->smoothed_us == 0 ? trip_us : (7 * flow->smoothed_us + trip_us) / 8; // RFC 6298
+    extreme_turn(&flow->round_trip, TRIP_PERIOD_US, now_us);
+    if (flow->round_trip.now == 0 || trip_us < flow->round_trip.now)
+        flow->round_trip.now = trip_us;
+}
+
+static size_t bounded(int64_t window)
+{
+    return window < WINDOW_LEAST  ? WINDOW_LEAST
+           : window > WINDOW_MOST ? WINDOW_MOST
+                                  : (size_t)window;
+}
+
+// By how many percent the window may be greater than what the link is known to hold. A message's own time
+// on the link is no queue.
+static int64_t eagerness(int64_t queue_us, int64_t target)
+{
+    int64_t standing_us = queue_us > MESSAGE_US ? queue_us - MESSAGE_US : 0;
+    return 100 * (target - standing_us) / target;
+}
+
+// The way may have become longer for good. Then the round trip stays what it is although less and less is
+// under way; a queue would shorten.
+static void watch_way(struct flow *flow, int64_t trip_us, int64_t target, int64_t now_us)
+{
+    struct flow_watch *watch = &flow->watch;
+    int64_t period_us = 2 * flow->smoothed_us > US / 2 ? 2 * flow->smoothed_us : US / 2;
+    if (watch->smallest_us == 0 || trip_us < watch->smallest_us)
+        watch->smallest_us = trip_us;
+    watch->overfull |= flow_in_flight(flow) > flow->window + flow->window / 4;
+    if (now_us - watch->since_us < period_us)
+        return;
+    int64_t long_us = flow_bare_us(flow) + 2 * target;
+    int64_t rate =
+        (int64_t)(flow->delivered_total - watch->delivered_total) * US / (now_us - watch->since_us);
+    if (!watch->overfull && watch->before_us > long_us && watch->smallest_us > long_us &&
+        watch->smallest_us > watch->before_us - watch->before_us / 10 &&
+        rate < watch->rate - watch->rate / 10)
+        flow->round_trip = (struct flow_extreme){watch->smallest_us, 0, now_us};
+    *watch = (struct flow_watch){0, watch->smallest_us, flow->delivered_total, rate, now_us, false};
+}
+
+// From the measurements to the window.
+static void set_window(struct flow *flow, size_t delivered, int64_t now_us)
+{
+    int64_t bare_us = smallest(&flow->round_trip);
+    int64_t queue_us = flow->latest_us - bare_us;
+    int64_t rate = flow_rate(flow);
+    if (rate == 0)
+        return; // nothing but starved messages so far
+    int64_t target = TARGET_US + (int64_t)PACKET_BYTES * US / rate;
+    if (now_us - flow->drained_us >= DRAIN_EVERY_US && queue_us > target / 2) {
+        flow->drained_us = now_us;
+        flow->drain_until_us = now_us + bare_us + 2 * target;
+    }
+    if (queue_us <= target / 4)
+        flow->drained_us = now_us; // no need
+    watch_way(flow, flow->latest_us, target, now_us);
+    int64_t window = rate * (bare_us + target + flow->delay_us) / US;
+    if (now_us < flow->drain_until_us)
+        window = rate * (bare_us / 2 + flow->delay_us) / US;
+    else if (queue_us < target + MESSAGE_US && now_us - flow->queued_us > 2 * flow->smoothed_us)
+        window += window * eagerness(queue_us, target) / 100;
+    if (queue_us > target / 2 + MESSAGE_US || now_us < flow->drain_until_us)
+        flow->queued_us = now_us;
+    if (window > (int64_t)(flow->window + delivered))
+        window = (int64_t)(flow->window + delivered);
+    flow->window = bounded(window);
+}
+
+// The message was delivered, and all before it, or lost on the way: they are no longer under way.
+static bool take_delivered(struct flow *flow, uint32_t index, uint32_t counter,
+                           struct flow_message *newest)
+{
+    size_t at = 0;
+    while (at < flow->count &&
+           (message_at(flow, at)->index != index || message_at(flow, at)->counter != counter))
+        at++;
+    if (at == flow->count)
+        return false;
+    *newest = *message_at(flow, at);
+    flow->head = (flow->head + at + 1) % FLOW_MESSAGES;
+    flow->count -= at + 1;
+    flow->delivered_total = newest->sent_total;
+    return true;
+}
+
+// After silence: begins with the rate of before, but with no more than a new connection would dare.
+static void bring_rate_back(struct flow *flow)
+{
+    int64_t bare_us = flow_bare_us(flow);
+    int64_t most = bare_us > 0 ? (int64_t)WINDOW_FIRST * US / bare_us : WINDOW_FIRST;
+    int64_t rate = flow->rate_before < most ? flow->rate_before : most;
+    if (rate > flow->rate.now)
+        flow->rate.now = rate;
+}
+
+void flow_acknowledged(struct flow *flow, uint32_t index, uint32_t counter, int64_t delay_us,
+                       int64_t now_us)
+{
+    struct flow_message newest;
+    uint64_t delivered_before = flow->delivered_total;
+    if (!take_delivered(flow, index, counter, &newest))
+        return;
+    if (flow->timeouts > 0)
+        bring_rate_back(flow);
+    uint64_t delivered = flow->delivered_total - delivered_before;
+    flow->timeouts = 0;
+    flow->is_heard = true;
+    flow->heard_us = now_us;
+    if (delay_us > DELAY_MOST_US)
+        delay_us = DELAY_MOST_US;
+    int64_t trip_us = now_us - newest.sent_us - delay_us;
+    flow->delay_us -= flow->delay_us / 8;
+    if (delay_us > flow->delay_us)
+        flow->delay_us = delay_us;
+    measure_round_trip(flow, trip_us, now_us);
+    measure_rate(flow, &newest, now_us);
+    flow->delivered_us = now_us;
+    set_window(flow, (size_t)delivered, now_us);
+}
+
+int64_t flow_due_us(const struct flow *flow)
+{
+    int64_t wait_us = 4 * flow->smoothed_us;
+    if (flow->count == 0)
+        return INT64_MAX;
+    if (flow->smoothed_us == 0)
+        wait_us = TIMEOUT_FIRST_US;
+    if (wait_us < TIMEOUT_LEAST_US)
+        wait_us = TIMEOUT_LEAST_US;
+    if (wait_us > TIMEOUT_MOST_US)
+        wait_us = TIMEOUT_MOST_US;
+    return flow->heard_us + wait_us;
+}
+
+void flow_timeout(struct flow *flow, int64_t now_us)
+{
+    if (flow->timeouts++ == 0)
+        flow->rate_before = flow_rate(flow);
+    flow->is_unbounded = !flow->is_heard && flow->timeouts >= UNHEARD_TIMEOUTS;
+    flow->head = (flow->head + flow->count) % FLOW_MESSAGES;
+    flow->count = 0;
+    flow->delivered_total = flow->sent_total;
+    flow->heard_us = flow->delivered_us = now_us;
+}
+
+void flow_received(struct flow_receiver *receiver, uint32_t index, uint32_t counter, size_t bytes,
+                   int64_t now_us)
+{
+    if (!receiver->owes) {
+        receiver->owes = true;
+        receiver->first_us = now_us;
+        receiver->bytes = 0;
+    }
+    receiver->index = index;
+    receiver->counter = counter;
+    receiver->newest_us = now_us;
+    receiver->bytes += bytes;
+}
+
+int64_t flow_owed_us(const struct flow_receiver *receiver, int64_t reverse_rate)
+{
+    int64_t wait_us = reverse_rate > 0 ? (int64_t)OWED_COST * US / reverse_rate : OWED_LEAST_US;
+    if (!receiver->owes)
+        return INT64_MAX;
+    if (receiver->bytes >= OWED_BYTES || wait_us < OWED_LEAST_US)
+        wait_us = receiver->bytes >= OWED_BYTES ? 0 : OWED_LEAST_US;
+    if (wait_us > OWED_MOST_US)
+        wait_us = OWED_MOST_US;
+    return receiver->first_us + wait_us;
+}
+
+// index (4), the counter's low half (4), delay in microseconds (4)
+void flow_acknowledge(struct flow_receiver *receiver, uint8_t body[ACKNOWLEDGEMENT_BYTES],
+                      int64_t now_us)
+{
+    put_be32(body, receiver->index);
+    put_be32(body + 4, receiver->counter);
+    put_be32(body + 8, (uint32_t)(now_us - receiver->newest_us));
+    receiver->owes = false;
+}
+
+void flow_hear(struct flow *flow, const uint8_t body[ACKNOWLEDGEMENT_BYTES], int64_t now_us)
+{
+    flow->is_unbounded = false;
+    flow_acknowledged(flow, get_be32(body), get_be32(body + 4), get_be32(body + 8), now_us);
+}

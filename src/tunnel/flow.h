@@ -1,0 +1,115 @@
+// Bounded flight: how much may be on its way to the other end at a time, so that the link is full and
+// nothing queues in the phone or the modem. Pure; times in microseconds.
+#ifndef TETHER_TUNNEL_FLOW_H
+#define TETHER_TUNNEL_FLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../limits.h"
+
+// A message on its way: enough to measure by, when its acknowledgement comes.
+struct flow_message {
+    uint32_t index;   // of the session that it was sealed under
+    uint32_t counter; // its low half
+    int64_t sent_us;
+    uint64_t sent_total;      // bytes sent so far, this message's included
+    uint64_t delivered_total; // bytes known to be delivered when it was sent,
+    int64_t delivered_us;     // and since when
+    bool is_starved;          // there was nothing more to send then
+};
+
+// The greatest (or smallest) value of the last one to two periods.
+struct flow_extreme {
+    int64_t now;
+    int64_t before;
+    int64_t since_us;
+};
+
+// What is looked at to learn that the way has become longer: a period's smallest round trip, that of the
+// period before and its rate, and whether more was under way than the window.
+struct flow_watch {
+    int64_t smallest_us;
+    int64_t before_us;
+    uint64_t delivered_total;
+    int64_t rate;
+    int64_t since_us;
+    bool overfull;
+};
+
+struct flow {
+    struct flow_message messages[FLOW_MESSAGES]; // a ring
+    size_t head;
+    size_t count;
+    uint64_t sent_total;
+    uint64_t delivered_total;
+    int64_t delivered_us;
+    struct flow_extreme rate;       // of delivery, bytes a second: the greatest
+    struct flow_extreme round_trip; // the smallest
+    int64_t smoothed_us;            // the round trip, smoothed; 0: none measured
+    int64_t latest_us;              // the latest round trip
+    int64_t delay_us;               // how long the other end keeps an acknowledgement back, lately
+    size_t window;                  // bytes that may be on their way
+    int64_t drain_until_us;         // the window is small for a moment, to see the bare round trip
+    int64_t drained_us;             // when that was last so
+    struct flow_watch watch;
+    int64_t queued_us;   // when there was a queue last
+    int64_t heard_us;    // when the last acknowledgement came, or the wait for one began
+    int64_t rate_before; // of before an outage
+    unsigned timeouts;   // in a row
+    bool is_heard;       // the other end has acknowledged something
+    bool is_unbounded;   // it does not acknowledge, so there are no bounds
+};
+
+void flow_init(struct flow *flow, int64_t now_us);
+// Another connection is the path: what was on its way is not waited for.
+void flow_path_changed(struct flow *flow, int64_t now_us);
+
+// How many bytes may be sent now; 0: wait for an acknowledgement, or flow_due_us().
+size_t flow_room(const struct flow *flow);
+// How long a message should be at most, by the rate: a long one would hold up what comes after it.
+size_t flow_message_size(const struct flow *flow);
+// A message of `bytes` was sent. `is_starved`: nothing more waits.
+void flow_sent(struct flow *flow, uint32_t index, uint32_t counter, size_t bytes, bool is_starved,
+               int64_t now_us);
+// The other end has received this message, and said so `delay_us` later.
+void flow_acknowledged(struct flow *flow, uint32_t index, uint32_t counter, int64_t delay_us,
+                       int64_t now_us);
+// When flow_timeout() is to be called if no acknowledgement comes before; INT64_MAX: never.
+int64_t flow_due_us(const struct flow *flow);
+void flow_timeout(struct flow *flow, int64_t now_us);
+
+// Bytes that are on their way.
+size_t flow_in_flight(const struct flow *flow);
+// The rate of delivery in bytes a second, 0 while it is not known.
+int64_t flow_rate(const struct flow *flow);
+
+// The smallest round trip lately, 0 while it is not known.
+int64_t flow_bare_us(const struct flow *flow);
+
+// The receiving end's part: when to acknowledge what.
+struct flow_receiver {
+    bool owes;
+    uint32_t index; // of the newest message
+    uint32_t counter;
+    int64_t newest_us;
+    int64_t first_us; // since when an acknowledgement is owed
+    size_t bytes;     // received since
+};
+
+// A message came that holds more than acknowledgements.
+void flow_received(struct flow_receiver *receiver, uint32_t index, uint32_t counter, size_t bytes,
+                   int64_t now_us);
+// When an acknowledgement must go that no other message takes along; INT64_MAX: none is owed.
+// `reverse_rate`: of the other direction, in bytes a second, 0 unknown.
+int64_t flow_owed_us(const struct flow_receiver *receiver, int64_t reverse_rate);
+
+#define ACKNOWLEDGEMENT_BYTES 12
+// Writes the body of an acknowledgement, and owes nothing any more.
+void flow_acknowledge(struct flow_receiver *receiver, uint8_t body[ACKNOWLEDGEMENT_BYTES],
+                      int64_t now_us);
+// Reads one.
+void flow_hear(struct flow *flow, const uint8_t body[ACKNOWLEDGEMENT_BYTES], int64_t now_us);
+
+#endif

@@ -1,0 +1,250 @@
+// Bounded flight over simulated links: a queue without end before a link of some rate, and a fixed delay.
+#include "tunnel/flow.h"
+
+#include "test.h"
+
+#define MS          1000
+#define SECOND      1000000
+#define PACKETS_MAX 65536
+
+// What is on its way: in the queue before the link, or behind it.
+struct parcel {
+    uint32_t counter;
+    size_t bytes;
+    int64_t arrives_us; // INT64_MAX: still in the queue
+};
+
+static struct {
+    struct flow flow;
+    struct flow_receiver receiver;
+    struct parcel parcels[PACKETS_MAX];
+    uint32_t next;     // counter of the next message
+    uint32_t on_link;  // the first that is in the queue
+    uint32_t arrived;  // the first that has not arrived
+    double link_bytes; // that the link could have carried and did not
+    int64_t now_us;
+    int64_t rate;   // bytes a second; 0: an outage
+    int64_t way_us; // one way
+    struct {
+        uint32_t counter;
+        int64_t at_us;
+        int64_t delay_us;
+    } acks[PACKETS_MAX];
+    uint32_t ack_head;
+    uint32_t ack_tail;
+    uint64_t delivered; // bytes, since sim_measure()
+    int64_t since_us;
+    int64_t waits[100000]; // of each message in the queue, since sim_measure()
+    size_t wait_count;
+    uint64_t ack_count;
+} sim;
+
+static void sim_start(int64_t rate, int64_t round_trip_us)
+{
+    memset(&sim, 0, sizeof sim);
+    sim.now_us = 1000 * SECOND;
+    sim.rate = rate;
+    sim.way_us = round_trip_us / 2;
+    flow_init(&sim.flow, sim.now_us);
+}
+
+static void sim_measure(void)
+{
+    sim.delivered = 0;
+    sim.since_us = sim.now_us;
+    sim.wait_count = 0;
+    sim.ack_count = 0;
+}
+
+static void sim_ack(void)
+{
+    uint8_t body[ACKNOWLEDGEMENT_BYTES];
+    uint32_t at = sim.ack_tail++ % PACKETS_MAX;
+    sim.acks[at].counter = sim.receiver.counter;
+    sim.acks[at].at_us = sim.now_us + sim.way_us;
+    sim.acks[at].delay_us = sim.now_us - sim.receiver.newest_us;
+    flow_acknowledge(&sim.receiver, body, sim.now_us);
+    sim.ack_count++;
+}
+
+// One step of a tenth of a millisecond; `hungry`: there is always more to send.
+static void sim_step(bool hungry)
+{
+    const int64_t step_us = 100;
+    sim.now_us += step_us;
+    if (sim.on_link != sim.next)
+        sim.link_bytes += (double)sim.rate * (double)step_us / SECOND;
+    else
+        sim.link_bytes = 0;
+    while (sim.on_link != sim.next) {
+        struct parcel *parcel = &sim.parcels[sim.on_link % PACKETS_MAX];
+        if (sim.link_bytes < (double)parcel->bytes)
+            break;
+        sim.link_bytes -= (double)parcel->bytes;
+        if (sim.wait_count < COUNT(sim.waits))
+            sim.waits[sim.wait_count++] = sim.now_us + parcel->arrives_us; // arrives_us: -sent
+        parcel->arrives_us = sim.now_us + sim.way_us;
+        sim.on_link++;
+    }
+    while (sim.arrived != sim.on_link &&
+           sim.parcels[sim.arrived % PACKETS_MAX].arrives_us <= sim.now_us) {
+        const struct parcel *parcel = &sim.parcels[sim.arrived % PACKETS_MAX];
+        sim.delivered += parcel->bytes;
+        flow_received(&sim.receiver, 7, parcel->counter, parcel->bytes, sim.now_us);
+        sim.arrived++;
+    }
+    if (flow_owed_us(&sim.receiver, 0) <= sim.now_us)
+        sim_ack();
+    while (sim.ack_head != sim.ack_tail &&
+           sim.acks[sim.ack_head % PACKETS_MAX].at_us <= sim.now_us) {
+        uint32_t at = sim.ack_head++ % PACKETS_MAX;
+        flow_acknowledged(&sim.flow, 7, sim.acks[at].counter, sim.acks[at].delay_us, sim.now_us);
+    }
+    if (flow_due_us(&sim.flow) <= sim.now_us)
+        flow_timeout(&sim.flow, sim.now_us);
+    while (hungry && flow_room(&sim.flow) > 0 && sim.next - sim.arrived < PACKETS_MAX / 2) {
+        size_t bytes = flow_message_size(&sim.flow);
+        sim.parcels[sim.next % PACKETS_MAX] = (struct parcel){sim.next, bytes, -sim.now_us};
+        flow_sent(&sim.flow, 7, sim.next++, bytes, false, sim.now_us);
+    }
+}
+
+static void sim_run(int64_t time_us)
+{
+    for (int64_t end_us = sim.now_us + time_us; sim.now_us < end_us;)
+        sim_step(true);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const int64_t *x = a;
+    const int64_t *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+// The time that messages waited before the link, at some percentile, in ms.
+static long sim_wait_ms(int percentile)
+{
+    if (sim.wait_count == 0)
+        return -1;
+    qsort(sim.waits, sim.wait_count, sizeof sim.waits[0], compare);
+    return (long)(sim.waits[(sim.wait_count - 1) * (size_t)percentile / 100] / MS);
+}
+
+// The share of what the link can carry, in percent.
+static long sim_use(void)
+{
+    return (long)(100.0 * (double)sim.delivered * SECOND /
+                  ((double)(sim.now_us - sim.since_us) * (double)sim.rate));
+}
+
+static const struct {
+    int64_t kbit;
+    int64_t round_trip_ms;
+} links[] = {
+    {100, 600},  {400, 400},   {768, 150},    {1600, 150}, {9000, 60},    {9000, 300},
+    {50000, 30}, {100000, 20}, {100000, 200}, {600000, 2}, {1000000, 10},
+};
+
+static void constant_links(void)
+{
+    for (size_t i = 0; i < COUNT(links); i++) {
+        test_row("%ld kbit/s, %ld ms", (long)links[i].kbit, (long)links[i].round_trip_ms);
+        sim_start(links[i].kbit * 125, links[i].round_trip_ms * MS);
+        sim_run(3 * SECOND + 12 * links[i].round_trip_ms * MS);
+        sim_measure();
+        sim_run(20 * SECOND);
+        if (getenv("SHOW"))
+            printf("# %ld kbit/s %ld ms: use %ld %%, wait p50 %ld p95 %ld ms, acks/s %ld\n",
+                   (long)links[i].kbit, (long)links[i].round_trip_ms, sim_use(), sim_wait_ms(50),
+                   sim_wait_ms(95), (long)sim.ack_count / 20);
+        CHECK(sim_use() >= 93);
+        // A message takes its time on the link, too.
+        CHECK(sim_wait_ms(50) <= 50 + 4 * 1500 * 8 / links[i].kbit);
+        CHECK(sim_wait_ms(95) <=
+              70 + links[i].round_trip_ms * 2 / 3 + 4 * 1500 * 8 / links[i].kbit);
+    }
+}
+
+// How long until the link is used to 80 % over a fifth of a second.
+static long until_full_ms(int64_t most_us)
+{
+    int64_t start_us = sim.now_us;
+    while (sim.now_us - start_us < most_us) {
+        sim_measure();
+        sim_run(SECOND / 5);
+        if (sim_use() >= 80)
+            break;
+    }
+    return (long)((sim.now_us - start_us) / MS);
+}
+
+static void changing_rates(void)
+{
+    static const struct {
+        int64_t from_kbit;
+        int64_t to_kbit;
+        int64_t round_trip_ms;
+        long limit_ms;
+    } cases[] = {
+        {100, 10000, 100, 2600},  {1000, 10000, 60, 1200},  {10000, 1000, 60, 1200},
+        {10000, 100, 100, 15000}, {1000, 100000, 40, 1500}, {100000, 1000, 40, 2000},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        test_row("%ld to %ld kbit/s", (long)cases[i].from_kbit, (long)cases[i].to_kbit);
+        sim_start(cases[i].from_kbit * 125, cases[i].round_trip_ms * MS);
+        sim_run(10 * SECOND);
+        sim.rate = cases[i].to_kbit * 125;
+        long full_ms = until_full_ms(20 * SECOND);
+        sim_run(30 * SECOND);
+        sim_measure();
+        sim_run(5 * SECOND);
+        if (getenv("SHOW"))
+            printf("# %ld to %ld kbit/s: full after %ld ms; then use %ld %%, wait p95 %ld ms\n",
+                   (long)cases[i].from_kbit, (long)cases[i].to_kbit, full_ms, sim_use(),
+                   sim_wait_ms(95));
+        CHECK(full_ms <= cases[i].limit_ms);
+        CHECK(sim_use() >= 90);
+    }
+}
+
+static void outages(void)
+{
+    for (int64_t seconds = 1; seconds <= 30; seconds = seconds * 3 + 1) {
+        test_row("%ld s", (long)seconds);
+        sim_start(9000 * 125, 60 * MS);
+        sim_run(5 * SECOND);
+        sim.rate = 0;
+        uint32_t before = sim.next;
+        sim_run(seconds * SECOND);
+        CHECK(sim.next - before <= 6 + (uint32_t)seconds * 3); // it asks, and waits
+        sim.rate = 9000 * 125;
+        long full_ms = until_full_ms(20 * SECOND);
+        if (getenv("SHOW"))
+            printf("# outage of %ld s: full after %ld ms\n", (long)seconds, full_ms);
+        CHECK(full_ms <= 1000);
+    }
+}
+
+// A path that has become longer for good is learnt.
+static void longer_way(void)
+{
+    sim_start(9000 * 125, 50 * MS);
+    sim_run(10 * SECOND);
+    sim.way_us = 150 * MS;
+    sim_run(15 * SECOND);
+    sim_measure();
+    sim_run(5 * SECOND);
+    if (getenv("SHOW"))
+        printf("# longer way: use %ld %%\n", sim_use());
+    CHECK(sim_use() >= 90);
+}
+
+int main(void)
+{
+    test_run("links of all kinds are full, and have a short queue", constant_links);
+    test_run("a link that changes is filled again, and drained", changing_rates);
+    test_run("after an outage the link is in use again at once", outages);
+    test_run("a way that becomes longer is learnt", longer_way);
+    return test_end();
+}
