@@ -6,6 +6,7 @@
 #   make install PREFIX=/usr/local DESTDIR=
 #   make demo                    the three hosts on this machine, in front of your eyes (root)
 #   make test                    everything that can be tested (root)
+#   make bench, bench-quick      Tether measured beside its peers (root)
 #
 # CFLAGS, CPPFLAGS and LDFLAGS are yours to set; what the project needs is added to them.
 
@@ -95,6 +96,8 @@ $(BUILD)/unit/%: test/unit/%.c $(wildcard test/unit/*.h) $(BUILD)/libtether.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) -Itest/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libtether.a
 
+$(BUILD)/unit/test_cell_link: $(wildcard test/bench/cell_link.*)
+
 # Fuzz targets: with libFuzzer (clang) in build/fuzz/, and as plain programs in build/fuzz-plain/.
 FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 fuzz-plain: $(addprefix $(BUILD)/fuzz-plain/,$(FUZZERS))
@@ -117,22 +120,45 @@ $(BUILD)/fuzz/%: test/fuzz/%.c $(wildcard test/fuzz/*.h) $(BUILD)/libtether.a
 $(BUILD)/bench/%: test/bench/%.c $(BUILD)/libtether.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libtether.a
-bench:
+# The emulator of cellular links, which the tests of the bench use too.
+CELLULAR := $(addprefix test/bench/,cellular.c cell_link.c cell_options.c cell_say.c histogram.c)
+$(BUILD)/bench/cellular: $(CELLULAR) $(wildcard test/bench/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(CELLULAR)
+$(BUILD)/bench/ws-flow: $(call objects,test/bench/ws_flow.c) $(BUILD)/libtether.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
+
+# Tether beside its peers: more than an hour, or ten minutes. Figures are kept in build/bench/results.json.
+bench-programs: all $(BUILD)/bench/cellular $(BUILD)/bench/ws-flow
+bench: bench-parts
+	test/packages.sh build lab bench
+	$(MAKE) -s bench-programs
+	test/bench/run.py all
+bench-quick:
+	test/packages.sh build lab bench
+	$(MAKE) -s bench-programs
+	test/bench/run.py all --quick
+
+# The NAT and the ciphers alone.
+bench-parts:
 	test/packages.sh build
-	$(MAKE) -s $(BUILD)/bench/bench_nat $(BUILD)/bench/bench_crypto
+	$(MAKE) -s $(BUILD)/bench/bench_nat $(BUILD)/bench/bench_queue $(BUILD)/bench/bench_crypto
 	$(MAKE) -s BUILD=$(BUILD)/baseline CPPFLAGS=-DCHACHA20_BASELINE $(BUILD)/baseline/bench/bench_crypto
 	$(BUILD)/bench/bench_nat
+	$(BUILD)/bench/bench_queue
 	$(BUILD)/bench/bench_crypto
 	$(BUILD)/baseline/bench/bench_crypto
 
 # What to run; each prints "ok - ..." lines, and test/run.sh counts them.
 test:
 	test/packages.sh build lab browser check cross interop nat
-	$(MAKE) -s all build/ws-echo
+	$(MAKE) -s all build/ws-echo build/bench/cellular
 	test/run.sh $(SUITES)
 SUITES := \
 	'test/build/test-build.sh' \
 	'test/unit/run.sh native' \
+	'test/bench/test-cellular.sh' \
 	-- \
 	'test/unit/run.sh cross aarch64' \
 	'test/lab/test-session.sh' \
@@ -194,4 +220,5 @@ clean:
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all objects unit-tests fuzz-plain fuzz-programs fuzz-linked test test-cross fuzz bench demo install clean
+.PHONY: all objects unit-tests fuzz-plain fuzz-programs fuzz-linked test test-cross fuzz bench-programs bench bench-quick \
+	bench-parts demo install clean

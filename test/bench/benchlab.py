@@ -1,0 +1,291 @@
+"""The lab, from Python: a shell that obeys (bench_lab.sh serve), and measurements in it."""
+import itertools
+import json
+import os
+import re
+import statistics
+import subprocess
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.environ.get("LAB_BUILD", os.path.join(ROOT, "build"))
+PYTHON = "/usr/bin/python3"
+FLOW = os.path.join(HERE, "flow.py")
+FLOW_PORT = 9000
+LAPTOP, PHONE, SERVER, WEB = "169.254.134.89", "169.254.1.1", "203.0.113.10", "192.0.2.80"
+SITE_OBJECTS = 70  # as site.py makes them
+
+names = itertools.count(1)
+
+
+class Failed(Exception):
+    """A measurement, or something that it needs, went wrong; says what."""
+
+
+def now_ms():
+    return time.monotonic_ns() // 1_000_000
+
+
+class Lab:
+    """One lab: its hosts, the link, the web host's services. Goes with close(), or with this process."""
+
+    def __init__(self, link, congestion):
+        self.link, self.congestion = link, congestion
+        self.shell = subprocess.Popen(
+            [os.path.join(HERE, "bench_lab.sh"), "serve"], text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, env=dict(os.environ, LAB_MODE="keyed", LAB_BUILD=BUILD))
+        place = self.shell.stdout.readline().split()
+        if len(place) != 2:
+            raise Failed("there is no lab")
+        self.id, self.folder = place
+        try:
+            self.do(f"lab_cellular {link}")
+            self.do(f"lab_congestion {congestion} phone server near web")
+            self.do(f"lab_start flows web {PYTHON} {FLOW} serve")
+            self.do(f"lab_wait_listening flows web {FLOW_PORT}")
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self):
+        self.shell.stdin.close()
+        self.shell.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def do(self, command):
+        """Has the lab's shell run a command; returns what it printed."""
+        print(command, file=self.shell.stdin, flush=True)
+        said = []
+        for line in self.shell.stdout:
+            if line.startswith("="):
+                if line != "=0\n":
+                    raise Failed(f"{command}: {' '.join(said) or line}")
+                return "\n".join(said)
+            said.append(line.strip())
+        raise Failed(f"{command}: the lab ended")
+
+    def on(self, host, *command):
+        """The words of a command that runs on a host."""
+        return ["ip", "netns", "exec", f"tether-{self.id}-{host}", *(str(word) for word in command)]
+
+    def start(self, host, *command):
+        return subprocess.Popen(self.on(host, *command), text=True, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE)
+
+    def start_tether(self, phone):
+        """Server, laptop and a phone, "relay" or "chromium"; returns when the laptop is online."""
+        self.do("start_server")
+        self.do("start_client")
+        self.do(f"start_phone {phone}")
+        self.do("tunnel_ready 60")
+        self.do(f"lab_congestion {self.congestion} laptop")
+
+    def pid(self, name):
+        return int(self.do(f"echo ${{LAB_PID[{name}]}}"))
+
+    def log(self, name):
+        with open(os.path.join(self.folder, f"{name}.log"), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    # ---- the emulated link ----
+
+    def timeline(self, from_ms=0):
+        """What the link delivered: [ms, bytes down, bytes up, waiting down, waiting up] each 20 ms."""
+        with open(os.path.join(self.folder, "cellular.timeline"), encoding="ascii") as file:
+            rows = [[int(word) for word in line.split()] for line in file if line.endswith("\n")]
+        return [row for row in rows if row[0] >= from_ms]
+
+    def settle(self, limit_s=40):
+        """Waits until what earlier measurements left behind has gone."""
+        if self.link == "fast":
+            time.sleep(0.5)
+            return
+        end = time.monotonic() + limit_s
+        while time.monotonic() < end:
+            time.sleep(0.5)
+            if sum(row[1] + row[2] + row[3] + row[4] for row in self.timeline(now_ms() - 1500)) < 6000:
+                return
+
+    def outage(self, seconds):
+        """Nothing passes for some seconds from now on; returns when it will pass again, ms."""
+        before = self.log("cellular").count("\n")
+        with open(os.path.join(self.folder, "cellular.control"), "w", encoding="ascii") as fifo:
+            fifo.write(f"outage {seconds}\n")
+        return self.said_by_link(before)["outage_to_ms"]
+
+    def said_by_link(self, before):
+        """The emulator's next line of JSON, after so many."""
+        for _ in range(100):
+            lines = self.log("cellular").split("\n")[:-1]
+            if len(lines) > before:
+                return json.loads(lines[-1])
+            time.sleep(0.05)
+        raise Failed("the emulator does not answer")
+
+
+# ---- bulk transfers ----
+
+class Bulk:
+    """A bulk transfer that runs: from a host of the lab to the flow server at address:port."""
+
+    def __init__(self, lab, way, direction, seconds, flows=1):
+        self.lab, self.direction, self.name = lab, direction, f"flow{next(names)}"
+        host, address, port = way
+        self.start_ms = now_ms()
+        self.process = lab.start(host, PYTHON, FLOW, "bulk", direction, address, "--port", port, "--name",
+                                 self.name, "--seconds", seconds, "--flows", flows)
+
+    def wait(self):
+        """Waits for the end; returns what was received: {flow: [(ms, bytes)]}."""
+        said, _ = self.process.communicate()
+        if self.process.returncode != 0:
+            raise Failed(f"flow.py ended with status {self.process.returncode}")
+        if self.direction == "up":
+            said = self.lab.log("flows")
+        flows = {}
+        for line in said.splitlines():
+            words = line.split()
+            if len(words) == 3 and words[0].startswith(self.name + "."):
+                flows.setdefault(words[0], []).append((int(words[1]), int(words[2])))
+        return flows
+
+
+    def stop(self):
+        """Ends it now, whatever it has received."""
+        self.process.terminate()
+        self.process.communicate()
+
+
+def received(flow, from_ms, to_ms):
+    """Bytes of one flow that came between two times."""
+    return sum(count for at_ms, count in flow if from_ms < at_ms <= to_ms)
+
+
+def goodput(lab, way, direction, warm_s, seconds):
+    """Mbit/s that one bulk transfer brings, after it had some seconds to find its speed."""
+    lab.settle()
+    bulk = Bulk(lab, way, direction, warm_s + seconds)
+    flows = bulk.wait()
+    from_ms = bulk.start_ms + int(warm_s * 1000)
+    total = sum(received(flow, from_ms, from_ms + int(seconds * 1000)) for flow in flows.values())
+    return total * 8 / seconds / 1e6
+
+
+def barest_goodput(lab, direction, warm_s, seconds):
+    """Mbit/s that the page in barest/ copies from one end's messages of 64 KiB to the other end."""
+    name = f"page{next(names)}"
+    ends = [f"ws://{LAPTOP}:7000/flow", f"ws://{SERVER}:7000/flow"]
+    sink = "ws-server"
+    if direction == "down":
+        ends.reverse()
+        sink = "ws-laptop"
+
+    def lines():
+        return [(int(words[1]), int(words[2])) for words in map(str.split, lab.log(sink).splitlines())
+                if len(words) == 3 and words[0] == name]
+
+    lab.settle()
+    lab.do(f"start_barest {name} '{ends[0]}?source' '{ends[1]}?{name}'")
+    deadline = time.monotonic() + 60
+    while not lines():
+        if time.monotonic() > deadline:
+            raise Failed("the barest page copies nothing")
+        time.sleep(0.1)
+    time.sleep(warm_s + seconds)
+    lab.do(f"lab_stop {name}; true")
+    from_ms = lines()[0][0] + int(warm_s * 1000)
+    return received(lines(), from_ms, from_ms + int(seconds * 1000)) * 8 / seconds / 1e6
+
+
+def jain(shares, count):
+    """Jain's index of `count` flows: 1 when all have the same, 1/count when one has all."""
+    squares = sum(share * share for share in shares)
+    return sum(shares) ** 2 / (count * squares) if squares else 0
+
+
+def stream_losses(lab, way, direction, warm_s, seconds):
+    """Shares lost (there, back) of a stream of 64 kbit/s of UDP each way, beside a bulk transfer."""
+    lab.settle()
+    bulk = Bulk(lab, way, direction, warm_s + seconds + 2)
+    time.sleep(warm_s)
+    stream = lab.start(way[0], PYTHON, FLOW, "stream", way[1], "--port", way[2], "--seconds", seconds)
+    said = json.loads(stream.communicate()[0])
+    bulk.wait()
+    arrived = max(said["arrived"], said["back"])
+    return 1 - arrived / said["sent"], 1 - said["back"] / arrived if arrived else 1
+
+
+# ---- pages ----
+
+class Browser:
+    """A browser on a host of the lab, that loads pages (pages.js)."""
+
+    def __init__(self, lab, host):
+        self.process = subprocess.Popen(lab.on(host, "node", os.path.join(HERE, "pages.js")), text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+
+    def load(self, url):
+        """Milliseconds from the navigation's start to the load event."""
+        print(url, file=self.process.stdin, flush=True)
+        answer = self.process.stdout.readline()
+        took_ms, _, objects = answer.partition(" ")
+        if not answer or took_ms == "error" or int(objects) != SITE_OBJECTS:
+            raise Failed(f"the page did not load: {answer}")
+        return float(took_ms)
+
+
+# ---- round trips ----
+
+def percentile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def round_trips(lab, host, address, seconds):
+    """Pings ten times a second: {"median", "p95", "lost"}: ms, ms, share; no time where nothing came."""
+    count = int(seconds * 10)
+    said, _ = lab.start(host, "ping", "-n", "-i", "0.1", "-c", count, "-W", "10", address).communicate()
+    times = [float(ms) for ms in re.findall(r"time=([0-9.]+)", said)]
+    lost = max(0, 1 - len(times) / count)
+    if not times:
+        return {"median": None, "p95": None, "lost": lost}
+    return {"median": statistics.median(times), "p95": percentile(times, 0.95), "lost": lost}
+
+
+def under_load(lab, way, load, warm_s, seconds):
+    """Round trips beside bulk transfers of the same host; load is "idle", "down", "up" or "both"."""
+    lab.settle()
+    directions = {"idle": [], "both": ["down", "up"]}.get(load, [load])
+    bulks = [Bulk(lab, way, direction, warm_s + seconds + 1) for direction in directions]
+    if bulks:
+        time.sleep(warm_s)
+    result = round_trips(lab, way[0], way[1], seconds)
+    for bulk in bulks:
+        bulk.wait()
+    return result
+
+
+# ---- what a program uses ----
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_kb(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return int(re.search(r"VmRSS:\s+(\d+)", file.read())[1])

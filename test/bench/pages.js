@@ -1,0 +1,38 @@
+/*
+ * A browser that loads pages and says how long it took: reads URLs, a line each, from standard input and answers
+ * each with a line, "MILLISECONDS OBJECTS" or "error WHY". Each load is in a fresh context: no cache, no cookies,
+ * no connections. The time is from the start of the navigation to the load event, by the page's own clock.
+ */
+
+"use strict";
+
+const readline = require("readline");
+const h = require("../browser/harness");
+
+async function load(browser, url) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  try {
+    const page = await context.newPage();
+    let objects = 0;
+    page.on("requestfinished", () => {
+      objects += 1;
+    });
+    await page.goto(url, { waitUntil: "load", timeout: 180000 });
+    const tookMs = await page.evaluate(() => performance.getEntriesByType("navigation")[0].loadEventStart);
+    return `${tookMs.toFixed(1)} ${objects}`;
+  } finally {
+    await context.close();
+  }
+}
+
+(async () => {
+  const browser = await h.launch();
+  for await (const url of readline.createInterface({ input: process.stdin })) {
+    try {
+      console.log(await load(browser, url));
+    } catch (error) {
+      console.log(`error ${String(error.message).replace(/\s+/g, " ")}`);
+    }
+  }
+  await browser.close();
+})();

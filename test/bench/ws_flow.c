@@ -1,0 +1,132 @@
+// Either end of the barest relay that a browser can be, to know what the browser itself costs: a server of the
+// page in barest/, and of a WebSocket that pours or swallows messages of 64 KiB.
+//
+//   ws-flow ADDR:PORT FOLDER
+//
+// ".../flow?source" is sent messages without end; what ".../flow?NAME" sends is counted, and said in lines
+// as flow.py says them: the name, CLOCK_MONOTONIC in ms, and the bytes of the last tenth of a second.
+#include <stdio.h>
+#include <string.h>
+
+#include "ws/host.h"
+
+#define PEERS        4
+#define MESSAGE_SIZE 65536
+#define TX_SIZE      (8 * MESSAGE_SIZE)
+#define TICK_MS      100
+
+struct flow_peer {
+    struct ws_conn conn;
+    bool source;
+    char name[32];
+    uint64_t bytes; // since the last line
+    uint8_t rx[WS_RX_SIZE];
+    uint8_t tx[TX_SIZE];
+};
+
+struct flow {
+    struct loop loop;
+    struct ws_host host;
+    struct page page;
+    int ticks;
+    struct flow_peer peers[PEERS];
+};
+
+static void pour(void *arg)
+{
+    struct flow_peer *peer = arg;
+    if (!peer->source)
+        return;
+    while (ws_conn_begin(&peer->conn, WS_BINARY, MESSAGE_SIZE) != NULL)
+        ws_conn_commit(&peer->conn);
+    ws_conn_flush(&peer->conn);
+}
+
+static bool swallow(void *arg, uint8_t opcode, uint8_t *data, size_t length)
+{
+    struct flow_peer *peer = arg;
+    (void)opcode;
+    (void)data;
+    peer->bytes += length;
+    return true;
+}
+
+static void on_closed(void *arg, uint16_t status)
+{
+    (void)arg;
+    (void)status;
+}
+
+static const struct ws_conn_events events = {
+    .opened = pour,
+    .message = swallow,
+    .writable = pour,
+    .closed = on_closed,
+};
+
+static struct ws_conn *on_accept(void *arg, const struct endpoint *from,
+                                 const struct http_text *query)
+{
+    struct flow *flow = arg;
+    (void)from;
+    for (size_t i = 0; i < PEERS; i++) {
+        struct flow_peer *peer = &flow->peers[i];
+        if (peer->conn.state != WS_FREE)
+            continue;
+        snprintf(peer->name, sizeof peer->name, "%.*s", (int)query->length, query->start);
+        peer->source = strcmp(peer->name, "source") == 0;
+        peer->bytes = 0;
+        return &peer->conn;
+    }
+    return NULL;
+}
+
+static void on_tick(void *arg, short ready)
+{
+    struct flow *flow = arg;
+    (void)ready;
+    for (size_t i = 0; i < PEERS; i++) {
+        struct flow_peer *peer = &flow->peers[i];
+        if (peer->bytes > 0)
+            printf("%s %lld %llu\n", peer->name, (long long)loop_clock_ms(),
+                   (unsigned long long)peer->bytes);
+        peer->bytes = 0;
+    }
+    fflush(stdout);
+    if (++flow->ticks % (1000 / TICK_MS) != 0)
+        return;
+    ws_host_tick(&flow->host);
+    for (size_t i = 0; i < PEERS; i++)
+        ws_conn_tick(&flow->peers[i].conn);
+}
+
+int main(int argc, char **argv)
+{
+    static struct flow flow;
+    struct endpoint endpoint;
+    if (argc != 3 || endpoint_parse(&endpoint, argv[1], 7000) < 0 ||
+        page_open(&flow.page, argv[2]) < 0) {
+        fprintf(stderr, "usage: ws-flow ADDR:PORT FOLDER\n");
+        return 2;
+    }
+    struct ws_host_config config = {
+        .path = "/flow", .page = &flow.page, .accept = on_accept, .arg = &flow};
+    if (loop_init(&flow.loop) < 0)
+        return 1;
+    ws_host_init(&flow.host, &flow.loop, &config);
+    for (size_t i = 0; i < PEERS; i++) {
+        struct flow_peer *peer = &flow.peers[i];
+        ws_conn_init(&peer->conn, &flow.loop, &events, peer, peer->rx, sizeof peer->rx,
+                     WS_MESSAGE_MAX, peer->tx, sizeof peer->tx);
+    }
+    int fd = socket_listen(&endpoint, NULL);
+    if (fd < 0 || ws_host_listen(&flow.host, fd, true) < 0) {
+        perror("ws-flow: cannot listen");
+        return 1;
+    }
+    loop_every(&flow.loop, TICK_MS, on_tick, &flow);
+    loop_run(&flow.loop);
+    ws_host_close(&flow.host);
+    loop_close(&flow.loop);
+    return 0;
+}
