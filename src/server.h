@@ -1,5 +1,5 @@
 // The context of tether-server, for its parts: server.c (the story, and the host's network),
-// server_laptops.c (laptops, and the connections of their phones), server_keys.c (its secrets),
+// server_laptops.c (the connections of laptops' phones), server_places.c (who has a place), server_keys.c (its secrets),
 // server_status.c (what it tells of itself).
 #ifndef TETHER_SERVER_H
 #define TETHER_SERVER_H
@@ -86,6 +86,15 @@ struct server {
     uint64_t strange_messages;  // too long for a stranger
     uint64_t strangers_evicted; // connections that gave way to newer ones
 };
+
+// server_places.c: a laptop's number, which the NAT and its sessions know it by.
+uint16_t server_laptop_number(const struct server *server, const struct laptop *laptop);
+// Open mode: the laptop that a phone comes for, by the id in its request or else by the phone. NULL: no place.
+struct laptop *server_find_open_laptop(struct server *server, const struct endpoint *phone,
+                                       const struct http_text *query);
+// Keyed mode, for struct responder_config: the number of the laptop that made an offer and has shown that it is
+// there, or -1: no place.
+int server_admit(void *arg, const struct offer *offer);
 
 // server_laptops.c: prepares laptops and connections; `key` in keyed mode, else NULL. Returns 0, or -1 after
 // having said what is wrong.

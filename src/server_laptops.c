@@ -8,24 +8,13 @@
 // is the one that is given away. A genuine message tells which laptop it is from, and makes the
 // connection that laptop's path, unless a newer one is at work. What a laptop has here (its NAT
 // mappings, its keys) does not depend on any connection and stays while phones come and go.
-#include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "crypto/random.h"
-#include "crypto/sha256.h"
 #include "server.h"
 #include "ws/base64.h"
 
-#define FAILED_MS     2000 // a path that was silent for so long may be overtaken by an older one
-#define KEYED_NETWORK 0x64400000 // 100.64.0.0/10 (RFC 6598): the inside addresses of laptops
-#define KEYED_HOSTS   0x003fffff
-
-static uint16_t laptop_number(const struct server *server, const struct laptop *laptop)
-{
-    return (uint16_t)(laptop - server->laptops);
-}
+#define FAILED_MS 2000 // a path that was silent for so long may be overtaken by an older one
 
 // When the next of the links has something to do by itself.
 static void set_alarm(struct server *server)
@@ -128,7 +117,7 @@ static void on_open_message(struct server_conn *conn, uint8_t opcode, uint8_t *d
     if (bytes == NULL)
         return;
     conn->laptop->seen_ms = server->loop.now_ms;
-    nat_outbound(&server->nat, laptop_number(server, conn->laptop), bytes, length,
+    nat_outbound(&server->nat, server_laptop_number(server, conn->laptop), bytes, length,
                  server->loop.now_ms);
 }
 
@@ -150,8 +139,8 @@ static void on_record(struct server *server, struct laptop *laptop, const struct
     case RECORD_PACKET:
         laptop->link.packets_received++;
         laptop->link.bytes_received += record->length;
-        nat_outbound(&server->nat, laptop_number(server, laptop), record->bytes, record->length,
-                     server->loop.now_ms);
+        nat_outbound(&server->nat, server_laptop_number(server, laptop), record->bytes,
+                     record->length, server->loop.now_ms);
         break;
     case RECORD_PING:
         tunnel_link_control(&laptop->link, RECORD_PONG, record->bytes, record->length);
@@ -163,7 +152,7 @@ static void on_record(struct server *server, struct laptop *laptop, const struct
         break;
     case RECORD_GOODBYE:
         log_info(&server->log, "laptop %u: it has stopped its tether",
-                 laptop_number(server, laptop));
+                 server_laptop_number(server, laptop));
         break;
     default:
         break; // of a later version
@@ -208,7 +197,7 @@ static void follow(struct server_conn *conn, bool is_newest)
     char peer[ENDPOINT_TEXT_MAX];
     endpoint_format_host(&conn->ws.peer, peer);
     log_info(&conn->server->log, "laptop %u: comes through phone %s",
-             laptop_number(conn->server, conn->laptop), peer);
+             server_laptop_number(conn->server, conn->laptop), peer);
 }
 
 static void on_genuine(struct server_conn *conn, const struct responder_heard *heard)
@@ -330,7 +319,7 @@ static void on_closed(void *arg, uint16_t status)
     if (server->loop.stop)
         return;
     log_info(&server->log, "laptop %u: its phone is gone (status %u)",
-             laptop_number(server, laptop), status);
+             server_laptop_number(server, laptop), status);
 }
 
 // Open mode: the phone of a laptop is here; it takes the place of the one before.
@@ -346,8 +335,9 @@ static void on_open_phone(struct server_conn *conn)
     take_path(conn);
     if (old != NULL)
         ws_conn_close(old, WS_STATUS_REPLACED, "another phone or tab took over");
-    log_info(&server->log, "laptop %u: phone %s is connected%s", laptop_number(server, laptop),
-             peer, old != NULL ? ", in place of the one before" : "");
+    log_info(&server->log, "laptop %u: phone %s is connected%s",
+             server_laptop_number(server, laptop), peer,
+             old != NULL ? ", in place of the one before" : "");
 }
 
 static void on_opened(void *arg)
@@ -374,132 +364,6 @@ static const struct ws_conn_events conn_events = {
     .writable = on_writable,
     .closed = on_closed,
 };
-
-// ---- places ----
-
-// Open mode: copies the value of "id" in a query, or "" where there is none that will do: letters and
-// digits.
-static void read_id(char id[LAPTOP_ID_MAX], const struct http_text *query)
-{
-    size_t length = 0;
-    id[0] = '\0';
-    if (query->length <= 3 || query->length - 3 >= LAPTOP_ID_MAX ||
-        memcmp(query->start, "id=", 3) != 0)
-        return;
-    for (const char *c = query->start + 3; c < query->start + query->length; c++) {
-        if (!((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z')))
-            return;
-        id[length++] = *c;
-    }
-    id[length] = '\0';
-}
-
-static bool is_same_laptop(const struct laptop *laptop, const char *id,
-                           const struct endpoint *phone)
-{
-    if (!laptop->used || strcmp(laptop->id, id) != 0)
-        return false;
-    return *id != '\0' || endpoint_same_host(&laptop->phone, phone);
-}
-
-// Who a laptop is for the NAT: the same number whenever it comes back.
-static uint64_t nat_identity(const char *id, const struct endpoint *phone)
-{
-    uint8_t digest[SHA256_SIZE];
-    char peer[ENDPOINT_TEXT_MAX];
-    struct sha256 hash;
-    if (*id == '\0') {
-        endpoint_format_host(phone, peer);
-        id = peer;
-    }
-    sha256_init(&hash);
-    sha256_add(&hash, id, strlen(id));
-    sha256_end(&hash, digest);
-    return get_be64(digest);
-}
-
-// Whether a laptop's place may go to another: it has no phone, or (keyed laptops are never silent for long)
-// its phone is there without it.
-static bool is_away(const struct server *server, const struct laptop *laptop)
-{
-    if (laptop->link.conn == NULL)
-        return true;
-    return !server->options.open && server->loop.now_ms - laptop->seen_ms >= LAPTOP_AWAY_MS;
-}
-
-// Forgets whoever had a place.
-static void vacate(struct server *server, struct laptop *laptop)
-{
-    uint16_t number = laptop_number(server, laptop);
-    for (size_t i = 0; i < SERVER_CONNS; i++)
-        if (server->conns[i].laptop == laptop)
-            server->conns[i].laptop = NULL;
-    nat_forget_laptop(&server->nat, number);
-    responder_forget(&server->responder, number);
-}
-
-// The laptop with this id: known already, or new in a free place, or in the place of the one that has been
-// away longest. NULL when all are here.
-static struct laptop *find_laptop(struct server *server, const char *id,
-                                  const struct endpoint *phone)
-{
-    struct laptop *place = NULL;
-    for (size_t i = 0; i < SERVER_LINKS; i++) {
-        struct laptop *laptop = &server->laptops[i];
-        if (is_same_laptop(laptop, id, phone))
-            return laptop;
-        if (!is_away(server, laptop))
-            continue;
-        if (place == NULL || (place->used && (!laptop->used || laptop->seen_ms < place->seen_ms)))
-            place = laptop;
-    }
-    if (place == NULL) {
-        server->refused_laptops++;
-        return NULL;
-    }
-    if (place->used)
-        vacate(server, place);
-    tunnel_link_init(&place->link, !server->options.open, &server->queue_key, server->loop.now_us);
-    place->used = false;
-    place->address = 0;
-    snprintf(place->id, sizeof place->id, "%s", id);
-    nat_set_laptop(&server->nat, laptop_number(server, place), nat_identity(id, phone));
-    return place;
-}
-
-static bool address_is_free(const struct server *server, uint32_t address)
-{
-    for (size_t i = 0; i < SERVER_LINKS; i++)
-        if (server->laptops[i].used && server->laptops[i].address == address)
-            return false;
-    return true;
-}
-
-// Keyed: a laptop has shown that it is there. It keeps the inside address that it had, unless another has it.
-static int admit(void *arg, const struct offer *offer)
-{
-    struct server *server = arg;
-    static const struct endpoint nowhere;
-    char id[LAPTOP_ID_MAX];
-    for (size_t i = 0; i < IDENTITY_SIZE; i++)
-        snprintf(id + 2 * i, 3, "%02x", offer->identity[i]);
-    struct laptop *laptop = find_laptop(server, id, &nowhere);
-    if (laptop == NULL)
-        return -1;
-    if (!laptop->used) {
-        uint32_t address = offer->address;
-        while ((address & ~(uint32_t)KEYED_HOSTS) != KEYED_NETWORK ||
-               !address_is_free(server, address)) {
-            if (crypto_random(&address, sizeof address) < 0)
-                return -1;
-            address = KEYED_NETWORK | (address & KEYED_HOSTS);
-        }
-        laptop->address = address;
-        laptop->used = true;
-        log_info(&server->log, "laptop %u: its session is up", laptop_number(server, laptop));
-    }
-    return laptop_number(server, laptop);
-}
 
 // A connection that is free, or one that is on its way out, or in keyed mode a stranger's.
 static struct server_conn *find_conn(struct server *server, const struct endpoint *peer)
@@ -540,10 +404,8 @@ struct ws_conn *server_accept(void *arg, const struct endpoint *peer, const stru
 {
     struct server *server = arg;
     struct laptop *laptop = NULL;
-    char id[LAPTOP_ID_MAX];
     if (server->options.open) {
-        read_id(id, query);
-        laptop = find_laptop(server, id, peer);
+        laptop = server_find_open_laptop(server, peer, query);
         if (laptop == NULL)
             return NULL;
     }
@@ -563,7 +425,7 @@ struct ws_conn *server_accept(void *arg, const struct endpoint *peer, const stru
 
 int server_laptops_init(struct server *server, const uint8_t key[KEY_SIZE])
 {
-    struct responder_config config = {.admit = admit, .arg = server};
+    struct responder_config config = {.admit = server_admit, .arg = server};
     for (size_t i = 0; i < SERVER_CONNS; i++) {
         server->conns[i].server = server;
         prepare(&server->conns[i]);
