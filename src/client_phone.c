@@ -30,9 +30,9 @@ static struct client_conn *path_of(const struct client *client)
 
 void client_pump(struct client *client)
 {
-    uint64_t before = client->link.messages_sent;
+    uint64_t before = client->link.packets_sent;
     tunnel_link_pump(&client->link, client->loop.now_us);
-    if (client->link.messages_sent != before)
+    if (client->link.packets_sent != before) // which are acknowledged
         liveness_sent(&client->liveness, client->loop.now_ms);
     int64_t due_us = tunnel_link_due_us(&client->link);
     client->alarm->due_ms = due_us == INT64_MAX ? LOOP_NEVER : (due_us + 999) / 1000;
