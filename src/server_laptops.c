@@ -219,6 +219,15 @@ static void on_genuine(struct server_conn *conn, const struct responder_heard *h
     on_records(server, laptop, heard->bytes, heard->length);
 }
 
+// Whom the limit of offers counts a message to: what comes on a laptop's connection to the laptop, and not to its
+// phone's address, which a whole carrier's network may share. (No address has these numbers.)
+static uint64_t source_of(const struct server_conn *conn)
+{
+    if (conn->laptop == NULL)
+        return endpoint_source(&conn->ws.peer);
+    return CROWD_NOBODY - 1 - server_laptop_number(conn->server, conn->laptop);
+}
+
 static void on_keyed_message(struct server_conn *conn, uint8_t opcode, uint8_t *data, size_t length)
 {
     struct server *server = conn->server;
@@ -226,8 +235,8 @@ static void on_keyed_message(struct server_conn *conn, uint8_t opcode, uint8_t *
     heard.event = RESPONDER_NOTHING;
     conn->text = opcode == WS_TEXT;
     if (tunnel_decode(opcode, data, &length))
-        responder_hear(&server->responder, &conn->pending, endpoint_source(&conn->ws.peer), data,
-                       length, server->loop.now_ms, &heard);
+        responder_hear(&server->responder, &conn->pending, source_of(conn), data, length,
+                       server->loop.now_ms, &heard);
     else
         server->responder.not_understood++;
     if (heard.event == RESPONDER_RECORDS) {

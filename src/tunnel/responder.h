@@ -72,8 +72,8 @@ void pending_init(struct pending *pending);
 
 void greeting_write(const struct responder *responder, uint8_t out[GREETING_SIZE]);
 
-// Takes a message, which it may write over, from the connection that `pending` belongs to. `source` is
-// endpoint_source() of its peer.
+// Takes a message, which it may write over, from the connection that `pending` belongs to. `source` is whom the
+// limit of offers counts it to.
 void responder_hear(struct responder *responder, struct pending *pending, uint64_t source,
                     uint8_t *message, size_t length, int64_t now_ms, struct responder_heard *heard);
 

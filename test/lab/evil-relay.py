@@ -13,6 +13,8 @@ usage: evil-relay.py LAPTOP-URL SERVER-URL          commands by HTTP, at 127.0.0
   /offer                           the laptop's recorded offer once more, as if the laptop had sent it
   /exchange?sealed=N               on a new connection to the server: the recorded offer, and then N sealed
                                    messages: "ANSWERS CLOSE-CODE"
+  /board?count=N                   from now on N connections to the server, each with the beginning of a long
+                                   message that says it belongs to the laptop's session; 0 ends them
   /forget                          what was recorded until now
   /forge?to=SIDE&count=N           N rounds of all that can be made up without knowing the key
   /refuse?on=0|1                   every offer is refused in the server's name, and lost
@@ -25,6 +27,7 @@ import contextlib
 import os
 import random
 import sys
+import urllib.parse
 
 import tornado.web
 from tornado.websocket import WebSocketClosedError, websocket_connect
@@ -36,6 +39,10 @@ KEPT = 1000  # recorded messages of each direction
 OFFER, ANSWER, SEALED, REFUSAL, GREETING = 1, 2, 3, 4, 5
 WRONG_KEY, UNKNOWN, KEYED = 1, 2, 3
 HEAD = 13  # of a sealed message: type, index, counter
+UPGRADE = (b"GET /websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+           b"Sec-WebSocket-Key: c2l4dGVlbiBieXRlcyEhIQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+LONG_START = 2000
+LONG_FRAME = b"\x82\xff" + (100000).to_bytes(8, "big") + bytes(4)  # how a long binary message begins, mask zero
 DELAY = 3  # a delayed message goes after so many others
 
 
@@ -79,12 +86,13 @@ class EvilRelay(Relay):
     def __init__(self, laptop, server):
         super().__init__(laptop, server)
         self.recorded = {side: collections.deque(maxlen=KEPT) for side in ("laptop", "server")}
-        self.offer = None
+        self.offer = bytes([OFFER]) + bytes(73)
         self.refuses = False
         self.storms = {}
         self.armed = None  # (what, to, count)
         self.caught = []
         self.result = None
+        self.boarding = []
 
     async def hear(self, to, message):
         if isinstance(message, str) or not message:
@@ -159,6 +167,26 @@ class EvilRelay(Relay):
             answers += message[0] == ANSWER
         return f"{answers} {connection.close_code}"
 
+    async def board(self, count):
+        """Anybody who sees the wires knows the session's index."""
+        for task in self.boarding:
+            task.cancel()
+        self.boarding = [asyncio.create_task(self.claim()) for _ in range(int(count))]
+        await asyncio.sleep(1)
+        return "begun"
+
+    async def claim(self):
+        url = urllib.parse.urlsplit(self.urls["server"])
+        while True:
+            reader, writer = await asyncio.open_connection(url.hostname, url.port)
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                writer.write(UPGRADE)
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(LONG_FRAME + self.recorded["server"][-1][:HEAD] + os.urandom(LONG_START - HEAD))
+                await reader.read()
+            writer.close()
+            await asyncio.sleep(0.1)
+
     async def forget(self):
         for messages in self.recorded.values():
             messages.clear()
@@ -203,7 +231,7 @@ class Command(tornado.web.RequestHandler):
 
 async def main():
     relay = EvilRelay(*sys.argv[1:3])
-    functions = {"arm": relay.arm, "result": relay.wait_result, "replay": relay.replay,
+    functions = {"arm": relay.arm, "board": relay.board, "result": relay.wait_result, "replay": relay.replay,
                  "offer": relay.offer_again, "exchange": relay.exchange, "forget": relay.forget,
                  "forge": relay.forge, "refuse": relay.set_refuses, "storm": relay.storm}
     tornado.web.Application([("/" + name, Command, {"function": function})

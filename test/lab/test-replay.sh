@@ -163,6 +163,40 @@ test_refused() {
 	evil "refuse?on=0" >/dev/null
 }
 
+# Whoever reads along on the wires knows which messages the server makes room for. It would free itself of such
+# connections after 10 and some seconds.
+test_claims() {
+	check "40 connections claim to bring long messages of the session" evil "board?count=40"
+	LAB_PID["evil"]=${LAB_PID[relay]}
+	mv "$(lab_log relay)" "$(lab_log evil)" # which goes on writing there
+	start_relay
+	check "another phone takes over" wait_for 10 takes_over
+	check "the tether works through it meanwhile" pings_whole 5
+	evil "board?count=0" >/dev/null
+	lab_stop evil
+	lab_stop relay
+	start_evil_relay
+	check "the man in the middle is back" tunnel_ready
+}
+
+takes_over() { grep -q "laptop: closed with 4001" "$(lab_log evil)"; }
+
+more_sessions() { grew_at_least client session.sessions 1; }
+
+# Many share one address with a phone: those behind the same carrier's NAT.
+test_neighbours() {
+	rm -f "$LAB_DIR/enough"
+	remember
+	lab_start strangers phone nice -n 19 "$LAB_PYTHON" "$LAB_ROOT/test/lab/strangers.py" flood "$SERVER" 8080 \
+		--from 198.51.100.2 --rate 1000 --count 2000 --until "$LAB_DIR/enough"
+	check "somebody with the phone's address floods the server with offers" \
+		wait_for 30 grew_at_least server keyed.rate_limited 1000
+	evil "forge?to=laptop&count=1" >/dev/null # has the laptop make a fresh offer
+	check "the laptop gets fresh keys all the same" wait_for 20 more_sessions
+	touch "$LAB_DIR/enough"
+	check "the flood was as large as it should be" lab_wait strangers 60
+}
+
 # ---- everything at random ----
 
 storm_counts() { # client|server
@@ -223,6 +257,8 @@ test_single client
 test_offers
 test_made_up
 test_refused
+test_claims
+test_neighbours
 lab_stop client
 start_client
 check "the laptop starts anew" tunnel_ready
