@@ -171,7 +171,7 @@ test_claims() {
 	mv "$(lab_log relay)" "$(lab_log evil)" # which goes on writing there
 	start_relay
 	check "another phone takes over" wait_for 10 takes_over
-	check "the tether works through it meanwhile" pings_whole 5
+	check "the tether works through it meanwhile" wait_for 20 pings_whole 5
 	evil "board?count=0" >/dev/null
 	lab_stop evil
 	lab_stop relay
