@@ -186,6 +186,7 @@ SUITES := \
 	'test/lab/test-privilege.sh' \
 	'test/lab/test-phone.sh' \
 	'test/lab/test-restart.sh' \
+	'test/lab/test-reload.sh' \
 	'test/lab/test-crowd.sh' \
 	'test/lab/test-nat.sh' \
 	'test/lab/test-nat-packets.sh' \
