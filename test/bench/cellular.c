@@ -71,7 +71,7 @@ static int open_interface(const char *name)
     return fd;
 }
 
-// When the kernel took a packet in, on the monotonic clock; a time that cannot be is taken for now.
+// When the kernel took a packet in, on the monotonic clock; an impossible time counts as the present.
 static int64_t arrival_of(struct msghdr *message, int64_t now_ns, int64_t now_real_ns)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
