@@ -7,6 +7,7 @@
 # As a library:   . test/bench/bench_lab.sh; lab_up; lab_cellular 3g
 # As a command:   bench_lab.sh serve      makes a lab and obeys: a command of this shell a line on standard
 #                 input; answers each on standard output with a line "=STATUS", after what it printed
+#                 bench_lab.sh has LINK     whether there is such a link here; recorded ones need their traces
 # Needs root, build/tether-* and build/bench/*, and the packages of: test/packages.sh lab bench
 . "$(dirname "${BASH_SOURCE[0]}")/../lab/lab.sh"
 
@@ -53,7 +54,7 @@ lab_splice_cell() {
 lab_cellular() { # LINK [MORE-ARGUMENTS...]
 	local arguments
 	[ "$1" != fast ] || return 0
-	arguments=$(link_arguments "$1") || { echo "no such link, or no traces: $1"; return 1; }
+	arguments=$(link_arguments "$1") || { echo "no such link: $1"; return 1; }
 	lab_splice_cell || return
 	# shellcheck disable=SC2086 # a list of words
 	lab_start cellular cell "$LAB_BUILD/bench/cellular" --phone phone --network network $arguments \
@@ -145,6 +146,9 @@ bench_serve() {
 }
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
-	[ "${1:-}" = serve ] || lab_die "usage: bench_lab.sh serve"
-	bench_serve
+	case ${1:-} in
+	serve) bench_serve ;;
+	has) [ "$2" = fast ] || link_arguments "$2" >/dev/null ;;
+	*) lab_die "usage: bench_lab.sh serve | has LINK" ;;
+	esac
 fi

@@ -23,6 +23,11 @@ class Failed(Exception):
     """A measurement, or something that it needs, went wrong; says what."""
 
 
+def has_link(link):
+    """Whether there is such a link; a recorded one may not be on this machine."""
+    return subprocess.call([os.path.join(HERE, "bench_lab.sh"), "has", link]) == 0
+
+
 def now_ms():
     return time.monotonic_ns() // 1_000_000
 
