@@ -401,9 +401,9 @@ async def recorded_offer(world):
     if other is None or other == answers[0]:
         raise Wrong("another connection should get another answer")
     await laptop.ping(phone)
-    message = laptop.session.seal(b"")
-    await phone.send(message)
-    await thief.send(message)  # a replay moves nothing
+    message = laptop.sealed_ping()
+    expect("whether a ping is answered", await laptop.is_answered(phone, message), True)
+    await thief.send(message)  # a replay, now that the first has arrived: it moves nothing
     await laptop.ping(phone)
     return "the session stays"
 
