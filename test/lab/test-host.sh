@@ -10,8 +10,11 @@
 
 # ---- the server's kernel and services ----
 
-# What a kernel says about a packet that it knows no socket for.
-complaints='ip src 203.0.113.10 and (tcp[tcpflags] & tcp-rst != 0 or icmp[icmptype] == icmp-unreach)'
+# What a kernel says about a packet that it knows no socket for: a RST to TCP, and to UDP an ICMP message that quotes
+# it (its protocol is byte 9 of the quoted header, behind 8 of ICMP's own). The NAT itself has a word for a SYN that
+# nobody met, after six seconds (RFC 5382 REQ-4).
+complaints='ip src 203.0.113.10 and
+	(tcp[tcpflags] & tcp-rst != 0 or (icmp[icmptype] == icmp-unreach and icmp[17] == 17))'
 
 try_tcp() { lab_exec near curl -s --max-time 2 "http://$SERVER:$1/" >/dev/null 2>&1; } # PORT
 
@@ -72,7 +75,7 @@ test_silence() {
 	check "many connections pass the tether" traffic parallel "$WEB" --count 50
 	try_tcp 25000
 	try_udp 25001
-	check "no RST and no ICMP unreachable left the server, not for an unused port either" \
+	check "the kernel has not complained, not about an unused port either" \
 		nothing_captured during
 	lab_stop services
 	lab_stop inside-range
