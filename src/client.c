@@ -29,26 +29,38 @@
 
 #define TUN_READS 256 // packets read before other descriptors get their turn
 
+// A packet of the laptop. Packets delimit themselves in a message: what they say of their length must be so.
+static void send_up(struct client *client, uint8_t *bytes, size_t length,
+                    const struct ip_offload *offload)
+{
+    struct ip_packet packet;
+    bool is_whole = offload->segment_size == 0 && !offload->partial_checksum;
+    if (length < 4 || !ip_looks_like_ipv4(bytes, length) || get_be16(bytes + 2) != length ||
+        (!is_whole && ip_parse(&packet, bytes, length) != IP_GOOD))
+        client->not_ipv4++;
+    else if (is_whole)
+        tunnel_link_queue(&client->link, bytes, length, client->loop.now_us);
+    else
+        tunnel_link_queue_offloaded(&client->link, &packet, offload, client->loop.now_us);
+}
+
 // The laptop's packets, on their way up.
 static void on_tun(void *arg, short events)
 {
     struct client *client = arg;
-    uint8_t packet[IP_PACKET_MAX];
+    uint8_t buffer[TUN_READ_MAX];
     (void)events;
     for (int i = 0; i < TUN_READS; i++) {
-        ssize_t length = read(client->tun.fd, packet, sizeof packet);
-        if (length < 0 && errno != EAGAIN && errno != EINTR) {
+        uint8_t *packet;
+        struct ip_offload offload;
+        ssize_t length = tun_read(&client->tun, buffer, &packet, &offload);
+        if (length < 0) {
             log_error(&client->log, "cannot read from %s: %s", client->tun.name, strerror(errno));
             loop_fail(&client->loop);
         }
         if (length <= 0)
             break;
-        // Packets delimit themselves in a message: what they say of their length must be so.
-        if (length >= 4 && ip_looks_like_ipv4(packet, (size_t)length) &&
-            get_be16(packet + 2) == length)
-            tunnel_link_queue(&client->link, packet, (size_t)length, client->loop.now_us);
-        else
-            client->not_ipv4++;
+        send_up(client, packet, (size_t)length, &offload);
     }
     client_pump(client);
 }
@@ -109,7 +121,15 @@ static int choose_identity(struct client *client)
     client->address = client->options.open ? OPEN_ADDRESS : KEYED_NETWORK | (host & KEYED_HOSTS);
     client->mtu = TUN_MTU;
     initiator_init(&client->initiator, client->options.key, identity, client->address);
+    ip_coalescer_init(&client->coalescer);
     return 0;
+}
+
+// What the laptop's kernel takes beside plain packets.
+static uint8_t takes(const struct tun *tun)
+{
+    uint8_t udp = tun->takes_udp_super ? SESSION_TAKES_UDP_SUPER : 0;
+    return tun->has_vnet_headers ? SESSION_TAKES_TCP_SUPER | udp : 0;
 }
 
 static int add_routes(struct client *client)
@@ -140,6 +160,7 @@ static int set_up_host(struct client *client)
                       TUN_MTU) < 0 ||
         add_routes(client) < 0)
         return -1;
+    client->initiator.self.flags = takes(&client->tun);
     if (loop_add(&client->loop, client->tun.fd, POLLIN, on_tun, client) < 0)
         return -1;
     if (!options->open &&

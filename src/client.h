@@ -7,6 +7,7 @@
 #include "base/loop.h"
 #include "base/text.h"
 #include "client_options.h"
+#include "ip/coalesce.h"
 #include "tun/tun.h"
 #include "tunnel/initiator.h"
 #include "tunnel/link.h"
@@ -39,9 +40,10 @@ struct client {
     struct ws_host host;
     struct tun tun;
     struct lent_address wifi;
-    struct siphash_key queue_key; // random
-    struct loop_timer *alarm;     // for the link
-    struct tunnel_link link;      // link.conn is the path: the connection that is sent on
+    struct siphash_key queue_key;  // random
+    struct loop_timer *alarm;      // for the link
+    struct tunnel_link link;       // link.conn is the path: the connection that is sent on
+    struct ip_coalescer coalescer; // of what the laptop is given
     struct client_conn conns[CLIENT_CONNS];
     uint32_t serial;         // of the last connection that opened
     bool path_has_delivered; // the server was heard on the path
@@ -49,7 +51,7 @@ struct client {
     uint32_t mtu;            // of the TUN device
     int64_t started_ms;
     int64_t wifi_renewed_ms;
-    uint64_t not_ipv4;             // dropped: the tether carries IPv4
+    uint64_t not_ipv4;             // dropped: the tether carries IPv4, and what says its length
     uint64_t tun_write;            // dropped: the TUN device did not take it
     char forbidden[FORBIDDEN_MAX]; // what is said to pages that are not let in
     // Open mode.

@@ -43,8 +43,45 @@ static void deliver(struct client *client, const uint8_t *packet, size_t length)
 {
     if (!ip_looks_like_ipv4(packet, length))
         client->not_ipv4++;
-    else if (write(client->tun.fd, packet, length) != (ssize_t)length)
+    else if (!tun_write(&client->tun, packet, length))
         client->tun_write++;
+}
+
+// Gives the laptop a super-packet, if it is one.
+static void deliver_super(struct client *client, const struct record *record)
+{
+    struct ip_packet packet;
+    struct ip_offload offload;
+    if (super_packet_read(&packet, &offload, record) < 0)
+        client->link.bad_message++;
+    else if (!tun_write_offloaded(&client->tun, &packet, &offload))
+        client->tun_write++;
+}
+
+// Gives the laptop what was put together of segments, or was not.
+static void on_coalesced(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
+{
+    struct client *client = arg;
+    struct ip_packet packet;
+    struct ip_offload offload;
+    if (segment_size == 0)
+        deliver(client, bytes, length);
+    else if (ip_parse(&packet, bytes, length) != IP_GOOD ||
+             ip_offload_of_super(&offload, &packet, segment_size) < 0 ||
+             !tun_write_offloaded(&client->tun, &packet, &offload))
+        client->tun_write++;
+}
+
+static void on_packet(struct client *client, const struct record *record)
+{
+    client->link.packets_received++;
+    client->link.bytes_received += record->length;
+    if (record->type == RECORD_SUPER_PACKET)
+        deliver_super(client, record);
+    else if (client->tun.has_vnet_headers)
+        ip_coalesce(&client->coalescer, record->bytes, record->length, on_coalesced, client);
+    else
+        deliver(client, record->bytes, record->length);
 }
 
 static void take_path(struct client *client, struct client_conn *conn)
@@ -122,9 +159,8 @@ static void on_record(struct client *client, const struct record *record)
 {
     switch (record->type) {
     case RECORD_PACKET:
-        client->link.packets_received++;
-        client->link.bytes_received += record->length;
-        deliver(client, record->bytes, record->length);
+    case RECORD_SUPER_PACKET:
+        on_packet(client, record);
         break;
     case RECORD_CONFIGURATION:
         on_configuration(client, record);
@@ -165,12 +201,13 @@ static void on_records(struct client *client, struct client_conn *conn, bool is_
         size_t used = record_read(&record, bytes, length);
         if (used == 0) {
             client->link.bad_message++;
-            return;
+            break;
         }
         on_record(client, &record);
         bytes += used;
         length -= used;
     }
+    ip_coalesce_end(&client->coalescer, on_coalesced, client);
     if (client->link.packets_received != packets_before)
         tunnel_link_received(&client->link, message, message_length, client->loop.now_us);
 }

@@ -65,8 +65,9 @@ static void write_status(struct client *client, struct text *text)
              "message\":%llu",
              (unsigned long long)link->no_phone, (unsigned long long)link->queue.dropped_full,
              (unsigned long long)link->queue.dropped_late, (unsigned long long)link->bad_message);
-    text_add(text, ",\"not_ipv4\":%llu,\"tun_write\":%llu}", (unsigned long long)client->not_ipv4,
-             (unsigned long long)client->tun_write);
+    text_add(text, ",\"not_ipv4\":%llu,\"tun_write\":%llu,\"bad_offload\":%llu}",
+             (unsigned long long)client->not_ipv4, (unsigned long long)client->tun_write,
+             (unsigned long long)link->bad_offload);
     text_add(text,
              ",\"http\":{\"accepted\":%llu,\"evicted\":%llu,\"expired\":%llu,"
              "\"refused\":%llu,\"forbidden\":%llu}}\n",

@@ -63,6 +63,8 @@
 #define QUEUE_FLOWS 1024
 #endif
 #define QUEUE_QUANTUM 300
+// Connections whose segments are put together again at a time.
+#define COALESCE_RUNS 8
 // How long packets should wait at most, and for how long they may wait longer than that (RFC 8289
 // sections 4.4 and 4.3), on links on which that is the time of many packets.
 #define CODEL_TARGET_US   5000
@@ -103,7 +105,8 @@
 #define FLOW_MESSAGES 1024
 // Records: the longest run of packets put into one message, room for records of other types, and
 // the shortest limit that a peer may set for a message. Resolvers handed on to the laptop.
-#define LINK_RECORDS  (64 * 1024 - 256)
+#define LINK_RECORDS                                                                               \
+    (64 * 1024 - 512) // so that a frame has a length of 16 bits (RFC 6455 section 5.2)
 #define LINK_CONTROL  256
 #define MESSAGE_LEAST 4096
 #define RESOLVERS_MAX 4

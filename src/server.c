@@ -29,39 +29,45 @@
 #define BATCHES 8 // captured before other descriptors get their turn
 
 // The NAT's ways out: to the Internet,
-static void to_wire(void *arg, const struct ip_packet *packet, bool lasting)
+static void to_wire(void *arg, const struct ip_packet *packet, const struct ip_offload *offload,
+                    bool lasting)
 {
     struct server *server = arg;
-    wire_send(&server->wire, packet->bytes, packet->length, packet->destination,
-              server->loop.now_ms);
+    wire_send(&server->wire, packet, offload, server->loop.now_ms);
     if (!lasting)
         wire_flush(&server->wire);
 }
 
 // to this host itself,
-static void to_host(void *arg, const struct ip_packet *packet)
+static void on_host_segment(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
 {
     struct server *server = arg;
-    if (write(server->host_tun.fd, packet->bytes, packet->length) != (ssize_t)packet->length)
+    (void)segment_size; // one segment each
+    if (!tun_write(&server->host_tun, bytes, length))
         server->host_write++;
 }
 
-// and to a laptop, in packets of the right size.
-static void on_segment(void *arg, uint8_t *bytes, size_t length)
+static void to_host(void *arg, const struct ip_packet *packet, const struct ip_offload *offload)
 {
-    struct laptop *laptop = arg;
-    tunnel_link_queue(&laptop->link, bytes, length, laptop->server->loop.now_us);
-    laptop->touched = true;
+    struct server *server = arg;
+    if (offload == NULL)
+        on_host_segment(server, packet->bytes, packet->length, 0);
+    else if (ip_segment(packet, offload, 0, server->segment, sizeof server->segment,
+                        on_host_segment, server) < 0)
+        server->bad_offload++;
 }
 
+// and to a laptop.
 static void to_laptop(void *arg, uint16_t number, const struct ip_packet *packet,
                       const struct ip_offload *offload)
 {
-    static const struct ip_offload none;
     struct server *server = arg;
-    if (ip_segment(packet, offload != NULL ? offload : &none, server->segment,
-                   sizeof server->segment, on_segment, &server->laptops[number]) < 0)
-        server->bad_offload++;
+    struct laptop *laptop = &server->laptops[number];
+    if (offload == NULL)
+        tunnel_link_queue(&laptop->link, packet->bytes, packet->length, server->loop.now_us);
+    else
+        tunnel_link_queue_offloaded(&laptop->link, packet, offload, server->loop.now_us);
+    laptop->touched = true;
 }
 
 // A packet from outside, on its way back.
@@ -87,10 +93,12 @@ static void on_host(void *arg, short events)
     struct server *server = arg;
     (void)events;
     for (int i = 0; i < HOST_READS; i++) {
-        ssize_t length = read(server->host_tun.fd, server->host_packet, sizeof server->host_packet);
+        uint8_t *packet;
+        struct ip_offload offload;
+        ssize_t length = tun_read(&server->host_tun, server->host_packet, &packet, &offload);
         if (length <= 0)
             break;
-        nat_from_host(&server->nat, server->host_packet, (size_t)length, server->loop.now_ms);
+        nat_from_host(&server->nat, packet, (size_t)length, &offload, server->loop.now_ms);
     }
     server_pump(server);
 }

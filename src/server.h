@@ -9,6 +9,7 @@
 #include "base/loop.h"
 #include "base/siphash.h"
 #include "base/text.h"
+#include "ip/coalesce.h"
 #include "nat/nat.h"
 #include "server_options.h"
 #include "tun/tun.h"
@@ -77,8 +78,9 @@ struct server {
     struct crowd_place strangers[SERVER_CONNS]; // beside conns[]: who holds the places of strangers
     struct carriage carriages[SERVER_CARRIAGES];
     uint32_t serial;                // of the last connection that opened
-    uint8_t segment[IP_PACKET_MAX]; // where super-packets are taken apart
-    uint8_t host_packet[IP_PACKET_MAX];
+    struct ip_coalescer coalescer;  // of what a laptop sends
+    uint8_t segment[IP_PACKET_MAX]; // where super-packets for the host are taken apart
+    uint8_t host_packet[TUN_READ_MAX];
     int64_t started_ms;
     uint64_t bad_offload;
     uint64_t host_write;        // packets that the host's own stack did not take

@@ -117,7 +117,7 @@ static void on_open_message(struct server_conn *conn, uint8_t opcode, uint8_t *d
     if (bytes == NULL)
         return;
     conn->laptop->seen_ms = server->loop.now_ms;
-    nat_outbound(&server->nat, server_laptop_number(server, conn->laptop), bytes, length,
+    nat_outbound(&server->nat, server_laptop_number(server, conn->laptop), bytes, length, NULL,
                  server->loop.now_ms);
 }
 
@@ -133,14 +133,44 @@ static void send_configuration(struct server *server, struct laptop *laptop)
     laptop->touched = true;
 }
 
+// What was put together of segments, or was not.
+static void on_coalesced(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
+{
+    struct laptop *laptop = arg;
+    struct server *server = laptop->server;
+    struct ip_packet packet;
+    struct ip_offload offload;
+    bool is_super = segment_size > 0 && ip_parse(&packet, bytes, length) == IP_GOOD &&
+                    ip_offload_of_super(&offload, &packet, segment_size) == 0;
+    nat_outbound(&server->nat, server_laptop_number(server, laptop), bytes, length,
+                 is_super ? &offload : NULL, server->loop.now_ms);
+    if (segment_size > 0)
+        wire_flush(&server->wire); // its bytes lie in the coalescer, which writes over them
+}
+
+static void on_super_packet(struct server *server, struct laptop *laptop,
+                            const struct record *record)
+{
+    struct ip_packet packet;
+    struct ip_offload offload;
+    if (super_packet_read(&packet, &offload, record) < 0)
+        laptop->link.bad_message++;
+    else
+        nat_outbound(&server->nat, server_laptop_number(server, laptop), packet.bytes,
+                     packet.length, &offload, server->loop.now_ms);
+}
+
 static void on_record(struct server *server, struct laptop *laptop, const struct record *record)
 {
     switch (record->type) {
     case RECORD_PACKET:
+    case RECORD_SUPER_PACKET:
         laptop->link.packets_received++;
         laptop->link.bytes_received += record->length;
-        nat_outbound(&server->nat, server_laptop_number(server, laptop), record->bytes,
-                     record->length, server->loop.now_ms);
+        if (record->type == RECORD_SUPER_PACKET)
+            on_super_packet(server, laptop, record);
+        else
+            ip_coalesce(&server->coalescer, record->bytes, record->length, on_coalesced, laptop);
         break;
     case RECORD_PING:
         tunnel_link_control(&laptop->link, RECORD_PONG, record->bytes, record->length);
@@ -169,12 +199,13 @@ static void on_records(struct server *server, struct laptop *laptop, uint8_t *by
         size_t used = record_read(&record, bytes, length);
         if (used == 0) {
             laptop->link.bad_message++;
-            return;
+            break;
         }
         on_record(server, laptop, &record);
         bytes += used;
         length -= used;
     }
+    ip_coalesce_end(&server->coalescer, on_coalesced, laptop);
     if (laptop->link.packets_received == packets_before)
         return;
     tunnel_link_received(&laptop->link, message, message_length, server->loop.now_us);
@@ -434,7 +465,11 @@ struct ws_conn *server_accept(void *arg, const struct endpoint *peer, const stru
 
 int server_laptops_init(struct server *server, const uint8_t key[KEY_SIZE])
 {
-    struct responder_config config = {.admit = server_admit, .arg = server};
+    struct responder_config config = {
+        .takes = SESSION_TAKES_TCP_SUPER | SESSION_TAKES_UDP_SUPER,
+        .admit = server_admit,
+        .arg = server,
+    };
     for (size_t i = 0; i < SERVER_CONNS; i++) {
         server->conns[i].server = server;
         prepare(&server->conns[i]);
@@ -445,6 +480,7 @@ int server_laptops_init(struct server *server, const uint8_t key[KEY_SIZE])
         log_error(&server->log, "the kernel gives no random numbers");
         return -1;
     }
+    ip_coalescer_init(&server->coalescer);
     server->alarm = loop_alarm(&server->loop, on_alarm, server);
     if (key == NULL)
         return 0;

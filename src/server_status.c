@@ -12,6 +12,7 @@ struct link_sum {
     uint64_t no_phone;
     uint64_t queue_full;
     uint64_t queue_late;
+    uint64_t bad_offload;
     uint64_t bad_message;
 };
 
@@ -31,7 +32,7 @@ static void write_drops(const struct server *server, const struct link_sum *sum,
              (unsigned long long)server->host_write);
     text_add(text, ",\"send_failed\":%llu,\"bad_capture\":%llu,\"bad_offload\":%llu}",
              (unsigned long long)wire->send_failed, (unsigned long long)wire->bad_capture,
-             (unsigned long long)server->bad_offload);
+             (unsigned long long)(server->bad_offload + sum->bad_offload));
 }
 
 // Adds up what all laptops' links have counted. Returns how many have a phone.
@@ -50,6 +51,7 @@ static unsigned sum_links(const struct server *server, struct link_sum *sum)
         sum->bad_message += link->bad_message;
         sum->queue_full += link->queue.dropped_full;
         sum->queue_late += link->queue.dropped_late;
+        sum->bad_offload += link->bad_offload;
     }
     return connected;
 }

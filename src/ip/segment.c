@@ -3,14 +3,18 @@
 // number, and checksums made anew. FIN and PSH belong to the last segment, CWR to the first (RFC
 // 3168 section 6.1.2). A UDP super-packet is a run of datagrams of equal size, each becoming a
 // packet of its own.
+//
+// A piece may also be several segments: a smaller super-packet, whose headers are made like those of a
+// segment, but whose checksum is left at the pseudo-header's, for who cuts it into segments.
 #include "segment.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "../base/bytes.h"
 #include "checksum.h"
 
-enum { UDP_HEADER = 8, TCP_PSH = 0x08, TCP_CWR = 0x80 };
+enum { TCP_PSH = 0x08, TCP_CWR = 0x80 };
 
 // Completes a checksum: sums from its start, with the pseudo-header's sum that is in its field.
 static bool complete_checksum(const struct ip_packet *p, const struct ip_offload *offload)
@@ -30,77 +34,99 @@ static bool complete_checksum(const struct ip_packet *p, const struct ip_offload
     return true;
 }
 
-// The checksum of a TCP or UDP packet, made anew.
-static uint16_t transport_checksum(const struct ip_packet *p, const uint8_t *transport,
-                                   size_t length)
+void ip_set_transport_checksum(uint8_t *packet, size_t header_length, size_t length, bool partial)
 {
-    uint64_t sum = checksum_add(0, transport, length);
-    sum = checksum_add_pseudo_header(sum, p->source, p->destination, p->protocol, (uint16_t)length);
-    uint16_t checksum = (uint16_t)~checksum_fold(sum);
-    return checksum == 0 && p->protocol == IP_UDP ? 0xffff : checksum;
+    uint8_t protocol = packet[9];
+    uint8_t *transport = packet + header_length;
+    uint8_t *at = transport + (protocol == IP_TCP ? 16 : 6);
+    size_t transport_length = length - header_length;
+    uint64_t sum = checksum_add_pseudo_header(0, get_be32(packet + 12), get_be32(packet + 16),
+                                              protocol, (uint16_t)transport_length);
+    if (partial) {
+        put_be16(at, checksum_fold(sum));
+        return;
+    }
+    put_be16(at, 0);
+    uint16_t checksum = (uint16_t)~checksum_fold(checksum_add(sum, transport, transport_length));
+    put_be16(at, checksum == 0 && protocol == IP_UDP ? 0xffff : checksum);
 }
 
-static void finish_tcp(uint8_t *tcp, size_t offset, bool is_last)
+// A piece: `segments` of them from the payload's `offset` on, and `number` were before them.
+struct piece {
+    size_t headers;
+    size_t payload;
+    size_t offset;
+    size_t number;
+    bool is_last;
+    bool is_super;
+};
+
+static void finish_tcp(uint8_t *tcp, const struct piece *piece)
 {
-    put_be32(tcp + 4, get_be32(tcp + 4) + (uint32_t)offset);
-    if (!is_last)
+    put_be32(tcp + 4, get_be32(tcp + 4) + (uint32_t)piece->offset);
+    if (!piece->is_last)
         tcp[13] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
-    if (offset > 0)
+    if (piece->offset > 0)
         tcp[13] &= (uint8_t)~TCP_CWR;
-    put_be16(tcp + 16, 0);
 }
 
-// Makes the headers of one segment fit its place; `headers` are the IP and transport headers'
-// bytes.
-static void finish_segment(const struct ip_packet *p, uint8_t *bytes, size_t headers,
-                           size_t payload, size_t offset, int number, bool is_last)
+// Makes the headers of a piece fit its place.
+static void finish_piece(const struct ip_packet *p, uint8_t *bytes, const struct piece *piece)
 {
     uint8_t *transport = bytes + p->header_length;
-    size_t transport_length = headers - p->header_length + payload;
-    uint8_t *checksum = transport + 16;
-    put_be16(bytes + 2, (uint16_t)(headers + payload));
-    put_be16(bytes + 4, (uint16_t)(get_be16(bytes + 4) + number));
+    size_t length = piece->headers + piece->payload;
+    put_be16(bytes + 2, (uint16_t)length);
+    put_be16(bytes + 4, (uint16_t)(get_be16(bytes + 4) + piece->number));
     put_be16(bytes + 10, 0);
     put_be16(bytes + 10, (uint16_t)~checksum_fold(checksum_add(0, bytes, p->header_length)));
-    if (p->protocol == IP_TCP) {
-        finish_tcp(transport, offset, is_last);
-    } else {
-        checksum = transport + 6;
-        put_be16(transport + 4, (uint16_t)transport_length);
-        put_be16(checksum, 0);
-    }
-    put_be16(checksum, transport_checksum(p, transport, transport_length));
+    if (p->protocol == IP_TCP)
+        finish_tcp(transport, piece);
+    else
+        put_be16(transport + 4, (uint16_t)(length - p->header_length));
+    ip_set_transport_checksum(bytes, p->header_length, length, piece->is_super);
 }
 
-int ip_segment(const struct ip_packet *p, const struct ip_offload *offload, uint8_t *scratch,
-               size_t scratch_size, void (*out)(void *arg, uint8_t *bytes, size_t length),
-               void *arg)
+// Payload of a piece: of whole segments, one at least.
+static size_t piece_payload(size_t segment, size_t headers, size_t most)
+{
+    size_t segments = most > headers ? (most - headers) / segment : 0;
+    return (segments > 1 ? segments : 1) * segment;
+}
+
+int ip_segment(const struct ip_packet *p, const struct ip_offload *offload, size_t most,
+               uint8_t *scratch, size_t scratch_size, ip_piece_receiver *out, void *arg)
 {
     size_t size = offload->segment_size;
     if (size == 0) {
         if (!complete_checksum(p, offload))
             return -1;
-        out(arg, p->bytes, p->length);
+        out(arg, p->bytes, p->length, 0);
         return 1;
     }
     if (!p->has_transport || p->is_fragment || (p->protocol != IP_TCP && p->protocol != IP_UDP))
         return -1;
-    size_t transport_header =
-        p->protocol == IP_TCP ? (size_t)(p->bytes[p->header_length + 12] >> 4) * 4 : UDP_HEADER;
-    size_t headers = p->header_length + transport_header;
-    size_t payload = p->length - headers;
-    if (headers + size > scratch_size || payload > size * SEGMENTS_MAX)
+    struct piece piece = {.headers = ip_header_sizes(p)};
+    size_t payload = p->length - piece.headers;
+    size_t step = piece_payload(size, piece.headers, most);
+    if (payload > size && payload <= step) {
+        ip_set_transport_checksum(p->bytes, p->header_length, p->length, true);
+        out(arg, p->bytes, p->length, (uint16_t)size);
+        return 1;
+    }
+    if (piece.headers + step > scratch_size || payload > size * SEGMENTS_MAX)
         return -1;
-    int number = 0;
-    size_t offset = 0;
+    int count = 0;
     do {
-        size_t piece = payload - offset < size ? payload - offset : size;
-        memcpy(scratch, p->bytes, headers);
-        memcpy(scratch + headers, p->bytes + headers + offset, piece);
-        finish_segment(p, scratch, headers, piece, offset, number, offset + piece == payload);
-        out(arg, scratch, headers + piece);
-        offset += piece;
-        number++;
-    } while (offset < payload);
-    return number;
+        piece.payload = payload - piece.offset < step ? payload - piece.offset : step;
+        piece.is_last = piece.offset + piece.payload == payload;
+        piece.is_super = piece.payload > size;
+        memcpy(scratch, p->bytes, piece.headers);
+        memcpy(scratch + piece.headers, p->bytes + piece.headers + piece.offset, piece.payload);
+        finish_piece(p, scratch, &piece);
+        out(arg, scratch, piece.headers + piece.payload, piece.is_super ? (uint16_t)size : 0);
+        piece.offset += piece.payload;
+        piece.number += step / size;
+        count++;
+    } while (piece.offset < payload);
+    return count;
 }

@@ -11,9 +11,9 @@ static void give(struct nat *nat, const struct ip_packet *packet, uint16_t recei
 {
     const struct nat_output *output = &nat->config.output;
     if (receiver == NAT_OUTSIDE)
-        output->to_wire(output->arg, packet, lasting);
+        output->to_wire(output->arg, packet, offload, lasting);
     else if (receiver == NAT_TO_HOST)
-        output->to_host(output->arg, packet);
+        output->to_host(output->arg, packet, offload);
     else
         output->to_laptop(output->arg, receiver, packet, offload);
 }

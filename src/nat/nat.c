@@ -69,9 +69,10 @@ static enum nat_verdict counted(struct nat *nat, enum nat_verdict verdict)
 }
 
 enum nat_verdict nat_outbound(struct nat *nat, uint16_t laptop, uint8_t *bytes, size_t length,
-                              int64_t now_ms)
+                              const struct ip_offload *offload, int64_t now_ms)
 {
-    struct nat_passage passage = {.nat = nat, .sender = laptop, .lasting = true, .now_ms = now_ms};
+    struct nat_passage passage = {
+        .nat = nat, .sender = laptop, .offload = offload, .lasting = true, .now_ms = now_ms};
     return counted(nat, nat_go_out(&passage, bytes, length));
 }
 
@@ -83,9 +84,11 @@ enum nat_verdict nat_inbound(struct nat *nat, uint8_t *bytes, size_t length,
     return counted(nat, nat_come_in(&passage, bytes, length));
 }
 
-enum nat_verdict nat_from_host(struct nat *nat, uint8_t *bytes, size_t length, int64_t now_ms)
+enum nat_verdict nat_from_host(struct nat *nat, uint8_t *bytes, size_t length,
+                               const struct ip_offload *offload, int64_t now_ms)
 {
-    struct nat_passage passage = {.nat = nat, .sender = NAT_TO_HOST, .now_ms = now_ms};
+    struct nat_passage passage = {
+        .nat = nat, .sender = NAT_TO_HOST, .offload = offload, .now_ms = now_ms};
     return counted(nat, nat_come_in(&passage, bytes, length));
 }
 

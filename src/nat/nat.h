@@ -63,12 +63,13 @@ enum nat_queue_name {
 // Where packets go. Bytes are valid during the call; with `lasting`, they are the caller's own, and
 // valid as long as the caller keeps them.
 struct nat_output {
-    void (*to_wire)(void *arg, const struct ip_packet *packet, bool lasting);
-    // To a laptop. `offload` as in the call that brought the packet, or NULL: nothing to be done.
+    // `offload` as in the call that brought the packet, or NULL: nothing to be done.
+    void (*to_wire)(void *arg, const struct ip_packet *packet, const struct ip_offload *offload,
+                    bool lasting);
     void (*to_laptop)(void *arg, uint16_t laptop, const struct ip_packet *packet,
                       const struct ip_offload *offload);
     // To the server's own IP stack. May be NULL: such packets are refused.
-    void (*to_host)(void *arg, const struct ip_packet *packet);
+    void (*to_host)(void *arg, const struct ip_packet *packet, const struct ip_offload *offload);
     void *arg;
 };
 
@@ -219,14 +220,15 @@ void nat_set_laptop(struct nat *nat, uint16_t laptop, uint64_t identity);
 // wire, to a laptop (hairpinning), or to the server itself. An error is answered where a router
 // owes one.
 enum nat_verdict nat_outbound(struct nat *nat, uint16_t laptop, uint8_t *bytes, size_t length,
-                              int64_t now_ms);
+                              const struct ip_offload *offload, int64_t now_ms);
 
 // A packet from outside on its way in; translated in place and given to a laptop.
 enum nat_verdict nat_inbound(struct nat *nat, uint8_t *bytes, size_t length,
                              const struct ip_offload *offload, int64_t now_ms);
 
 // A packet of the server's own stack, for config.host_address.
-enum nat_verdict nat_from_host(struct nat *nat, uint8_t *bytes, size_t length, int64_t now_ms);
+enum nat_verdict nat_from_host(struct nat *nat, uint8_t *bytes, size_t length,
+                               const struct ip_offload *offload, int64_t now_ms);
 
 // Removes what has run out of time, and sends the errors that have waited. Costs as much as there
 // is to remove. Call about once a second.

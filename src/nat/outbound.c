@@ -16,6 +16,7 @@ static enum nat_verdict read_packet(struct nat_passage *passage, uint8_t *bytes,
         return NAT_NOT_IPV4;
     if (result != IP_GOOD)
         return NAT_BAD_PACKET;
+    packet->partial_checksum = passage->offload != NULL && passage->offload->partial_checksum;
     // A laptop's own network is private. Everything else is forged, or could not be answered anyway.
     if (ip_scope_of(packet->source) != SCOPE_PRIVATE ||
         packet->source == passage->nat->config.outside_address)
@@ -173,6 +174,18 @@ static enum nat_verdict turn_back(struct nat_passage *passage, uint16_t *receive
     return verdict;
 }
 
+// Gives the packet, or each segment of a super-packet, an identification that is unique, whoever sent it.
+static void identify(struct nat_passage *passage)
+{
+    struct ip_packet *packet = &passage->packet;
+    uint16_t *next = &passage->nat->next_identification;
+    size_t segments = 1;
+    ip_set_identification(packet, *next);
+    if (passage->offload != NULL && passage->offload->segment_size > 0)
+        segments += (packet->length - ip_header_sizes(packet)) / passage->offload->segment_size;
+    *next = (uint16_t)(*next + segments);
+}
+
 // Everything after reading: judges, translates and sends the packet, or its datagram's first fragment.
 static enum nat_verdict forward(struct nat_passage *passage, uint16_t *receiver)
 {
@@ -197,8 +210,8 @@ static enum nat_verdict forward(struct nat_passage *passage, uint16_t *receiver)
     if (verdict != NAT_PASS)
         return verdict;
     ip_decrement_ttl(&passage->packet);
-    if (!passage->packet.dont_fragment || passage->packet.is_fragment) // unique, whoever sent it
-        ip_set_identification(&passage->packet, passage->nat->next_identification++);
+    if (!passage->packet.dont_fragment || passage->packet.is_fragment)
+        identify(passage);
     nat_emit(passage, *receiver);
     return NAT_PASS;
 }

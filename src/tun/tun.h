@@ -15,14 +15,20 @@
 #include "../base/address.h"
 #include "../base/log.h"
 #include "../base/netlink.h"
+#include "../ip/offload.h"
+#include "../limits.h"
 
 struct tun {
-    int fd; // one read() is one packet, one write() too
+    int fd;                // one read() is one packet, one write() too
+    bool has_vnet_headers; // each has a virtio-net header before it,
+    bool takes_udp_super;  // and UDP super-packets pass, beside those of TCP
     struct netlink netlink;
     int index;
     char name[IFNAMSIZ];
     const struct log *log;
 };
+
+#define TUN_READ_MAX (VNET_HEADER + IP_PACKET_MAX)
 
 // Makes a device; `name` may be a pattern such as "tether%d". Each of these returns 0, or -1 after
 // having said what is wrong.
@@ -30,6 +36,15 @@ int tun_open(struct tun *tun, const char *name, const struct log *log);
 // Gives it an address (host byte order), one more if it has some, and the MTU, and brings it up.
 int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint32_t mtu);
 int tun_add_route(struct tun *tun, const struct cidr *cidr);
+// Reads a packet into `buffer`, and what is still to be done on it. Returns its length with `packet` set to
+// where in the buffer it is, 0 where none waits, or -1 with errno set.
+ssize_t tun_read(struct tun *tun, uint8_t buffer[TUN_READ_MAX], uint8_t **packet,
+                 struct ip_offload *offload);
+// Writes a packet as it is. Returns whether the device took it.
+bool tun_write(struct tun *tun, const uint8_t *packet, size_t length);
+// Writes a packet that was parsed, with something to be done on it; only to a device that has headers.
+bool tun_write_offloaded(struct tun *tun, const struct ip_packet *packet,
+                         const struct ip_offload *offload);
 // Removes the device and all that hangs on it.
 void tun_close(struct tun *tun);
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "../base/bytes.h"
@@ -28,9 +29,37 @@ static const char *advice(int error)
     return "";
 }
 
+#ifndef TUN_F_USO4 // Linux 6.2
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+// Asks the kernel for super-packets; without a word of this an older one gives and takes single packets,
+// whose checksums are whole, as it does if it has never heard of the headers.
+static void ask_for_offloads(struct tun *tun)
+{
+    unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN;
+    tun->takes_udp_super = ioctl(tun->fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0;
+    if (!tun->takes_udp_super)
+        (void)ioctl(tun->fd, TUNSETOFFLOAD, tcp);
+}
+
+// Makes the device, with virtio-net headers where the kernel has them. Returns 0, or -1 with errno set.
+static int make_device(struct tun *tun, struct ifreq *request)
+{
+    request->ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
+    if (ioctl(tun->fd, TUNSETIFF, request) == 0) {
+        tun->has_vnet_headers = true;
+        ask_for_offloads(tun);
+        return 0;
+    }
+    request->ifr_flags = IFF_TUN | IFF_NO_PI;
+    return errno == EINVAL ? ioctl(tun->fd, TUNSETIFF, request) : -1;
+}
+
 int tun_open(struct tun *tun, const char *name, const struct log *log)
 {
-    struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+    struct ifreq request = {.ifr_flags = 0};
     *tun = (struct tun){.fd = -1, .netlink = {.fd = -1}, .log = log};
     if (strlen(name) >= sizeof request.ifr_name) {
         log_error(log, "the name %s is too long for a network device", name);
@@ -42,7 +71,7 @@ int tun_open(struct tun *tun, const char *name, const struct log *log)
         log_error(log, "cannot open %s: %s%s", TUN_PATH, strerror(errno), advice(errno));
         return -1;
     }
-    if (ioctl(tun->fd, TUNSETIFF, &request) < 0) {
+    if (make_device(tun, &request) < 0) {
         log_error(log, "cannot make the TUN device %s: %s%s", name, strerror(errno), advice(errno));
         return -1;
     }
@@ -124,6 +153,44 @@ int tun_add_route(struct tun *tun, const struct cidr *cidr)
         return -1;
     }
     return 0;
+}
+
+ssize_t tun_read(struct tun *tun, uint8_t buffer[TUN_READ_MAX], uint8_t **packet,
+                 struct ip_offload *offload)
+{
+    const ssize_t head = tun->has_vnet_headers ? VNET_HEADER : 0;
+    ssize_t length = read(tun->fd, buffer, TUN_READ_MAX);
+    *offload = (struct ip_offload){.segment_size = 0};
+    if (length < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -1;
+    if (length <= head || (head > 0 && ip_offload_read(offload, buffer, 0) < 0))
+        return 0; // nothing that we have asked for
+    *packet = buffer + head;
+    return length - head;
+}
+
+static bool write_headed(struct tun *tun, uint8_t header[VNET_HEADER], const uint8_t *packet,
+                         size_t length)
+{
+    uint8_t *bytes = (uint8_t *)(uintptr_t)packet; // which writev() does not alter
+    struct iovec pieces[2] = {{header, VNET_HEADER}, {bytes, length}};
+    return writev(tun->fd, pieces, 2) == (ssize_t)(VNET_HEADER + length);
+}
+
+bool tun_write(struct tun *tun, const uint8_t *packet, size_t length)
+{
+    uint8_t header[VNET_HEADER] = {0};
+    if (tun->has_vnet_headers)
+        return write_headed(tun, header, packet, length);
+    return write(tun->fd, packet, length) == (ssize_t)length;
+}
+
+bool tun_write_offloaded(struct tun *tun, const struct ip_packet *packet,
+                         const struct ip_offload *offload)
+{
+    uint8_t header[VNET_HEADER];
+    ip_offload_write(header, packet, offload, 0);
+    return tun->has_vnet_headers && write_headed(tun, header, packet->bytes, packet->length);
 }
 
 void tun_close(struct tun *tun)

@@ -43,11 +43,12 @@ int offer_read(struct noise *noise, const uint8_t key[KEY_SIZE], const uint8_t *
     return 0;
 }
 
-size_t answer_write(struct noise *noise, const uint8_t ephemeral[32], uint32_t index,
+size_t answer_write(struct noise *noise, const uint8_t ephemeral[32], const struct answer *answer,
                     struct session *session, uint8_t message[ANSWER_SIZE])
 {
-    uint8_t payload[ANSWER_PAYLOAD] = {0};
-    put_be32(payload + 1, index);
+    uint8_t payload[ANSWER_PAYLOAD];
+    payload[0] = answer->flags;
+    put_be32(payload + 1, answer->index);
     message[0] = MESSAGE_ANSWER;
     ptrdiff_t length = noise_write(noise, ephemeral, payload, sizeof payload, message + 1);
     if (length < 0)
@@ -56,7 +57,7 @@ size_t answer_write(struct noise *noise, const uint8_t ephemeral[32], uint32_t i
     return 1 + (size_t)length;
 }
 
-int answer_read(struct noise *noise, const uint8_t *message, size_t length, uint32_t *index,
+int answer_read(struct noise *noise, const uint8_t *message, size_t length, struct answer *answer,
                 struct session *session)
 {
     uint8_t payload[HANDSHAKE_MAX];
@@ -64,7 +65,8 @@ int answer_read(struct noise *noise, const uint8_t *message, size_t length, uint
         return -1;
     if (noise_read(noise, message + 1, length - 1, payload) < ANSWER_PAYLOAD)
         return -1;
-    *index = get_be32(payload + 1);
+    answer->flags = payload[0];
+    answer->index = get_be32(payload + 1);
     noise_split(noise, session->send_key, session->receive_key);
     return 0;
 }

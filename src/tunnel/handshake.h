@@ -4,6 +4,7 @@
 //             flags (1), the laptop's index (4), its identity (16), the inside address that it has (4)
 //   answer    0x02, then the second message of Noise_NNpsk0 with the payload
 //             flags (1), the server's index (4)
+//             (flags of both: SESSION_TAKES_..., what the sender takes beside plain packets)
 //   refusal   0x04, reason (1), 8 bytes that say what is refused
 //   greeting  0x05, 8 bytes that the server chose when it started
 //
@@ -31,10 +32,15 @@
 #define GREETING_SIZE   (1 + GREETING_NONCE)
 
 struct offer {
-    uint8_t flags;
+    uint8_t flags; // SESSION_TAKES_...
     uint32_t index;
     uint8_t identity[IDENTITY_SIZE];
     uint32_t address; // host byte order; 0: none yet
+};
+
+struct answer {
+    uint8_t flags; // SESSION_TAKES_...
+    uint32_t index;
 };
 
 enum refusal {
@@ -51,11 +57,11 @@ int offer_read(struct noise *noise, const uint8_t key[KEY_SIZE], const uint8_t *
                size_t length, struct offer *offer);
 // The server: answers, and has the session's keys. Returns the answer's length, or 0 where the offer's
 // ephemeral key was no good.
-size_t answer_write(struct noise *noise, const uint8_t ephemeral[32], uint32_t index,
+size_t answer_write(struct noise *noise, const uint8_t ephemeral[32], const struct answer *answer,
                     struct session *session, uint8_t message[ANSWER_SIZE]);
-// The laptop: reads the answer, and has the keys and the server's index. Returns 0, or -1 where it does
-// not belong to this offer; `noise` can then still take another.
-int answer_read(struct noise *noise, const uint8_t *message, size_t length, uint32_t *index,
+// The laptop: reads the answer, and has the keys. Returns 0, or -1 where it does not belong to this offer;
+// `noise` can then still take another.
+int answer_read(struct noise *noise, const uint8_t *message, size_t length, struct answer *answer,
                 struct session *session);
 
 // The subject of a refusal of this message.

@@ -115,14 +115,14 @@ static enum initiator_event hear_answer(struct initiator *initiator, const uint8
                                         size_t length, int64_t now_ms)
 {
     struct session fresh;
-    uint32_t index;
+    struct answer answer;
     if (!initiator->trying)
         return INITIATOR_NOTHING; // to another copy of an offer that was answered
-    if (answer_read(&initiator->noise, message, length, &index, &fresh) < 0) {
+    if (answer_read(&initiator->noise, message, length, &answer, &fresh) < 0) {
         initiator->forged++;
         return INITIATOR_NOTHING;
     }
-    session_begin(&fresh, initiator->self.index, index, now_ms);
+    session_begin(&fresh, initiator->self.index, answer.index, answer.flags, now_ms);
     if (initiator->current.live)
         initiator->previous = initiator->current;
     initiator->current = fresh;

@@ -13,7 +13,7 @@
 
 struct initiator {
     uint8_t key[KEY_SIZE];
-    struct offer self;       // identity and address, the same in every offer
+    struct offer self;       // identity, address and flags, the same in every offer
     struct session current;  // seals and opens
     struct session previous; // opens what was under way when the keys changed
     int64_t held_until_ms;   // nothing is sealed: the server says that it does not know the session
@@ -45,6 +45,7 @@ enum initiator_event {
     INITIATOR_GREETING,  // a phone has connected to the server: say something to show where we are
 };
 
+// What this end takes beside plain packets, initiator->self.flags, is nothing then.
 void initiator_init(struct initiator *initiator, const uint8_t key[KEY_SIZE],
                     const uint8_t identity[IDENTITY_SIZE], uint32_t address);
 

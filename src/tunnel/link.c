@@ -9,6 +9,8 @@
 #include "../base/bytes.h"
 #include "../ws/base64.h"
 
+#define SUPER_PACKET_US 2500 // a super-packet may take so long on the link
+
 void tunnel_link_init(struct tunnel_link *link, bool keyed, const struct siphash_key *key,
                       int64_t now_us)
 {
@@ -40,6 +42,45 @@ void tunnel_link_queue(struct tunnel_link *link, const uint8_t *packet, size_t l
         link->no_phone++;
     else
         fair_queue_push(&link->queue, packet, length, now_us);
+}
+
+// How long a super-packet may be: as much as passes in SUPER_PACKET_US; 0: none are taken.
+static size_t super_packet_most(const struct tunnel_link *link, uint8_t protocol)
+{
+    uint8_t flag = protocol == IP_TCP ? SESSION_TAKES_TCP_SUPER : SESSION_TAKES_UDP_SUPER;
+    if (link->session == NULL || (link->session->peer_takes & flag) == 0)
+        return 0;
+    int64_t most = flow_rate(&link->flow) * SUPER_PACKET_US / 1000000;
+    return most < IP_PACKET_MAX ? (size_t)most : IP_PACKET_MAX;
+}
+
+struct queueing {
+    struct tunnel_link *link;
+    int64_t now_us;
+};
+
+static void queue_piece(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
+{
+    const struct queueing *queueing = arg;
+    uint8_t head[SUPER_PACKET_HEAD];
+    struct fair_queue *queue = &queueing->link->queue;
+    if (segment_size == 0) {
+        fair_queue_push(queue, bytes, length, queueing->now_us);
+        return;
+    }
+    super_packet_head_write(head, length, segment_size);
+    fair_queue_push_headed(queue, head, sizeof head, bytes, length, queueing->now_us);
+}
+
+void tunnel_link_queue_offloaded(struct tunnel_link *link, const struct ip_packet *packet,
+                                 const struct ip_offload *offload, int64_t now_us)
+{
+    struct queueing queueing = {link, now_us};
+    if (link->conn == NULL)
+        link->no_phone++;
+    else if (ip_segment(packet, offload, super_packet_most(link, packet->protocol), link->message,
+                        sizeof link->message, queue_piece, &queueing) < 0)
+        link->bad_offload++;
 }
 
 bool tunnel_link_control(struct tunnel_link *link, uint8_t type, const void *body, size_t length)
@@ -132,48 +173,65 @@ static bool may_send_packet(struct tunnel_link *link, int64_t now_us)
            fair_queue_next(&link->queue, now_us) > 0;
 }
 
-// Moves what waits to where a message is made, packets as long as they fit; the first is taken however
-// long it is. Returns the length of all; `packets` is that of the packets.
-static size_t take_records(struct tunnel_link *link, uint8_t *to, size_t *packets, int64_t now_us)
+// The most bytes of packets that the next message may have; its first packet is taken however long it is.
+static size_t packets_most(struct tunnel_link *link, int64_t now_us)
 {
     size_t most = flow_message_size(&link->flow);
     size_t room = flow_room(&link->flow);
-    size_t control = link->control_length;
-    memcpy(to, link->control, control);
-    link->control_length = 0;
-    *packets = 0;
-    if (room == 0)
-        return control;
+    size_t first = room > 0 ? fair_queue_next(&link->queue, now_us) : 0;
     if (most > room)
         most = room;
-    for (;;) {
-        size_t length = fair_queue_next(&link->queue, now_us);
-        if (length == 0 || (*packets > 0 && length > most - *packets))
-            return control + *packets;
-        *packets += take_packet(link, to + control + *packets);
-        if (*packets >= most)
-            return control + *packets;
-    }
+    return first > most ? first : most;
 }
 
-// Keyed: one sealed message of what waits.
-static bool send_sealed(struct tunnel_link *link, int64_t now_us)
+// Moves what waits to where a message is made, at most so many bytes of packets. Returns their length.
+static size_t take_packets(struct tunnel_link *link, uint8_t *to, size_t most, int64_t now_us)
 {
-    size_t packets;
-    // There must be room before anything is taken. A longer message than this is made of one packet alone.
-    if (!ws_conn_has_room(link->conn, BASE64_LENGTH(sizeof link->message)))
-        return false;
-    owe_less(link, now_us);
-    size_t length = take_records(link, link->message + SEALED_HEAD, &packets, now_us);
-    size_t whole = SEALED_OVERHEAD + length;
-    if (length == 0)
-        return true;
+    size_t taken = 0;
+    while (taken < most) {
+        size_t length = fair_queue_next(&link->queue, now_us);
+        if (length == 0 || length > most - taken)
+            break;
+        taken += take_packet(link, to + taken);
+    }
+    return taken;
+}
+
+// Makes a sealed message of the records in control[] and at most so many bytes of packets. Returns its length.
+static size_t make_sealed(struct tunnel_link *link, uint8_t *message, size_t most, int64_t now_us)
+{
+    uint8_t *records = message + SEALED_HEAD;
+    size_t control = link->control_length;
+    memcpy(records, link->control, control);
+    link->control_length = 0;
+    size_t packets = take_packets(link, records + control, most, now_us);
+    size_t whole = SEALED_OVERHEAD + control + packets;
     if (packets > 0)
         flow_sent(&link->flow, link->session->send_index, (uint32_t)link->session->next_counter,
                   whole, link->queue.count == 0, now_us);
-    session_seal(link->session, link->message, length);
+    session_seal(link->session, message, control + packets);
     link->messages_sent++;
-    return put_message(link->conn, link->text, link->message, whole);
+    return whole;
+}
+
+// Keyed: one sealed message of what waits, made where it is sent from; as text by way of link->message.
+// Returns false when there is no room, or nothing to say.
+static bool send_sealed(struct tunnel_link *link, int64_t now_us)
+{
+    // There must be room before anything is taken.
+    if (!ws_conn_has_room(link->conn, BASE64_LENGTH(sizeof link->message)))
+        return false;
+    owe_less(link, now_us);
+    size_t most = packets_most(link, now_us);
+    if (link->control_length + most == 0)
+        return false;
+    if (link->text)
+        return put_message(link->conn, true, link->message,
+                           make_sealed(link, link->message, most, now_us));
+    uint8_t *message =
+        ws_conn_begin(link->conn, WS_BINARY, SEALED_OVERHEAD + link->control_length + most);
+    ws_conn_commit_part(link->conn, make_sealed(link, message, most, now_us));
+    return true;
 }
 
 static bool has_something(struct tunnel_link *link, int64_t now_us)

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../ip/segment.h"
 #include "../limits.h"
 #include "../ws/conn.h"
 #include "fair_queue.h"
@@ -36,8 +37,10 @@ struct tunnel_link {
     uint64_t messages_sent;
     uint64_t no_phone;    // dropped: nobody to carry it
     uint64_t bad_message; // dropped: not base64, not an IP packet, not a record
+    uint64_t bad_offload; // dropped: what is to be done on it does not fit the packet
     uint8_t control[LINK_CONTROL];
-    uint8_t message[SEALED_OVERHEAD + LINK_CONTROL + IP_PACKET_MAX]; // where messages are made
+    // Where messages are made that go as text, and where packets are cut.
+    uint8_t message[SEALED_OVERHEAD + LINK_CONTROL + SUPER_PACKET_HEAD + IP_PACKET_MAX];
 };
 
 // An open link begins with text, which the oldest peers understand; a keyed one with binary.
@@ -51,6 +54,10 @@ void tunnel_link_set_conn(struct tunnel_link *link, struct ws_conn *conn, int64_
 // Queues an IP packet for the phone; without a phone it is dropped and counted.
 void tunnel_link_queue(struct tunnel_link *link, const uint8_t *packet, size_t length,
                        int64_t now_us);
+// The same for a packet with which a network card had something to do yet. It is done here, as far as the
+// other end does not take super-packets, or the link is so slow that they would hold others up.
+void tunnel_link_queue_offloaded(struct tunnel_link *link, const struct ip_packet *packet,
+                                 const struct ip_offload *offload, int64_t now_us);
 // Keyed: queues a record of another type; a few hundred bytes of them may wait. Returns whether it fits.
 bool tunnel_link_control(struct tunnel_link *link, uint8_t type, const void *body, size_t length);
 // Sends what is queued, as far as the connection takes it now and, keyed, as far as what is on its way

@@ -44,6 +44,21 @@ size_t record_write(uint8_t *out, uint8_t type, const void *body, size_t length)
     return RECORD_HEAD + length;
 }
 
+void super_packet_head_write(uint8_t out[SUPER_PACKET_HEAD], size_t length, uint16_t segment_size)
+{
+    put_be32(out, (uint32_t)RECORD_SUPER_PACKET << 24 | (uint32_t)(length + 2));
+    put_be16(out + RECORD_HEAD, segment_size);
+}
+
+int super_packet_read(struct ip_packet *packet, struct ip_offload *offload,
+                      const struct record *record)
+{
+    if (record->length < 2 || ip_parse(packet, record->bytes + 2, record->length - 2) != IP_GOOD ||
+        packet->length != record->length - 2)
+        return -1;
+    return ip_offload_of_super(offload, packet, get_be16(record->bytes));
+}
+
 size_t configuration_write(uint8_t out[CONFIGURATION_MAX], const struct configuration *config)
 {
     put_be32(out, config->address);

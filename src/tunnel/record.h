@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../ip/offload.h"
 #include "../limits.h"
 
 enum record_type {
@@ -19,11 +20,17 @@ enum record_type {
     RECORD_PONG = 0x03,            // in this
     RECORD_GOODBYE = 0x04,         // 1 byte, see enum goodbye
     RECORD_ACKNOWLEDGEMENT = 0x05, // see flow.h
+    RECORD_SUPER_PACKET = 0x06,    // payload bytes a segment (2), then an IP packet, see below
     RECORD_PACKET = 0x40,          // stands for any IP packet; never sent as a type
 };
 
 #define RECORD_HEAD 4
 #define PING_BYTES  8
+
+// A super-packet: a TCP or UDP packet with the payload of several segments, whose checksum is the sum of its
+// pseudo-header, not complemented. Whoever takes it cuts it into segments, or has a network card do so. Sent
+// only to who has said to take it.
+#define SUPER_PACKET_HEAD (RECORD_HEAD + 2)
 
 enum goodbye {
     GOODBYE_STOPPED = 1, // the program ends
@@ -41,6 +48,12 @@ struct record {
 size_t record_read(struct record *record, uint8_t *bytes, size_t length);
 // Writes a record of RECORD_HEAD + `length` bytes, and returns that.
 size_t record_write(uint8_t *out, uint8_t type, const void *body, size_t length);
+
+// Writes what stands before a super-packet of so many bytes.
+void super_packet_head_write(uint8_t out[SUPER_PACKET_HEAD], size_t length, uint16_t segment_size);
+// Reads a super-packet's record. Returns 0 with the packet and its offload, or -1 where it is none.
+int super_packet_read(struct ip_packet *packet, struct ip_offload *offload,
+                      const struct record *record);
 
 // What the server tells the laptop. Addresses in host byte order.
 struct configuration {

@@ -60,18 +60,19 @@ static bool choose_index(const struct responder *responder, uint32_t *index)
 }
 
 // Answers an offer that opened with our key. Returns the answer's length, or 0.
-static size_t answer(const struct responder *responder, struct pending *pending,
-                     struct noise *noise, int64_t now_ms)
+static size_t make_answer(const struct responder *responder, struct pending *pending,
+                          struct noise *noise, int64_t now_ms)
 {
     uint8_t ephemeral[32];
-    uint32_t index;
+    struct answer answer = {.flags = responder->config.takes};
     session_end(&pending->session);
-    if (!choose_index(responder, &index) || crypto_random(ephemeral, sizeof ephemeral) < 0)
+    if (!choose_index(responder, &answer.index) || crypto_random(ephemeral, sizeof ephemeral) < 0)
         return 0;
-    size_t length = answer_write(noise, ephemeral, index, &pending->session, pending->answer);
+    size_t length = answer_write(noise, ephemeral, &answer, &pending->session, pending->answer);
     crypto_wipe(ephemeral, sizeof ephemeral);
     if (length > 0)
-        session_begin(&pending->session, index, pending->offer.index, now_ms);
+        session_begin(&pending->session, answer.index, pending->offer.index, pending->offer.flags,
+                      now_ms);
     return length;
 }
 
@@ -90,7 +91,7 @@ static void hear_offer(struct responder *responder, struct pending *pending, uin
     if (!is_repeated) {
         pending->offer = offer;
         memcpy(pending->ephemeral, message + 1, sizeof pending->ephemeral);
-        is_repeated = answer(responder, pending, &noise, now_ms) > 0;
+        is_repeated = make_answer(responder, pending, &noise, now_ms) > 0;
     }
     crypto_wipe(&noise, sizeof noise);
     if (!is_repeated)

@@ -25,6 +25,7 @@ struct pending {
 struct responder_config {
     uint8_t key[KEY_SIZE];
     uint8_t run[GREETING_NONCE]; // random, another at each start
+    uint8_t takes;               // SESSION_TAKES_..., what this end takes beside plain packets
     // Finds the place of the laptop with this identity, or makes one. Returns its number, or -1 where all
     // are taken.
     int (*admit)(void *arg, const struct offer *offer);

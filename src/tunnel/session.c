@@ -13,10 +13,11 @@
 #include "../crypto/memory.h"
 
 void session_begin(struct session *session, uint32_t receive_index, uint32_t send_index,
-                   int64_t now_ms)
+                   uint8_t peer_takes, int64_t now_ms)
 {
     session->receive_index = receive_index;
     session->send_index = send_index;
+    session->peer_takes = peer_takes;
     session->next_counter = 0;
     session->born_ms = now_ms;
     replay_init(&session->replay);

@@ -29,20 +29,24 @@ enum message_type {
 #define SEALED_HEAD     13
 #define SEALED_OVERHEAD (SEALED_HEAD + AEAD_TAG)
 
+// Flags of offer and answer: whoever sends one takes super-packets of this protocol.
+enum { SESSION_TAKES_TCP_SUPER = 0x01, SESSION_TAKES_UDP_SUPER = 0x02 };
+
 struct session {
     bool live;
     uint32_t receive_index; // ours: it stands on what comes
     uint32_t send_index;    // the peer's: it stands on what goes
     uint64_t next_counter;  // of what goes
+    uint8_t peer_takes;     // SESSION_TAKES_...: what the peer said it takes beside plain packets
     int64_t born_ms;
     struct replay replay; // of what comes
     uint8_t send_key[AEAD_KEY];
     uint8_t receive_key[AEAD_KEY];
 };
 
-// Begins with fresh keys, which the caller has put into `session`, and the indexes.
+// Begins with fresh keys, which the caller has put into `session`, the indexes, and the peer's flags.
 void session_begin(struct session *session, uint32_t receive_index, uint32_t send_index,
-                   int64_t now_ms);
+                   uint8_t peer_takes, int64_t now_ms);
 // Ends it and wipes the keys.
 void session_end(struct session *session);
 

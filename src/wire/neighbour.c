@@ -141,7 +141,7 @@ static void send_held(struct wire *wire, const struct wire_neighbour *neighbour)
         struct wire_held *held = &wire->held[i];
         if (held->next_hop != neighbour->address)
             continue;
-        wire_put_frame(wire, held->bytes, held->length, neighbour->mac);
+        (void)wire_put_frame(wire, held->bytes, held->length, neighbour->mac);
         held->next_hop = 0;
     }
     wire_flush(wire);

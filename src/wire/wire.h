@@ -13,7 +13,7 @@
 
 #include "../base/log.h"
 #include "../base/netlink.h"
-#include "../ip/segment.h"
+#include "../ip/offload.h"
 #include "../limits.h"
 
 #define MAC_SIZE        6
@@ -55,9 +55,7 @@ struct wire_held {
     uint8_t bytes[WIRE_HELD_MAX];
 };
 
-// The head that PACKET_VNET_HDR puts before each frame: struct virtio_net_hdr, 10 bytes.
-#define VNET_HEADER 10
-
+// The heads that PACKET_VNET_HDR and Ethernet put before each packet.
 struct wire_frame_head {
     uint8_t vnet[VNET_HEADER];
     uint8_t ethernet[ETHERNET_HEADER];
@@ -120,8 +118,9 @@ int wire_capture(struct wire *wire, uint16_t low, uint16_t high);
 // (iptables, the second choice). Returns 0, or -1 after having said what is wrong.
 int wire_silence(struct wire *wire, const struct port_ranges *tcp, const struct port_ranges *udp);
 
-// Sends an IP packet; its bytes must stay until wire_flush(). Drops are counted.
-void wire_send(struct wire *wire, uint8_t *packet, size_t length, uint32_t destination,
+// Sends an IP packet; `offload`: what the kernel or the network card has to do with it yet, or NULL. Its bytes
+// must stay until wire_flush(). Drops are counted.
+void wire_send(struct wire *wire, const struct ip_packet *packet, const struct ip_offload *offload,
                int64_t now_ms);
 void wire_flush(struct wire *wire);
 
@@ -152,8 +151,9 @@ bool wire_neighbour_mac(struct wire *wire, uint32_t next_hop, int64_t now_ms,
 // The next hop to a destination, or 0.
 uint32_t wire_next_hop(struct wire *wire, uint32_t destination, int64_t now_ms);
 int wire_open_arp(struct wire *wire);
-// Appends a frame to the batch.
-void wire_put_frame(struct wire *wire, uint8_t *packet, size_t length, const uint8_t mac[MAC_SIZE]);
+// Appends a frame to the batch. Returns its virtio-net header, which says that nothing is to be done.
+uint8_t *wire_put_frame(struct wire *wire, uint8_t *packet, size_t length,
+                        const uint8_t mac[MAC_SIZE]);
 void wire_unsilence(struct wire *wire);
 // The same by the iptables program. Returns whether it worked.
 bool wire_silence_by_iptables(struct wire *wire, const struct port_ranges *tcp,

@@ -2,8 +2,8 @@
 //
 // PACKET_VNET_HDR puts a virtio-net header before every frame. On captured frames it tells what a
 // network card's offloads have left undone, without which packets that the kernel had merged (GRO),
-// or whose checksum a virtual card never made, would look corrupt. On frames that we send it is all
-// zeros: nothing to be done.
+// or whose checksum a virtual card never made, would look corrupt. On frames that we send it says
+// the same of super-packets: the kernel, or the card, cuts them.
 //
 // The filter runs in the kernel, so that packets which are not ours cost no wake-up.
 #include "wire.h"
@@ -15,7 +15,6 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/rtnetlink.h>
-#include <linux/virtio_net.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -23,12 +22,6 @@
 
 #include "../base/bytes.h"
 #include "../ip/scope.h"
-
-_Static_assert(sizeof(struct virtio_net_hdr) == VNET_HEADER, "virtio-net header");
-
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4 // Linux 6.2
-#define VIRTIO_NET_HDR_GSO_UDP_L4 5
-#endif
 
 static void on_default_route(void *arg, uint16_t type, const uint8_t *body, size_t length)
 {
@@ -267,7 +260,8 @@ int wire_capture(struct wire *wire, uint16_t low, uint16_t high)
     return 0;
 }
 
-void wire_put_frame(struct wire *wire, uint8_t *packet, size_t length, const uint8_t mac[MAC_SIZE])
+uint8_t *wire_put_frame(struct wire *wire, uint8_t *packet, size_t length,
+                        const uint8_t mac[MAC_SIZE])
 {
     if (wire->out_count == WIRE_BATCH)
         wire_flush(wire);
@@ -278,6 +272,7 @@ void wire_put_frame(struct wire *wire, uint8_t *packet, size_t length, const uin
     put_be16(head->ethernet + AT_ETHERTYPE, ETH_P_IP);
     wire->out_pieces[wire->out_count][1] = (struct iovec){packet, length};
     wire->out_count++;
+    return head->vnet;
 }
 
 void wire_flush(struct wire *wire)
@@ -297,10 +292,11 @@ void wire_flush(struct wire *wire)
     wire->out_count = 0;
 }
 
-// Keeps a copy of a packet until its next hop's MAC is known.
-static void hold(struct wire *wire, const uint8_t *packet, size_t length, uint32_t next_hop)
+// Keeps a copy of a packet until its next hop's MAC is known; a super-packet is not worth it.
+static void hold(struct wire *wire, const uint8_t *packet, size_t length, bool is_whole,
+                 uint32_t next_hop)
 {
-    if (length <= WIRE_HELD_MAX) {
+    if (length <= WIRE_HELD_MAX && is_whole) {
         for (size_t i = 0; i < WIRE_HELD; i++) {
             struct wire_held *held = &wire->held[i];
             if (held->next_hop != 0)
@@ -314,39 +310,22 @@ static void hold(struct wire *wire, const uint8_t *packet, size_t length, uint32
     wire->no_neighbour++;
 }
 
-void wire_send(struct wire *wire, uint8_t *packet, size_t length, uint32_t destination,
+void wire_send(struct wire *wire, const struct ip_packet *packet, const struct ip_offload *offload,
                int64_t now_ms)
 {
     uint8_t mac[MAC_SIZE];
-    uint32_t next_hop = wire_next_hop(wire, destination, now_ms);
-    if (next_hop == 0)
+    uint32_t next_hop = wire_next_hop(wire, packet->destination, now_ms);
+    if (next_hop == 0) {
         wire->no_route++;
-    else if (wire_neighbour_mac(wire, next_hop, now_ms, mac))
-        wire_put_frame(wire, packet, length, mac);
-    else
-        hold(wire, packet, length, next_hop);
-}
-
-// Reads a virtio-net header, whose integers are in the host's byte order here; its places count
-// from the Ethernet header. Returns false on an offload that we do not know.
-static bool read_offload(struct ip_offload *offload, const uint8_t *bytes)
-{
-    struct virtio_net_hdr head;
-    memcpy(&head, bytes, sizeof head);
-    memset(offload, 0, sizeof *offload);
-    if ((head.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0) {
-        if (head.csum_start < ETHERNET_HEADER)
-            return false;
-        offload->partial_checksum = true;
-        offload->checksum_start = (uint16_t)(head.csum_start - ETHERNET_HEADER);
-        offload->checksum_at = (uint16_t)(offload->checksum_start + head.csum_offset);
+        return;
     }
-    uint8_t kind = head.gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
-    if (kind == VIRTIO_NET_HDR_GSO_NONE)
-        return true;
-    offload->segment_size = head.gso_size;
-    return (kind == VIRTIO_NET_HDR_GSO_TCPV4 || kind == VIRTIO_NET_HDR_GSO_UDP_L4) &&
-           head.gso_size > 0;
+    if (!wire_neighbour_mac(wire, next_hop, now_ms, mac)) {
+        hold(wire, packet->bytes, packet->length, offload == NULL, next_hop);
+        return;
+    }
+    uint8_t *header = wire_put_frame(wire, packet->bytes, packet->length, mac);
+    if (offload != NULL)
+        ip_offload_write(header, packet, offload, ETHERNET_HEADER);
 }
 
 int wire_receive(struct wire *wire, wire_receiver *receiver, void *arg)
@@ -357,7 +336,7 @@ int wire_receive(struct wire *wire, wire_receiver *receiver, void *arg)
         uint8_t *bytes = wire->in_bytes[i];
         size_t length = wire->in[i].msg_len;
         const size_t heads = VNET_HEADER + ETHERNET_HEADER;
-        if (length <= heads || !read_offload(&offload, bytes))
+        if (length <= heads || ip_offload_read(&offload, bytes, ETHERNET_HEADER) < 0)
             wire->bad_capture++;
         else
             receiver(arg, bytes + heads, length - heads, &offload);

@@ -64,6 +64,7 @@ struct ws_conn {
     size_t tx_start;
     size_t tx_end;
     struct ws_frame pending; // between ws_conn_begin() and ws_conn_commit()
+    size_t pending_head;     // bytes that its head takes
     uint8_t random[64];      // client: masks not used yet
     size_t random_used;
     char key[WS_KEY_TEXT_SIZE]; // client: what was asked
@@ -98,6 +99,8 @@ int ws_conn_connect(struct ws_conn *conn, const struct endpoint *to, const char 
 bool ws_conn_has_room(struct ws_conn *conn, size_t length);
 uint8_t *ws_conn_begin(struct ws_conn *conn, uint8_t opcode, size_t length);
 void ws_conn_commit(struct ws_conn *conn);
+// The same where fewer than the `length` bytes asked for were put there.
+void ws_conn_commit_part(struct ws_conn *conn, size_t length);
 void ws_conn_flush(struct ws_conn *conn);
 // Bytes in the send buffer that the kernel has not taken.
 size_t ws_conn_unsent(const struct ws_conn *conn);

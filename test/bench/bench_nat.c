@@ -35,8 +35,10 @@ static double now_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void to_wire(void *arg, const struct ip_packet *packet, bool lasting)
+static void to_wire(void *arg, const struct ip_packet *packet, const struct ip_offload *offload,
+                    bool lasting)
 {
+    (void)offload;
     (void)arg;
     (void)lasting;
     memcpy(translated, packet->bytes, packet->header_length + 8);
@@ -186,7 +188,7 @@ static void bench_packets(uint8_t protocol, size_t size, uint32_t flows)
         }
         double began = now_seconds();
         for (uint32_t i = 0; i < BATCH; i++) {
-            nat_outbound(&nat, 0, out[i], size, 1);
+            nat_outbound(&nat, 0, out[i], size, NULL, 1);
             memcpy(in[i], translated, headers);
         }
         spent_out += now_seconds() - began;

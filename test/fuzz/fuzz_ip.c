@@ -109,9 +109,10 @@ struct cut {
     int count;
 };
 
-static void on_segment(void *arg, uint8_t *bytes, size_t length)
+static void on_segment(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
 {
     struct cut *cut = arg;
+    EXPECT(segment_size == 0);
     cut->count++;
     if (cut->size == 0) {
         EXPECT(bytes == cut->packet->bytes && length == cut->packet->length);
@@ -142,7 +143,7 @@ static void segment(struct ip_packet *p, const struct settings *settings)
     }
     uint8_t *scratch = malloc((size_t)settings->scratch + 1);
     EXPECT(scratch != NULL);
-    int count = ip_segment(p, &offload, scratch, settings->scratch, on_segment, &cut);
+    int count = ip_segment(p, &offload, 0, scratch, settings->scratch, on_segment, &cut);
     free(scratch);
     EXPECT(count == (cut.count > 0 ? cut.count : -1));
     EXPECT(count <= SEGMENTS_MAX);

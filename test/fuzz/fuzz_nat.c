@@ -50,12 +50,14 @@ static void on_sent(enum where where, uint16_t laptop, const struct ip_packet *p
     free(bytes);
 }
 
-static void to_wire(void *arg, const struct ip_packet *packet, bool lasting)
+static void to_wire(void *arg, const struct ip_packet *packet, const struct ip_offload *offload,
+                    bool lasting)
 {
     enum ip_scope scope = ip_scope_of(packet->destination);
     (void)arg;
     (void)lasting;
-    EXPECT(packet->length <= nat.config.outside_mtu || packet->protocol == PACKET_ICMP);
+    EXPECT(packet->length <= nat.config.outside_mtu || packet->protocol == PACKET_ICMP ||
+           (offload != NULL && offload->segment_size > 0));
     EXPECT(packet->source == OUTSIDE);
     EXPECT(scope == SCOPE_GLOBAL || (scope == SCOPE_PRIVATE && nat.config.allow_private) ||
            packet->protocol == PACKET_ICMP); // an answer goes where the packet came from
@@ -73,9 +75,10 @@ static void to_laptop(void *arg, uint16_t laptop, const struct ip_packet *packet
     on_sent(TO_LAPTOP, laptop, packet);
 }
 
-static void to_host(void *arg, const struct ip_packet *packet)
+static void to_host(void *arg, const struct ip_packet *packet, const struct ip_offload *offload)
 {
     (void)arg;
+    (void)offload;
     EXPECT(packet->destination == OUTSIDE && packet->source == HOST);
     on_sent(TO_HOST, 0, packet);
 }
@@ -92,9 +95,9 @@ static enum nat_verdict send(enum from from, uint16_t laptop, const uint8_t *byt
         drops += nat.dropped[i];
     sent.count = 0;
     enum nat_verdict verdict =
-        from == FROM_LAPTOP ? nat_outbound(&nat, laptop, copy, length, now_ms)
+        from == FROM_LAPTOP ? nat_outbound(&nat, laptop, copy, length, offload, now_ms)
         : from == FROM_WIRE ? nat_inbound(&nat, copy, length, offload, now_ms)
-                            : nat_from_host(&nat, copy, length, now_ms);
+                            : nat_from_host(&nat, copy, length, offload, now_ms);
     EXPECT(verdict >= NAT_PASS && verdict < NAT_VERDICT_COUNT);
     for (int i = 0; i < NAT_VERDICT_COUNT; i++)
         drops -= nat.dropped[i];

@@ -34,8 +34,8 @@ static void begin(struct session *left, struct session *right, uint8_t seed)
         left->send_key[i] = right->receive_key[i] = (uint8_t)(seed + i);
         left->receive_key[i] = right->send_key[i] = (uint8_t)(seed ^ (i * 7));
     }
-    session_begin(left, 1, 2, 0);
-    session_begin(right, 2, 1, 0);
+    session_begin(left, 1, 2, 0, 0);
+    session_begin(right, 2, 1, 0, 0);
 }
 
 static void seal(struct way *way, struct input *input, uint8_t how)

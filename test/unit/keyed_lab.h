@@ -16,8 +16,8 @@ static inline void begin_session(void)
     memset(&far, 0, sizeof far);
     test_random_bytes(near.send_key, sizeof near.send_key);
     memcpy(far.receive_key, near.send_key, sizeof far.receive_key);
-    session_begin(&near, 1, 2, 0);
-    session_begin(&far, 2, 1, 0);
+    session_begin(&near, 1, 2, 0, 0);
+    session_begin(&far, 2, 1, 0, 0);
     end.session = &near;
 }
 

@@ -61,10 +61,20 @@ static inline struct sent *lab_collect(enum where where, const struct ip_packet 
     return sent;
 }
 
-static inline void lab_to_wire(void *arg, const struct ip_packet *packet, bool lasting)
+static inline void lab_note_offload(struct sent *sent, const struct ip_offload *offload)
 {
+    sent->has_offload = offload != NULL;
+    if (offload != NULL)
+        sent->offload = *offload;
+}
+
+static inline void lab_to_wire(void *arg, const struct ip_packet *packet,
+                               const struct ip_offload *offload, bool lasting)
+{
+    struct sent *sent = lab_collect(TO_WIRE, packet);
     (void)arg;
-    lab_collect(TO_WIRE, packet)->lasting = lasting;
+    sent->lasting = lasting;
+    lab_note_offload(sent, offload);
 }
 
 static inline void lab_to_laptop(void *arg, uint16_t laptop, const struct ip_packet *packet,
@@ -73,15 +83,14 @@ static inline void lab_to_laptop(void *arg, uint16_t laptop, const struct ip_pac
     struct sent *sent = lab_collect(TO_LAPTOP, packet);
     (void)arg;
     sent->laptop = laptop;
-    sent->has_offload = offload != NULL;
-    if (offload != NULL)
-        sent->offload = *offload;
+    lab_note_offload(sent, offload);
 }
 
-static inline void lab_to_host(void *arg, const struct ip_packet *packet)
+static inline void lab_to_host(void *arg, const struct ip_packet *packet,
+                               const struct ip_offload *offload)
 {
     (void)arg;
-    lab_collect(TO_HOST, packet);
+    lab_note_offload(lab_collect(TO_HOST, packet), offload);
 }
 
 static inline void lab_clear(void)
@@ -134,7 +143,7 @@ static inline enum nat_verdict out_bytes(uint16_t laptop, const uint8_t *bytes, 
 {
     uint8_t *copy = test_copy(bytes, length);
     lab_clear();
-    enum nat_verdict verdict = nat_outbound(&nat, laptop, copy, length, lab.now_ms);
+    enum nat_verdict verdict = nat_outbound(&nat, laptop, copy, length, NULL, lab.now_ms);
     free(copy);
     return verdict;
 }
@@ -153,7 +162,7 @@ static inline enum nat_verdict host_bytes(const uint8_t *bytes, size_t length)
 {
     uint8_t *copy = test_copy(bytes, length);
     lab_clear();
-    enum nat_verdict verdict = nat_from_host(&nat, copy, length, lab.now_ms);
+    enum nat_verdict verdict = nat_from_host(&nat, copy, length, NULL, lab.now_ms);
     free(copy);
     return verdict;
 }

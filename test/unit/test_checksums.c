@@ -114,8 +114,9 @@ struct segments {
     bool good;
 };
 
-static void on_segment(void *arg, uint8_t *bytes, size_t length)
+static void on_segment(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
 {
+    (void)segment_size;
     struct segments *segments = arg;
     struct ip_packet segment;
     if (ip_parse(&segment, bytes, length) != IP_GOOD) {
@@ -138,8 +139,8 @@ static void check_finished(struct sent *sent, const struct packet_spec *spec)
     struct segments segments = {spec->payload, 0, true};
     CHECK(sent->has_offload);
     CHECK_INT(ip_parse(&translated, sent->bytes, sent->length), IP_GOOD);
-    CHECK(ip_segment(&translated, &sent->offload, scratch, sizeof scratch, on_segment, &segments) >
-          0);
+    CHECK(ip_segment(&translated, &sent->offload, 0, scratch, sizeof scratch, on_segment,
+                     &segments) > 0);
     CHECK(segments.good);
     CHECK_INT(segments.seen, spec->payload_length);
 }
@@ -168,7 +169,7 @@ static void send_and_check(uint16_t laptop, struct packet_spec *spec, uint16_t *
     *spec = fill(*spec, 1500);
     size_t length = make(spec, &kind);
     lab_clear();
-    CHECK_INT(nat_outbound(&nat, laptop, packet, length, lab.now_ms), NAT_PASS);
+    CHECK_INT(nat_outbound(&nat, laptop, packet, length, NULL, lab.now_ms), NAT_PASS);
     CHECK(only(TO_WIRE) != NULL);
     check_kind(&lab.sent[0], kind);
     *port = source_port_of(lab.sent[0].bytes);

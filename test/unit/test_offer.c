@@ -25,6 +25,7 @@ static struct noise laptop_noise;
 static struct noise server_noise;
 static struct session laptop;
 static struct session server;
+static const struct answer first_answer = {0, 1};
 
 static void prepare(void)
 {
@@ -44,24 +45,26 @@ static void prepare(void)
 static bool shake(void)
 {
     struct offer read;
+    const struct answer answer = {0, 0x05060708};
     prepare();
     return offer_write(&laptop_noise, key, laptop_ephemeral, &offer, offer_bytes) == OFFER_SIZE &&
            offer_read(&server_noise, key, offer_bytes, OFFER_SIZE, &read) == 0 &&
-           answer_write(&server_noise, server_ephemeral, 0x05060708, &server, answer_bytes) ==
+           answer_write(&server_noise, server_ephemeral, &answer, &server, answer_bytes) ==
                ANSWER_SIZE;
 }
 
 static void known_bytes(void)
 {
     uint8_t expected[OFFER_SIZE];
-    uint32_t index = 0;
+    struct answer answer = {0xff, 0};
     CHECK(shake());
     CHECK_INT(test_hex(expected, sizeof expected, offer_hex), OFFER_SIZE);
     CHECK_BYTES(offer_bytes, expected, OFFER_SIZE);
     CHECK_INT(test_hex(expected, sizeof expected, answer_hex), ANSWER_SIZE);
     CHECK_BYTES(answer_bytes, expected, ANSWER_SIZE);
-    CHECK_INT(answer_read(&laptop_noise, answer_bytes, ANSWER_SIZE, &index, &laptop), 0);
-    CHECK_INT(index, 0x05060708);
+    CHECK_INT(answer_read(&laptop_noise, answer_bytes, ANSWER_SIZE, &answer, &laptop), 0);
+    CHECK_INT(answer.flags, 0);
+    CHECK_INT(answer.index, 0x05060708);
     test_hex(expected, sizeof expected, up_key_hex);
     CHECK_BYTES(laptop.send_key, expected, AEAD_KEY);
     CHECK_BYTES(server.receive_key, expected, AEAD_KEY);
@@ -170,15 +173,16 @@ static void low_order_keys(void)
         prepare();
         CHECK_INT(test_hex(offer_bytes, OFFER_SIZE, offers[i]), OFFER_SIZE);
         CHECK_INT(read_offer_copy(offer_bytes, OFFER_SIZE), 0);
-        CHECK_INT(answer_write(&server_noise, server_ephemeral, 1, &server, answer_bytes), 0);
+        CHECK_INT(
+            answer_write(&server_noise, server_ephemeral, &first_answer, &server, answer_bytes), 0);
     }
 }
 
 static int read_answer_copy(const uint8_t *message, size_t length)
 {
-    uint32_t index;
+    struct answer answer;
     uint8_t *copy = test_copy(message, length);
-    int result = answer_read(&laptop_noise, copy, length, &index, &laptop);
+    int result = answer_read(&laptop_noise, copy, length, &answer, &laptop);
     free(copy);
     return result;
 }
@@ -218,7 +222,8 @@ static void answers_of_others(void)
     laptop_ephemeral[0] ^= 8;
     offer_write(&other, key, laptop_ephemeral, &offer, other_offer);
     CHECK_INT(offer_read(&other, key, other_offer, OFFER_SIZE, &read), 0);
-    CHECK_INT(answer_write(&other, server_ephemeral, 1, &session, other_answer), ANSWER_SIZE);
+    CHECK_INT(answer_write(&other, server_ephemeral, &first_answer, &session, other_answer),
+              ANSWER_SIZE);
     CHECK_INT(read_answer_copy(other_answer, ANSWER_SIZE), -1);
     uint8_t good[OFFER_SIZE];
     memcpy(good, offer_bytes, OFFER_SIZE);
@@ -226,7 +231,8 @@ static void answers_of_others(void)
     noise_init(&other, true, key, "tether 1", 8);
     offer_write(&other, key, laptop_ephemeral, &offer, other_offer);
     CHECK_INT(offer_read(&other, key, other_offer, OFFER_SIZE, &read), 0);
-    CHECK_INT(answer_write(&other, server_ephemeral, 1, &session, other_answer), ANSWER_SIZE);
+    CHECK_INT(answer_write(&other, server_ephemeral, &first_answer, &session, other_answer),
+              ANSWER_SIZE);
     CHECK_INT(read_answer_copy(other_answer, ANSWER_SIZE), -1);
     CHECK_INT(read_answer_copy(good, OFFER_SIZE), -1);
     CHECK_INT(read_answer_copy(answer_bytes, ANSWER_SIZE), 0);
@@ -240,7 +246,8 @@ static void keys_of_each_handshake(void)
     struct offer read;
     server_ephemeral[3] ^= 1;
     CHECK_INT(offer_read(&server_noise, key, offer_bytes, OFFER_SIZE, &read), 0);
-    CHECK_INT(answer_write(&server_noise, server_ephemeral, 1, &server, answer_bytes), ANSWER_SIZE);
+    CHECK_INT(answer_write(&server_noise, server_ephemeral, &first_answer, &server, answer_bytes),
+              ANSWER_SIZE);
     CHECK(test_difference(first.send_key, server.send_key, AEAD_KEY) < AEAD_KEY);
     CHECK(test_difference(first.receive_key, server.receive_key, AEAD_KEY) < AEAD_KEY);
     CHECK(test_difference(server.receive_key, server.send_key, AEAD_KEY) < AEAD_KEY);

@@ -66,9 +66,10 @@ static void check_flags(const uint8_t *bytes, bool is_last)
 
 static size_t expected_payload;
 
-static void on_segment(void *arg, uint8_t *bytes, size_t length)
+static void on_segment(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
 {
     (void)arg;
+    CHECK_INT(segment_size, 0);
     check_segment(bytes, length);
     if (bytes[9] == PACKET_TCP)
         check_flags(bytes, out.gathered == expected_payload);
@@ -96,7 +97,7 @@ static void check_cut(const struct packet_spec *spec, size_t size, bool partial)
     expected_payload = spec->payload_length;
     size_t scratch_size = out.headers + size;
     uint8_t *scratch = malloc(scratch_size);
-    int count = ip_segment(&packet, &offload, scratch, scratch_size, on_segment, NULL);
+    int count = ip_segment(&packet, &offload, 0, scratch, scratch_size, on_segment, NULL);
     free(scratch);
     size_t expected = spec->payload_length == 0 ? 1 : (spec->payload_length + size - 1) / size;
     CHECK_INT(count, expected);
@@ -198,9 +199,10 @@ static int given;
 static size_t given_length;
 static const uint8_t *given_bytes;
 
-static void on_given(void *arg, uint8_t *bytes, size_t length)
+static void on_given(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
 {
     (void)arg;
+    (void)segment_size;
     given++;
     given_bytes = bytes;
     given_length = length;
@@ -211,7 +213,7 @@ static int cut(const struct ip_packet *packet, const struct ip_offload *offload,
 {
     static uint8_t scratch[LARGEST];
     given = 0;
-    return ip_segment(packet, offload, scratch, scratch_size, on_given, NULL);
+    return ip_segment(packet, offload, 0, scratch, scratch_size, on_given, NULL);
 }
 
 // Without a segment size the packet goes out as it is, in place, its checksum completed.

@@ -19,8 +19,8 @@ static void begin(void)
     test_random_bytes(laptop.receive_key, AEAD_KEY);
     memcpy(server.send_key, laptop.receive_key, AEAD_KEY);
     memcpy(server.receive_key, laptop.send_key, AEAD_KEY);
-    session_begin(&laptop, 0x11111111, 0x22222222, 1000);
-    session_begin(&server, 0x22222222, 0x11111111, 1000);
+    session_begin(&laptop, 0x11111111, 0x22222222, 0, 1000);
+    session_begin(&server, 0x22222222, 0x11111111, 0, 1000);
 }
 
 // Bytes that depend on their number.
@@ -274,7 +274,7 @@ static void begun_anew(void)
     begin();
     uint8_t *message = seal(&laptop, 10, 1);
     CHECK_INT(open_copy(&server, message, SEALED_OVERHEAD + 10), SEALED_NEWEST);
-    session_begin(&server, 5, 6, 2000); // with other keys, as the caller promises
+    session_begin(&server, 5, 6, 0, 2000); // with other keys, as the caller promises
     CHECK(server.live);
     CHECK_INT(server.next_counter, 0);
     CHECK_INT(server.born_ms, 2000);

@@ -166,8 +166,9 @@ static void offer_is_read(void)
 static void answer_is_written(void)
 {
     uint8_t message[ANSWER_SIZE];
-    CHECK_INT(answer_write(&ends.server_noise, bytes_of("server-ephemeral", 32),
-                           number_of("server-index"), &ends.server, message),
+    const struct answer answer = {0, number_of("server-index")};
+    CHECK_INT(answer_write(&ends.server_noise, bytes_of("server-ephemeral", 32), &answer,
+                           &ends.server, message),
               ANSWER_SIZE);
     CHECK_BYTES(message, bytes_of("answer", ANSWER_SIZE), ANSWER_SIZE);
     CHECK_BYTES(ends.server_noise.hash, bytes_of("answer-h", 32), 32);
@@ -177,16 +178,16 @@ static void answer_is_written(void)
 
 static void answer_is_read(void)
 {
-    uint32_t index;
-    CHECK_INT(answer_read(&ends.laptop_noise, bytes_of("answer", ANSWER_SIZE), ANSWER_SIZE, &index,
+    struct answer answer;
+    CHECK_INT(answer_read(&ends.laptop_noise, bytes_of("answer", ANSWER_SIZE), ANSWER_SIZE, &answer,
                           &ends.laptop),
               0);
-    CHECK_INT(index, number_of("server-index"));
+    CHECK_INT(answer.index, number_of("server-index"));
     CHECK_BYTES(ends.laptop_noise.hash, bytes_of("answer-h", 32), 32);
     CHECK_BYTES(ends.laptop.send_key, bytes_of("key-to-server", 32), 32);
     CHECK_BYTES(ends.laptop.receive_key, bytes_of("key-to-laptop", 32), 32);
-    session_begin(&ends.laptop, number_of("laptop-index"), index, 0);
-    session_begin(&ends.server, number_of("server-index"), number_of("laptop-index"), 0);
+    session_begin(&ends.laptop, number_of("laptop-index"), answer.index, answer.flags, 0);
+    session_begin(&ends.server, number_of("server-index"), number_of("laptop-index"), 0, 0);
 }
 
 // Seals records, and compares with a block.
