@@ -101,6 +101,8 @@
 #define LIVENESS_PROBE_MS 1000
 #define LIVENESS_IDLE_MS  10000
 #define LIVENESS_DEAD_MS  5000
+// What came in so long before a phone returned goes on through it; older packets have been sent again.
+#define LINK_HELD_MS 3000
 // Messages that may be on their way at a time.
 #define FLOW_MESSAGES 1024
 // Records: the longest run of packets put into one message, room for records of other types, and

@@ -26,7 +26,8 @@
 #define HOST_PREFIX      29
 #define HOST_READS       256
 
-#define BATCHES 8 // captured before other descriptors get their turn
+#define BATCHES    64 // captured before other descriptors get their turn,
+#define PUMP_EVERY 8  // and before laptops get what they may
 
 // The NAT's ways out: to the Internet,
 static void to_wire(void *arg, const struct ip_packet *packet, const struct ip_offload *offload,
@@ -81,9 +82,12 @@ static void on_capture_ready(void *arg, short events)
 {
     struct server *server = arg;
     (void)events;
-    for (int i = 0; i < BATCHES; i++)
+    for (int i = 0; i < BATCHES; i++) {
         if (wire_receive(&server->wire, on_captured, server) < WIRE_BATCH)
             break;
+        if (i % PUMP_EVERY == PUMP_EVERY - 1)
+            server_pump(server);
+    }
     server_pump(server);
 }
 

@@ -170,6 +170,17 @@ static void make_room(struct fair_queue *queue, size_t cells)
     }
 }
 
+size_t fair_queue_drop_older(struct fair_queue *queue, int64_t before_us)
+{
+    size_t count = queue->count;
+    queue->chosen = NO_FLOW;
+    for (uint16_t i = 0; i < QUEUE_FLOWS; i++)
+        while (queue->flows[i].first != NO_CELL &&
+               queue->packets[queue->flows[i].first].arrived_us < before_us)
+            remove_first_packet(queue, i);
+    return count - queue->count;
+}
+
 void fair_queue_push(struct fair_queue *queue, const uint8_t *packet, size_t length, int64_t now_us)
 {
     fair_queue_push_headed(queue, NULL, 0, packet, length, now_us);

@@ -25,20 +25,29 @@ void tunnel_link_init(struct tunnel_link *link, bool keyed, const struct siphash
 
 void tunnel_link_set_conn(struct tunnel_link *link, struct ws_conn *conn, int64_t now_us)
 {
+    bool was_alone = link->conn == NULL;
     link->conn = conn;
     flow_path_changed(&link->flow, now_us);
-    if (conn == NULL || !link->keyed) {
+    if (!link->keyed) {
         link->no_phone += link->queue.count;
         fair_queue_clear(&link->queue);
+    } else if (conn != NULL && was_alone) {
+        link->no_phone += fair_queue_drop_older(&link->queue, now_us - LINK_HELD_MS * 1000);
     }
     if (conn != NULL)
         socket_limit_unsent(conn->fd, LINK_UNSENT);
 }
 
+// Whether nobody will carry a packet. A session outlives its phones, and waits for the next one.
+static bool has_nobody(const struct tunnel_link *link)
+{
+    return link->conn == NULL && link->session == NULL;
+}
+
 void tunnel_link_queue(struct tunnel_link *link, const uint8_t *packet, size_t length,
                        int64_t now_us)
 {
-    if (link->conn == NULL)
+    if (has_nobody(link))
         link->no_phone++;
     else
         fair_queue_push(&link->queue, packet, length, now_us);
@@ -76,7 +85,7 @@ void tunnel_link_queue_offloaded(struct tunnel_link *link, const struct ip_packe
                                  const struct ip_offload *offload, int64_t now_us)
 {
     struct queueing queueing = {link, now_us};
-    if (link->conn == NULL)
+    if (has_nobody(link))
         link->no_phone++;
     else if (ip_segment(packet, offload, super_packet_most(link, packet->protocol), link->message,
                         sizeof link->message, queue_piece, &queueing) < 0)

@@ -48,10 +48,11 @@ struct tunnel_link {
 void tunnel_link_init(struct tunnel_link *link, bool keyed, const struct siphash_key *key,
                       int64_t now_us);
 
-// A phone came, or took over from another, or with NULL went. What waits for no phone at all is dropped.
+// A phone came, or took over from another, or with NULL went. Open: what waits is dropped then. Keyed: it waits for
+// the next phone, which lets the connections go on at once instead of after their own time-outs.
 void tunnel_link_set_conn(struct tunnel_link *link, struct ws_conn *conn, int64_t now_us);
 
-// Queues an IP packet for the phone; without a phone it is dropped and counted.
+// Queues an IP packet for the phone; without a phone and, keyed, without a session it is dropped and counted.
 void tunnel_link_queue(struct tunnel_link *link, const uint8_t *packet, size_t length,
                        int64_t now_us);
 // The same for a packet with which a network card had something to do yet. It is done here, as far as the
