@@ -18,6 +18,9 @@
 
 // Places in the TCP header (RFC 9293 section 3.1), and PSH among its flags.
 enum { TCP_ACKNOWLEDGMENT = 8, TCP_FLAGS = 13, TCP_WINDOW = 14, TCP_PSH = 0x08 };
+// The acknowledgment, and behind it the header's length and the bits that RFC 9293 reserves, of which
+// accurate ECN feedback uses one.
+#define ACKNOWLEDGMENT_AND_LENGTH 5
 
 void ip_coalescer_init(struct ip_coalescer *coalescer)
 {
@@ -60,13 +63,15 @@ static bool follows(const struct ip_run *run, const struct ip_packet *p)
     const uint8_t *its = tcp_of(p);
     size_t headers = ip_header_sizes(first);
     size_t options = headers - first->header_length - TCP_HEADER_MIN;
-    return !run->is_full && p->tcp_sequence == run->next_sequence && p->ttl == first->ttl &&
-           p->bytes[1] == first->bytes[1] && p->dont_fragment == first->dont_fragment &&
+    return !run->is_full && run->segments < SEGMENTS_MAX && p->tcp_sequence == run->next_sequence &&
+           p->ttl == first->ttl && p->bytes[1] == first->bytes[1] &&
+           p->dont_fragment == first->dont_fragment &&
            (p->dont_fragment ||
             p->identification == (uint16_t)(first->identification + run->segments)) &&
            ip_header_sizes(p) == headers && p->length - headers <= run->segment_size &&
            first->length + (p->length - headers) <= IP_PACKET_MAX &&
-           memcmp(ours + TCP_ACKNOWLEDGMENT, its + TCP_ACKNOWLEDGMENT, 4) == 0 &&
+           memcmp(ours + TCP_ACKNOWLEDGMENT, its + TCP_ACKNOWLEDGMENT, ACKNOWLEDGMENT_AND_LENGTH) ==
+               0 &&
            memcmp(ours + TCP_WINDOW, its + TCP_WINDOW, 2) == 0 &&
            memcmp(ours + TCP_HEADER_MIN, its + TCP_HEADER_MIN, options) == 0;
 }

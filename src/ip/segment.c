@@ -108,12 +108,14 @@ int ip_segment(const struct ip_packet *p, const struct ip_offload *offload, size
     struct piece piece = {.headers = ip_header_sizes(p)};
     size_t payload = p->length - piece.headers;
     size_t step = piece_payload(size, piece.headers, most);
+    if (payload > size * SEGMENTS_MAX)
+        return -1;
     if (payload > size && payload <= step) {
         ip_set_transport_checksum(p->bytes, p->header_length, p->length, true);
         out(arg, p->bytes, p->length, (uint16_t)size);
         return 1;
     }
-    if (piece.headers + step > scratch_size || payload > size * SEGMENTS_MAX)
+    if (piece.headers + step > scratch_size)
         return -1;
     int count = 0;
     do {
