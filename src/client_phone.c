@@ -47,17 +47,6 @@ static void deliver(struct client *client, const uint8_t *packet, size_t length)
         client->tun_write++;
 }
 
-// Gives the laptop a super-packet, if it is one.
-static void deliver_super(struct client *client, const struct record *record)
-{
-    struct ip_packet packet;
-    struct ip_offload offload;
-    if (super_packet_read(&packet, &offload, record) < 0)
-        client->link.bad_message++;
-    else if (!tun_write_offloaded(&client->tun, &packet, &offload))
-        client->tun_write++;
-}
-
 // Gives the laptop what was put together of segments, or was not.
 static void on_coalesced(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
 {
@@ -69,6 +58,19 @@ static void on_coalesced(void *arg, uint8_t *bytes, size_t length, uint16_t segm
     else if (ip_parse(&packet, bytes, length) != IP_GOOD ||
              ip_offload_of_super(&offload, &packet, segment_size) < 0 ||
              !tun_write_offloaded(&client->tun, &packet, &offload))
+        client->tun_write++;
+}
+
+// Gives the laptop a super-packet, if it is one, after what came before it.
+static void deliver_super(struct client *client, const struct record *record)
+{
+    struct ip_packet packet;
+    struct ip_offload offload;
+    ip_coalesce_end(&client->coalescer, on_coalesced, client);
+    client->link.super_packets_received++;
+    if (super_packet_read(&packet, &offload, record) < 0)
+        client->link.bad_message++;
+    else if (!tun_write_offloaded(&client->tun, &packet, &offload))
         client->tun_write++;
 }
 

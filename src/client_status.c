@@ -60,6 +60,9 @@ static void write_status(struct client *client, struct text *text)
              (unsigned long long)link->bytes_sent);
     text_add(text, ",\"packets_down\":%llu,\"bytes_down\":%llu",
              (unsigned long long)link->packets_received, (unsigned long long)link->bytes_received);
+    text_add(text, ",\"super_packets_up\":%llu,\"super_packets_down\":%llu",
+             (unsigned long long)link->super_packets_sent,
+             (unsigned long long)link->super_packets_received);
     text_add(text,
              ",\"drops\":{\"no_phone\":%llu,\"queue_full\":%llu,\"queue_late\":%llu,\"bad_"
              "message\":%llu",

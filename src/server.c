@@ -306,10 +306,10 @@ static int set_up_host(struct server *server)
 {
     const struct server_options *options = &server->options;
     if (wire_open(&server->wire, options->interface, &server->log) < 0 ||
-        listen_for_phones(server) < 0 || set_up_laptops(server) < 0)
+        listen_for_phones(server) < 0 || set_up_host_tun(server) < 0 || set_up_laptops(server) < 0)
         return -1;
     listen_for_page(server);
-    if (set_up_host_tun(server) < 0 || set_up_nat(server) < 0 ||
+    if (set_up_nat(server) < 0 ||
         wire_capture(&server->wire, options->port_low, options->port_high) < 0)
         return -1;
     if (loop_add(&server->loop, server->wire.packet_fd, POLLIN, on_capture_ready, server) < 0 ||

@@ -148,11 +148,14 @@ static void on_coalesced(void *arg, uint8_t *bytes, size_t length, uint16_t segm
         wire_flush(&server->wire); // its bytes lie in the coalescer, which writes over them
 }
 
+// A super-packet, after what came before it.
 static void on_super_packet(struct server *server, struct laptop *laptop,
                             const struct record *record)
 {
     struct ip_packet packet;
     struct ip_offload offload;
+    ip_coalesce_end(&server->coalescer, on_coalesced, laptop);
+    laptop->link.super_packets_received++;
     if (super_packet_read(&packet, &offload, record) < 0)
         laptop->link.bad_message++;
     else
@@ -465,8 +468,10 @@ struct ws_conn *server_accept(void *arg, const struct endpoint *peer, const stru
 
 int server_laptops_init(struct server *server, const uint8_t key[KEY_SIZE])
 {
+    // A kernel that does not know UDP super-packets (Linux before 6.2) does not on TUN devices or the wire.
+    uint8_t udp = server->host_tun.takes_udp_super ? SESSION_TAKES_UDP_SUPER : 0;
     struct responder_config config = {
-        .takes = SESSION_TAKES_TCP_SUPER | SESSION_TAKES_UDP_SUPER,
+        .takes = SESSION_TAKES_TCP_SUPER | udp,
         .admit = server_admit,
         .arg = server,
     };

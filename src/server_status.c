@@ -9,6 +9,8 @@ struct link_sum {
     uint64_t bytes_sent;
     uint64_t packets_received;
     uint64_t bytes_received;
+    uint64_t super_packets_sent;
+    uint64_t super_packets_received;
     uint64_t no_phone;
     uint64_t queue_full;
     uint64_t queue_late;
@@ -47,6 +49,8 @@ static unsigned sum_links(const struct server *server, struct link_sum *sum)
         sum->bytes_sent += link->bytes_sent;
         sum->packets_received += link->packets_received;
         sum->bytes_received += link->bytes_received;
+        sum->super_packets_sent += link->super_packets_sent;
+        sum->super_packets_received += link->super_packets_received;
         sum->no_phone += link->no_phone;
         sum->bad_message += link->bad_message;
         sum->queue_full += link->queue.dropped_full;
@@ -87,6 +91,9 @@ void server_write_status(const struct server *server, struct text *text)
              (unsigned long long)sum.packets_received, (unsigned long long)sum.bytes_received);
     text_add(text, ",\"packets_down\":%llu,\"bytes_down\":%llu",
              (unsigned long long)sum.packets_sent, (unsigned long long)sum.bytes_sent);
+    text_add(text, ",\"super_packets_up\":%llu,\"super_packets_down\":%llu",
+             (unsigned long long)sum.super_packets_received,
+             (unsigned long long)sum.super_packets_sent);
     write_drops(server, &sum, text);
     if (!server->options.open)
         write_sessions(server, text);

@@ -140,6 +140,7 @@ static size_t take_packet(struct tunnel_link *link, uint8_t *to)
     size_t length = fair_queue_take(&link->queue, to);
     link->packets_sent++;
     link->bytes_sent += length;
+    link->super_packets_sent += link->keyed && to[0] == RECORD_SUPER_PACKET;
     return length;
 }
 

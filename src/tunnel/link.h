@@ -30,10 +30,12 @@ struct tunnel_link {
     struct flow_receiver receiver; // and what is to be acknowledged
     size_t control_length;         // of the records in control[], which go before packets
     // Counters for status.json.
-    uint64_t packets_sent;
+    uint64_t packets_sent; // super-packets are one each,
     uint64_t bytes_sent;
     uint64_t packets_received;
     uint64_t bytes_received;
+    uint64_t super_packets_sent; // and so many of them
+    uint64_t super_packets_received;
     uint64_t messages_sent;
     uint64_t no_phone;    // dropped: nobody to carry it
     uint64_t bad_message; // dropped: not base64, not an IP packet, not a record
