@@ -12,8 +12,9 @@
 // be new again by way of being empty it first has to wait for its turn among the old ones.
 //
 // Room. When cells run out, packets are dropped from the flow that holds the most of them, the oldest
-// first: half of what it holds, but 64 packets at most (section 4.1). The RFC compares bytes, and here
-// cells are what runs out: tiny packets count for what they take up. To find the flow, all flows are gone
+// first: half of what it holds, but 64 packets at most (section 4.1), or what as many full-sized ones take up
+// where they are super-packets. The RFC compares bytes, and here cells are what runs out: tiny packets count for
+// what they take up. To find the flow, all flows are gone
 // through, two bytes each, which lie in one piece. The half that is dropped is the pay for it: if n flows
 // hold C cells, the largest has at least C / n of them, so that no more than 2 * n * QUEUE_FLOWS / C flows
 // are looked at for each cell that is freed. That is at most QUEUE_FLOWS / 2 in the worst case of all, and
@@ -34,6 +35,7 @@
 
 #define NO_FLOW    UINT16_MAX
 #define DROP_BATCH 64
+#define DROP_CELLS (DROP_BATCH * CELLS_OF(TUN_MTU))
 
 _Static_assert((QUEUE_FLOWS & (QUEUE_FLOWS - 1)) == 0, "QUEUE_FLOWS must be a power of two");
 _Static_assert(QUEUE_FLOWS < UINT16_MAX, "flows are numbered with 16 bits");
@@ -163,7 +165,10 @@ static void make_room(struct fair_queue *queue, size_t cells)
     while (queue->cells.free_count < cells) {
         uint16_t fattest = fattest_flow(queue);
         uint16_t half = queue->held[fattest] / 2;
-        for (int i = 0; i < DROP_BATCH && queue->held[fattest] > half; i++) {
+        size_t enough = queue->cells.free_count + DROP_CELLS;
+        for (int i = 0; i < DROP_BATCH && queue->held[fattest] > half &&
+                        (i == 0 || queue->cells.free_count < enough);
+             i++) {
             remove_first_packet(queue, fattest);
             queue->dropped_full++;
         }
