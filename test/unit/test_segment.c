@@ -1,8 +1,7 @@
 // Segmentation in software: super-packets become packets that a network card had made.
 #include "ip/segment.h"
 
-#include "packets.h"
-#include "test.h"
+#include "super_lab.h"
 
 #define SOURCE      ADDRESS(198, 51, 100, 9)
 #define DESTINATION ADDRESS(10, 0, 0, 1)
@@ -354,6 +353,120 @@ static void what_cannot_be_cut(void)
     }
 }
 
+// ---- smaller super-packets ----
+
+static struct given_list direct;
+static struct given_list pieces;
+static struct given_list again;
+static uint8_t piece_scratch[LARGEST];
+
+static bool cut_copy(const struct packet_spec *spec, uint16_t size, size_t most,
+                     size_t scratch_size, struct given_list *to, int *count)
+{
+    struct ip_packet packet;
+    struct ip_offload offload;
+    size_t length = packet_make(packet_bytes, spec);
+    packet_fill_partial_checksum(packet_bytes, length);
+    uint8_t *copy = test_copy(packet_bytes, length);
+    uint8_t *scratch = malloc(scratch_size);
+    given_clear(to);
+    bool good = scratch != NULL && ip_parse(&packet, copy, length) == IP_GOOD &&
+                ip_offload_of_super(&offload, &packet, size) == 0;
+    packet.partial_checksum = true;
+    if (good)
+        *count = ip_segment(&packet, &offload, most, scratch, scratch_size, given_add, to);
+    free(scratch);
+    free(copy);
+    return good;
+}
+
+// A piece: as many whole segments as fit.
+static void check_piece(const struct given *piece, size_t size, size_t most, bool is_last)
+{
+    size_t headers = packet_header_length(piece->bytes);
+    headers += piece->bytes[9] == PACKET_TCP ? (size_t)(piece->bytes[headers + 12] >> 4) * 4 : 8;
+    size_t carried = piece->length - headers;
+    size_t fit = most > headers + size ? (most - headers) / size * size : size;
+    CHECK(is_last ? carried <= fit : carried == fit);
+    CHECK_INT(piece->segment_size, carried > size ? size : 0);
+    CHECK(piece->length <= most || carried <= size);
+    CHECK(packet_header_checksum_is_good(piece->bytes));
+    if (piece->segment_size > 0)
+        CHECK(packet_partial_checksum_is_good(piece->bytes));
+    else
+        CHECK(packet_checksum_is_good(piece->bytes));
+}
+
+static void check_pieces(const struct packet_spec *spec, uint16_t size, size_t most)
+{
+    int count = 0;
+    int expected = 0;
+    CHECK(cut_copy(spec, size, 0, sizeof piece_scratch, &direct, &expected));
+    CHECK(cut_copy(spec, size, most, sizeof piece_scratch, &pieces, &count));
+    CHECK(count > 0 && count <= expected);
+    CHECK_INT(pieces.count, count);
+    for (size_t i = 0; i < pieces.count; i++)
+        check_piece(&pieces.items[i], size, most, i + 1 == pieces.count);
+    given_cut(&pieces, 0, &again);
+    CHECK(given_same(&again, &direct));
+    CHECK_INT(again.count, expected);
+}
+
+// Cut in two steps, a super-packet becomes the same segments, byte for byte, as in one.
+static void smaller_super_packets(void)
+{
+    static const size_t lengths[] = {1449, 2896, 2897, 5000, 14480, 65000};
+    static const size_t mosts[] = {1,    1499, 1500, 1501,  2947,  2948,
+                                   2949, 4396, 9000, 30000, 65051, 65535};
+    for (size_t i = 0; i < COUNT(lengths); i++) {
+        for (size_t k = 0; k < COUNT(mosts); k++) {
+            struct packet_spec tcp = super_tcp(lengths[i]);
+            struct packet_spec udp = super_udp(lengths[i]);
+            tcp.tcp_flags = TCP_ACK | TCP_FIN | PSH | CWR;
+            test_row("%lu bytes in pieces of %lu", (unsigned long)lengths[i],
+                     (unsigned long)mosts[k]);
+            check_pieces(&tcp, 1448, mosts[k]);
+            check_pieces(&udp, 1200, mosts[k]);
+        }
+    }
+}
+
+// Where it fits as it is, it goes out as it is, from where it lies.
+static void super_packets_as_they_are(void)
+{
+    struct packet_spec spec = super_tcp(5000);
+    struct ip_packet packet;
+    struct ip_offload offload = {.segment_size = 1000};
+    size_t length = packet_make(packet_bytes, &spec);
+    for (int partial = 0; partial < 2; partial++) {
+        // A card may leave the checksum to do, or have made it: the next card wants it to do.
+        if (partial != 0)
+            packet_fill_partial_checksum(packet_bytes, length);
+        CHECK_INT(ip_parse(&packet, packet_bytes, length), IP_GOOD);
+        given = 0;
+        CHECK_INT(ip_segment(&packet, &offload, length, NULL, 0, on_given, NULL), 1);
+        CHECK_INT(given, 1);
+        CHECK(given_bytes == packet_bytes);
+        CHECK_INT(given_length, length);
+        CHECK(packet_partial_checksum_is_good(packet_bytes));
+    }
+    offload.segment_size = 2; // 2 500 segments are more than SEGMENTS_MAX, also for the next
+    given = 0;
+    CHECK_INT(ip_segment(&packet, &offload, length, piece_scratch, LARGEST, on_given, NULL), -1);
+    CHECK_INT(given, 0);
+}
+
+static void scratch_for_pieces(void)
+{
+    struct packet_spec spec = super_tcp(10000);
+    int count = 0;
+    CHECK(cut_copy(&spec, 1000, 4052, 4052, &pieces, &count));
+    CHECK_INT(count, 3);
+    CHECK(cut_copy(&spec, 1000, 4052, 4051, &pieces, &count));
+    CHECK_INT(count, -1);
+    CHECK_INT(pieces.count, 0);
+}
+
 int main(void)
 {
     test_random_bytes(payload, sizeof payload);
@@ -367,5 +480,10 @@ int main(void)
     TEST("a checksum's place outside the packet is refused, and nothing is written", lies);
     TEST("sizes that do not fit are refused", sizes_that_cannot_be);
     TEST("fragments and other protocols are not cut", what_cannot_be_cut);
+    TEST("a super-packet may be cut into smaller ones, and these into the same segments",
+         smaller_super_packets);
+    TEST("one that fits goes out as it is, its checksum left to be made",
+         super_packets_as_they_are);
+    TEST("a piece must fit where it is made", scratch_for_pieces);
     return test_end();
 }
