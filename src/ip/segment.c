@@ -110,7 +110,7 @@ int ip_segment(const struct ip_packet *p, const struct ip_offload *offload, size
     size_t step = piece_payload(size, piece.headers, most);
     if (payload > size * SEGMENTS_MAX)
         return -1;
-    if (payload > size && payload <= step) {
+    if (payload > size && p->length <= most) {
         ip_set_transport_checksum(p->bytes, p->header_length, p->length, true);
         out(arg, p->bytes, p->length, (uint16_t)size);
         return 1;

@@ -36,6 +36,32 @@ static void begins(void)
     }
 }
 
+// Each end knows what the other takes, also when the laptop comes back with another program.
+static void what_each_takes(void)
+{
+    static const uint8_t takes[][2] = {{0, 0}, {1, 3}, {3, 1}, {0, 3}, {0xff, 0}};
+    for (size_t i = 0; i < COUNT(takes); i++) {
+        test_row("%02x and %02x", takes[i][0], takes[i][1]);
+        lab_begin();
+        struct lab_laptop *laptop = lab_laptop(0);
+        laptop->initiator.self.flags = takes[i][0];
+        lab.responder.config.takes = takes[i][1];
+        lab_connect(0, 20);
+        lab_run(2 * SECOND);
+        const struct session *near = initiator_session(&laptop->initiator, lab.now_ms);
+        const struct session *far = responder_session(&lab.responder, 0, lab.now_ms);
+        CHECK(near != NULL && far != NULL);
+        CHECK_INT(near->peer_takes, takes[i][1]);
+        CHECK_INT(far->peer_takes, takes[i][0]);
+        laptop->initiator.self.flags = 2;
+        initiator_give_up(&laptop->initiator, lab.now_ms, 0);
+        lab_run(2 * SECOND);
+        far = responder_session(&lab.responder, 0, lab.now_ms);
+        CHECK(far != NULL);
+        CHECK_INT(far->peer_takes, 2);
+    }
+}
+
 // New keys are agreed on in time, while messages under the old ones are under way in both directions, in
 // order or not: every one of them arrives.
 static void new_keys_by_time(void)
@@ -536,6 +562,7 @@ static void no_random_numbers(void)
 int main(void)
 {
     TEST("a session is there after one round trip, and loses nothing", begins);
+    TEST("each end knows what the other takes beside packets", what_each_takes);
     TEST("new keys come in time, without a gap, however late messages are", new_keys_by_time);
     TEST("new keys come after so many messages, without a gap", new_keys_by_count);
     TEST("messages under old keys open for some minutes", late_messages);

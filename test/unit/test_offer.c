@@ -73,6 +73,28 @@ static void known_bytes(void)
     CHECK_BYTES(server.send_key, expected, AEAD_KEY);
 }
 
+// What an end takes beside plain packets, and what later versions may say with the other bits.
+static void flags_of_both(void)
+{
+    for (unsigned flags = 0; flags < 256; flags++) {
+        struct offer read;
+        struct answer answer = {(uint8_t)(flags ^ 0x5a), 0x05060708};
+        struct answer heard;
+        test_row("flags %02x", flags);
+        prepare();
+        offer.flags = (uint8_t)flags;
+        CHECK_INT(offer_write(&laptop_noise, key, laptop_ephemeral, &offer, offer_bytes),
+                  OFFER_SIZE);
+        CHECK_INT(offer_read(&server_noise, key, offer_bytes, OFFER_SIZE, &read), 0);
+        CHECK_INT(read.flags, flags);
+        CHECK_INT(answer_write(&server_noise, server_ephemeral, &answer, &server, answer_bytes),
+                  ANSWER_SIZE);
+        CHECK_INT(answer_read(&laptop_noise, answer_bytes, ANSWER_SIZE, &heard, &laptop), 0);
+        CHECK_INT(heard.flags, flags ^ 0x5a);
+        CHECK_INT(heard.index, 0x05060708);
+    }
+}
+
 static void what_an_offer_says(void)
 {
     struct offer read;
@@ -288,6 +310,7 @@ int main(void)
 {
     TEST("offer, answer and keys are what another program computed", known_bytes);
     TEST("an offer's payload comes through", what_an_offer_says);
+    TEST("flags of offer and answer come through", flags_of_both);
     TEST("an offer in which any bit is wrong, or the key's, is not read", offers_changed);
     TEST("an offer that was cut, or has something behind it, is not read", offers_cut);
     TEST("an offer may say more than we know, and not less", offers_grown);

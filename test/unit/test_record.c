@@ -1,6 +1,7 @@
 // Records: what is found in a message, and what is not.
 #include "tunnel/record.h"
 
+#include "packets.h"
 #include "test.h"
 
 // All records of a message, as text: "40:24 02:8 " and "!" with what was left where it ended early.
@@ -50,6 +51,10 @@ static void streams(void)
         {"02000008 00010203040506", "!11"},
         {"02ffffff 00", "!5"},
         {"04000001 01 02", "04:1 !1"},
+        // A super-packet's record; that it holds none is not seen here.
+        {"06000002 05a8", "06:2 "},
+        {"06000002 05", "!5"},
+        {"06010002 05a8", "!6"},
         // IPv4: the length is at 2.
         {"45000014 00000000 00000000 00000000 00000000", "40:20 "},
         {"4f000014 00000000 00000000 00000000 00000000", "40:20 "},
@@ -228,11 +233,157 @@ static void limits(void)
     }
 }
 
+// ---- super-packets ----
+
+static uint8_t super_bytes[IP_PACKET_MAX + SUPER_PACKET_HEAD];
+
+// Writes a super-packet's record. Returns its length.
+static size_t make_super(const struct packet_spec *spec, uint16_t segment_size)
+{
+    size_t length = packet_make(super_bytes + SUPER_PACKET_HEAD, spec);
+    packet_fill_partial_checksum(super_bytes + SUPER_PACKET_HEAD, length);
+    super_packet_head_write(super_bytes, length, segment_size);
+    return SUPER_PACKET_HEAD + length;
+}
+
+static int read_super(const uint8_t *bytes, size_t length, size_t body, uint8_t *flags)
+{
+    struct ip_packet packet;
+    struct ip_offload offload;
+    struct record record = {.type = 0};
+    uint8_t *copy = test_copy(bytes, length);
+    int result = -2;
+    if (record_read(&record, copy, length) == length && record.type == RECORD_SUPER_PACKET &&
+        record.length == body)
+        result = super_packet_read(&packet, &offload, &record);
+    if (result == 0 && (packet.bytes != copy + SUPER_PACKET_HEAD || packet.length != body - 2 ||
+                        !offload.partial_checksum || offload.checksum_start != 20))
+        result = -3;
+    *flags = result == 0 && packet.protocol == PACKET_TCP ? packet.tcp_flags : 0;
+    free(copy);
+    return result;
+}
+
+static struct packet_spec super_spec(uint8_t protocol, size_t payload_length)
+{
+    static uint8_t payload[IP_PACKET_MAX];
+    return (struct packet_spec){
+        .protocol = protocol,
+        .source = ADDRESS(10, 0, 0, 1),
+        .destination = ADDRESS(198, 51, 100, 9),
+        .source_port = 40000,
+        .destination_port = 443,
+        .tcp_flags = 0x10,
+        .payload = payload,
+        .payload_length = payload_length,
+    };
+}
+
+// The bytes are those of the protocol, on every machine.
+static void super_packet_bytes(void)
+{
+    struct packet_spec spec = super_spec(PACKET_TCP, 3000);
+    uint8_t expected[SUPER_PACKET_HEAD];
+    uint8_t flags;
+    test_hex(expected, sizeof expected, "06 000be2 05a8"); // 2 + 40 + 3000 = 0xbe2, 1448 = 0x5a8
+    CHECK_INT(make_super(&spec, 1448), 3046);
+    CHECK_BYTES(super_bytes, expected, sizeof expected);
+    CHECK_INT(read_super(super_bytes, 3046, 3042, &flags), 0);
+    CHECK_INT(flags, 0x10);
+    spec = super_spec(PACKET_UDP, IP_PACKET_MAX - 28);
+    test_hex(expected, sizeof expected, "06 010001 04b0");
+    CHECK_INT(make_super(&spec, 1200), IP_PACKET_MAX + SUPER_PACKET_HEAD);
+    CHECK_BYTES(super_bytes, expected, sizeof expected);
+    CHECK_INT(read_super(super_bytes, IP_PACKET_MAX + SUPER_PACKET_HEAD, IP_PACKET_MAX + 2, &flags),
+              0);
+}
+
+// A record whose packet is another than its length says, or is none that could be cut.
+static void no_super_packets(void)
+{
+    static const struct {
+        const char *what;
+        size_t at;
+        uint8_t bits; // changed in the packet, whose header's checksum is right again
+        int result;
+    } cases[] = {
+        {"a super-packet", 0, 0, 0},
+        {"another version", 0, 0x20, -1},
+        {"a header that is too short", 0, 0x01, -1},
+        {"a byte less than the record", 3, 0x01, -1},
+        {"much less than the record", 2, 0x04, -1},
+        {"more than the record", 2, 0x10, -1},
+        {"a fragment", 6, 0x20, -1},
+        {"a later fragment", 7, 0x01, -1},
+        {"ICMP", 9, 0x07, -1},
+        {"another protocol", 9, 0x80, -1},
+        {"SYN", 33, TCP_SYN, -1},
+        {"RST", 33, TCP_RST, -1},
+        {"FIN", 33, TCP_FIN, 0},
+        {"a TCP header that is too short", 32, 0x10, -1},
+        {"TCP options", 32, 0x20, 0},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct packet_spec spec = super_spec(PACKET_TCP, 2961); // 3001 bytes in all
+        uint8_t flags;
+        size_t length = make_super(&spec, 1000);
+        super_bytes[SUPER_PACKET_HEAD + cases[i].at] ^= cases[i].bits;
+        packet_fill_header_checksum(super_bytes + SUPER_PACKET_HEAD);
+        test_row("%s", cases[i].what);
+        CHECK_INT(read_super(super_bytes, length, length - RECORD_HEAD, &flags), cases[i].result);
+    }
+    struct packet_spec spec = super_spec(PACKET_TCP, 3000);
+    uint8_t flags;
+    size_t length = make_super(&spec, 1000);
+    super_bytes[SUPER_PACKET_HEAD + 10] ^= 1;
+    CHECK_INT(read_super(super_bytes, length, length - RECORD_HEAD, &flags), -1); // header checksum
+}
+
+static void sizes_of_super_packets(void)
+{
+    static const struct {
+        size_t payload;
+        uint16_t segment_size;
+        int result;
+    } cases[] = {
+        {3000, 0, -1},   {3000, 1, -1}, {2048, 1, 0},     {2049, 1, -1},
+        {3000, 2999, 0}, {3000, 2, 0},  {3000, 3000, -1}, {3000, 65535, -1},
+        {0, 1000, -1},   {1, 1, -1},    {2, 1, 0},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct packet_spec spec = super_spec(PACKET_UDP, cases[i].payload);
+        uint8_t flags;
+        size_t length = make_super(&spec, cases[i].segment_size);
+        test_row("%lu bytes in datagrams of %u", (unsigned long)cases[i].payload,
+                 cases[i].segment_size);
+        CHECK_INT(read_super(super_bytes, length, length - RECORD_HEAD, &flags), cases[i].result);
+    }
+}
+
+static void short_super_packets(void)
+{
+    struct packet_spec spec = super_spec(PACKET_TCP, 100);
+    size_t whole = make_super(&spec, 50);
+    for (size_t body = 0; body <= whole - RECORD_HEAD; body++) {
+        uint8_t flags;
+        super_packet_head_write(super_bytes, body - 2, 50); // below 2 the body ends in its size
+        super_bytes[3] = (uint8_t)body;
+        super_bytes[1] = super_bytes[2] = 0;
+        test_row("%lu bytes", (unsigned long)body);
+        CHECK_INT(read_super(super_bytes, RECORD_HEAD + body, body, &flags),
+                  body == whole - RECORD_HEAD ? 0 : -1);
+    }
+}
+
 int main(void)
 {
     TEST("records and packets are found one after another, and none that is cut short", streams);
     TEST("records of every type and length are read as they were written", written_and_read);
     TEST("in random bytes no record lies outside of them", random_bytes);
+    TEST("a super-packet's bytes are the same on every machine", super_packet_bytes);
+    TEST("a super-packet's record holds a packet of its length that can be cut", no_super_packets);
+    TEST("a super-packet has more than one segment, and not too many", sizes_of_super_packets);
+    TEST("a super-packet's record that is cut short is none", short_super_packets);
     TEST("a configuration's bytes are the same on every machine", configuration_bytes);
     TEST("configurations are read as written, with more behind them, and not when cut",
          configurations);
