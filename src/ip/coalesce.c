@@ -16,8 +16,9 @@
 #define IP_HEADER_MIN  20
 #define TCP_HEADER_MIN 20
 
-// Places in the TCP header (RFC 9293 section 3.1), and PSH among its flags.
-enum { TCP_ACKNOWLEDGMENT = 8, TCP_FLAGS = 13, TCP_WINDOW = 14, TCP_PSH = 0x08 };
+// Places in the IP header (RFC 791 section 3.1), in the TCP header (RFC 9293 section 3.1), and PSH among its flags.
+enum { IP_TRAFFIC_CLASS = 1, IP_FRAGMENT = 6 };
+enum { TCP_ACKNOWLEDGMENT = 8, TCP_FLAGS = 13, TCP_WINDOW = 14, TCP_URGENT = 18, TCP_PSH = 0x08 };
 // The acknowledgment, and behind it the header's length and the bits that RFC 9293 reserves, of which
 // accurate ECN feedback uses one.
 #define ACKNOWLEDGMENT_AND_LENGTH 5
@@ -64,8 +65,8 @@ static bool follows(const struct ip_run *run, const struct ip_packet *p)
     size_t headers = ip_header_sizes(first);
     size_t options = headers - first->header_length - TCP_HEADER_MIN;
     return !run->is_full && run->segments < SEGMENTS_MAX && p->tcp_sequence == run->next_sequence &&
-           p->ttl == first->ttl && p->bytes[1] == first->bytes[1] &&
-           p->dont_fragment == first->dont_fragment &&
+           p->ttl == first->ttl && p->bytes[IP_TRAFFIC_CLASS] == first->bytes[IP_TRAFFIC_CLASS] &&
+           memcmp(first->bytes + IP_FRAGMENT, p->bytes + IP_FRAGMENT, 2) == 0 &&
            (p->dont_fragment ||
             p->identification == (uint16_t)(first->identification + run->segments)) &&
            ip_header_sizes(p) == headers && p->length - headers <= run->segment_size &&
@@ -73,7 +74,7 @@ static bool follows(const struct ip_run *run, const struct ip_packet *p)
            memcmp(ours + TCP_ACKNOWLEDGMENT, its + TCP_ACKNOWLEDGMENT, ACKNOWLEDGMENT_AND_LENGTH) ==
                0 &&
            memcmp(ours + TCP_WINDOW, its + TCP_WINDOW, 2) == 0 &&
-           memcmp(ours + TCP_HEADER_MIN, its + TCP_HEADER_MIN, options) == 0;
+           memcmp(ours + TCP_URGENT, its + TCP_URGENT, 2 + options) == 0;
 }
 
 static void note_end(struct ip_run *run, const struct ip_packet *p, size_t payload)

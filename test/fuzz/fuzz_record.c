@@ -1,5 +1,6 @@
 // The records of a message that has been opened: one byte that says where it is cut, then the message. Each
 // record lies inside it, says what it is by itself, and a configuration that is read makes sense.
+#include "../unit/packets.h"
 #include "base/bytes.h"
 #include "fuzz.h"
 #include "tunnel/record.h"
@@ -37,6 +38,32 @@ static void expect_packet(const struct record *record, size_t used)
         EXPECT(record->bytes[0] >> 4 == 6 && used == 40 + (size_t)get_be16(record->bytes + 4));
 }
 
+// A super-packet's record, with the header's checksum made right so that more of it is looked at.
+static void expect_super_packet(const struct record *record)
+{
+    struct ip_packet packet;
+    struct ip_offload offload;
+    uint8_t head[SUPER_PACKET_HEAD];
+    uint8_t *copy = exact_copy(record->bytes, record->length);
+    const struct record same = {RECORD_SUPER_PACKET, copy, record->length};
+    if (record->length >= 22 && packet_header_length(copy + 2) >= 20 &&
+        packet_header_length(copy + 2) <= record->length - 2)
+        packet_fill_header_checksum(copy + 2);
+    if (super_packet_read(&packet, &offload, &same) == 0) {
+        EXPECT(packet.bytes == copy + 2 && packet.length == record->length - 2);
+        EXPECT(packet.has_transport && !packet.is_fragment);
+        EXPECT(offload.partial_checksum && offload.segment_size == get_be16(copy));
+        EXPECT(offload.checksum_at + 2U <= packet.length);
+        size_t payload = packet.length - ip_header_sizes(&packet);
+        EXPECT(payload > offload.segment_size &&
+               payload <= (size_t)offload.segment_size * SEGMENTS_MAX);
+        super_packet_head_write(head, packet.length, offload.segment_size);
+        EXPECT(get_be32(head) == ((uint32_t)RECORD_SUPER_PACKET << 24 | (uint32_t)record->length));
+        EXPECT(memcmp(head + RECORD_HEAD, copy, 2) == 0);
+    }
+    free(copy);
+}
+
 static void expect_other(const struct record *record, size_t used)
 {
     uint8_t *again = malloc(used);
@@ -45,6 +72,7 @@ static void expect_other(const struct record *record, size_t used)
     EXPECT(memcmp(again, record->bytes - RECORD_HEAD, used) == 0);
     free(again);
     expect_configuration(record); // whatever its type
+    expect_super_packet(record);
 }
 
 static size_t walk(uint8_t *bytes, size_t length)

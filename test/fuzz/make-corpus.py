@@ -223,6 +223,56 @@ def ip():
     return seeds
 
 
+def offload():
+    """Settings, length and room of a piece, the virtio-net header, then the packet (see fuzz_offload.c)."""
+    seeds = {}
+    for name, packet in packets().items():
+        header = (packet[0] & 15) * 4
+        place = {6: 16, 17: 6}.get(packet[9], 2)
+        kind = {6: 1, 17: 5}.get(packet[9], 0)
+        for what, settings, needs, kind_of, most, size in (
+                ("plain", 2, 0, 0, 0, 0), ("checksum", 2, 1, 0, 0, 0),
+                ("segments", 2, 1, kind, 0, 500), ("whole", 2, 1, kind, 65535, 500),
+                ("pieces", 2, 1, kind, 1100, 250), ("ecn", 2, 1, kind | 0x80, 300, 100),
+                ("ethernet", 3, 1, kind, 700, 200), ("matching", 6, 1, kind, 0, 536),
+                ("unknown", 2, 1, 3, 0, 500)):
+            start = header + (14 if settings & 1 else 0)
+            seeds["%s-%s" % (name, what)] = struct.pack(
+                ">BHHBBHHHH", settings, most, 4000, needs, kind_of, 0, size, start, place) + packet
+    return seeds
+
+
+def coalesce():
+    """A script of segments (see fuzz_coalesce.c)."""
+    def segment(connection, length=1000, bits=0):
+        return struct.pack(">BH", connection | bits, length)
+
+    def changed(connection, at, bits, length=1000, good=0x20):
+        return struct.pack(">BHHB", connection | 0x10 | good, length, at, bits)
+
+    def raw(packet):
+        return struct.pack(">BH", 0x08, len(packet)) + packet
+    run = segment(1) * 5
+    return {
+        "run": run,
+        "fragmentable": segment(2) * 5,
+        "short-last": run + segment(1, 300) + run,
+        "pushed": run + segment(1, 1000, 0x80) + run,
+        "two": (segment(1) + segment(2)) * 8,
+        "eight": b"".join(segment(i) for i in range(8)) * 4,
+        "ended": run + segment(1, 1000, 0x40) + run,
+        "acknowledgment": run + segment(1, 0) + run,
+        "tiny": segment(3, 1) * 90,
+        "long": segment(3, 2000) * 40,
+        "fin": run + changed(1, 33, 0x01) + run,
+        "flags": b"".join(changed(1, 33, 1 << i) + segment(1) for i in range(8)),
+        "fields": b"".join(segment(1) + changed(1, at, 1) for at in range(52)),
+        "damaged": run + changed(1, 500, 0x10, 1000, 0) + run,
+        "options": run + changed(1, 51, 0x01) + run,
+        "others": run + b"".join(raw(packet) for packet in packets().values()) + run,
+    }
+
+
 def nat():
     """A setting, then commands: 0 and 1 raw packets out and in, 2 time, 3 forget, 4 made packets."""
     seeds = {}
@@ -331,7 +381,16 @@ def records():
         return struct.pack(">I", kind << 24 | len(body)) + body
     tcp = packets()["data"]
     ipv6 = b"\x60" + b"\0" * 4 + b"\x08" + b"\0" * 42
+
+    def super_packet(size, packet):
+        return record(6, struct.pack(">H", size) + packet)
+    large, datagrams = packets()["super"], packets()["udp-super"]
     return {
+        "super": b"\x01" + super_packet(500, large) + tcp,
+        "super-udp": b"\x02" + super_packet(100, datagrams) + super_packet(999, datagrams),
+        "super-small": b"\x00" + super_packet(2500, large) + super_packet(1, large),
+        "super-wrong": b"\x00" + super_packet(0, large) + super_packet(500, large + b"x"),
+        "super-none": b"\x00" + super_packet(10, packets()["echo"]) + record(6, b"") + record(6, b"x"),
         "packet": b"\x01" + tcp,
         "packets": b"\x03" + tcp * 3 + ipv6,
         "configuration": b"\x01" + record(1, configuration),
@@ -401,7 +460,7 @@ def offers():
 
 TARGETS = {
     "http": http_heads, "handshake": http_heads, "frames": frames, "conn": conn, "utf8": texts,
-    "origin": origins, "base64": base64s, "ip": ip, "nat": nat, "link": link,
+    "origin": origins, "base64": base64s, "ip": ip, "offload": offload, "coalesce": coalesce, "nat": nat, "link": link,
     "fair_queue": fair_queue, "netlink": netlink,
     "record": records, "sealed": sealed, "offer": offers,
 }

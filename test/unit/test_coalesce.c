@@ -176,6 +176,7 @@ static void differences(void)
         {"traffic class", 1, 0x10, GOOD, "1000 1000 "},
         {"ECN mark", 1, 0x03, GOOD, "1000 1000 "},
         {"may be fragmented", 6, 0x40, GOOD, "1000 1000 "},
+        {"reserved bit", 6, 0x80, GOOD, "1000 1000 "},
         {"TTL", 8, 0x01, GOOD, "1000 1000 "},
         {"source", 15, 0x01, GOOD, "1000 1000 "},
         {"destination", 19, 0x01, GOOD, "1000 1000 "},
@@ -194,7 +195,9 @@ static void differences(void)
         {"ECE", 33, 0x40, GOOD, "1000 1000 "},
         {"CWR", 33, 0x80, GOOD, "1000 1000 "},
         {"window", 35, 0x01, GOOD, "1000 1000 "},
-        {"option", 51, 0x01, GOOD, "1000 1000 "},
+        {"urgent pointer", 39, 0x01, GOOD, "1000 1000 "},
+        {"first option", 40, 0x02, GOOD, "1000 1000 "},
+        {"last option", 51, 0x01, GOOD, "1000 1000 "},
         {"checksum", 36, 0x01, BAD, "1000 1000 "},
         {"payload", 1051, 0x01, BAD, "1000 1000 "},
         // And what is no difference.
