@@ -70,6 +70,16 @@ def make_datagram(source, port, target, target_port, data):
     return make_packet(source, target, 17, head + struct.pack(">H", check) + data)
 
 
+def make_segment(source, port, target, target_port, sequence, acknowledged, flags, data=b"",
+                 options=b""):
+    body = struct.pack(">HHIIBBHHH", port, target_port, sequence & 0xFFFFFFFF,
+                       acknowledged & 0xFFFFFFFF, (20 + len(options)) << 2, flags, 65535, 0, 0)
+    body += options + data
+    pseudo = source.packed + target.packed + struct.pack(">BBH", 0, 6, len(body))
+    check = internet_checksum(pseudo + body)
+    return make_packet(source, target, 6, body[:16] + struct.pack(">H", check) + body[18:])
+
+
 def read_packet(packet):
     """Source, destination, protocol and body of a packet whose checksum is right."""
     length = 4 * (packet[0] & 15)
@@ -154,8 +164,10 @@ class World:
 
 
 class Laptop:
-    def __init__(self, key, address="0.0.0.0", identity=None):
+    def __init__(self, key, address="0.0.0.0", identity=None, flags=0):
         self.key = key
+        self.flags = flags
+        self.acknowledges = False
         self.identity = identity or os.urandom(16)
         self.wanted = ipaddress.IPv4Address(address)
         self.session = None
@@ -165,10 +177,11 @@ class Laptop:
 
     def offer(self):
         return protocol.Offer(self.key, protocol.fresh_private(), random.getrandbits(32),
-                              self.identity, self.wanted.packed)
+                              self.identity, self.wanted.packed, self.flags)
 
     def take(self, offer, message):
         self.before, self.session = self.session, offer.take(message)
+        self.peer_takes = offer.peer_takes
 
     async def shake_hands(self, phone):
         """Offers until an answer comes, as the document says, and takes it."""
@@ -215,6 +228,23 @@ class Laptop:
             if message is None:
                 return None
             self.heard_under = self.open(message)
+
+    async def hear_packet(self, phone, patience=PATIENCE_S):
+        """The next packet or super-packet that comes: its segment size or None, and the packet; or None."""
+        while True:
+            while self.records:
+                kind, body = self.records.popleft()
+                if kind is None:
+                    return None, body
+                if kind == protocol.SUPER_PACKET:
+                    return protocol.read_super_packet(body)
+            message = await phone.receive_of(protocol.SEALED, patience)
+            if message is None:
+                return None
+            self.open(message)
+            if self.acknowledges:
+                await self.say(phone, protocol.record(protocol.ACKNOWLEDGEMENT,
+                                                      message[1:5] + message[9:13] + bytes(4)))
 
     async def ping(self, phone, *before):
         """A ping and its pong, on one connection."""
@@ -285,6 +315,171 @@ async def many_packets(world):
             raise Wrong(f"{len(came)} of 12 packets were answered")
         came.add(read_packet(answer)[3][8])
     return "all are answered"
+
+
+class Connection:
+    """TCP by hand: what comes in order is taken and acknowledged, the rest waits for its repetition."""
+
+    def __init__(self, laptop, phone, target, target_port):
+        self.laptop = laptop
+        self.phone = phone
+        self.ends = (laptop.configuration.address, random.randrange(20000, 60000), target, target_port)
+        self.sequence = random.getrandbits(32)
+        self.expected = 0
+        self.supers = 0   # super-packets that came
+        self.largest = 0  # payload of the longest packet that was none
+
+    def segment(self, flags, data=b"", options=b""):
+        return make_segment(*self.ends, self.sequence, self.expected, flags, data, options)
+
+    async def open(self):
+        await self.laptop.say(self.phone, self.segment(0x02, options=b"\2\4\5\xb4"))  # SYN, MSS 1460
+        heard = await self.laptop.hear_packet(self.phone)
+        if heard is None:
+            raise Wrong("no answer to a SYN")
+        tcp = read_packet(heard[1])[3]
+        expect("the flags of the answer to a SYN", tcp[13], 0x12)
+        self.sequence += 1
+        self.expected = struct.unpack(">I", tcp[4:8])[0] + 1
+        await self.laptop.say(self.phone, self.segment(0x10))
+
+    async def read(self):
+        """The bytes that come next."""
+        while True:
+            heard = await self.laptop.hear_packet(self.phone)
+            if heard is None:
+                raise Wrong("nothing comes any more")
+            size, packet = heard
+            source, target, number, tcp = read_packet(packet)
+            expect("where a packet comes from", (source, target, number),
+                   (self.ends[2], self.ends[0], 6))
+            if size is None:
+                pseudo = packet[12:20] + struct.pack(">BBH", 0, 6, len(tcp))
+                expect("a segment's checksum", internet_checksum(pseudo + tcp), 0)
+            sequence, = struct.unpack(">I", tcp[4:8])
+            data = tcp[4 * (tcp[12] >> 4):]
+            if size is None:
+                self.largest = max(self.largest, len(data))
+            else:
+                self.supers += 1
+            if not data:
+                continue
+            if sequence == self.expected & 0xFFFFFFFF:
+                self.expected += len(data)
+                await self.laptop.say(self.phone, self.segment(0x10))
+                return data
+            await self.laptop.say(self.phone, self.segment(0x10))
+
+    async def say(self, data, size):
+        """Sends bytes as one super-packet."""
+        await self.laptop.say(self.phone, protocol.super_packet(size, self.segment(0x18, data)))
+        self.sequence += len(data)
+
+    async def reset(self):
+        await self.laptop.say(self.phone, self.segment(0x14))
+
+
+async def connect(world, flags, target_port):
+    phone = await world.phone()
+    laptop = Laptop(world.key, flags=flags)
+    await laptop.start(phone)
+    laptop.acknowledges = True
+    if not laptop.peer_takes & protocol.TAKES_TCP_SUPER:
+        raise Wrong("the server takes no super-packets of TCP")
+    connection = Connection(laptop, phone, world.target, target_port)
+    await connection.open()
+    return connection
+
+
+async def download(connection, until, most):
+    """Bytes of a file, until there is enough of it. Returns how many came."""
+    await connection.laptop.say(connection.phone, connection.segment(
+        0x18, b"GET /bytes/%d HTTP/1.0\r\n\r\n" % most))
+    connection.sequence += len(b"GET /bytes/%d HTTP/1.0\r\n\r\n" % most)
+    came = 0
+    while came < most and not until(came):
+        came += len(await connection.read())
+    await connection.reset()
+    return came
+
+
+@a_check
+async def super_packets_out(world):
+    """super-packets of TCP and UDP go out, and are segments there"""
+    connection = await connect(world, 0, 7)
+    sent = os.urandom(30000)
+    await connection.say(sent[:7], 3)
+    await connection.say(sent[7:12007], 1000)
+    await connection.say(sent[12007:], 1460)
+    came = b""
+    while len(came) < len(sent):
+        came += await connection.read()
+    expect("whether the echo is what was sent", came == sent, True)
+    expect("super-packets that came unasked", connection.supers, 0)
+    await connection.reset()
+    laptop, phone = connection.laptop, connection.phone
+    if not laptop.peer_takes & protocol.TAKES_UDP_SUPER:
+        return "TCP; the server's kernel knows no UDP super-packets"
+    data = b"".join(bytes([i]) * 1000 for i in range(9)) + bytes([9])
+    await laptop.say(phone, protocol.super_packet(1000, make_datagram(
+        laptop.configuration.address, 42000, world.target, 7, data)))
+    echoes = set()
+    while len(echoes) < 10:
+        heard = await laptop.hear_packet(phone)
+        if heard is None:
+            raise Wrong(f"{len(echoes)} of 10 datagrams were answered")
+        body = read_packet(heard[1])[3]
+        if read_packet(heard[1])[2] == 17:
+            echoes.add(body[8:])
+    expect("the datagrams", echoes, {data[i:i + 1000] for i in range(0, len(data), 1000)})
+    return "TCP and UDP"
+
+
+@a_check
+async def super_packets_in(world):
+    """who takes super-packets of TCP gets them, once the link is seen to be fast"""
+    connection = await connect(world, protocol.TAKES_TCP_SUPER, 80)
+    came = await download(connection, lambda came: connection.supers >= 3, 200 * 2**20)
+    if connection.supers < 3:
+        raise Wrong(f"{connection.supers} super-packets in {came} bytes")
+    return f"{connection.supers} of them in {came} bytes"
+
+
+@a_check
+async def super_packets_unasked(world):
+    """who takes none, or those of another protocol, gets segments"""
+    for flags in (0, protocol.TAKES_UDP_SUPER, 0xFC):
+        connection = await connect(world, flags, 80)
+        came = await download(connection, lambda came: came >= 2**20, 200 * 2**20)
+        expect("super-packets", connection.supers, 0)
+        if connection.largest > 1460:
+            raise Wrong(f"a segment of {connection.largest} bytes")
+    return f"{came} bytes in segments of up to {connection.largest}"
+
+
+@a_check
+async def super_packets_broken(world):
+    """a record that holds no super-packet is dropped, and the session goes on"""
+    phone = await world.phone()
+    laptop = Laptop(world.key)
+    await laptop.start(phone)
+    source = laptop.configuration.address
+    good = make_datagram(source, 43000, world.target, 7, bytes(3000))
+    ping = make_ping(source, world.target, 1, bytes(100))
+
+    def broken(packet, at, value):
+        packet = packet[:at] + value + packet[at + len(value):]
+        return packet[:10] + struct.pack(">H", internet_checksum(
+            packet[:10] + bytes(2) + packet[12:20])) + packet[12:]
+    bodies = [b"", b"\1", b"\0\1", b"\4\0" + good[:19], b"\0\0" + good, b"\0\1" + good,
+              b"\x0b\xb8" + good, b"\4\0" + good + b"x", b"\4\0" + good[:-1], b"\0\x20" + ping,
+              b"\4\0" + broken(good, 0, b"\x65"), b"\4\0" + broken(good, 6, b"\x20"),
+              b"\4\0" + broken(good, 9, b"\x2f"), b"\4\0" + good[:10] + b"\1\1" + good[12:],
+              b"\4\0" + make_segment(source, 5, world.target, 80, 1, 0, 2, bytes(3000))]
+    for body in bodies:
+        await laptop.say(phone, protocol.record(protocol.SUPER_PACKET, body))
+    await exchange(laptop, phone, world.target)
+    return f"{len(bodies)} of them"
 
 
 @a_check

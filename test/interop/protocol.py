@@ -23,7 +23,8 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding, NoEncryption, PrivateFormat, PublicFormat)
 
 OFFER, ANSWER, SEALED, REFUSAL, GREETING = 1, 2, 3, 4, 5
-CONFIGURATION, PING, PONG, GOODBYE = 1, 2, 3, 4
+CONFIGURATION, PING, PONG, GOODBYE, ACKNOWLEDGEMENT, SUPER_PACKET = 1, 2, 3, 4, 5, 6
+TAKES_TCP_SUPER, TAKES_UDP_SUPER = 1, 2
 WRONG_KEY, UNKNOWN, KEYED = 1, 2, 3
 STOPPED, FULL = 1, 2
 WINDOW = 1984
@@ -123,13 +124,13 @@ class Handshake:
 class Offer:
     """The laptop's side of a handshake."""
 
-    def __init__(self, key, private, index, identity, address):
+    def __init__(self, key, private, index, identity, address, flags=0):
         self.private = private
         self.index = index
         self.state = Handshake(key)
         public = public_of(private)
         self.state.mix_public(public)
-        payload = bytes([0]) + struct.pack(">I", index) + identity + address
+        payload = bytes([flags]) + struct.pack(">I", index) + identity + address
         self.message = bytes([OFFER]) + public + self.state.seal(payload)
 
     def take(self, message):
@@ -143,6 +144,7 @@ class Offer:
         state.mix_shared(self.private, public)
         payload = state.open(message[33:])
         self.state = state
+        self.peer_takes = payload[0]
         to_server, to_laptop = state.split()
         return Session(self.index, struct.unpack(">I", payload[1:5])[0], to_server, to_laptop)
 
@@ -235,6 +237,52 @@ def read_records(data):
         else:
             yield data[0], data[4:length]
         data = data[length:]
+
+
+def check_sum_of(data):
+    """The one's complement sum of RFC 1071, not complemented."""
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total
+
+
+def pseudo_sum(packet, header):
+    """The sum of the pseudo-header of a packet's TCP or UDP part."""
+    return check_sum_of(packet[12:20] + struct.pack(">BBH", 0, packet[9], len(packet) - header))
+
+
+def super_packet(size, packet):
+    """The record of a super-packet, of a packet with any checksum."""
+    header = 4 * (packet[0] & 15)
+    place = header + {6: 16, 17: 6}[packet[9]]
+    packet = packet[:place] + struct.pack(">H", pseudo_sum(packet, header)) + packet[place + 2:]
+    return record(SUPER_PACKET, struct.pack(">H", size) + packet)
+
+
+def read_super_packet(body):
+    """Segment size and packet; what the document says to check is checked."""
+    if len(body) < 2 + 20:
+        raise Unreadable("a super-packet without a packet")
+    size, packet = struct.unpack(">H", body[:2])[0], body[2:]
+    header = 4 * (packet[0] & 15)
+    if packet[0] >> 4 != 4 or header < 20 or check_sum_of(packet[:header]) != 0xFFFF:
+        raise Unreadable("a super-packet's IP header")
+    if struct.unpack(">H", packet[2:4])[0] != len(packet):
+        raise Unreadable("a super-packet's length")
+    if packet[9] not in (6, 17) or struct.unpack(">H", packet[6:8])[0] & 0x3FFF:
+        raise Unreadable("a super-packet that cannot be cut")
+    headers = header + (8 if packet[9] == 17 else 4 * (packet[header + 12] >> 4))
+    if packet[9] == 6 and (headers < header + 20 or packet[header + 13] & 0x06):
+        raise Unreadable("a super-packet's TCP header")
+    payload = len(packet) - headers
+    if size == 0 or not size < payload <= 2048 * size:
+        raise Unreadable("a super-packet's size")
+    place = header + {6: 16, 17: 6}[packet[9]]
+    if struct.unpack(">H", packet[place:place + 2])[0] != pseudo_sum(packet, header):
+        raise Unreadable("a super-packet's checksum is not the pseudo-header's sum")
+    return size, packet
 
 
 class Configuration:

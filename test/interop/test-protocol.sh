@@ -44,6 +44,11 @@ check "the second laptop: handshake, configuration, a ping and a datagram" lapto
 check "the second laptop: the same in the text form" laptop echo --text
 check "the second laptop: the same through tether-relay" laptop_with_relay echo
 check "the second laptop: twelve packets in one message" laptop many-packets
+check "super-packets of a laptop go out as segments" laptop super-packets-out
+check "a laptop that takes super-packets gets them" laptop super-packets-in
+check "… and in the text form" laptop super-packets-in --text
+check "a laptop that takes none gets none" laptop super-packets-unasked
+check "what is no super-packet is dropped" laptop super-packets-broken
 check "the server greets each connection alike" laptop greeting
 check "inside addresses are given as the document says" laptop addresses
 check "what cannot be taken is refused as the document says" laptop refusals
