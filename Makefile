@@ -46,7 +46,7 @@ WS     := $(BASE) $(wildcard src/sha1/*.c) $(filter-out src/http/embed.c,$(wildc
 TUNNEL := $(WS) $(wildcard src/crypto/*.c) $(wildcard src/ip/*.c) $(wildcard src/tunnel/*.c)
 NAT    := $(TUNNEL) $(wildcard src/nat/*.c)
 
-CLIENT := $(wildcard src/client*.c) src/key_file.c $(TUNNEL) $(wildcard src/tun/*.c)
+CLIENT := $(wildcard src/client*.c) src/key_file.c $(wildcard src/qr/*.c) $(TUNNEL) $(wildcard src/tun/*.c)
 SERVER := $(wildcard src/server*.c) src/key_file.c $(NAT) $(wildcard src/tun/*.c) $(wildcard src/wire/*.c)
 RELAY  := src/relay.c $(WS)
 
@@ -59,8 +59,9 @@ $(BUILD)/tether-client: $(call objects,$(CLIENT)) $(PAGE)
 $(BUILD)/tether-server: $(call objects,$(SERVER)) $(PAGE)
 $(BUILD)/tether-relay: $(call objects,$(RELAY)) $(PAGE)
 $(BUILD)/ws-echo: $(call objects,test/ws-echo.c $(WS)) $(PAGE)
+$(BUILD)/qr-pbm: $(call objects,test/interop/qr-pbm.c $(wildcard src/qr/*.c))
 
-$(BUILD)/tether-client $(BUILD)/tether-server $(BUILD)/tether-relay $(BUILD)/ws-echo:
+$(BUILD)/tether-client $(BUILD)/tether-server $(BUILD)/tether-relay $(BUILD)/ws-echo $(BUILD)/qr-pbm:
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
 
 $(BUILD)/obj/%.o: %.c Makefile
@@ -152,8 +153,8 @@ bench-parts:
 
 # What to run; each prints "ok - ..." lines, and test/run.sh counts them.
 test:
-	test/packages.sh build lab browser check cross interop nat
-	$(MAKE) -s all build/ws-echo build/bench/cellular
+	test/packages.sh build lab browser check cross interop nat terminal
+	$(MAKE) -s all build/ws-echo build/qr-pbm build/bench/cellular
 	test/run.sh $(SUITES)
 SUITES := \
 	'test/build/test-build.sh' \
@@ -177,6 +178,7 @@ SUITES := \
 	'test/interop/doors-raw.py' \
 	'test/interop/test-classic.sh' \
 	'test/interop/test-protocol.sh' \
+	'test/interop/test-qr.sh' \
 	'node test/browser/page.test.js' \
 	'test/browser/lab.test.sh' \
 	'test/browser/doors.test.sh' \
