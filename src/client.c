@@ -171,6 +171,7 @@ static void init(struct client *client)
     };
     client->tun.fd = client->tun.netlink.fd = client->wifi.netlink.fd = -1;
     client->started_ms = client->loop.now_ms;
+    client->mappings = -1;
     endpoint_format(&client->options.listen, where);
     snprintf(client->forbidden, sizeof client->forbidden,
              "Open http://%s/ in the browser. The laptop's page has no other name, and pages of "

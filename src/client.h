@@ -59,6 +59,7 @@ struct client {
     struct initiator initiator;
     struct liveness liveness;
     struct configuration configuration; // what the server said; all zero before
+    int64_t mappings;                   // in the server's NAT, as it said; -1 before
     int64_t cut_pause_ms; // how long the next silence must be for the phone to be told
     int64_t said_wrong_key_ms;
     bool said_silent;

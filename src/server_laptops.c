@@ -133,6 +133,15 @@ static void send_configuration(struct server *server, struct laptop *laptop)
     laptop->touched = true;
 }
 
+static void answer_ping(struct server *server, struct laptop *laptop, const struct record *ping)
+{
+    uint8_t body[STATUS_BYTES];
+    uint32_t mappings = server->nat.laptops[server_laptop_number(server, laptop)].mappings;
+    tunnel_link_control(&laptop->link, RECORD_PONG, ping->bytes, ping->length);
+    tunnel_link_control(&laptop->link, RECORD_STATUS, body, status_write(body, mappings));
+    laptop->touched = true;
+}
+
 static void on_record(struct server *server, struct laptop *laptop, const struct record *record)
 {
     switch (record->type) {
@@ -143,8 +152,7 @@ static void on_record(struct server *server, struct laptop *laptop, const struct
                      record->length, server->loop.now_ms);
         break;
     case RECORD_PING:
-        tunnel_link_control(&laptop->link, RECORD_PONG, record->bytes, record->length);
-        laptop->touched = true;
+        answer_ping(server, laptop, record);
         break;
     case RECORD_ACKNOWLEDGEMENT:
         tunnel_link_acknowledged(&laptop->link, record, server->loop.now_us);
