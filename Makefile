@@ -187,6 +187,7 @@ SUITES := \
 	'test/lab/test-fallback.sh' \
 	'test/lab/test-privilege.sh' \
 	'test/lab/test-phone.sh' \
+	'test/lab/test-terminal.sh' \
 	'test/lab/test-restart.sh' \
 	'test/lab/test-reload.sh' \
 	'test/lab/test-crowd.sh' \
