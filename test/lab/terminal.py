@@ -31,7 +31,7 @@ import pyte
 STATUS_LINE = re.compile("phone (up|down)")
 SCALE = 4  # pixels that a quarter of a cell is wide, and half of it high
 # The upper and the lower half of a cell, by its character: whether they are of the foreground's colour.
-HALVES = {"\u2580": (True, False), "\u2584": (False, True), "\u2588": (True, True)}
+HALVES = {"\u2580": (True, False), "\u2584": (False, True)}
 
 
 class Terminal:

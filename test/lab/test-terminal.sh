@@ -8,7 +8,7 @@
 . "$(dirname "$0")/lab.sh"
 LAB_MODE=keyed
 longest=fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff
-blocks='▀\|▄\|█'
+blocks='▀\|▄'
 
 look_at() { seen=$LAB_DIR/$1-terminal; } # NAME
 
@@ -54,7 +54,7 @@ one_status_line_at_a_time() {
 
 # After the end: whole log lines, and the QR code, and nothing of the status line.
 only_log_lines_remain() {
-	! grep -v -e '^tether-client: ' -e '^ *$' -e "^ *\($blocks\)" "$seen/screen"
+	! grep -v -e '^tether-client: ' -e "^\( \|$blocks\)*$" "$seen/screen"
 }
 
 narrower_than() { # COLUMNS
