@@ -46,7 +46,7 @@ WS     := $(BASE) $(wildcard src/sha1/*.c) $(filter-out src/http/embed.c,$(wildc
 TUNNEL := $(WS) $(wildcard src/crypto/*.c) $(wildcard src/ip/*.c) $(wildcard src/tunnel/*.c)
 NAT    := $(TUNNEL) $(wildcard src/nat/*.c)
 
-CLIENT := $(wildcard src/client*.c) src/key_file.c $(TUNNEL) $(wildcard src/tun/*.c)
+CLIENT := $(wildcard src/client*.c) src/key_file.c $(wildcard src/qr/*.c) $(TUNNEL) $(wildcard src/tun/*.c)
 SERVER := $(wildcard src/server*.c) src/key_file.c $(NAT) $(wildcard src/tun/*.c) $(wildcard src/wire/*.c)
 RELAY  := src/relay.c $(WS)
 
@@ -59,8 +59,9 @@ $(BUILD)/tether-client: $(call objects,$(CLIENT)) $(PAGE)
 $(BUILD)/tether-server: $(call objects,$(SERVER)) $(PAGE)
 $(BUILD)/tether-relay: $(call objects,$(RELAY)) $(PAGE)
 $(BUILD)/ws-echo: $(call objects,test/ws-echo.c $(WS)) $(PAGE)
+$(BUILD)/qr-pbm: $(call objects,test/interop/qr-pbm.c $(wildcard src/qr/*.c))
 
-$(BUILD)/tether-client $(BUILD)/tether-server $(BUILD)/tether-relay $(BUILD)/ws-echo:
+$(BUILD)/tether-client $(BUILD)/tether-server $(BUILD)/tether-relay $(BUILD)/ws-echo $(BUILD)/qr-pbm:
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
 
 $(BUILD)/obj/%.o: %.c Makefile
@@ -156,8 +157,8 @@ bench-parts:
 
 # What to run; each prints "ok - ..." lines, and test/run.sh counts them.
 test:
-	test/packages.sh build lab browser check cross interop nat bench
-	$(MAKE) -s all build/ws-echo bench-programs
+	test/packages.sh build lab browser check cross interop nat terminal bench
+	$(MAKE) -s all build/ws-echo build/qr-pbm bench-programs
 	test/run.sh $(SUITES)
 SUITES := \
 	'test/build/test-build.sh' \
@@ -182,6 +183,7 @@ SUITES := \
 	'test/interop/doors-raw.py' \
 	'test/interop/test-classic.sh' \
 	'test/interop/test-protocol.sh' \
+	'test/interop/test-qr.sh' \
 	'node test/browser/page.test.js' \
 	'test/browser/lab.test.sh' \
 	'test/browser/doors.test.sh' \
@@ -190,6 +192,7 @@ SUITES := \
 	'test/lab/test-fallback.sh' \
 	'test/lab/test-privilege.sh' \
 	'test/lab/test-phone.sh' \
+	'test/lab/test-terminal.sh' \
 	'test/lab/test-restart.sh' \
 	'test/lab/test-reload.sh' \
 	'test/lab/test-crowd.sh' \

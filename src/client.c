@@ -71,6 +71,7 @@ static void on_tick(void *arg, short events)
     (void)events;
     ws_host_tick(&client->host);
     client_phone_tick(client);
+    client_terminal_tick(client);
     if (client->loop.now_ms - client->wifi_renewed_ms >= LENT_RENEW_MS) {
         lent_address_renew(&client->wifi);
         client->wifi_renewed_ms = client->loop.now_ms;
@@ -176,6 +177,7 @@ static void undo_host(struct client *client)
     tun_close(&client->tun);
     lent_address_remove(&client->wifi);
     loop_close(&client->loop);
+    terminal_close(&client->terminal);
 }
 
 static void init(struct client *client)
@@ -192,6 +194,7 @@ static void init(struct client *client)
     };
     client->tun.fd = client->tun.netlink.fd = client->wifi.netlink.fd = -1;
     client->started_ms = client->loop.now_ms;
+    client->mappings = -1;
     endpoint_format(&client->options.listen, where);
     snprintf(client->forbidden, sizeof client->forbidden,
              "Open http://%s/ in the browser. The laptop's page has no other name, and pages of "
@@ -210,7 +213,11 @@ static int harden(const struct client *client)
     };
     if (privilege_drop(&client->log, &needs) < 0)
         return -1;
-    (void)sandbox_enter(&client->log, needs.folder >= 0);
+    struct sandbox_needs calls = {
+        .files = needs.folder >= 0,
+        .terminal = client->terminal.fd >= 0,
+    };
+    (void)sandbox_enter(&client->log, &calls);
     return 0;
 }
 
@@ -218,7 +225,7 @@ int main(int argc, char **argv)
 {
     static struct client client;
     privilege_no_core_dumps();
-    client.log = (struct log){"tether-client", LOG_LEVEL_INFO};
+    client.log = (struct log){.program = "tether-client", .level = LOG_LEVEL_INFO};
     int status = client_options_parse(&client.options, &client.log.level, argc, argv);
     if (status >= 0)
         return status;
@@ -227,6 +234,7 @@ int main(int argc, char **argv)
         return 1;
     }
     init(&client);
+    client_terminal_open(&client);
     if (choose_identity(&client) < 0)
         return 1;
     if (page_open(&client.page, client.options.html) < 0) {
@@ -238,12 +246,10 @@ int main(int argc, char **argv)
     if (result == 0)
         result = harden(&client);
     if (result == 0) {
-        char where[ENDPOINT_TEXT_MAX];
-        endpoint_format(&client.options.listen, where);
         if (client.options.open)
             log_warn(&client.log,
                      "open mode: whoever is between here and the server can read along");
-        log_info(&client.log, "on the phone, open http://%s/", where);
+        client_terminal_welcome(&client);
         result = loop_run(&client.loop);
     }
     undo_host(&client);

@@ -1,10 +1,12 @@
 // The context of tether-client, for its parts: client.c (the story, and the laptop's network),
-// client_phone.c (phones and the session through them), client_status.c (what it tells of itself).
+// client_phone.c (phones and the session through them), client_status.c (what it tells of itself),
+// client_terminal.c (and on a terminal).
 #ifndef TETHER_CLIENT_H
 #define TETHER_CLIENT_H
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/terminal.h"
 #include "base/text.h"
 #include "client_options.h"
 #include "ip/coalesce.h"
@@ -32,9 +34,19 @@ struct client_conn {
     uint8_t tx[LINK_TX_SIZE];
 };
 
+// What the status line needs to remember.
+struct client_shown {
+    int64_t at_ms;
+    uint64_t bytes_up; // at that time
+    uint64_t bytes_down;
+    int64_t connected_ms; // since when all is connected; -1: it is not
+};
+
 struct client {
     struct client_options options;
     struct log log;
+    struct terminal terminal; // of the status line
+    struct client_shown shown;
     struct loop loop;
     struct page page;
     struct ws_host host;
@@ -61,6 +73,7 @@ struct client {
     struct initiator initiator;
     struct liveness liveness;
     struct configuration configuration; // what the server said; all zero before
+    int64_t mappings;                   // in the server's NAT, as it said; -1 before
     int64_t cut_pause_ms; // how long the next silence must be for the phone to be told
     int64_t said_wrong_key_ms;
     bool said_silent;
@@ -88,5 +101,12 @@ int client_dynamic(void *arg, const struct endpoint *peer, const struct http_tex
                    size_t size);
 // What the session does, in a word or two.
 const char *client_session_state(const struct client *client);
+
+// client_terminal.c: looks for a terminal to show the status line on, if it is wanted.
+void client_terminal_open(struct client *client);
+// Says where the phone finds this laptop.
+void client_terminal_welcome(const struct client *client);
+// Draws the status line; about once a second.
+void client_terminal_tick(struct client *client);
 
 #endif

@@ -84,7 +84,7 @@ static int add_route_option(struct client_options *options, const char *value)
 // Finds the key. Returns -1 to go on, or an exit status.
 static int take_key(struct client_options *options, const enum log_level *level)
 {
-    const struct log log = {"tether-client", *level};
+    const struct log log = {.program = "tether-client", .level = *level};
     char why[KEY_WHY_SIZE];
     const char *environment = getenv("TETHER_KEY");
     char *text = options->key_text;

@@ -144,6 +144,15 @@ static void on_configuration(struct client *client, const struct record *record)
     client->mtu = config.mtu;
 }
 
+static void on_status(struct client *client, const struct record *record)
+{
+    uint32_t mappings;
+    if (status_read(&mappings, record->bytes, record->length) < 0)
+        client->link.bad_message++;
+    else
+        client->mappings = mappings;
+}
+
 static void on_goodbye(struct client *client, const struct record *record)
 {
     uint8_t reason = record->length > 0 ? record->bytes[0] : 0;
@@ -173,6 +182,9 @@ static void on_record(struct client *client, const struct record *record)
     case RECORD_PONG:
         if (record->length == PING_BYTES)
             liveness_pong(&client->liveness, record->bytes, client->loop.now_ms);
+        break;
+    case RECORD_STATUS:
+        on_status(client, record);
         break;
     case RECORD_ACKNOWLEDGEMENT:
         tunnel_link_acknowledged(&client->link, record, client->loop.now_us);

@@ -33,8 +33,9 @@ static void write_session(const struct client *client, struct text *text)
                  (unsigned long)flow_in_flight(&client->link.flow),
                  (long long)flow_bare_us(&client->link.flow) / 1000);
         text_add(text, ",\"waiting\":%lu", (unsigned long)client->link.queue.bytes);
-        text_add(text, ",\"not_understood\":%llu,\"mtu\":%u,\"resolvers\":[",
-                 (unsigned long long)initiator->not_understood, (unsigned)config->mtu);
+        text_add(text, ",\"not_understood\":%llu,\"mappings\":%lld,\"mtu\":%u,\"resolvers\":[",
+                 (unsigned long long)initiator->not_understood, (long long)client->mappings,
+                 (unsigned)config->mtu);
         for (size_t i = 0; i < config->resolver_count; i++)
             text_add(text, "%s\"%u.%u.%u.%u\"", i > 0 ? "," : "", config->resolvers[i] >> 24,
                      config->resolvers[i] >> 16 & 255, config->resolvers[i] >> 8 & 255,

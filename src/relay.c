@@ -336,7 +336,7 @@ static int parse_options(struct relay *relay, int argc, char **argv)
 int main(int argc, char **argv)
 {
     static struct relay relay;
-    relay.log = (struct log){"tether-relay", LOG_LEVEL_INFO};
+    relay.log = (struct log){.program = "tether-relay", .level = LOG_LEVEL_INFO};
     int status = parse_options(&relay, argc, argv);
     if (status >= 0)
         return status;

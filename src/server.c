@@ -362,7 +362,8 @@ static int harden(const struct server *server)
     struct privilege_needs needs = {.folder = server->page.folder};
     if (privilege_drop(&server->log, &needs) < 0)
         return -1;
-    (void)sandbox_enter(&server->log, needs.folder >= 0);
+    struct sandbox_needs calls = {.files = needs.folder >= 0};
+    (void)sandbox_enter(&server->log, &calls);
     return 0;
 }
 
@@ -370,7 +371,7 @@ int main(int argc, char **argv)
 {
     static struct server server;
     privilege_no_core_dumps();
-    server.log = (struct log){"tether-server", LOG_LEVEL_INFO};
+    server.log = (struct log){.program = "tether-server", .level = LOG_LEVEL_INFO};
     int status = server_options_parse(&server.options, &server.log.level, argc, argv);
     if (status >= 0)
         return status;

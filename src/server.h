@@ -33,6 +33,7 @@ struct laptop {
     struct endpoint phone;
     uint32_t address; // inside, host byte order; 0 in open mode
     int64_t seen_ms;
+    uint32_t told_mappings;  // how many it has in the NAT, as it was last told
     struct tunnel_link link; // link.conn is the path: the connection that is sent on
 };
 

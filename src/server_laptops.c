@@ -15,6 +15,7 @@
 #include "ws/base64.h"
 
 #define FAILED_MS 2000 // a path that was silent for so long may be overtaken by an older one
+#define ACTIVE_MS 1000 // a laptop that was heard in this time is told what changes
 
 // When the next of the links has something to do by itself.
 static void set_alarm(struct server *server)
@@ -163,6 +164,16 @@ static void on_super_packet(struct server *server, struct laptop *laptop,
                      packet.length, &offload, server->loop.now_ms);
 }
 
+// Tells a laptop how many mappings it has.
+static void send_status(struct server *server, struct laptop *laptop)
+{
+    uint8_t body[STATUS_BYTES];
+    laptop->told_mappings = server->nat.laptops[server_laptop_number(server, laptop)].mappings;
+    tunnel_link_control(&laptop->link, RECORD_STATUS, body,
+                        status_write(body, laptop->told_mappings));
+    laptop->touched = true;
+}
+
 static void on_record(struct server *server, struct laptop *laptop, const struct record *record)
 {
     switch (record->type) {
@@ -177,7 +188,7 @@ static void on_record(struct server *server, struct laptop *laptop, const struct
         break;
     case RECORD_PING:
         tunnel_link_control(&laptop->link, RECORD_PONG, record->bytes, record->length);
-        laptop->touched = true;
+        send_status(server, laptop);
         break;
     case RECORD_ACKNOWLEDGEMENT:
         tunnel_link_acknowledged(&laptop->link, record, server->loop.now_us);
@@ -516,9 +527,15 @@ void server_laptops_tick(struct server *server)
     if (server->options.open)
         return;
     responder_tick(&server->responder, server->loop.now_ms);
-    for (uint16_t i = 0; i < SERVER_LINKS; i++)
-        server->laptops[i].link.session =
-            responder_session(&server->responder, i, server->loop.now_ms);
+    for (uint16_t i = 0; i < SERVER_LINKS; i++) {
+        struct laptop *laptop = &server->laptops[i];
+        laptop->link.session = responder_session(&server->responder, i, server->loop.now_ms);
+        bool is_active = server->loop.now_ms - laptop->seen_ms < ACTIVE_MS;
+        if (laptop->link.session != NULL && laptop->link.conn != NULL && is_active &&
+            server->nat.laptops[i].mappings != laptop->told_mappings)
+            send_status(server, laptop);
+    }
+    server_pump(server);
 }
 
 void server_laptops_close(struct server *server)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a job of this project needs.
 #
-#   test/packages.sh GROUP...        groups: build lab nat chromium browser check cross interop bench
+#   test/packages.sh GROUP...        groups: build lab nat chromium browser check cross interop terminal bench
 #
 # Each group is a list of package names, below. What is there already is left
 # alone; when nothing is missing, nothing is run and the network is not touched.
@@ -12,7 +12,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 usage() {
-	echo "usage: test/packages.sh GROUP...   (build lab nat chromium browser check cross interop bench)" >&2
+	echo "usage: test/packages.sh GROUP...   (build lab nat chromium browser check cross interop terminal bench)" >&2
 	exit 2
 }
 
@@ -28,6 +28,7 @@ packages_of() {
 	cross) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
 		gcc-arm-linux-gnueabihf libc6-dev-armhf-cross \
 		gcc-mips-linux-gnu libc6-dev-mips-cross qemu-user-static ;;
+	terminal) echo python3 python3-pyte zbar-tools ;;
 	interop) echo python3 python3-websockets python3-cryptography ;;
 	bench) echo chromium fonts-dejavu-core nginx-light openvpn socat iputils-ping ethtool ;;
 	*) return 1 ;;

@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 {
     static struct echo echo;
     struct endpoint endpoint;
-    echo.log = (struct log){"ws-echo", LOG_LEVEL_INFO};
+    echo.log = (struct log){.program = "ws-echo", .level = LOG_LEVEL_INFO};
     if (argc != 2 || endpoint_parse(&endpoint, argv[1], 9001) < 0) {
         fprintf(stderr, "usage: ws-echo ADDR:PORT\n");
         return 2;

@@ -140,6 +140,15 @@ bool endpoint_is_loopback(const struct endpoint *endpoint)
            IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)&endpoint->address)->sin6_addr);
 }
 
+bool endpoint_is_wildcard(const struct endpoint *endpoint)
+{
+    if (endpoint->address.ss_family != AF_INET6)
+        return endpoint_ipv4(endpoint) == 0;
+    const struct in6_addr *in6 = &((const struct sockaddr_in6 *)&endpoint->address)->sin6_addr;
+    return IN6_IS_ADDR_UNSPECIFIED(in6) ||
+           (IN6_IS_ADDR_V4MAPPED(in6) && endpoint_ipv4(endpoint) == 0);
+}
+
 bool endpoint_same_host(const struct endpoint *a, const struct endpoint *b)
 {
     uint32_t v4 = endpoint_ipv4(a);

@@ -30,6 +30,8 @@ void endpoint_format(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_MA
 void endpoint_format_host(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_MAX]);
 // Fits 127.0.0.0/8, ::1, and the former mapped into IPv6.
 bool endpoint_is_loopback(const struct endpoint *endpoint);
+// 0.0.0.0 and ::, which stand for all addresses of this host.
+bool endpoint_is_wildcard(const struct endpoint *endpoint);
 // The same address, whatever the ports.
 bool endpoint_same_host(const struct endpoint *a, const struct endpoint *b);
 uint16_t endpoint_port(const struct endpoint *endpoint);

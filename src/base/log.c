@@ -28,8 +28,12 @@ static void log_line(const struct log *log, enum log_level level, const char *la
         if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
             line[i] = '?';
     line[length++] = '\n';
+    if (log->terminal != NULL)
+        terminal_hide(log->terminal);
     ssize_t written = write(STDERR_FILENO, line, length);
     (void)written; // stderr is the last resort: a failure to write there has nowhere to be told
+    if (log->terminal != NULL)
+        terminal_show_again(log->terminal);
 }
 
 void log_error(const struct log *log, const char *format, ...)

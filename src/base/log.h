@@ -2,12 +2,16 @@
 #ifndef TETHER_BASE_LOG_H
 #define TETHER_BASE_LOG_H
 
+#include "terminal.h"
+
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-// Who speaks, and how much of it is shown (-q: warnings and errors; -v: everything).
+// Who speaks, how much of it is shown (-q: warnings and errors; -v: everything), and what status line it has
+// to pass above.
 struct log {
     const char *program;
     enum log_level level;
+    const struct terminal *terminal; // or NULL: there is no status line
 };
 
 // Each takes a printf format without a trailing newline; a line longer than 512 bytes is cut.

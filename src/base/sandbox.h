@@ -9,14 +9,19 @@
 
 #include "log.h"
 
-// Enters the sandbox, for good. Call after privilege_drop(), when everything is open. `opens_files`:
-// files are opened from now on, to be read. Returns whether it is in force; where not, because the
-// kernel or this build has none, it has warned.
-bool sandbox_enter(const struct log *log, bool opens_files);
+// What a program does beside its poll() loop.
+struct sandbox_needs {
+    bool files;    // it opens files, to read them
+    bool terminal; // it asks a terminal for its size, and who is in its foreground
+};
+
+// Enters the sandbox, for good. Call after privilege_drop(), when everything is open. Returns whether it is in
+// force; where not, because the kernel or this build has none, it has warned.
+bool sandbox_enter(const struct log *log, const struct sandbox_needs *needs);
 
 // The filter itself, in instructions of the kernel's classic BPF. Returns how many they are, or 0
 // where there is none for this processor.
 #define SANDBOX_CODE_MAX 320
-size_t sandbox_write(struct sock_filter code[SANDBOX_CODE_MAX], bool opens_files);
+size_t sandbox_write(struct sock_filter code[SANDBOX_CODE_MAX], const struct sandbox_needs *needs);
 
 #endif

@@ -56,10 +56,10 @@
 
 #ifndef ARCHITECTURE
 
-size_t sandbox_write(struct sock_filter code[SANDBOX_CODE_MAX], bool opens_files)
+size_t sandbox_write(struct sock_filter code[SANDBOX_CODE_MAX], const struct sandbox_needs *needs)
 {
     (void)code;
-    (void)opens_files;
+    (void)needs;
     return 0;
 }
 
@@ -193,12 +193,19 @@ static const struct rule file_rules[] = {
     {__NR_statx, ALWAYS, 0, 0},
 };
 
+// With a terminal: ioctl() with the two requests that only ask.
+static const struct rule terminal_rules[] = {
+    {__NR_ioctl, IF_EQUAL, 1, TIOCGWINSZ},
+    {__NR_ioctl, IF_EQUAL, 1, TIOCGPGRP},
+};
+
 #define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
 #define HEAD_LENGTH    4 // instructions before the first rule
 #define RULE_LENGTH    5 // of one rule, at most
 #define PLACE_OF(part) ((uint32_t)offsetof(struct seccomp_data, part))
 
-_Static_assert(HEAD_LENGTH + 1 + RULE_LENGTH * (COUNT(rules) + COUNT(file_rules)) <=
+_Static_assert(HEAD_LENGTH + 1 +
+                       RULE_LENGTH * (COUNT(rules) + COUNT(file_rules) + COUNT(terminal_rules)) <=
                    SANDBOX_CODE_MAX,
                "room for the filter");
 
@@ -232,7 +239,15 @@ static size_t write_rule(struct sock_filter *code, const struct rule *rule)
     return RULE_LENGTH;
 }
 
-size_t sandbox_write(struct sock_filter code[SANDBOX_CODE_MAX], bool opens_files)
+static size_t write_rules(struct sock_filter *code, const struct rule *list, size_t count)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < count; i++)
+        length += write_rule(code + length, &list[i]);
+    return length;
+}
+
+size_t sandbox_write(struct sock_filter code[SANDBOX_CODE_MAX], const struct sandbox_needs *needs)
 {
     static const struct sock_filter head[HEAD_LENGTH] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, PLACE_OF(arch)),
@@ -242,10 +257,11 @@ size_t sandbox_write(struct sock_filter code[SANDBOX_CODE_MAX], bool opens_files
     };
     size_t length = HEAD_LENGTH;
     memcpy(code, head, sizeof head);
-    for (size_t i = 0; i < COUNT(rules); i++)
-        length += write_rule(code + length, &rules[i]);
-    for (size_t i = 0; i < COUNT(file_rules) && opens_files; i++)
-        length += write_rule(code + length, &file_rules[i]);
+    length += write_rules(code + length, rules, COUNT(rules));
+    if (needs->files)
+        length += write_rules(code + length, file_rules, COUNT(file_rules));
+    if (needs->terminal)
+        length += write_rules(code + length, terminal_rules, COUNT(terminal_rules));
     code[length++] = head[2];
     return length;
 }
@@ -268,11 +284,11 @@ static int set_filter(const struct sock_fprog *program)
     return prctl(PR_SET_SECCOMP, (long)SECCOMP_MODE_FILTER, program, 0L, 0L);
 }
 
-bool sandbox_enter(const struct log *log, bool opens_files)
+bool sandbox_enter(const struct log *log, const struct sandbox_needs *needs)
 {
     struct sock_filter code[SANDBOX_CODE_MAX];
     struct sock_fprog program = {
-        .len = (unsigned short)sandbox_write(code, opens_files),
+        .len = (unsigned short)sandbox_write(code, needs),
         .filter = code,
     };
     if (program.len == 0) {

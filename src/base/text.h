@@ -3,6 +3,7 @@
 #define TETHER_BASE_TEXT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct text {
     char *out; // always NUL-terminated
@@ -14,5 +15,9 @@ struct text {
 void text_init(struct text *text, char *out, size_t size);
 // Appends by a printf format.
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// Appends a rate in two or three digits, such as "1.2 Mbit/s".
+void text_add_rate(struct text *text, uint64_t bits_per_s);
+// Appends a duration as minutes and seconds, "1:05", or hours too, "1:00:05".
+void text_add_duration(struct text *text, int64_t seconds);
 
 #endif

@@ -82,3 +82,17 @@ int configuration_read(struct configuration *config, const uint8_t *body, size_t
         config->resolvers[i] = get_be32(body + 11 + 4 * i);
     return config->mtu >= 576 && config->message_max >= MESSAGE_LEAST ? 0 : -1; // RFC 791: 576
 }
+
+size_t status_write(uint8_t out[STATUS_BYTES], uint32_t mappings)
+{
+    put_be32(out, mappings);
+    return STATUS_BYTES;
+}
+
+int status_read(uint32_t *mappings, const uint8_t *body, size_t length)
+{
+    if (length < STATUS_BYTES)
+        return -1;
+    *mappings = get_be32(body);
+    return 0;
+}

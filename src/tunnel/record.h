@@ -21,6 +21,7 @@ enum record_type {
     RECORD_GOODBYE = 0x04,         // 1 byte, see enum goodbye
     RECORD_ACKNOWLEDGEMENT = 0x05, // see flow.h
     RECORD_SUPER_PACKET = 0x06,    // payload bytes a segment (2), then an IP packet, see below
+    RECORD_STATUS = 0x07,          // from the server, see status_write()
     RECORD_PACKET = 0x40,          // stands for any IP packet; never sent as a type
 };
 
@@ -71,5 +72,13 @@ size_t configuration_write(uint8_t out[CONFIGURATION_MAX], const struct configur
 // Reads one; what a later version appends is left aside. Returns 0, or -1 where it is too short or
 // makes no sense.
 int configuration_read(struct configuration *config, const uint8_t *body, size_t length);
+
+// What the server says of a laptop with each pong: how many mappings it has in the NAT.
+#define STATUS_BYTES 4
+
+// Writes a status's body. Returns its length.
+size_t status_write(uint8_t out[STATUS_BYTES], uint32_t mappings);
+// Reads one, likewise. Returns 0, or -1 where it is too short.
+int status_read(uint32_t *mappings, const uint8_t *body, size_t length);
 
 #endif

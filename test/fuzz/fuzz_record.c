@@ -1,5 +1,5 @@
 // The records of a message that has been opened: one byte that says where it is cut, then the message. Each
-// record lies inside it, says what it is by itself, and a configuration that is read makes sense.
+// record lies inside it, says what it is by itself, and a configuration or a status that is read makes sense.
 #include "../unit/packets.h"
 #include "base/bytes.h"
 #include "fuzz.h"
@@ -27,6 +27,18 @@ static void expect_configuration(const struct record *record)
     memset(&again, 0xdd, sizeof again);
     EXPECT(configuration_read(&again, body, length) == 0);
     EXPECT(again.address == config.address && again.resolver_count == config.resolver_count);
+}
+
+static void expect_status(const struct record *record)
+{
+    uint32_t mappings = 0;
+    uint8_t body[STATUS_BYTES];
+    uint8_t *copy = exact_copy(record->bytes, record->length);
+    int result = status_read(&mappings, copy, record->length);
+    free(copy);
+    EXPECT(result == (record->length < STATUS_BYTES ? -1 : 0));
+    if (result == 0)
+        EXPECT(memcmp(record->bytes, body, status_write(body, mappings)) == 0);
 }
 
 static void expect_packet(const struct record *record, size_t used)
@@ -73,6 +85,7 @@ static void expect_other(const struct record *record, size_t used)
     free(again);
     expect_configuration(record); // whatever its type
     expect_super_packet(record);
+    expect_status(record);
 }
 
 static size_t walk(uint8_t *bytes, size_t length)

@@ -398,6 +398,7 @@ def records():
         "configuration-cut": b"\x01" + record(1, configuration[:-1]),
         "resolvers": b"\x00" + record(1, configuration[:10] + b"\x09" + b"\x01\x02\x03\x04" * 9),
         "ping": b"\x02" + record(2, b"\0" * 8) + record(3, b"\1" * 8) + record(4, b"\x01"),
+        "status": b"\x02" + record(3, b"\0" * 8) + record(6, b"\0\0\0\5") + record(6, b"\0\0"),
         "unknown": b"\x00" + record(0x3f, b"?" * 30) + tcp + record(0x70, b""),
         "too-long": b"\x00" + record(2, b"\0" * 8)[:9],
         "mixed": b"\x05" + record(3, b"\0" * 8) + tcp + record(1, configuration) + ipv6 + tcp,

@@ -128,6 +128,22 @@ static void loopback(void)
     }
 }
 
+static void wildcards(void)
+{
+    static const struct {
+        const char *text;
+        bool is_wildcard;
+    } cases[] = {
+        {"0.0.0.0", true}, {"::", true},         {"::ffff:0.0.0.0", true},  {"0.0.0.1", false},
+        {"::1", false},    {"127.0.0.1", false}, {"::ffff:1.2.3.4", false}, {"fe80::", false},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct endpoint endpoint = parsed(cases[i].text);
+        test_row("%s", cases[i].text);
+        CHECK_INT(endpoint_is_wildcard(&endpoint), cases[i].is_wildcard);
+    }
+}
+
 static void same_host(void)
 {
     static const struct {
@@ -338,6 +354,7 @@ int main(void)
     TEST("endpoints are read, refused and written as they should be", endpoints_both_ways);
     TEST("an IPv6 endpoint has nothing but its address and port set", ipv6_fields);
     TEST("loopback addresses are known in every form", loopback);
+    TEST("addresses that stand for all of a host's are known", wildcards);
     TEST("two endpoints are the same host whatever their ports and form", same_host);
     TEST("an endpoint's source is its IPv4 address or its IPv6 network", sources);
     TEST("an endpoint's port and IPv4 address can be had", parts);

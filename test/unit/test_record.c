@@ -375,6 +375,22 @@ static void short_super_packets(void)
     }
 }
 
+static void statuses(void)
+{
+    uint8_t body[STATUS_BYTES + 3] = {0};
+    CHECK_INT(status_write(body, 0x01020304), STATUS_BYTES);
+    CHECK_BYTES(body, "\x01\x02\x03\x04", STATUS_BYTES);
+    for (size_t have = 0; have <= sizeof body; have++) {
+        uint32_t mappings = 7;
+        uint8_t *copy = test_copy(body, have);
+        int result = status_read(&mappings, copy, have);
+        free(copy);
+        test_row("%lu bytes", (unsigned long)have);
+        CHECK_INT(result, have < STATUS_BYTES ? -1 : 0);
+        CHECK_INT(mappings, have < STATUS_BYTES ? 7 : 0x01020304);
+    }
+}
+
 int main(void)
 {
     TEST("records and packets are found one after another, and none that is cut short", streams);
@@ -389,5 +405,6 @@ int main(void)
          configurations);
     TEST("of more resolvers than there is room for, the first are taken", too_many_resolvers);
     TEST("a configuration that makes no sense is refused", limits);
+    TEST("a status is read as written, with more behind it, and not when cut", statuses);
     return test_end();
 }

@@ -31,7 +31,7 @@
 #include "base/loop.h"
 #include "test.h"
 
-static const struct log quiet = {"test_sandbox", LOG_LEVEL_ERROR};
+static const struct log quiet = {.program = "test_sandbox", .level = LOG_LEVEL_ERROR};
 
 // ---- the filter, interpreted ----
 
@@ -98,81 +98,93 @@ static const struct {
     int number;
     int argument;
     uint64_t value;
-    bool allowed;
-    bool allowed_with_files;
+    enum { NEVER, ALWAYS, WITH_FILES, WITH_TERMINAL } allowed;
 } calls[] = {
-    {"read", __NR_read, 0, 0, true, true},
-    {"write", __NR_write, 0, 0, true, true},
-    {"ppoll", __NR_ppoll, 0, 0, true, true},
-    {"sendto", __NR_sendto, 0, 0, true, true},
-    {"recvfrom", __NR_recvfrom, 0, 0, true, true},
-    {"accept4", __NR_accept4, 0, 0, true, true},
-    {"close", __NR_close, 0, 0, true, true},
-    {"getrandom", __NR_getrandom, 0, 0, true, true},
-    {"wait4", __NR_wait4, 0, 0, true, true},
-    {"exit_group", __NR_exit_group, 0, 0, true, true},
-    {"setsockopt of TCP", __NR_setsockopt, 1, IPPROTO_TCP, true, true},
-    {"setsockopt of sockets", __NR_setsockopt, 1, SOL_SOCKET, false, false},
-    {"setsockopt of packet sockets", __NR_setsockopt, 1, 263, false, false},
-    {"ioctl SIOCGIFADDR", __NR_ioctl, 1, SIOCGIFADDR, true, true},
-    {"ioctl SIOCGIFINDEX", __NR_ioctl, 1, SIOCGIFINDEX, true, true},
-    {"ioctl SIOCSIFADDR", __NR_ioctl, 1, SIOCSIFADDR, false, false},
-    {"ioctl TIOCSTI", __NR_ioctl, 1, TIOCSTI, false, false},
-    {"openat to read", __NR_openat, 2, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, false, true},
-    {"openat to write", __NR_openat, 2, O_WRONLY, false, false},
-    {"openat to read and write", __NR_openat, 2, O_RDWR, false, false},
-    {"openat to create", __NR_openat, 2, O_CREAT, false, false},
-    {"openat to cut", __NR_openat, 2, O_TRUNC, false, false},
-    {"openat to make a nameless file", __NR_openat, 2, O_TMPFILE | O_RDWR, false, false},
+    {"read", __NR_read, 0, 0, ALWAYS},
+    {"write", __NR_write, 0, 0, ALWAYS},
+    {"ppoll", __NR_ppoll, 0, 0, ALWAYS},
+    {"sendto", __NR_sendto, 0, 0, ALWAYS},
+    {"recvfrom", __NR_recvfrom, 0, 0, ALWAYS},
+    {"accept4", __NR_accept4, 0, 0, ALWAYS},
+    {"close", __NR_close, 0, 0, ALWAYS},
+    {"getrandom", __NR_getrandom, 0, 0, ALWAYS},
+    {"wait4", __NR_wait4, 0, 0, ALWAYS},
+    {"exit_group", __NR_exit_group, 0, 0, ALWAYS},
+    {"setsockopt of TCP", __NR_setsockopt, 1, IPPROTO_TCP, ALWAYS},
+    {"setsockopt of sockets", __NR_setsockopt, 1, SOL_SOCKET, NEVER},
+    {"setsockopt of packet sockets", __NR_setsockopt, 1, 263, NEVER},
+    {"ioctl SIOCGIFADDR", __NR_ioctl, 1, SIOCGIFADDR, ALWAYS},
+    {"ioctl SIOCGIFINDEX", __NR_ioctl, 1, SIOCGIFINDEX, ALWAYS},
+    {"ioctl SIOCSIFADDR", __NR_ioctl, 1, SIOCSIFADDR, NEVER},
+    {"ioctl TIOCGWINSZ", __NR_ioctl, 1, TIOCGWINSZ, WITH_TERMINAL},
+    {"ioctl TIOCGPGRP", __NR_ioctl, 1, TIOCGPGRP, WITH_TERMINAL},
+    {"ioctl TIOCSWINSZ", __NR_ioctl, 1, TIOCSWINSZ, NEVER},
+    {"ioctl TIOCSPGRP", __NR_ioctl, 1, TIOCSPGRP, NEVER},
+    {"ioctl TIOCSCTTY", __NR_ioctl, 1, TIOCSCTTY, NEVER},
+    {"ioctl TCSETS", __NR_ioctl, 1, TCSETS, NEVER},
+    {"ioctl TIOCSTI", __NR_ioctl, 1, TIOCSTI, NEVER},
+    {"openat to read", __NR_openat, 2, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, WITH_FILES},
+    {"openat to write", __NR_openat, 2, O_WRONLY, NEVER},
+    {"openat to read and write", __NR_openat, 2, O_RDWR, NEVER},
+    {"openat to create", __NR_openat, 2, O_CREAT, NEVER},
+    {"openat to cut", __NR_openat, 2, O_TRUNC, NEVER},
+    {"openat to make a nameless file", __NR_openat, 2, O_TMPFILE | O_RDWR, NEVER},
 #ifdef __NR_mmap2
-    {"mmap2 to write", __NR_mmap2, 2, PROT_READ | PROT_WRITE, true, true},
-    {"mmap2 to execute", __NR_mmap2, 2, PROT_READ | PROT_EXEC, false, false},
+    {"mmap2 to write", __NR_mmap2, 2, PROT_READ | PROT_WRITE, ALWAYS},
+    {"mmap2 to execute", __NR_mmap2, 2, PROT_READ | PROT_EXEC, NEVER},
 #else
-    {"mmap to write", __NR_mmap, 2, PROT_READ | PROT_WRITE, true, true},
-    {"mmap to execute", __NR_mmap, 2, PROT_READ | PROT_EXEC, false, false},
+    {"mmap to write", __NR_mmap, 2, PROT_READ | PROT_WRITE, ALWAYS},
+    {"mmap to execute", __NR_mmap, 2, PROT_READ | PROT_EXEC, NEVER},
 #endif
-    {"mprotect", __NR_mprotect, 2, PROT_READ, false, false},
-    {"tgkill of init", __NR_tgkill, 0, 1, false, false},
-    {"tkill of init", __NR_tkill, 0, 1, false, false},
-    {"kill", __NR_kill, 0, 0, false, false},
-    {"socket", __NR_socket, 0, AF_INET, false, false},
-    {"socket of netlink", __NR_socket, 0, AF_NETLINK, false, false},
-    {"socketpair", __NR_socketpair, 0, AF_UNIX, false, false},
-    {"bind", __NR_bind, 0, 0, false, false},
-    {"connect", __NR_connect, 0, 0, false, false},
-    {"listen", __NR_listen, 0, 0, false, false},
-    {"execve", __NR_execve, 0, 0, false, false},
-    {"execveat", __NR_execveat, 0, 0, false, false},
-    {"clone", __NR_clone, 0, 0, false, false},
-    {"clone3", __NR_clone3, 0, 0, false, false},
-    {"ptrace", __NR_ptrace, 0, 0, false, false},
-    {"process_vm_writev", __NR_process_vm_writev, 0, 0, false, false},
-    {"mount", __NR_mount, 0, 0, false, false},
-    {"chroot", __NR_chroot, 0, 0, false, false},
-    {"setns", __NR_setns, 0, 0, false, false},
-    {"unshare", __NR_unshare, 0, 0, false, false},
-    {"setuid", __NR_setuid, 0, 0, false, false},
-    {"capset", __NR_capset, 0, 0, false, false},
-    {"prctl", __NR_prctl, 0, 0, false, false},
-    {"bpf", __NR_bpf, 0, 0, false, false},
-    {"init_module", __NR_init_module, 0, 0, false, false},
-    {"io_uring_setup", __NR_io_uring_setup, 0, 0, false, false},
-    {"open_by_handle_at", __NR_open_by_handle_at, 0, 0, false, false},
-    {"unlinkat", __NR_unlinkat, 0, 0, false, false},
-    {"fchmod", __NR_fchmod, 0, 0, false, false},
-    {"memfd_create", __NR_memfd_create, 0, 0, false, false},
-    {"keyctl", __NR_keyctl, 0, 0, false, false},
-    {"a number that is none", 0xffff, 0, 0, false, false},
-    {"minus one", -1, 0, 0, false, false},
+    {"mprotect", __NR_mprotect, 2, PROT_READ, NEVER},
+    {"tgkill of init", __NR_tgkill, 0, 1, NEVER},
+    {"tkill of init", __NR_tkill, 0, 1, NEVER},
+    {"kill", __NR_kill, 0, 0, NEVER},
+    {"socket", __NR_socket, 0, AF_INET, NEVER},
+    {"socket of netlink", __NR_socket, 0, AF_NETLINK, NEVER},
+    {"socketpair", __NR_socketpair, 0, AF_UNIX, NEVER},
+    {"bind", __NR_bind, 0, 0, NEVER},
+    {"connect", __NR_connect, 0, 0, NEVER},
+    {"listen", __NR_listen, 0, 0, NEVER},
+    {"execve", __NR_execve, 0, 0, NEVER},
+    {"execveat", __NR_execveat, 0, 0, NEVER},
+    {"clone", __NR_clone, 0, 0, NEVER},
+    {"clone3", __NR_clone3, 0, 0, NEVER},
+    {"ptrace", __NR_ptrace, 0, 0, NEVER},
+    {"process_vm_writev", __NR_process_vm_writev, 0, 0, NEVER},
+    {"mount", __NR_mount, 0, 0, NEVER},
+    {"chroot", __NR_chroot, 0, 0, NEVER},
+    {"setns", __NR_setns, 0, 0, NEVER},
+    {"unshare", __NR_unshare, 0, 0, NEVER},
+    {"setuid", __NR_setuid, 0, 0, NEVER},
+    {"capset", __NR_capset, 0, 0, NEVER},
+    {"prctl", __NR_prctl, 0, 0, NEVER},
+    {"bpf", __NR_bpf, 0, 0, NEVER},
+    {"init_module", __NR_init_module, 0, 0, NEVER},
+    {"io_uring_setup", __NR_io_uring_setup, 0, 0, NEVER},
+    {"open_by_handle_at", __NR_open_by_handle_at, 0, 0, NEVER},
+    {"unlinkat", __NR_unlinkat, 0, 0, NEVER},
+    {"fchmod", __NR_fchmod, 0, 0, NEVER},
+    {"memfd_create", __NR_memfd_create, 0, 0, NEVER},
+    {"keyctl", __NR_keyctl, 0, 0, NEVER},
+    {"a number that is none", 0xffff, 0, 0, NEVER},
+    {"minus one", -1, 0, 0, NEVER},
 };
 
-static void check_calls(bool opens_files)
+static const struct sandbox_needs needs_nothing = {.files = false};
+static const struct sandbox_needs needs_files = {.files = true};
+static const struct sandbox_needs needs_terminal = {.terminal = true};
+static const struct sandbox_needs needs_both = {.files = true, .terminal = true};
+
+static void check_calls(const struct sandbox_needs *needs)
 {
     struct sock_filter code[SANDBOX_CODE_MAX];
-    size_t length = sandbox_write(code, opens_files);
+    size_t length = sandbox_write(code, needs);
     for (size_t i = 0; i < COUNT(calls) && length > 0; i++) {
         struct seccomp_data data = {.nr = calls[i].number, .arch = architecture()};
-        bool allowed = opens_files ? calls[i].allowed_with_files : calls[i].allowed;
+        bool allowed = calls[i].allowed == ALWAYS ||
+                       (calls[i].allowed == WITH_FILES && needs->files) ||
+                       (calls[i].allowed == WITH_TERMINAL && needs->terminal);
         test_row("%s", calls[i].name);
         memset(data.args, 0, sizeof data.args);
         data.args[calls[i].argument] = calls[i].value;
@@ -185,18 +197,24 @@ static void check_calls(bool opens_files)
 
 static void calls_without_files(void)
 {
-    check_calls(false);
+    check_calls(&needs_nothing);
 }
 
 static void calls_with_files(void)
 {
-    check_calls(true);
+    check_calls(&needs_files);
+}
+
+static void calls_with_terminal(void)
+{
+    check_calls(&needs_terminal);
+    check_calls(&needs_both);
 }
 
 static void x32_is_refused(void)
 {
     struct sock_filter code[SANDBOX_CODE_MAX];
-    size_t length = sandbox_write(code, true);
+    size_t length = sandbox_write(code, &needs_both);
     for (int number = 0; number < 600 && length > 0; number++) {
         struct seccomp_data data = {.nr = number | 0x40000000, .arch = architecture()};
         test_row("%d", number);
@@ -207,7 +225,7 @@ static void x32_is_refused(void)
 static void few_are_allowed(void)
 {
     struct sock_filter code[SANDBOX_CODE_MAX];
-    size_t length = sandbox_write(code, false);
+    size_t length = sandbox_write(code, &needs_nothing);
     int allowed = 0;
     for (int number = 0; number < 6000 && length > 0; number++) {
         struct seccomp_data data = {.nr = number, .arch = architecture()};
@@ -239,7 +257,7 @@ typedef bool deed(void);
 
 // Does it in a process of its own. Returns the process's status of waitpid(); it ended by itself with 0
 // for a deed that was as it should be.
-static int in_sandbox(deed *what, bool opens_files)
+static int in_sandbox(deed *what, const struct sandbox_needs *needs)
 {
     int status = -1;
     bool expected = there_is_one();
@@ -248,7 +266,7 @@ static int in_sandbox(deed *what, bool opens_files)
     pid_t child = fork();
     if (child == 0) {
         setrlimit(RLIMIT_CORE, &none);
-        if (sandbox_enter(&quiet, opens_files) != expected)
+        if (sandbox_enter(&quiet, needs) != expected)
             _exit(2);
         _exit(what() ? 0 : 1);
     }
@@ -264,11 +282,11 @@ static bool nothing(void)
 
 static void it_says_whether_it_is_in_force(void)
 {
-    CHECK_INT(in_sandbox(nothing, false), 0);
-    CHECK_INT(in_sandbox(nothing, true), 0);
+    CHECK_INT(in_sandbox(nothing, &needs_nothing), 0);
+    CHECK_INT(in_sandbox(nothing, &needs_both), 0);
     CHECK(there_is_one() ==
           (prctl(PR_GET_SECCOMP, 0L, 0L, 0L, 0L) == 0 &&
-           sandbox_write((struct sock_filter[SANDBOX_CODE_MAX]){{0}}, false) > 0));
+           sandbox_write((struct sock_filter[SANDBOX_CODE_MAX]){{0}}, &needs_nothing) > 0));
 }
 
 static bool do_poll(void)
@@ -336,19 +354,28 @@ static bool do_read_file(void)
     return fd >= 0 && fstat(fd, &info) == 0 && read(fd, bytes, sizeof bytes) > 0 && close(fd) == 0;
 }
 
+// No terminal is needed to ask.
+static bool do_ask_terminal(void)
+{
+    struct winsize size;
+    return ioctl(-1, TIOCGWINSZ, &size) < 0 && errno == EBADF && tcgetpgrp(-1) < 0 &&
+           errno == EBADF;
+}
+
 static const struct {
     const char *name;
     deed *deed;
-    bool opens_files;
+    const struct sandbox_needs *needs;
 } allowed_deeds[] = {
-    {"poll, read, write", do_poll, false},
-    {"the loop, its timer and its signals", do_loop, false},
-    {"random numbers", do_random, false},
-    {"an interface's address", do_ioctl, false},
-    {"the text of an error", do_error_text, false},
-    {"the time", do_time, false},
-    {"waiting for a child", do_wait, false},
-    {"reading a file, with files", do_read_file, true},
+    {"poll, read, write", do_poll, &needs_nothing},
+    {"the loop, its timer and its signals", do_loop, &needs_nothing},
+    {"random numbers", do_random, &needs_nothing},
+    {"an interface's address", do_ioctl, &needs_nothing},
+    {"the text of an error", do_error_text, &needs_nothing},
+    {"the time", do_time, &needs_nothing},
+    {"waiting for a child", do_wait, &needs_nothing},
+    {"reading a file, with files", do_read_file, &needs_files},
+    {"asking a terminal, with one", do_ask_terminal, &needs_terminal},
 };
 
 static void what_is_allowed_works(void)
@@ -360,7 +387,7 @@ static void what_is_allowed_works(void)
     CHECK(udp_fd >= 0);
     for (size_t i = 0; i < COUNT(allowed_deeds); i++) {
         test_row("%s", allowed_deeds[i].name);
-        CHECK_INT(in_sandbox(allowed_deeds[i].deed, allowed_deeds[i].opens_files), 0);
+        CHECK_INT(in_sandbox(allowed_deeds[i].deed, allowed_deeds[i].needs), 0);
     }
     close(udp_fd);
     close(pipe_ends[0]);
@@ -441,21 +468,22 @@ static bool do_signal(void)
 static const struct {
     const char *name;
     deed *deed;
-    bool opens_files;
+    const struct sandbox_needs *needs;
 } forbidden_deeds[] = {
-    {"executing a program", do_execute, true},
-    {"making a process", do_fork, true},
-    {"making a socket", do_socket, true},
-    {"options of sockets", do_socket_option, true},
-    {"tracing", do_trace, true},
-    {"mounting", do_mount, true},
-    {"changing the user", do_change_user, true},
-    {"opening a file to write", do_write_file, true},
-    {"making a file", do_create_file, true},
-    {"deleting a file", do_delete_file, true},
-    {"memory to execute", do_code, true},
-    {"a signal to another process", do_signal, true},
-    {"reading a file, without files", do_read_file, false},
+    {"executing a program", do_execute, &needs_both},
+    {"making a process", do_fork, &needs_both},
+    {"making a socket", do_socket, &needs_both},
+    {"options of sockets", do_socket_option, &needs_both},
+    {"tracing", do_trace, &needs_both},
+    {"mounting", do_mount, &needs_both},
+    {"changing the user", do_change_user, &needs_both},
+    {"opening a file to write", do_write_file, &needs_both},
+    {"making a file", do_create_file, &needs_both},
+    {"deleting a file", do_delete_file, &needs_both},
+    {"memory to execute", do_code, &needs_both},
+    {"a signal to another process", do_signal, &needs_both},
+    {"reading a file, without files", do_read_file, &needs_terminal},
+    {"asking a terminal, without one", do_ask_terminal, &needs_files},
 };
 
 static void what_is_forbidden_ends_the_process(void)
@@ -463,7 +491,7 @@ static void what_is_forbidden_ends_the_process(void)
     bool enforced = there_is_one();
     for (size_t i = 0; i < COUNT(forbidden_deeds); i++) {
         test_row("%s", forbidden_deeds[i].name);
-        int status = in_sandbox(forbidden_deeds[i].deed, forbidden_deeds[i].opens_files);
+        int status = in_sandbox(forbidden_deeds[i].deed, forbidden_deeds[i].needs);
         if (enforced) {
             CHECK(WIFSIGNALED(status));
             CHECK_INT(WTERMSIG(status), SIGSYS);
@@ -480,7 +508,7 @@ static bool do_abort(void)
 
 static void abort_ends_by_its_own_signal(void)
 {
-    int status = in_sandbox(do_abort, false);
+    int status = in_sandbox(do_abort, &needs_nothing);
     CHECK(WIFSIGNALED(status));
     CHECK_INT(WTERMSIG(status), SIGABRT);
 }
@@ -489,6 +517,7 @@ int main(void)
 {
     TEST("the filter allows what the programs do, and no more", calls_without_files);
     TEST("the filter allows to read files besides, where they are wanted", calls_with_files);
+    TEST("the filter allows to ask a terminal, where there is one", calls_with_terminal);
     TEST("the filter refuses the numbers of x32", x32_is_refused);
     TEST("the filter allows few calls altogether", few_are_allowed);
     TEST("entering says whether the sandbox is in force", it_says_whether_it_is_in_force);

@@ -40,12 +40,66 @@ static void what_does_not_fit(void)
     }
 }
 
+static void rates(void)
+{
+    static const struct {
+        uint64_t bits_per_s;
+        const char *expected;
+    } cases[] = {
+        {0, "0 bit/s"},
+        {1, "1 bit/s"},
+        {999, "999 bit/s"},
+        {1000, "1.0 kbit/s"},
+        {1049, "1.0 kbit/s"},
+        {1050, "1.1 kbit/s"},
+        {9949, "9.9 kbit/s"},
+        {9950, "10 kbit/s"},
+        {10499, "10 kbit/s"},
+        {123456, "123 kbit/s"},
+        {999449, "999 kbit/s"},
+        {999500, "1.0 Mbit/s"},
+        {54321000, "54 Mbit/s"},
+        {1200000000, "1.2 Gbit/s"},
+        {UINT64_C(999999999999999), "1000 Tbit/s"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct text text;
+        char out[32];
+        text_init(&text, out, sizeof out);
+        text_add_rate(&text, cases[i].bits_per_s);
+        CHECK_TEXT(out, cases[i].expected);
+    }
+    struct text text;
+    char out[64];
+    text_init(&text, out, sizeof out);
+    text_add_rate(&text, UINT64_MAX); // no overflow on the way, whatever it says
+    CHECK_INT(text.overflow, 0);
+}
+
+static void durations(void)
+{
+    static const struct {
+        int64_t seconds;
+        const char *expected;
+    } cases[] = {
+        {0, "0:00"},       {9, "0:09"},       {60, "1:00"},        {3599, "59:59"},
+        {3600, "1:00:00"}, {3725, "1:02:05"}, {36000, "10:00:00"}, {360000, "100:00:00"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct text text;
+        char out[32];
+        text_init(&text, out, sizeof out);
+        text_add_duration(&text, cases[i].seconds);
+        CHECK_TEXT(out, cases[i].expected);
+    }
+}
+
 // What is written to stderr while `say` runs.
 static void catch_stderr(void (*say)(const struct log *log), enum log_level level, char *out,
                          size_t size)
 {
     int ends[2];
-    struct log log = {"program", level};
+    struct log log = {.program = "program", .level = level};
     int saved = dup(STDERR_FILENO);
     if (saved < 0 || pipe(ends) < 0 || dup2(ends[1], STDERR_FILENO) < 0)
         exit(2);
@@ -115,6 +169,8 @@ int main(void)
     TEST("text is put together piece by piece", pieces_join);
     TEST("a piece that does not fit leaves what was there, and nothing follows it",
          what_does_not_fit);
+    TEST("rates are told in two or three digits", rates);
+    TEST("durations are told as people read them", durations);
     TEST("the log shows what its level asks for", levels);
     TEST("control characters from a peer do not reach the terminal", no_control_characters);
     TEST("a long log line is cut and still ends", long_lines);

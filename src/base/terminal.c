@@ -1,0 +1,99 @@
+// The status line is what was last written, without a newline, so the cursor stands at its end. To draw it
+// anew the cursor returns to the line's start, the new text overwrites the old one, and what is left
+// of that is erased (ECMA-48, erase in line). It is kept shorter than the terminal is wide, for a line that
+// is continued in the next could not be taken back. The width is asked each time, as it can change.
+//
+// The terminal is opened anew, for a descriptor that does not block (stderr is shared with the shell): so one
+// that is stopped (Ctrl-S), or whose other end does not read, stops no packets. What it does not take is
+// lost, and the next drawing mends it. A user who may not open it, such as one after su(1), has stderr alone.
+#include "terminal.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define ERASE_TO_END "\x1b[K"
+#define TO_START     "\r"
+
+// Of a terminal that does not say, such as a serial line's: that of the VT100.
+#define USUAL_COLUMNS 80
+#define USUAL_LINES   24
+
+bool terminal_open(struct terminal *terminal)
+{
+    const char *type = getenv("TERM");
+    terminal->fd = -1;
+    terminal->line[0] = '\0';
+    if (type == NULL || type[0] == '\0' || strcmp(type, "dumb") == 0 || !isatty(STDERR_FILENO))
+        return false;
+    terminal->group = getpgrp();
+    terminal->fd = open("/proc/self/fd/2", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (terminal->fd < 0)
+        terminal->fd = dup(STDERR_FILENO);
+    return terminal->fd >= 0;
+}
+
+void terminal_close(struct terminal *terminal)
+{
+    if (terminal->fd < 0)
+        return;
+    terminal_hide(terminal);
+    close(terminal->fd);
+    terminal->fd = -1;
+}
+
+void terminal_size(const struct terminal *terminal, unsigned *columns, unsigned *lines)
+{
+    struct winsize size;
+    memset(&size, 0, sizeof size);
+    (void)ioctl(terminal->fd, TIOCGWINSZ, &size);
+    *columns = size.ws_col > 0 ? size.ws_col : USUAL_COLUMNS;
+    *lines = size.ws_row > 0 ? size.ws_row : USUAL_LINES;
+}
+
+// Where the terminal is not the one that controls this process, nobody competes for it.
+static bool is_in_foreground(const struct terminal *terminal)
+{
+    pid_t group = tcgetpgrp(terminal->fd);
+    return group < 0 || group == terminal->group;
+}
+
+static void put(const struct terminal *terminal, const char *text, const char *end)
+{
+    char out[TERMINAL_LINE_MAX + sizeof TO_START + sizeof ERASE_TO_END];
+    int length = snprintf(out, sizeof out, TO_START "%s%s", text, end);
+    ssize_t written = write(terminal->fd, out, (size_t)length);
+    (void)written; // the next drawing mends it
+}
+
+void terminal_show(struct terminal *terminal, const char *line)
+{
+    unsigned columns;
+    unsigned lines;
+    if (terminal->fd < 0)
+        return;
+    if (!is_in_foreground(terminal)) {
+        terminal->line[0] = '\0';
+        return;
+    }
+    terminal_size(terminal, &columns, &lines);
+    size_t size = columns < sizeof terminal->line ? columns : sizeof terminal->line;
+    snprintf(terminal->line, size, "%s", line);
+    put(terminal, terminal->line, ERASE_TO_END);
+}
+
+void terminal_hide(const struct terminal *terminal)
+{
+    if (terminal->fd >= 0 && terminal->line[0] != '\0')
+        put(terminal, "", ERASE_TO_END);
+}
+
+void terminal_show_again(const struct terminal *terminal)
+{
+    if (terminal->fd >= 0 && terminal->line[0] != '\0')
+        put(terminal, terminal->line, ERASE_TO_END);
+}
