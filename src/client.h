@@ -1,6 +1,6 @@
 // The context of tether-client, for its parts: client.c (the story, and the laptop's network),
-// client_phone.c (phones and the session through them), client_status.c (what it tells of itself),
-// client_terminal.c (and on a terminal).
+// client_phone.c (phones and the session through them), client_records.c (what the server says),
+// client_status.c (what it tells of itself), client_terminal.c (and on a terminal).
 #ifndef TETHER_CLIENT_H
 #define TETHER_CLIENT_H
 
@@ -95,6 +95,11 @@ void client_phone_tick(struct client *client);
 void client_session_tick(void *arg, short events);
 // Says goodbye to all.
 void client_phone_close(struct client *client);
+
+// client_records.c: gives the laptop a packet.
+void client_deliver(struct client *client, const uint8_t *packet, size_t length);
+// Takes the records of a message that opened in place, SEALED_HEAD bytes behind its start.
+void client_hear_records(struct client *client, uint8_t *bytes, size_t length);
 
 // client_status.c: the bodies of status.json and config.json, for ws_host.
 int client_dynamic(void *arg, const struct endpoint *peer, const struct http_text *path, char *body,

@@ -19,9 +19,7 @@
 
 #define FAILED_MS        2000 // a path that was silent for so long may be overtaken by an older one
 #define SAY_AGAIN_MS     10000
-#define FULL_PAUSE_MS    10000
 #define CUT_PAUSE_MAX_MS 40000
-#define INSIDE_PREFIX    32
 
 static struct client_conn *path_of(const struct client *client)
 {
@@ -36,54 +34,6 @@ void client_pump(struct client *client)
         liveness_sent(&client->liveness, client->loop.now_ms);
     int64_t due_us = tunnel_link_due_us(&client->link);
     client->alarm->due_ms = due_us == INT64_MAX ? LOOP_NEVER : (due_us + 999) / 1000;
-}
-
-// Gives the laptop a packet.
-static void deliver(struct client *client, const uint8_t *packet, size_t length)
-{
-    if (!ip_looks_like_ipv4(packet, length))
-        client->not_ipv4++;
-    else if (!tun_write(&client->tun, packet, length))
-        client->tun_write++;
-}
-
-// Gives the laptop what was put together of segments, or was not.
-static void on_coalesced(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
-{
-    struct client *client = arg;
-    struct ip_packet packet;
-    struct ip_offload offload;
-    if (segment_size == 0)
-        deliver(client, bytes, length);
-    else if (ip_parse(&packet, bytes, length) != IP_GOOD ||
-             ip_offload_of_super(&offload, &packet, segment_size) < 0 ||
-             !tun_write_offloaded(&client->tun, &packet, &offload))
-        client->tun_write++;
-}
-
-// Gives the laptop a super-packet, if it is one, after what came before it.
-static void deliver_super(struct client *client, const struct record *record)
-{
-    struct ip_packet packet;
-    struct ip_offload offload;
-    ip_coalesce_end(&client->coalescer, on_coalesced, client);
-    client->link.super_packets_received++;
-    if (super_packet_read(&packet, &offload, record) < 0)
-        client->link.bad_message++;
-    else if (!tun_write_offloaded(&client->tun, &packet, &offload))
-        client->tun_write++;
-}
-
-static void on_packet(struct client *client, const struct record *record)
-{
-    client->link.packets_received++;
-    client->link.bytes_received += record->length;
-    if (record->type == RECORD_SUPER_PACKET)
-        deliver_super(client, record);
-    else if (client->tun.has_vnet_headers)
-        ip_coalesce(&client->coalescer, record->bytes, record->length, on_coalesced, client);
-    else
-        deliver(client, record->bytes, record->length);
 }
 
 static void take_path(struct client *client, struct client_conn *conn)
@@ -126,104 +76,17 @@ static void follow(struct client *client, struct client_conn *conn, bool is_newe
     client->link.text = conn->text;
 }
 
-static void on_configuration(struct client *client, const struct record *record)
-{
-    struct configuration config;
-    if (configuration_read(&config, record->bytes, record->length) < 0) {
-        client->link.bad_message++;
-        return;
-    }
-    client->configuration = config;
-    if (config.address == client->address && config.mtu == client->mtu)
-        return;
-    // The server has given our address to another laptop, or wants other packets. What was begun with the
-    // old address goes on with it: the server takes any inside address.
-    if (tun_configure(&client->tun, config.address, INSIDE_PREFIX, config.mtu) < 0)
-        return;
-    client->address = client->initiator.self.address = config.address;
-    client->mtu = config.mtu;
-}
-
-static void on_status(struct client *client, const struct record *record)
-{
-    uint32_t mappings;
-    if (status_read(&mappings, record->bytes, record->length) < 0)
-        client->link.bad_message++;
-    else
-        client->mappings = mappings;
-}
-
-static void on_goodbye(struct client *client, const struct record *record)
-{
-    uint8_t reason = record->length > 0 ? record->bytes[0] : 0;
-    if (reason != GOODBYE_FULL) {
-        log_info(&client->log, "the server has stopped its tether; waiting for it to return");
-        return;
-    }
-    log_error(&client->log, "the server serves as many laptops as it can; asking again in %d s",
-              FULL_PAUSE_MS / 1000);
-    initiator_give_up(&client->initiator, client->loop.now_ms, FULL_PAUSE_MS);
-    client->link.session = NULL;
-}
-
-static void on_record(struct client *client, const struct record *record)
-{
-    switch (record->type) {
-    case RECORD_PACKET:
-    case RECORD_SUPER_PACKET:
-        on_packet(client, record);
-        break;
-    case RECORD_CONFIGURATION:
-        on_configuration(client, record);
-        break;
-    case RECORD_PING:
-        tunnel_link_control(&client->link, RECORD_PONG, record->bytes, record->length);
-        break;
-    case RECORD_PONG:
-        if (record->length == PING_BYTES)
-            liveness_pong(&client->liveness, record->bytes, client->loop.now_ms);
-        break;
-    case RECORD_STATUS:
-        on_status(client, record);
-        break;
-    case RECORD_ACKNOWLEDGEMENT:
-        tunnel_link_acknowledged(&client->link, record, client->loop.now_us);
-        break;
-    case RECORD_GOODBYE:
-        on_goodbye(client, record);
-        break;
-    default:
-        break; // of a later version
-    }
-}
-
 // Records that opened under the session, from a connection.
 static void on_records(struct client *client, struct client_conn *conn, bool is_newest,
                        uint8_t *bytes, size_t length)
 {
-    struct record record;
-    const uint8_t *message = bytes - SEALED_HEAD;
-    size_t message_length = SEALED_OVERHEAD + length;
-    uint64_t packets_before = client->link.packets_received;
     liveness_heard(&client->liveness, client->loop.now_ms);
     client->cut_pause_ms = LIVENESS_DEAD_MS;
     if (client->said_silent)
         log_info(&client->log, "the server answers again");
     client->said_silent = false;
     follow(client, conn, is_newest);
-    while (length > 0) {
-        size_t used = record_read(&record, bytes, length);
-        if (used == 0) {
-            client->link.bad_message++;
-            break;
-        }
-        on_record(client, &record);
-        bytes += used;
-        length -= used;
-    }
-    ip_coalesce_end(&client->coalescer, on_coalesced, client);
-    if (client->link.packets_received != packets_before)
-        tunnel_link_received(&client->link, message, message_length, client->loop.now_us);
+    client_hear_records(client, bytes, length);
 }
 
 static void on_session(struct client *client, struct client_conn *conn)
@@ -303,7 +166,7 @@ static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
     }
     const uint8_t *packet = tunnel_link_read(&client->link, opcode, data, &length);
     if (packet != NULL)
-        deliver(client, packet, length);
+        client_deliver(client, packet, length);
     else if (length == REFUSAL_SIZE && data[0] == MESSAGE_REFUSAL && data[1] == REFUSAL_KEYED)
         say_keyed(client);
     return true;

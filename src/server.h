@@ -1,6 +1,6 @@
 // The context of tether-server, for its parts: server.c (the story, and the host's network),
-// server_laptops.c (the connections of laptops' phones), server_places.c (who has a place), server_keys.c (its secrets),
-// server_status.c (what it tells of itself).
+// server_laptops.c (the connections of laptops' phones), server_records.c (what laptops say), server_places.c (who has
+// a place), server_keys.c (its secrets), server_status.c (what it tells of itself).
 #ifndef TETHER_SERVER_H
 #define TETHER_SERVER_H
 
@@ -111,6 +111,14 @@ void server_pump(struct server *server);
 void server_laptops_tick(struct server *server);
 // Says goodbye to all.
 void server_laptops_close(struct server *server);
+
+// server_records.c: tells a laptop what it must know.
+void server_send_configuration(struct server *server, struct laptop *laptop);
+// Tells it how many mappings it has.
+void server_send_status(struct server *server, struct laptop *laptop);
+// Takes the records of a laptop's message that opened in place, SEALED_HEAD bytes behind its start.
+void server_hear_records(struct server *server, struct laptop *laptop, uint8_t *bytes,
+                         size_t length);
 
 // server_keys.c: reads or makes what the server keeps secret: the key that laptops must know, and the one that
 // chooses the NAT's ports, in a file beside it. Returns 0, or -1 after having said what is wrong.
