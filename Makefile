@@ -190,6 +190,7 @@ SUITES := \
 	'test/lab/test-starts.sh' \
 	'test/lab/test-host.sh' \
 	'test/lab/test-fallback.sh' \
+	'test/lab/test-offload.sh' \
 	'test/lab/test-privilege.sh' \
 	'test/lab/test-phone.sh' \
 	'test/lab/test-terminal.sh' \

@@ -39,6 +39,7 @@ BASE_BLOCK = random.Random("tether").randbytes(BLOCK)
 IP_PKTINFO = 8  # its data: interface index, local address, address that the packet was sent to
 IP_MTU_DISCOVER = 10
 IP_PMTUDISC_DO = 2
+UDP_SEGMENT = 103  # of <linux/udp.h>: the size of datagrams that one send() is cut into
 PATIENCE_S = 120  # how long a client waits for the next bytes
 
 
@@ -259,6 +260,32 @@ def udp(options):
     return f"{len(sizes)} sizes, {sizes[0]} to {sizes[-1]} bytes, both ways; {lost} sent again"
 
 
+def bursts(options):
+    """Many datagrams by one send(), which the kernel hands on as one where it can."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.connect((options.address, options.echo_port))
+    sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, options.size)
+    lost = 0
+    for turn in range(options.count):
+        data = content(f"burst {turn}", 8 * options.size + 1)
+        wanted = {data[at:at + options.size] for at in range(0, len(data), options.size)}
+        got = set()
+        for _ in range(8):
+            sock.send(data)
+            while got != wanted and select.select([sock], [], [], options.wait)[0]:
+                datagram = sock.recv(65536)
+                if datagram in wanted:  # and not late, of a burst before
+                    got.add(datagram)
+                elif len(datagram) not in (1, options.size):
+                    raise Failed(f"a datagram of {len(datagram)} bytes that nobody sent")
+            if got == wanted:
+                break
+            lost += len(wanted) - len(got)
+        else:
+            raise Failed(f"of burst {turn} only {len(got)} of {len(wanted)} datagrams came back")
+    return f"{options.count} bursts of 9 datagrams, both ways; {lost} sent again"
+
+
 async def exchange(reader, writer, data):
     """Sends data to the echo server and takes it back."""
     writer.write(data)
@@ -399,6 +426,10 @@ def arguments():
     sub.add_argument("--last", type=int, default=1472)
     sub.add_argument("--window", type=int, default=16, help="datagrams under way at a time")
     sub.add_argument("--tries", type=int, default=8)
+    sub.add_argument("--wait", type=float, default=2, help="seconds without an answer that mean lost")
+    sub = command(bursts, "bursts", "datagrams of one size, many by one system call")
+    sub.add_argument("--size", type=int, default=1000)
+    sub.add_argument("--count", type=int, default=20)
     sub.add_argument("--wait", type=float, default=2, help="seconds without an answer that mean lost")
     sub = command(parallel, "parallel", "TCP connections that are open at the same time")
     sub.add_argument("--count", type=int, default=200)
