@@ -26,6 +26,8 @@
 struct one {
     uint8_t *bytes;
     size_t length;
+    struct ip_packet packet;
+    bool is_tcp; // a whole packet of a connection
     bool came_out;
 };
 
@@ -34,19 +36,23 @@ static struct one in[PACKETS];
 static size_t in_count;
 static size_t out_count;
 
-// Which packets must keep their order: those of a connection; and each other packet is only like itself.
-static bool is_alike(const struct one *one, const uint8_t *bytes, size_t length)
+static bool read_tcp(struct ip_packet *packet, uint8_t *bytes, size_t length)
 {
-    struct ip_packet a;
-    struct ip_packet b;
-    uint8_t *copy = exact_copy(bytes, length);
-    bool alike = ip_parse(&a, one->bytes, one->length) == IP_GOOD &&
-                 ip_parse(&b, copy, length) == IP_GOOD && a.protocol == PACKET_TCP &&
-                 b.protocol == PACKET_TCP && !a.is_fragment && !b.is_fragment &&
-                 a.source == b.source && a.destination == b.destination &&
-                 a.source_port == b.source_port && a.destination_port == b.destination_port;
-    free(copy);
-    return alike || (one->length == length && memcmp(one->bytes, bytes, length) == 0);
+    return ip_parse(packet, bytes, length) == IP_GOOD && packet->protocol == PACKET_TCP &&
+           !packet->is_fragment;
+}
+
+// Which packets must keep their order: those of a connection; and each other packet is only like itself.
+static bool is_alike(const struct one *one, const struct ip_packet *packet, const uint8_t *bytes,
+                     size_t length)
+{
+    if (one->is_tcp && packet != NULL)
+        return one->packet.source == packet->source &&
+               one->packet.destination == packet->destination &&
+               one->packet.source_port == packet->source_port &&
+               one->packet.destination_port == packet->destination_port;
+    return !one->is_tcp && packet == NULL && one->length == length &&
+           memcmp(one->bytes, bytes, length) == 0;
 }
 
 // Whether a packet that came out is this one that went in.
@@ -64,10 +70,12 @@ static bool is_same(const struct one *one, const uint8_t *bytes, size_t length)
 
 static void on_segment(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
 {
+    struct ip_packet packet;
+    bool is_tcp = read_tcp(&packet, bytes, length);
     (void)arg;
     EXPECT(segment_size == 0);
     for (size_t i = 0; i < in_count; i++) {
-        if (in[i].came_out || !is_alike(&in[i], bytes, length))
+        if (in[i].came_out || !is_alike(&in[i], is_tcp ? &packet : NULL, bytes, length))
             continue;
         EXPECT(is_same(&in[i], bytes, length));
         in[i].came_out = true;
@@ -101,8 +109,10 @@ static void feed(const uint8_t *bytes, size_t length)
     if (length >= 4 && bytes[0] >> 4 == 4 && packet_get16(bytes + 2) > 0 &&
         packet_get16(bytes + 2) < length)
         length = packet_get16(bytes + 2);
-    in[in_count] = (struct one){exact_copy(bytes, length), length, false};
-    uint8_t *packet = in[in_count++].bytes;
+    struct one *one = &in[in_count++];
+    uint8_t *packet = exact_copy(bytes, length);
+    *one = (struct one){.bytes = packet, .length = length};
+    one->is_tcp = read_tcp(&one->packet, packet, length);
     ip_coalesce(&coalescer, packet, length, on_out, NULL);
 }
 

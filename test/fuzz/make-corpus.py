@@ -280,6 +280,7 @@ def nat():
         if len(packet) < 256:
             raw = bytes([0, len(packet)]) + packet
             seeds["raw-" + name] = b"\x04" + b"\x00" + raw + b"\x01" + raw
+            seeds["super-" + name] = b"\x04" + b"\x20" + raw + b"\x21" + raw
     # Made packets: who, what, TCP flags, and the answer's flags where who has bit 6.
     udp = bytes([4, 0x40, 0x00, 0, 0])
     echo = bytes([4, 0x41, 0x02, 0, 0])
