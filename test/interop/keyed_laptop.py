@@ -328,6 +328,7 @@ class Connection:
         self.expected = 0
         self.supers = 0   # super-packets that came
         self.largest = 0  # payload of the longest packet that was none
+        self.heard = set()  # acknowledgment numbers
 
     def segment(self, flags, data=b"", options=b""):
         return make_segment(*self.ends, self.sequence, self.expected, flags, data, options)
@@ -356,7 +357,8 @@ class Connection:
             if size is None:
                 pseudo = packet[12:20] + struct.pack(">BBH", 0, 6, len(tcp))
                 expect("a segment's checksum", internet_checksum(pseudo + tcp), 0)
-            sequence, = struct.unpack(">I", tcp[4:8])
+            sequence, acknowledged = struct.unpack(">II", tcp[4:12])
+            self.heard.add(acknowledged)
             data = tcp[4 * (tcp[12] >> 4):]
             if size is None:
                 self.largest = max(self.largest, len(data))
@@ -433,6 +435,27 @@ async def super_packets_out(world):
             echoes.add(body[8:])
     expect("the datagrams", echoes, {data[i:i + 1000] for i in range(0, len(data), 1000)})
     return "TCP and UDP"
+
+
+@a_check
+async def super_packets_order(world):
+    """a super-packet stays behind the segment that is before it in the message"""
+    connection = await connect(world, 0, 7)
+    sent = os.urandom(5000)
+    first = connection.sequence & 0xFFFFFFFF
+    segment = connection.segment(0x10, sent[:600])
+    connection.sequence += 600
+    rest = protocol.super_packet(1000, connection.segment(0x18, sent[600:]))
+    connection.sequence += len(sent) - 600
+    await connection.laptop.say(connection.phone, segment, rest)
+    came = b""
+    while len(came) < len(sent):
+        came += await connection.read()
+    expect("whether the echo is what was sent", came == sent, True)
+    # Who gets the end first acknowledges at once that the beginning is missing (RFC 5681 section 4.2).
+    expect("whether the beginning was missed", first in connection.heard, False)
+    await connection.reset()
+    return "as sent"
 
 
 @a_check

@@ -45,6 +45,7 @@ check "the second laptop: the same in the text form" laptop echo --text
 check "the second laptop: the same through tether-relay" laptop_with_relay echo
 check "the second laptop: twelve packets in one message" laptop many-packets
 check "super-packets of a laptop go out as segments" laptop super-packets-out
+check "a super-packet stays behind what is before it" laptop super-packets-order
 check "a laptop that takes super-packets gets them" laptop super-packets-in
 check "… and in the text form" laptop super-packets-in --text
 check "a laptop that takes none gets none" laptop super-packets-unasked
