@@ -178,6 +178,7 @@ SUITES := \
 	'test/interop/test-classic.sh' \
 	'test/interop/test-protocol.sh' \
 	'node test/browser/page.test.js' \
+	'node test/browser/face.test.js' \
 	'test/browser/lab.test.sh' \
 	'test/browser/doors.test.sh' \
 	'test/lab/test-starts.sh' \
