@@ -32,7 +32,7 @@ function showProblem(text) {
 
 /* Whether the page came from the very host that the laptop's socket leads to. */
 function servedByLaptop() {
-	return !addresses.laptop.url ||
+	return !!addresses.laptop.url &&
 		pageOf(addresses.laptop.url) === location.protocol + "//" + location.host + "/";
 }
 

@@ -83,7 +83,7 @@ function TetherRelay(report) {
 		var socket = to.socket;
 		from.heard = true;
 		if (socket === null || socket.readyState !== 1 || socket.bufferedAmount > LIMIT) {
-			to.sent.dropped += 1;
+			to.sent.dropped += to.openedAt ? 1 : 0; // before that nobody waits for it
 			if (to.state === "idle") {
 				connect(to);
 			}

@@ -74,7 +74,8 @@ function summarize(report) {
 	if (states[0] === "connected" && states[1] === "connected") {
 		return words("relaying", report.session && SESSIONS[report.session.state] || RELAYING, "Stop");
 	}
-	return words("partial", failing.length ? ["No connection to the " + failing.join(" and "), "Nothing is relayed now; this page keeps trying."] : ["Connecting…", ""], "Stop");
+	return words("partial", failing.length ? ["No connection to the " + failing.join(" and "), isFailing(report.laptop) || isFailing(report.server) ?
+		"Nothing is relayed now; this page keeps trying." : "Nothing is relayed now."] : ["Connecting…", ""], "Stop");
 }
 
 /*

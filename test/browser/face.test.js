@@ -82,7 +82,8 @@ const STATES = [
     ["Wrong address", "Not an address: a:b:c"]],
   ["long-words", (laptop) => { laptop.config = { role: "laptop", server: `${LONG}:8080` }; }, async () => {},
     [`Tried: ${LONG}:8080`]],
-  ["no-config", (laptop) => { laptop.config = null; }, async () => {}, ["could not load config.json"]],
+  ["no-config", (laptop) => { laptop.config = null; }, async () => {},
+    ["could not load config.json", "Add ?server=HOST to this page's address."]],
   ["settings", () => {}, (page) => page.click("#settings-button"), ["Address of the server"]],
   ["settings-error", () => {}, async (page) => {
     await page.click("#settings-button");
