@@ -185,6 +185,7 @@ SUITES := \
 	'test/interop/test-protocol.sh' \
 	'test/interop/test-qr.sh' \
 	'node test/browser/page.test.js' \
+	'node test/browser/face.test.js' \
 	'test/browser/lab.test.sh' \
 	'test/browser/doors.test.sh' \
 	'test/lab/test-starts.sh' \

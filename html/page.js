@@ -1,212 +1,220 @@
 /*
- * The wiring of the page: asks the host that served it for config.json, starts the relay with the two
- * addresses, in a Worker where that works and otherwise on the page, and shows each report. Texts are only
- * written when they change, so that a screen reader does not repeat what was said.
+ * The wiring: learns from config.json where both ends are, runs the relay, in a Worker if that works, shows
+ * its reports, and passes on what happens to the page.
  */
 
 "use strict";
 
-(function () {
-  var CONFIG_LIMIT_MS = 10000;
-  var PERMISSIONS = ["local-network", "local-network-access"];   // one thing: its newer and its older name
+var CONFIG_LIMIT_MS = 10000;
+var graph = new TetherGraph(element("graph"), element("up-mark"), element("down-mark"));
+var config = null;
+var addresses = null;
+var command = null; // function (message): to the relay, see relay.js
+var latest = null; // the last report
+var permission = ""; // to reach local addresses, if the browser says
 
-  var config = null;
-  var addresses = null;
-  var startRelay = null;           // function (laptopUrl, serverUrl)
-  var latest = null;               // the last report
-  var permission = "";             // to reach local addresses; "" as long as the browser says nothing
+/* What is remembered between visits, and heard by other tabs, where the browser allows it. */
+function memory(name, value) {
+	try {
+		if (value !== undefined) {
+			localStorage.setItem("tether." + name, value);
+		}
+		return localStorage.getItem("tether." + name);
+	} catch (error) {
+		return null;
+	}
+}
 
-  function element(id) {
-    return document.getElementById(id);
-  }
+function showProblem(text) {
+	setText("problem", text);
+	show("problem", true);
+}
 
-  function setText(id, text) {
-    var target = element(id);
-    if (target.textContent !== text) {
-      target.textContent = text;
-    }
-  }
+/* Whether the page came from the very host that the laptop's socket leads to. */
+function servedByLaptop() {
+	return !!addresses.laptop.url &&
+		pageOf(addresses.laptop.url) === location.protocol + "//" + location.host + "/";
+}
 
-  function setState(id, state) {
-    var target = element(id);
-    if (target.getAttribute("data-state") !== state) {
-      target.setAttribute("data-state", state);
-    }
-  }
+function showReport(report) {
+	latest = report;
+	graph.add(report);
+	viewReport(report, addresses, {
+		servedByLaptop: servedByLaptop(),
+		fromPublic: isPublic(location.hostname),
+		permission: permission
+	});
+	if (!document.hidden) {
+		viewGraph(graph);
+	}
+}
 
-  function show(id, visible) {
-    if (visible) {
-      element(id).removeAttribute("hidden");
-    } else {
-      element(id).setAttribute("hidden", "");
-    }
-  }
+/* Starts, or starts again; another tab of this page stands back. */
+function start() {
+	memory("tab", Math.random());
+	command({
+		command: "start",
+		laptop: addresses.laptop.url,
+		server: addresses.server.url,
+		status: servedByLaptop() ? "status.json" : null
+	});
+}
 
-  function showProblem(text) {
-    setText("problem", text);
-    show("problem", true);
-  }
+function relayOnPage() {
+	document.documentElement.setAttribute("data-relay", "page");
+	command = new TetherRelay(showReport).obey;
+	start();
+}
 
-  function showSide(name, side) {
-    var words = TetherState.describe(name, side, addresses[name]);
-    setState(name, words.state);
-    setText(name + "-status", words.status);
-    setText(name + "-retry", words.retry);
-    setText(name + "-hint", element("advice").hasAttribute("hidden") || name === "server" ? words.hint : "");
-    setText(name + "-address", (addresses[name].url || "").split("?")[0]);
-  }
+function relayInWorker() {
+	var answered = false;
+	var worker;
 
-  function showCount(name, count) {
-    setText(name + "-bytes", TetherState.bytes(count.bytes));
-    setText(name + "-messages", String(count.messages));
-    setText(name + "-dropped", String(count.droppedMessages));
-  }
+	function fallBack() {
+		if (!answered) {
+			answered = true;
+			worker.terminate();
+			relayOnPage();
+		}
+	}
 
-  function showAdvice(certainty) {
-    setState("advice", certainty);
-    if (certainty !== "none") {
-      setText("advice-text", TetherState.blockedText(certainty));
-      element("advice-link").href = TetherAddress.pageOf(addresses.laptop.url);
-      setText("advice-link", TetherAddress.pageOf(addresses.laptop.url));
-    }
-    show("advice", certainty !== "none");
-  }
+	try {
+		worker = new Worker("relay.js");
+	} catch (error) {
+		return relayOnPage();
+	}
+	worker.onerror = fallBack;
+	worker.onmessage = function (event) {
+		if (event.data) {
+			answered = true;
+			showReport(event.data);
+		} else {
+			fallBack();
+		}
+	};
+	command = function (message) {
+		worker.postMessage(message);
+	};
+	start();
+}
 
-  function showReport(report) {
-    var summary = TetherState.summary(report);
-    latest = report;
-    setState("summary", summary.state);
-    setText("summary", summary.text);
-    show("take-over", summary.takeOver);
-    showAdvice(TetherState.blocked(report.laptop, {
-      servedByLaptop: servedByLaptop(),
-      fromPublic: TetherAddress.isPublic(location.hostname),
-      permission: permission
-    }));
-    showSide("laptop", report.laptop);
-    showSide("server", report.server);
-    showCount("up", report.up);
-    showCount("down", report.down);
-  }
+/* What a person entered holds as long as the laptop names the same server as it did then. */
+function enteredServer() {
+	return config && memory("instead-of") === String(config.server) && memory("server") || "";
+}
 
-  /* Whether the page came from the very host that the laptop's socket leads to. */
-  function servedByLaptop() {
-    return !addresses.laptop.url || TetherAddress.pageOf(addresses.laptop.url) === location.protocol + "//" +
-      location.host + "/";
-  }
+function setUpSettings() {
+	var sheet = element("settings");
+	var input = element("server-input");
 
-  function relayOnPage() {
-    var relay = new TetherRelay(showReport);
-    document.documentElement.setAttribute("data-relay", "page");
-    startRelay = relay.start;
-    start();
-  }
+	element("settings-button").onclick = function () {
+		input.value = enteredServer() || config.server || "";
+		setText("server-error", "");
+		sheet.showModal();
+	};
+	element("settings-form").onsubmit = function () {
+		var text = input.value.replace(/\s/g, "");
+		if (text && !parseAddress(text)) {
+			setText("server-error", "Not an address. Examples: 203.0.113.10, host.example:8080");
+			return false;
+		}
+		memory("instead-of", config.server);
+		memory("server", text);
+		addresses = findAddresses(location, config, text);
+		start();
+		sheet.close();
+		return false;
+	};
+	setText("server-help", config.server ? "If empty: " + config.server : "HOST or HOST:PORT");
+	show("settings-button", sheet.showModal);
+}
 
-  function relayInWorker() {
-    var worker;
-    var answered = false;
+function setUpAwake() {
+	var on = false;
+	var awake = new TetherAwake(element("awake-video"), element("graph"), function (state) {
+		on = state === "lock" || state === "video";
+		setAttribute("awake-button", "aria-pressed", String(on));
+		show("awake-video", state === "video");
+		setText("awake-text", state === "video" ? "A small silent video keeps the screen on." :
+			state === "failed" ? "This browser cannot; the phone's settings can." : "");
+	});
+	element("awake-button").onclick = function () {
+		awake[on ? "stop" : "start"](true);
+	};
+	awake.start(false);
+	return awake;
+}
 
-    function fallBack() {
-      if (!answered) {
-        answered = true;
-        worker.terminate();
-        relayOnPage();
-      }
-    }
+/* Asks what the browser allows; many do not know of it. */
+function watchPermission() {
+	if (navigator.permissions) {
+		navigator.permissions.query({ name: "local-network" }).then(function (answer) {
+			answer.onchange = function () {
+				permission = answer.state;
+			};
+			answer.onchange();
+		}, function () {});
+	}
+}
 
-    if (!window.Worker) {
-      relayOnPage();
-      return;
-    }
-    try {
-      worker = new Worker("relay.js");
-    } catch (error) {
-      relayOnPage();
-      return;
-    }
-    worker.onerror = fallBack;
-    worker.onmessage = function (event) {
-      if (event.data.unsupported) {
-        fallBack();
-        return;
-      }
-      answered = true;
-      showReport(event.data);
-    };
-    document.documentElement.setAttribute("data-relay", "worker");
-    startRelay = function (laptop, server) {
-      worker.postMessage({ command: "start", laptop: laptop, server: server });
-    };
-    start();
-  }
+function listen(awake) {
+	function back() {
+		if (!document.hidden) {
+			command({ command: "wake" });
+			awake.refresh();
+		}
+	}
 
-  function start() {
-    startRelay(addresses.laptop.url, addresses.server.url);
-  }
+	element("main-button").onclick = function () {
+		if (/stopped|replaced/.test(latest.laptop.state + latest.server.state)) {
+			start();
+		} else {
+			command({ command: "stop" });
+		}
+	};
+	document.addEventListener("visibilitychange", back);
+	window.addEventListener("pageshow", back);
+	window.addEventListener("online", function () {
+		command({ command: "online" });
+	});
+	window.addEventListener("storage", function (event) {
+		if (event.key === "tether.tab") {
+			command({ command: "standBack" });
+		}
+	});
+}
 
-  /* Asks what the browser allows, under the first of these names that it knows; most know none. */
-  function watchPermission(names) {
-    if (!names.length || !navigator.permissions || !navigator.permissions.query) {
-      return;
-    }
-    navigator.permissions.query({ name: names[0] }).then(function (answer) {
-      function note() {
-        permission = answer.state;
-        if (latest) {
-          showReport(latest);
-        }
-      }
-      answer.onchange = note;
-      note();
-    }, function () {
-      watchPermission(names.slice(1));
-    });
-  }
+function begin() {
+	addresses = findAddresses(location, config, enteredServer());
+	if (!config && !(addresses.laptop.url && addresses.server.url)) {
+		showProblem("This page could not load config.json. Load it again, or add ?laptop=HOST&server=HOST.");
+	}
+	watchPermission();
+	relayInWorker();
+	listen(setUpAwake());
+	if (config && config.role === "laptop") {
+		setUpSettings();
+	}
+}
 
-  function begin() {
-    addresses = TetherAddress.resolve(location, config);
-    if (!config && !(addresses.laptop.url && addresses.server.url)) {
-      showProblem("This page could not load its settings (config.json) from the host that served it. Load " +
-        "the page again, or give both addresses in its own: ?laptop=HOST&server=HOST");
-    }
-    watchPermission(PERMISSIONS);
-    relayInWorker();
-  }
+function loadConfig() {
+	var request = new XMLHttpRequest();
+	request.open("GET", "config.json");
+	request.timeout = CONFIG_LIMIT_MS;
+	request.onload = request.onerror = request.ontimeout = function () {
+		try {
+			config = JSON.parse(request.responseText);
+		} catch (error) {
+			config = null;
+		}
+		begin();
+	};
+	request.send();
+}
 
-  function loadConfig() {
-    var request = new XMLHttpRequest();
-    var timer = setTimeout(function () {
-      finish();
-      request.abort();
-    }, CONFIG_LIMIT_MS);
-
-    function finish() {
-      clearTimeout(timer);
-      request.onreadystatechange = null;
-      begin();
-    }
-
-    request.onreadystatechange = function () {
-      if (request.readyState !== 4) {
-        return;
-      }
-      try {
-        config = request.status === 200 ? JSON.parse(request.responseText) : null;
-      } catch (error) {
-        config = null;
-      }
-      finish();
-    };
-    request.open("GET", "config.json");
-    request.send();
-  }
-
-  if (!window.WebSocket) {
-    showProblem("This browser has no WebSockets, which this page needs to relay. Please use another " +
-      "browser.");
-    return;
-  }
-  show("tether", true);
-  element("take-over-button").onclick = start;
-  loadConfig();
-}());
+if (window.WebSocket) {
+	show("tether", true);
+	loadConfig();
+} else {
+	showProblem("This browser has no WebSockets, which this page needs. Please use another browser.");
+}

@@ -1,279 +1,336 @@
 /*
- * The relay: two WebSockets (RFC 6455), one to the laptop and one to the server, and every message that
- * arrives on one is sent on the other as it came, text as text and binary as binary. It never looks inside.
+ * The relay: two WebSockets (RFC 6455), one to the laptop and one to the server; every message that arrives
+ * on one is sent on the other as it came, text as text and binary as binary. It never looks inside.
  *
- * Each side connects on its own and, when it fails, tries again on its own: after a fraction of a second
- * at first, then every one to two seconds, and when a minute has passed less and less often, with some
- * chance in it so that many phones do not return in step. A connection that held for some seconds starts
- * the count afresh.
+ * A message for a side that is not open, or has more than LIMIT waiting, is dropped and counted, as by a full
+ * queue in a router: memory stays bounded.
  *
- * A message for a side that is not open, or that has more waiting than LIMIT, is dropped and counted, as
- * a full queue in a router would do: what the packets inside need, their own protocols repeat. So memory stays
- * bounded however slow a side is.
+ * TCP notices a dead way after minutes. So a side that was silent for long, or may have been left behind
+ * (another network, a page that slept), is probed: a second connection is opened beside the first, and takes
+ * over; if it does not open, the side is lost. A laptop that serves the page is also asked for its
+ * status.json, which shows that it is there, and how its session with the server is.
  *
- * Three close codes have a meaning (RFC 6455, section 7.4.2 leaves 4000-4999 to applications):
- *   4001  a newer phone or tab has taken this one's place. Both sides stop, or two pages would take the
- *         place from each other for ever.
- *   4002  from the server: no laptop spoke on this connection. It is opened again when the laptop is here.
- *   4003  from the laptop: the server does not answer through this phone. Whatever TCP believes of the
- *         connection to the server, it is dropped, and both are opened anew at once.
+ * Close codes that mean something (RFC 6455, section 7.4.2 leaves 4000-4999 to applications):
+ *   4001  a newer phone or tab has taken this one's place: both sides stop, or they would fight for it
+ *   4002  from the server: no laptop spoke here; opened again when the laptop is here
+ *   4003  from the laptop: the server does not answer through this phone; both are opened anew
  *
- * The file runs in a Worker, where drawing and throttled timers of the page cannot hold the relay up, and
- * as well on the page itself for browsers without Workers. In a Worker it takes messages
- * {command: "start", laptop: URL, server: URL} and answers with reports; see snapshot() for their form.
+ * It runs in a Worker, which nothing on the page can hold up, or on the page where there are none.
  */
 
 "use strict";
 
-/* Makes a relay. report(snapshot) is called at each change of state, and twice a second while counts change. */
+/* report(snapshot) is called at each change of state, and twice a second. */
 function TetherRelay(report) {
-  var FIRST_DELAY_MS = 300;
-  var EARLY_DELAY_MS = 1500;       // the longest delay at first,
-  var EARLY_FAILURES = 40;         // that is, for about a minute
-  var LONGEST_DELAY_MS = 10000;
-  var STEADY_MS = 5000;            // open for this long: the next failure is a first one again
-  var CONNECT_LIMIT_MS = 6000;     // no answer for this long: give this attempt up
-  var REPORT_INTERVAL_MS = 500;
-  var LIMIT = 4 * 1024 * 1024;     // bytes waiting in a socket beyond which messages are dropped
-  var REPLACED = 4001;
-  var NOBODY = 4002;
-  var SILENT = 4003;
+	var FIRST_DELAY_MS = 300;
+	var EARLY_DELAY_MS = 1500; // the longest at first,
+	var EARLY_FAILURES = 40; // that is, for about a minute
+	var LONGEST_DELAY_MS = 10000;
+	var STEADY_MS = 5000; // open for so long: the next failure is a first one again
+	var CONNECT_LIMIT_MS = 6000;
+	var PROBE_LIMIT_MS = 3000;
+	var TICK_MS = 500;
+	var SLEPT_MS = 5000; // between two ticks: the page did not run
+	var SILENT_MS = 25000; // then a side is probed
+	var DOUBTFUL_MS = 2000; // of silence, where the status is not answered either
+	var STATUS_PAUSE_MS = 2000;
+	var STATUS_LIMIT_MS = 3000;
+	var LIMIT = 4 * 1024 * 1024; // bytes
+	var REPLACED = 4001;
+	var NOBODY = 4002;
+	var SILENT = 4003;
 
-  var laptop = makeSide();
-  var server = makeSide();
-  var up = makeCount();            // from the laptop to the server
-  var down = makeCount();          // from the server to the laptop
-  var ticker = null;
-  var reported = "";
+	var laptop = makeSide();
+	var server = makeSide();
+	var sides = [laptop, server];
+	var ticker = null;
+	var tickedAt = 0;
+	var bothSince = 0; // since when both are connected, or 0
+	var statusUrl = null;
+	var statusAt = 0; // when it was asked for
+	var statusRequest = null;
+	var session = null; // of the last answer
 
-  /*
-   * One side. Its state is one of
-   *   "unknown"     no address was given
-   *   "connecting"  an attempt is under way
-   *   "connected"   open
-   *   "waiting"     the attempt failed or the connection ended; the next attempt is at retryAt
-   *   "idle"        ended with 4002; the next attempt is when the laptop is here
-   *   "replaced"    ended with 4001; no further attempt
-   *   "stopped"     ended because the other side was replaced; no further attempt
-   *   "invalid"     the browser does not understand the address; no further attempt
-   *   "refused"     the browser does not allow the connection; no further attempt
-   */
-  function makeSide() {
-    return {
-      state: "unknown",
-      url: null,
-      socket: null,
-      timer: null,                 // limits an attempt, or ends a wait
-      failures: 0,                 // in a row
-      everOpen: false,
-      startedAt: 0,                // of this attempt, in ms
-      openedAt: 0,
-      retryAt: 0,
-      cause: "",                   // of the last failure: "unreachable", "timeout" or "lost"
-      code: 0,                     // the last close code and reason that the peer sent
-      reason: ""
-    };
-  }
+	laptop.other = server;
+	server.other = laptop;
 
-  function makeCount() {
-    return { messages: 0, bytes: 0, droppedMessages: 0, droppedBytes: 0 };
-  }
+	/*
+	 * One side. Its state is "unknown" without an address, "connecting", "connected", "waiting" until retryAt,
+	 * or "idle" after 4002; or, with no further attempt, "replaced" after 4001, "stopped", "invalid" (to the
+	 * browser it is no address) or "refused" (the browser does not allow it).
+	 */
+	function makeSide() {
+		return {
+			state: "unknown",
+			url: null,
+			other: null,
+			socket: null,
+			fresh: null, // the socket of an attempt
+			timer: null, // limits an attempt, or ends a wait
+			failures: 0, // in a row
+			openedAt: 0,
+			retryAt: 0,
+			heard: false, // since the last tick
+			heardAt: 0,
+			cause: "", // of the last failure; state.js has them all
+			reason: "", // that the peer gave for closing
+			sent: { bytes: 0, dropped: 0 } // to this side; dropped are messages
+		};
+	}
 
-  /* Text counts by characters, which are bytes as long as it is base64. */
-  function size(data) {
-    return typeof data === "string" ? data.length : data.byteLength;
-  }
+	/* Text counts by characters, which are bytes as long as it is base64. */
+	function forward(data, from, to) {
+		var socket = to.socket;
+		from.heard = true;
+		if (socket === null || socket.readyState !== 1 || socket.bufferedAmount > LIMIT) {
+			to.sent.dropped += to.openedAt ? 1 : 0; // before that nobody waits for it
+			if (to.state === "idle") {
+				connect(to);
+			}
+			return;
+		}
+		socket.send(data);
+		to.sent.bytes += typeof data === "string" ? data.length : data.byteLength;
+	}
 
-  function forward(data, to, count) {
-    var bytes = size(data);
-    wake(to);
-    if (to.state !== "connected" || to.socket.readyState !== 1 || to.socket.bufferedAmount > LIMIT) {
-      count.droppedMessages += 1;
-      count.droppedBytes += bytes;
-      return;
-    }
-    to.socket.send(data);
-    count.messages += 1;
-    count.bytes += bytes;
-  }
+	/* Opens a connection; the one in use stays so until the fresh one is open. */
+	function connect(side) {
+		var socket;
+		clearTimeout(side.timer);
+		release(side.fresh);
+		try {
+			socket = new WebSocket(side.url);
+		} catch (error) {
+			// SecurityError: such as for ws:// on a page that came by https.
+			side.state = error.name === "SecurityError" ? "refused" : "invalid";
+			tell();
+			return;
+		}
+		side.fresh = socket;
+		socket.binaryType = "arraybuffer";
+		if (side.state !== "connected") {
+			side.state = "connecting";
+		}
+		side.timer = setTimeout(function () {
+			fail(side, side.state === "connected" ? "silent" : "timeout");
+		}, side.state === "connected" ? PROBE_LIMIT_MS : CONNECT_LIMIT_MS);
+		socket.onopen = opened.bind(null, side, socket);
+		socket.onclose = closed.bind(null, side, socket);
+		socket.onmessage = function (event) {
+			forward(event.data, side, side.other);
+		};
+		tell();
+	}
 
-  /* The laptop is here: a server that waited for it is connected again. */
-  function wake(side) {
-    if (side.state === "idle") {
-      connect(side, laptop, down);
-    }
-  }
+	function opened(side, socket) {
+		clearTimeout(side.timer);
+		release(side.socket);
+		side.socket = socket;
+		side.fresh = null;
+		side.heardAt = Date.now();
+		if (side.state !== "connected") {
+			side.state = "connected";
+			side.openedAt = side.heardAt;
+		}
+		if (side.other.state === "idle") {
+			connect(side.other);
+		}
+		statusAt = 0;
+		tell();
+	}
 
-  /* The laptop hears nothing from the server: both sides are opened anew. */
-  function renew() {
-    var wasUp = server.state === "connected";
-    connect(laptop, server, up);
-    if (wasUp) {
-      abandon(server);
-      connect(server, laptop, down);
-    }
-  }
+	function closed(side, socket, event) {
+		var wasOpen = socket === side.socket;
+		side.reason = event.reason;
+		if (wasOpen && side.fresh) {    // what comes after it is on its way
+			side.socket = null;
+			side.state = "connecting";
+			tell();
+		} else if (event.code === REPLACED) {
+			stop("stopped");
+			side.state = "replaced";
+			tell();
+		} else if (event.code === NOBODY && side === server && laptop.state !== "connected") {
+			stopSide(side, "idle");
+			tell();
+		} else if (event.code === SILENT && side === laptop) {
+			sides.forEach(function (each) {
+				if (each === laptop || each.state === "connected") {
+					stopSide(each, "connecting");
+					connect(each);
+				}
+			});
+		} else {
+			if (wasOpen && Date.now() - side.openedAt >= STEADY_MS) {
+				side.failures = 0;
+			}
+			fail(side, wasOpen ? "lost" : side.socket ? "silent" : "unreachable");
+		}
+	}
 
-  function connect(side, other, count) {
-    var socket;
-    side.state = "connecting";
-    side.startedAt = Date.now();
-    try {
-      socket = new WebSocket(side.url);
-    } catch (error) {
-      // A SecurityError is the browser's own refusal, for instance of ws:// from a page that came by https.
-      side.state = error.name === "SecurityError" ? "refused" : "invalid";
-      tell();
-      return;
-    }
-    side.socket = socket;
-    socket.binaryType = "arraybuffer";
-    side.timer = setTimeout(function () {
-      abandon(side);
-      fail(side, other, count, "timeout");
-    }, CONNECT_LIMIT_MS);
+	function release(socket) {
+		if (socket) {
+			socket.onopen = socket.onmessage = socket.onclose = null;
+			socket.close();
+		}
+	}
 
-    socket.onopen = function () {
-      clearTimeout(side.timer);
-      side.state = "connected";
-      side.everOpen = true;
-      side.openedAt = Date.now();
-      wake(other);
-      tell();
-    };
-    socket.onmessage = function (event) {
-      forward(event.data, other, count);
-    };
-    socket.onclose = function (event) {
-      var wasOpen = side.state === "connected";
-      clearTimeout(side.timer);
-      abandon(side);
-      side.code = event.code;
-      side.reason = event.reason;
-      if (event.code === REPLACED) {
-        stop("stopped");
-        side.state = "replaced";
-        tell();
-        return;
-      }
-      if (event.code === NOBODY && side === server && laptop.state !== "connected") {
-        side.state = "idle";
-        tell();
-        return;
-      }
-      if (event.code === SILENT && side === laptop) {
-        renew();
-        return;
-      }
-      if (wasOpen && Date.now() - side.openedAt >= STEADY_MS) {
-        side.failures = 0;
-      }
-      fail(side, other, count, wasOpen ? "lost" : "unreachable");
-    };
-    tell();
-  }
+	function stopSide(side, state) {
+		clearTimeout(side.timer);
+		release(side.fresh);
+		release(side.socket);
+		side.socket = side.fresh = null;
+		side.state = side.url ? state : "unknown";
+	}
 
-  /* Lets go of a side's socket; nothing that still happens on it matters. */
-  function abandon(side) {
-    var socket = side.socket;
-    side.socket = null;
-    if (socket) {
-      socket.onopen = socket.onmessage = socket.onclose = null;
-      socket.close();
-    }
-  }
+	function stop(state) {
+		stopSide(laptop, state);
+		stopSide(server, state);
+	}
 
-  function fail(side, other, count, cause) {
-    var limit = side.failures < EARLY_FAILURES ? EARLY_DELAY_MS : LONGEST_DELAY_MS;
-    var longest = Math.min(FIRST_DELAY_MS * Math.pow(1.5, side.failures), limit);
-    var delay = longest * (0.75 + Math.random() / 2);
-    side.failures += 1;
-    side.state = "waiting";
-    side.cause = cause;
-    side.retryAt = Date.now() + delay;
-    side.timer = setTimeout(function () {
-      connect(side, other, count);
-    }, delay);
-    tell();
-  }
+	function fail(side, cause) {
+		var longest = side.failures < EARLY_FAILURES ? EARLY_DELAY_MS : LONGEST_DELAY_MS;
+		var delay = Math.min(FIRST_DELAY_MS * Math.pow(1.5, side.failures), longest) * (0.75 + Math.random() / 2);
+		stopSide(side, "waiting");
+		side.failures += 1;
+		side.cause = cause;
+		side.retryAt = Date.now() + delay;
+		side.timer = setTimeout(function () {
+			connect(side);
+		}, delay);
+		tell();
+	}
 
-  function stopSide(side, state) {
-    clearTimeout(side.timer);
-    abandon(side);
-    side.state = side.url ? state : "unknown";
-  }
+	function probe(side, silentMs) {
+		if (side.state === "connected" && !side.fresh && Date.now() - side.heardAt >= silentMs) {
+			connect(side);
+		}
+	}
 
-  function stop(state) {
-    stopSide(laptop, state);
-    stopSide(server, state);
-  }
+	/* The page is back, perhaps on another network. */
+	function wake(networkChanged) {
+		sides.forEach(function (side) {
+			if (side.state === "waiting" || side.state === "connecting" && networkChanged) {
+				side.failures = 0;
+				connect(side);
+			} else if (networkChanged) {
+				probe(side, 0);
+			}
+		});
+	}
 
-  function startSide(side, url, other, count) {
-    side.url = url;
-    side.failures = 0;
-    side.everOpen = false;
-    side.cause = "";
-    if (url) {
-      connect(side, other, count);
-    }
-  }
+	/* Asks the laptop how it is. No answer speaks against its connection, if that is silent as well. */
+	function askStatus() {
+		var request = statusRequest = new XMLHttpRequest();
+		statusAt = Date.now();
+		request.open("GET", statusUrl);
+		request.timeout = STATUS_LIMIT_MS;
+		request.onload = function () {
+			statusRequest = null;
+			try {
+				session = JSON.parse(request.responseText).session;
+				server.heard = session.state === "up" || server.heard;
+				laptop.heard = true;
+			} catch (error) {
+				statusUrl = session = null; // it has none to give
+			}
+		};
+		request.onerror = request.ontimeout = function () {
+			statusRequest = null;
+			probe(laptop, DOUBTFUL_MS);
+		};
+		request.send();
+	}
 
-  function snapshotSide(side) {
-    return {
-      state: side.state,
-      retryInMs: side.state === "waiting" ? Math.max(0, side.retryAt - Date.now()) : 0,
-      everOpen: side.everOpen,
-      failures: side.failures,
-      cause: side.cause,
-      code: side.code,
-      reason: side.reason
-    };
-  }
+	function tick() {
+		var now = Date.now();
+		var pause = session && session.state === "up" ? STATUS_PAUSE_MS : TICK_MS;
+		if (now - tickedAt > SLEPT_MS) {
+			wake(true);
+		}
+		tickedAt = now;
+		sides.forEach(function (side) {
+			if (side.heard) {
+				side.heard = false;
+				side.heardAt = now;
+			}
+			probe(side, SILENT_MS);
+		});
+		if (statusUrl && !statusRequest && laptop.state === "connected" && now - statusAt >= pause) {
+			askStatus();
+		}
+		tell();
+	}
 
-  /* What a report says; plain data, so that it can be posted from a Worker. */
-  function snapshot() {
-    return { laptop: snapshotSide(laptop), server: snapshotSide(server), up: up, down: down };
-  }
+	function shown(side) {
+		return {
+			state: side.state, everOpen: side.openedAt > 0, failures: side.failures, cause: side.cause,
+			reason: side.reason, retryInMs: Math.max(0, side.retryAt - Date.now())
+		};
+	}
 
-  function tell() {
-    report(snapshot());
-  }
+	/* Times are in ms since 1970. */
+	function tell() {
+		if (laptop.state !== "connected" || server.state !== "connected") {
+			bothSince = 0;
+		} else if (!bothSince) {
+			bothSince = Date.now();
+		}
+		report({
+			time: Date.now(),
+			laptop: shown(laptop),
+			server: shown(server),
+			up: server.sent,
+			down: laptop.sent,
+			bothSince: bothSince,
+			session: laptop.state === "connected" ? session : null
+		});
+	}
 
-  function tick() {
-    var now = JSON.stringify(snapshot());
-    if (now !== reported) {
-      reported = now;
-      tell();
-    }
-  }
+	function start(message) {
+		stop("stopped");
+		laptop.url = message.laptop;
+		server.url = message.server;
+		statusUrl = message.status;
+		session = null;
+		sides.forEach(function (side) {
+			side.failures = 0;
+			side.openedAt = 0;
+			side.state = "unknown";
+			if (side.url) {
+				connect(side);
+			}
+		});
+		tickedAt = Date.now();
+		ticker = ticker || setInterval(tick, TICK_MS);
+	}
 
-  /* Starts, or starts again, with these two addresses; null for a side whose address is not known. */
-  this.start = function (laptopUrl, serverUrl) {
-    stop("stopped");
-    startSide(laptop, laptopUrl, server, up);
-    startSide(server, serverUrl, laptop, down);
-    if (ticker === null) {
-      ticker = setInterval(tick, REPORT_INTERVAL_MS);
-    }
-    tell();
-  };
+	/*
+	 * Does what a message to the Worker says: "start", with the URLs laptop, server and status, or null; "stop";
+	 * "standBack" for another tab; "wake" when the page, "online" when the network is back.
+	 */
+	this.obey = function (message) {
+		var command = message.command;
+		if (command === "start") {
+			start(message);
+		} else if (command === "wake" || command === "online") {
+			wake(command === "online");
+		} else {
+			stop(command === "stop" ? "stopped" : "replaced");
+		}
+		tell();
+	};
 }
 
 if (typeof document === "undefined") {
-  (function () {
-    var relay = new TetherRelay(function (snapshot) {
-      self.postMessage(snapshot);
-    });
-
-    self.onmessage = function (event) {
-      if (typeof WebSocket === "undefined") {
-        // Some browsers have WebSockets on pages only; the page then relays by itself.
-        self.postMessage({ unsupported: true });
-        return;
-      }
-      if (event.data.command === "start") {
-        relay.start(event.data.laptop, event.data.server);
-      }
-    };
-  }());
+	self.relay = new TetherRelay(function (snapshot) {
+		self.postMessage(snapshot);
+	});
+	self.onmessage = function (event) {
+		if (self.WebSocket) {
+			self.relay.obey(event.data);
+		} else {
+			self.postMessage(null); // some browsers have WebSockets on pages only
+		}
+	};
 }

@@ -9,13 +9,9 @@
 //
 // When the server owes an answer for some seconds, the path is dead, whatever TCP believes: the phone is
 // told to connect anew (close code 4003).
-#include <errno.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "client.h"
 #include "http/origin.h"
-#include "ip/packet.h"
 
 #define FAILED_MS        2000 // a path that was silent for so long may be overtaken by an older one
 #define SAY_AGAIN_MS     10000

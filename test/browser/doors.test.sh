@@ -12,7 +12,7 @@ OWN=http://$LAPTOP:6354/
 SOCKET=ws://$LAPTOP:6354/websocket
 ON_PHONE=http://$PHONE:8000/   # a site near by, so that Chromium itself has nothing against it
 ON_LAPTOP=http://$LAPTOP:8000/ # the laptop too, but another port
-RELAYING="Relaying. Keep this page open."
+RELAYING="The laptop is online"
 
 # Chromium on the phone; what it takes for the laptop beside its address, and further arguments.
 start_driver() { # ARGUMENTS...

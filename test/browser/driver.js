@@ -6,7 +6,9 @@
  *   says TEXT          waits until the page      silent TEXT      the page does not say this now
  *                      says this                 text ID          an element's text
  *   click SELECTOR     clicks on it              link ID          where a link leads
- *   picture FILE       a screenshot              websocket URL    whether one opens from here: open, refused
+ *   fill ID TEXT       types it into a field     websocket URL    whether one opens from here: open, refused
+ *   tab                goes on in a new tab      close            closes this tab, and goes on in the one before
+ *   audit NAME         pictures of it, in build/screenshots/, and whether everybody can use it (audit.js)
  *
  * Arguments, if any, are for Chromium.
  */
@@ -15,8 +17,10 @@
 
 const readline = require("readline");
 const h = require("./harness");
+const { audit } = require("./audit");
 
 let page;
+let tabs;
 
 const COMMANDS = {
   async open(url) {
@@ -52,8 +56,20 @@ const COMMANDS = {
       socket.onerror = () => resolve("refused");
     }), url);
   },
-  async picture(file) {
-    await page.screenshot({ path: file, fullPage: true });
+  async fill(rest) {
+    const [id, ...words] = rest.split(" ");
+    await page.fill(`#${id}`, words.join(" "));
+  },
+  async tab() {
+    page = await page.context().newPage();
+    tabs.push(page);
+  },
+  async close() {
+    await tabs.pop().close();
+    page = tabs[tabs.length - 1];
+  },
+  audit(name) {
+    return audit(page, name);
   }
 };
 
@@ -63,6 +79,7 @@ const oneLine = (value) => String(value).replace(/\s+/g, " ");
   const browser = await h.launch(process.argv.slice(2));
   const context = await browser.newContext({ viewport: { width: 360, height: 740 } });
   page = await context.newPage();
+  tabs = [page];
   for await (const line of readline.createInterface({ input: process.stdin })) {
     const [, command, rest] = /^(\S+) ?(.*)$/.exec(line);
     try {

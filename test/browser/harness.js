@@ -65,8 +65,11 @@ class Host {
     this.policy = options.policy || POLICY;
     this.rewrite = options.rewrite || ((name, text) => text);
     this.refuse = false;           // break handshakes off
+    this.dead = false;             // answer nothing, and take nothing
+    this.status = null;            // what status.json says, if there is one
     this.messages = [];
     this.sockets = [];
+    this.hung = [];
     this.attempts = [];
     this.port = 0;
   }
@@ -84,6 +87,10 @@ class Host {
     this.websockets = new WebSocketServer({ noServer: true, perMessageDeflate: false });
     this.http.on("upgrade", (request, socket, head) => {
       this.attempts.push(Date.now());
+      if (this.dead) {
+        this.hung.push(socket);
+        return;
+      }
       if (this.refuse || request.url.split("?")[0] !== (this.path || "/websocket")) {
         socket.destroy();
         return;
@@ -99,6 +106,9 @@ class Host {
   }
 
   answer(request, response) {
+    if (this.dead) {
+      return;
+    }
     const name = request.url.split("?")[0] === "/" ? "index.html" : request.url.split("?")[0].slice(1);
     const file = path.join(HTML, path.basename(name));
     response.setHeader("Content-Security-Policy", this.policy);
@@ -106,6 +116,9 @@ class Host {
     if (name === "config.json" && this.config) {
       response.setHeader("Content-Type", "application/json");
       response.end(typeof this.config === "string" ? this.config : JSON.stringify(this.config));
+    } else if (name === "status.json" && this.status) {
+      response.setHeader("Content-Type", "application/json");
+      response.end(JSON.stringify(this.status));
     } else if (fs.existsSync(file) && TYPES[path.extname(file)]) {
       response.setHeader("Content-Type", TYPES[path.extname(file)]);
       response.end(this.rewrite(name, fs.readFileSync(file, "utf8"), request));
@@ -134,6 +147,7 @@ class Host {
 
   async stop() {
     this.sockets.forEach((socket) => socket.terminate());
+    this.hung.forEach((socket) => socket.destroy());
     this.sockets = [];
     this.http.closeAllConnections();
     await new Promise((resolve) => this.http.close(resolve));
@@ -178,6 +192,43 @@ function untilSeen(page, wanted) {
   return until(`the page says "${wanted}"`, async () => found(await seen(page)), () => seen(page));
 }
 
+/* Both hosts, and the page as the laptop serves it, unless options say otherwise. */
+async function setUp(browser, after, options = {}) {
+  const server = await new Host(null, options).start();
+  const laptop = await new Host({ role: "laptop", server: server.address }, options).start();
+  after(() => server.stop());
+  after(() => laptop.stop());
+  if (options.before) {
+    options.before(laptop, server);
+  }
+  const page = await openPage(browser, laptop.url + (options.query || ""), options);
+  after(() => page.context().close());
+  return { laptop, server, page };
+}
+
+async function relaying(browser, after, options) {
+  const all = await setUp(browser, after, options);
+  await untilState(all.page, "summary", "relaying");
+  return all;
+}
+
+/* Sends these from one host and checks that the other receives just these, in order. */
+async function copies(from, to, messages) {
+  const start = to.messages.length;
+  const sender = await from.connection();
+  await to.connection();
+  messages.forEach((message) => sender.send(message));
+  await until(`${messages.length} messages are copied`, () => to.messages.length - start >= messages.length,
+    () => `${to.messages.length - start} came`);
+  messages.forEach((message, i) => {
+    const { data, binary } = to.messages[start + i];
+    equal(binary, typeof message !== "string", `whether message ${i} is binary`);
+    assert(data.equals(Buffer.from(message)), `message ${i}, ${message.length} long, came changed`);
+  });
+  await sleep(100);
+  equal(to.messages.length - start, messages.length, "the number of messages copied");
+}
+
 function launch(more = []) {
   return chromium.launch({ executablePath: CHROMIUM, headless: true, args: ARGUMENTS.concat(more) });
 }
@@ -205,5 +256,5 @@ async function run(tests) {
   process.exitCode = failed ? 1 : 0;
 }
 
-module.exports = { ROOT, HTML, Host, LIMIT_MS, POLICY, TYPES, assert, equal, launch, openPage, run, seen, sleep,
-  state, text, until, untilSeen, untilState };
+module.exports = { ROOT, MODULES, HTML, Host, LIMIT_MS, POLICY, TYPES, assert, copies, equal, launch, openPage,
+  relaying, run, seen, setUp, sleep, state, text, until, untilSeen, untilState };

@@ -1,14 +1,16 @@
 #!/bin/bash
 # The page in a real Chromium on the lab's phone, served by each host, with real traffic through it: what a person
-# reads, and what the laptop gets.
+# reads when things go well and when they go wrong, what the laptop gets, and pictures in build/screenshots/.
 #
 #   test/browser/lab.test.sh
 #
 # Needs root, build/tether-*, and: test/packages.sh lab browser
 . "$(dirname "$0")/../lab/lab.sh"
+LAB_MODE=keyed
 
 PAGE=http://$LAPTOP:6354/
-RELAYING="Relaying. Keep this page open."
+ONLINE="The laptop is online"
+AGAIN=60 # s; what comes back is found within this
 
 # One command for the browser (see driver.js); prints the value that it answers.
 page() { # COMMAND...
@@ -21,17 +23,40 @@ page() { # COMMAND...
 
 page_link_is() { [ "$(page link "$1")" = "$2" ] || { page link "$1"; return 1; }; } # ID URL
 
+# A person reads this, and the page is right for all.
+reads() { # NAME-OF-PICTURES TEXT...
+	local name=$1 words
+	shift
+	for words in "$@"; do
+		page says "$words" || return
+	done
+	page audit "$name"
+}
+
+online() { page says "$ONLINE" && tunnel_ready $AGAIN; }
+
 laptop_fetches() { # the web host's page, with its checksum
 	traffic download "$WEB" 5000000
 }
 
-counts_grew() {
+counted() {
 	local up down
-	up=$(page text up-messages) && down=$(page text down-messages) || return
-	[ "$up" -gt 0 ] && [ "$down" -gt 0 ] || { echo "messages: $up up, $down down"; return 1; }
+	up=$(page text up-bytes) && down=$(page text down-bytes) || return
+	[ "$up" != "0 B" ] && [ "$down" != "0 B" ] || { echo "$up up, $down down"; return 1; }
 }
 
+round_trip_is_shown() { [[ $(page text round-trip) =~ ^[0-9]+\ ms$ ]] || { page text round-trip; return 1; }; }
+
 phone_is() { wait_for 20 status_is client phone.connected "$1"; } # true|false
+
+# The Wi-Fi, or the way to the internet, takes what it is given, and gives it to nobody.
+wifi_is_lost() {
+	lab_exec laptop nft "add table inet lost; add chain inet lost in { type filter hook input priority -300; };
+		add rule inet lost in iifname wifi0 drop"
+}
+wifi_is_back() { lab_exec laptop nft delete table inet lost; }
+internet_is_lost() { lab_exec router sysctl -q -w net.ipv4.ip_forward=0; }
+internet_is_back() { lab_exec router sysctl -q -w net.ipv4.ip_forward=1; }
 
 lab_up
 start_targets || lab_die "the web hosts do not start"
@@ -43,50 +68,92 @@ exec 7<&"${DRIVER[0]}" 8>&"${DRIVER[1]}"
 # ---- served by the laptop ----
 
 check "the laptop's page loads in Chromium" page open "$PAGE"
-check "the laptop's page says that it relays" page says "$RELAYING"
+check "the laptop's page says that the laptop is online" page says "$ONLINE"
 check "the laptop's page gives no advice about blocking" page silent "blocking"
 check "the client says that it has a phone" phone_is true
 check "the laptop reaches the internet through the page" tunnel_ready
 check "the laptop loads 5 MB through the page" laptop_fetches
-check "the page counts messages both ways" counts_grew
+check "the page counts bytes both ways" counted
+check "the page shows the round trip that the laptop measures" round_trip_is_shown
+check "the page is right for all while it relays" reads lab-online "$ONLINE" "Round trip"
 
 lab_stop server
-check "the server goes: the page says so" page says "Not relaying: the server is not connected."
-check "the server goes: the page says when it tries again" page says "Next try in"
-check "the server goes: the page says what to check" page says "tether-server is running"
+check "the server goes: the page says so, when it tries again, and what to check" reads lab-server-gone \
+	"No connection to the server" "Next try in" "tether-server is running"
 check "the server goes: the laptop stays connected" page state laptop connected
 start_server
-check "the server returns: the page relays again" page says "$RELAYING"
-check "the server returns: the laptop reaches the internet" tunnel_ready
+check "the server returns: the laptop is online again" online
+
+internet_is_lost
+check "the phone's internet goes, silently: the page says so" reads lab-internet-lost \
+	"No connection to the server" "Check that this phone has internet"
+internet_is_back
+check "the phone's internet returns: the laptop is online again" online
+
+wifi_is_lost
+check "the Wi-Fi goes, silently: the page says so" reads lab-wifi-lost \
+	"No connection to the laptop" "in the laptop's Wi-Fi network"
+check "the Wi-Fi goes: the server has let go, and the page waits for the laptop" \
+	page says "Waits for the laptop"
+wifi_is_back
+check "the Wi-Fi returns: the laptop is online again" online
 
 lab_stop client
-check "the client goes: the page says so" page says "Not relaying: the laptop is not connected."
-check "the client goes: the page says what to check" page says "tether-client is running"
+check "the client goes: the page says so and what to check" reads lab-client-gone \
+	"No connection to the laptop" "tether-client is running"
 start_client
-check "the client returns: the page relays again" page says "$RELAYING"
-check "the client returns: the laptop reaches the internet" tunnel_ready
+check "the client returns: the laptop is online again" online
 
 start_relay
-check "another phone comes: the page stands back and says so" \
-	page says "Stopped: another phone or tab is relaying now."
+check "another phone comes: the page stands back and says so" reads lab-taken-over \
+	"Another phone or tab has taken over" "Use this one"
 check "another phone comes: the laptop reaches the internet through it" tunnel_ready
 lab_stop relay
-check "the page's button is pressed" page click "#take-over-button"
-check "the page's button is pressed: it relays again" page says "$RELAYING"
-check "the page's button is pressed: the laptop reaches the internet" tunnel_ready
+check "the page's button is pressed" page click "#main-button"
+check "the page's button is pressed: the laptop is online" online
+
+check "the page is opened in a second tab" page tab
+check "the second tab loads" page open "$PAGE"
+check "the second tab relays" online
+check "the second tab is closed" page close
+check "the first has stood back, and says so" page says "Another phone or tab has taken over"
+check "the first's button is pressed" page click "#main-button"
+check "the first's button is pressed: the laptop is online" online
+
+check "the button stops" page click "#main-button"
+check "the page says that it is stopped" reads lab-stopped "Nothing is relayed through this phone." "Start"
+check "the client says that it has no phone" phone_is false
+check "the button starts" page click "#main-button"
+check "the button starts: the laptop is online" online
 
 check "the page is loaded anew" page open "$PAGE"
-check "the page is loaded anew: it relays" page says "$RELAYING"
-check "the page is loaded anew: the laptop reaches the internet" tunnel_ready
+check "the page is loaded anew: the laptop is online" online
 
 lab_stop client
-lab_start client laptop "$LAB_BUILD/tether-client" --open --wifi wifi0
+lab_start client laptop "$LAB_BUILD/tether-client" --key-file "$LAB_DIR/key" --wifi wifi0
 check "the client starts without --server" lab_wait_listening client laptop 6354
 check "without --server the laptop's page loads" page open "$PAGE"
-check "without --server the page says how to name one" page says "add ?server=HOST to this page's address"
+check "without --server the page says how to name one" reads lab-no-address \
+	"Address not known" "Enter the server's address in the settings"
 check "the page's address names the server" page open "$PAGE?server=$SERVER"
-check "the page's address names the server: it relays" page says "$RELAYING"
-check "the page's address names the server: the laptop reaches the internet" tunnel_ready
+check "the page's address names the server: the laptop is online" online
+check "the page's address names none" page open "$PAGE?server=a:b:c"
+check "the page's address names none: the page says so" reads lab-wrong-address "Wrong address" "a:b:c"
+page open "$PAGE" >/dev/null
+check "the settings open" page click "#settings-button"
+check "the server's address is typed" page fill server-input "$SERVER"
+check "the settings are right for all" page audit lab-settings
+check "the settings are saved" page click "#settings .big"
+check "the settings are saved: the laptop is online" online
+check "the page is loaded anew with them" page open "$PAGE"
+check "the page is loaded anew with them: the laptop is online" online
+lab_stop client
+
+lab_exec server "$LAB_BUILD/tether-server" --new-key --key-file "$LAB_DIR/other-key" >/dev/null
+lab_start client laptop "$LAB_BUILD/tether-client" --key-file "$LAB_DIR/other-key" --wifi wifi0 --server "$SERVER"
+check "the client starts with another key" lab_wait_listening client laptop 6354
+check "with another key the page says so, and what to do" reads lab-wrong-key \
+	"The server refuses the laptop's key" "start tether-client with the line that the server printed"
 lab_stop client
 start_client
 
@@ -94,16 +161,12 @@ start_client
 
 for url in "http://$SERVER/" "http://$SERVER:8080/"; do
 	check "$url loads in Chromium" page open "$url"
-	check "$url: Chromium blocks the connection to the laptop, and the page says so" \
-		page says "This browser blocks this page's connection to the laptop"
-	check "$url: the page says that nothing is relayed" \
-		page says "Not relaying: the laptop is not connected."
+	check "$url: Chromium blocks the connection to the laptop, and the page says so" reads lab-blocked \
+		"This browser blocks the way to the laptop" "Blocked by this browser" "No connection to the laptop"
 	check "$url: the page links to the laptop's own page" page_link_is advice-link "$PAGE"
-	check "$url: the page is connected to the server" page state server connected
 	check "$url: the laptop has no phone" phone_is false
 	check "$url: the link is followed" page click "#advice-link"
-	check "$url: the laptop's page relays" page says "$RELAYING"
-	check "$url: the laptop reaches the internet" tunnel_ready
+	check "$url: the laptop is online" online
 done
 
 lab_passed

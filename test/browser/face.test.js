@@ -1,0 +1,340 @@
+/*
+ * The phone's page as a person meets it, in Chromium, against stand-ins for the two hosts (see harness.js): what
+ * it looks like and says in each state, for eyes, ears and fingers; its buttons and settings; and how it keeps
+ * going when things happen to the phone. Leaves pictures in build/screenshots/.
+ *
+ *   node test/browser/face.test.js [PART-OF-A-NAME]     runs all tests, or those whose name contains it
+ *
+ * It needs what page.test.js needs.
+ */
+
+"use strict";
+
+const h = require("./harness");
+const { audit } = require("./audit");
+const { Host, assert, copies, equal, openPage, seen, text, until, untilSeen, untilState } = h;
+
+const UP = { session: { state: "up", round_trip_ms: 48 } };
+const LONG = "Donaudampfschifffahrtsgesellschaftskapitaensmuetzenabzeichenverordnung.example";
+
+// As a page that did not come over https finds the browser: no Wake Lock.
+const INSECURE = "delete Navigator.prototype.wakeLock;";
+
+// What browsers of 2012 with RFC 6455 sockets did not have, as far as the page asks for it.
+const OLD = INSECURE + `
+  delete HTMLDialogElement.prototype.showModal;
+  ["Worker", "AudioContext", "webkitAudioContext", "HTMLDialogElement", "BroadcastChannel", "fetch"]
+    .forEach((name) => delete window[name]);
+  delete Navigator.prototype.permissions;
+  delete HTMLCanvasElement.prototype.captureStream;
+  delete CanvasRenderingContext2D.prototype.setLineDash;
+  delete HTMLElement.prototype.hidden;
+  Object.defineProperty(window, "localStorage", { get() { throw new Error("not allowed"); } });`;
+
+let browser;
+
+const setUp = (after, options) => h.setUp(browser, after, options);
+const relaying = (after, options) => h.relaying(browser, after, options);
+const withStatus = (laptop) => { laptop.status = UP; };
+
+/* Something in both directions, for the graph. */
+async function traffic(laptop, server) {
+  const [up, down] = [await laptop.connection(), await server.connection()];
+  for (let i = 0; i < 10; i += 1) {
+    down.send(Buffer.alloc(30000 + 100000 * (i % 4)));
+    up.send(Buffer.alloc(10000 + 20000 * (i % 3)));
+    await h.sleep(500);
+  }
+}
+
+/*
+ * The states of the page: [name, how its hosts are, how it gets there, what a person then reads]. The last is
+ * what to wait for.
+ */
+const STATES = [
+  ["online", withStatus, async (page, laptop, server) => {
+    await untilState(page, "summary", "relaying");
+    await traffic(laptop, server);
+  }, ["The laptop is online", "Round trip\n48 ms", "Connected\n0:00:"]],
+  ["connecting", (laptop, server) => { server.dead = true; }, async () => {}, ["Connecting…"]],
+  ["no-answer", (laptop, server) => { server.dead = true; }, async () => {},
+    ["No connection to the server", "Next try in", "No answer"]],
+  ["no-server", (laptop, server) => { server.refuse = true; }, async () => {},
+    ["No connection to the server", "Nothing is relayed now", "Refused or out of reach", "Next try in",
+      "Check that this phone has internet"]],
+  ["no-laptop", (laptop) => { laptop.refuse = true; }, async () => {},
+    ["No connection to the laptop", "Check that this phone is in the laptop's Wi-Fi network"]],
+  ["nothing", (laptop, server) => { laptop.refuse = server.refuse = true; }, async () => {},
+    ["No connection to the laptop and server"]],
+  ["wrong-key", (laptop) => { laptop.status = { session: { state: "wrong key" } }; }, async () => {},
+    ["The server refuses the laptop's key", "start tether-client with the line that the server printed"]],
+  ["no-session", (laptop) => { laptop.status = { session: { state: "handshake" } }; }, async () => {},
+    ["Waiting for the server's answer"]],
+  ["taken-over", () => {}, async (page, laptop) => { (await laptop.connection()).close(4001, ""); },
+    ["Another phone or tab has taken over", "Use this one"]],
+  ["stopped", () => {}, async (page) => {
+    await untilState(page, "summary", "relaying");
+    await page.click("#main-button");
+  }, ["Nothing is relayed through this phone.", "Start"]],
+  ["no-address", (laptop) => { laptop.config = { role: "laptop", server: null }; }, async () => {},
+    ["Address not known", "Enter the server's address in the settings"]],
+  ["wrong-address", (laptop) => { laptop.config = { role: "laptop", server: "a:b:c" }; }, async () => {},
+    ["Wrong address", "Not an address: a:b:c"]],
+  ["long-words", (laptop) => { laptop.config = { role: "laptop", server: `${LONG}:8080` }; }, async () => {},
+    [`Tried: ${LONG}:8080`]],
+  ["no-config", (laptop) => { laptop.config = null; }, async () => {},
+    ["could not load config.json", "Add ?server=HOST to this page's address."]],
+  ["settings", () => {}, (page) => page.click("#settings-button"), ["Address of the server"]],
+  ["settings-error", () => {}, async (page) => {
+    await page.click("#settings-button");
+    await page.fill("#server-input", "no/address");
+    await page.click("text=Save");
+  }, ["Not an address"]]
+];
+
+/* How often an element's content is written from now on. */
+async function watchWrites(page, ids) {
+  await page.evaluate((names) => {
+    window.writes = [];
+    names.forEach((name) => new MutationObserver((all) => window.writes.push(`${name}: ${all[0].target.textContent}`))
+      .observe(document.getElementById(name), { childList: true, characterData: true, subtree: true }));
+  }, ids);
+  return () => page.evaluate(() => window.writes);
+}
+
+const TESTS = [
+  ...STATES.map(([name, before, act, wanted]) => [`the state "${name}" is said, fits, and keeps nobody out`,
+    async (after) => {
+      const { page, laptop, server } = await setUp(after, { before });
+      await act(page, laptop, server);
+      for (const words of wanted) {
+        await untilSeen(page, words);
+      }
+      equal(page.problems.join("; "), "", "what the browser complained of");
+      await audit(page, name);
+    }]),
+
+  ["without JavaScript, and without WebSocket, it says so in all sizes", async (after) => {
+    const { page } = await setUp(after, { context: { javaScriptEnabled: false } });
+    await untilSeen(page, "This page needs JavaScript");
+    await page.screenshot({ path: "build/screenshots/no-javascript.png" });
+    const other = await setUp(after, { scripts: ["delete window.WebSocket"] });
+    await untilSeen(other.page, "This browser has no WebSockets");
+    await audit(other.page, "no-websocket");
+  }],
+
+  ["a browser of 2012 relays, and says what there is to say", async (after) => {
+    const { page, laptop, server } = await relaying(after, { scripts: [OLD], before: withStatus,
+      rewrite: (name, source) => name === "style.css" ?
+        source.replace(/(display: (flex|grid)|position: sticky|column-gap: .*);/g, "") : source });
+    await copies(laptop, server, ["there", Buffer.from("there")]);
+    await untilSeen(page, "The laptop is online");
+    await untilSeen(page, "48 ms");
+    assert(!await page.isVisible("#settings-button"), "the settings, which do not work, are shown");
+    await page.click("#awake-button");
+    await untilSeen(page, "This browser cannot; the phone's settings can.");
+    await page.click("#main-button");
+    await untilSeen(page, "Nothing is relayed through this phone.");
+    await page.click("#main-button");
+    await untilState(page, "summary", "relaying");
+    await audit(page, "browser-of-2012");
+    equal(page.problems.join("; "), "", "what the browser complained of");
+  }],
+
+  ["type of twice the size fits 320 pixels", async (after) => {
+    const { page } = await relaying(after, { before: withStatus, context: { viewport: { width: 320, height: 568 } } });
+    await page.addStyleTag({ content: "html { font-size: 200% }" }).catch(() =>
+      page.evaluate(() => { document.documentElement.style.fontSize = "200%"; }));
+    equal(await page.evaluate(() => document.documentElement.scrollWidth), 320, "the page's width");
+  }],
+
+  ["who wants less motion sees none", async (after) => {
+    const options = { before: (l, s) => { s.dead = true; } };
+    const animation = (page) => page.evaluate(() =>
+      window.getComputedStyle(document.getElementById("server-line")).animationName);
+    const { page } = await setUp(after, options);
+    await untilState(page, "server-line", "connecting");
+    equal(await animation(page), "flow", "the animation");
+    await page.emulateMedia({ reducedMotion: "reduce" });
+    equal(await animation(page), "none", "the animation for who wants none");
+  }],
+
+  ["a screen reader hears of changes, once", async (after) => {
+    const { page, server } = await relaying(after, { before: withStatus });
+    const live = ["summary", "laptop-status", "server-status", "laptop-hint", "server-hint", "advice"];
+    for (const id of live) {
+      assert(/^(status|alert)$/.test(await page.getAttribute(`#${id}`, "role")), `#${id} is no live region`);
+    }
+    await untilSeen(page, "48 ms");
+    const writes = await watchWrites(page, live);
+    await h.sleep(2500);
+    equal((await writes()).join("; "), "", "what is said while nothing changes");
+    await server.stop();
+    await untilSeen(page, "Check that this phone has internet");
+    const said = (await writes()).filter((line) => line.startsWith("server-hint"));
+    equal(said.length, 1, "how often the hint is said");
+  }],
+
+  ["the button stops and starts", async (after) => {
+    const { page, laptop, server } = await relaying(after);
+    await page.click("text=Stop");
+    await until("both connections end", () => laptop.sockets.length + server.sockets.length === 0);
+    equal(await text(page, "laptop-status"), "Stopped", "the laptop's status");
+    const attempts = laptop.attempts.length + server.attempts.length;
+    await h.sleep(2000);
+    equal(laptop.attempts.length + server.attempts.length, attempts, "attempts while stopped");
+    await page.click("text=Start");
+    await untilState(page, "summary", "relaying");
+    await copies(laptop, server, ["again"]);
+  }],
+
+  ["a server that a person enters is used, and remembered until the laptop names another", async (after) => {
+    const other = await new Host().start();
+    after(() => other.stop());
+    const { page, laptop, server } = await relaying(after);
+    await page.click("#settings-button");
+    equal(await page.inputValue("#server-input"), server.address, "what the laptop says");
+    assert(await page.evaluate(() => document.activeElement.id === "server-input"), "the field has no focus");
+    await page.fill("#server-input", ` ${other.address} `);
+    await page.keyboard.press("Enter");
+    await other.connection();
+    await until("the old connection ends", () => server.sockets.length === 0);
+    assert(!await page.isVisible("#settings"), "the sheet stays");
+    await copies(laptop, other, ["to the other"]);
+    await page.reload();
+    await untilState(page, "summary", "relaying");
+    await copies(other, laptop, ["and again"]);
+    equal(server.sockets.length, 0, "connections to the laptop's own choice");
+    laptop.config = { role: "laptop", server: `127.0.0.1:${server.port}/`.slice(0, -1).replace("127.0.0.1", "localhost") };
+    await page.reload();
+    await untilState(page, "summary", "relaying");
+    await copies(server, laptop, ["of the new choice"]);
+    await page.click("#settings-button");
+    await page.fill("#server-input", other.address);
+    await page.click("text=Cancel");
+    assert(!await page.isVisible("#settings"), "the sheet stays");
+    await page.click("#settings-button");
+    equal(await page.inputValue("#server-input"), laptop.config.server, "what was not saved");
+    await page.fill("#server-input", "");
+    await page.click("text=Save");
+    await untilState(page, "summary", "relaying");
+    await copies(laptop, server, ["and empty means the laptop's"]);
+  }],
+
+  ["of two tabs of one phone the older stands back at once, whatever the hosts do", async (after) => {
+    const { page, laptop, server } = await relaying(after);
+    const newer = await page.context().newPage();
+    await newer.goto(laptop.url);
+    await untilState(newer, "summary", "relaying");
+    await untilState(page, "summary", "replaced");
+    await untilSeen(page, "Another phone or tab has taken over");
+    await until("one connection is left", () => laptop.sockets.length === 1 && server.sockets.length === 1);
+    const attempts = laptop.attempts.length;
+    await h.sleep(2000);
+    equal(laptop.attempts.length, attempts, "attempts of either in two seconds");
+    await page.click("text=Use this one");
+    await untilState(page, "summary", "relaying");
+    await untilState(newer, "summary", "replaced");
+    await copies(laptop, server, ["by the older"]);
+  }],
+
+  ["a laptop that falls silent is noticed within seconds, and found again", async (after) => {
+    const { page, laptop, server } = await relaying(after, { before: withStatus });
+    await untilSeen(page, "48 ms");
+    const kept = await server.connection();
+    laptop.dead = true;
+    const began = Date.now();
+    await untilState(page, "laptop", "waiting");
+    equal(await text(page, "laptop-status"), "Gone silent", "what is said of it");
+    await untilSeen(page, "No connection to the laptop");
+    console.log(`# silence was noticed after ${Date.now() - began} ms`);
+    laptop.dead = false;
+    await untilState(page, "summary", "relaying");
+    await copies(laptop, server, ["there again"]);
+    equal(server.sockets[0], kept, "the other side's connection");
+  }],
+
+  ["a laptop that only gives no status keeps its place: the fresh connection takes over", async (after) => {
+    const { page, laptop, server } = await relaying(after, { before: withStatus });
+    await untilSeen(page, "48 ms");
+    const states = await watchWrites(page, ["laptop-status"]);
+    const old = await laptop.connection();
+    const answer = laptop.answer;
+    laptop.answer = () => {};
+    await until("a second connection is open", () => laptop.sockets.some((socket) => socket !== old));
+    await until("the first is closed", () => laptop.sockets.length === 1);
+    laptop.answer = answer;
+    equal((await states()).join("; "), "", "what was said of it");
+    await copies(laptop, server, ["by the fresh one"]);
+    await copies(server, laptop, ["and back"]);
+  }],
+
+  ...[["the network is back", "online", (page) => page.evaluate(() => window.dispatchEvent(new Event("online")))],
+    ["the page is back", "visible", (page) => page.evaluate(() =>
+      document.dispatchEvent(new Event("visibilitychange")))],
+    ["the page returns from the browser's cache", "pageshow", (page) => page.evaluate(() =>
+      window.dispatchEvent(new Event("pageshow")))]
+  ].map(([name, , act]) => [`${name}: what waits is tried at once`, async (after) => {
+    const { page, server } = await setUp(after, { before: (l, s) => { s.refuse = true; } });
+    await until("the pauses are long", () => server.attempts.length >= 6);
+    await untilState(page, "server", "waiting");
+    server.refuse = false;
+    const waited = Date.now() - server.attempts[server.attempts.length - 1];
+    await act(page);
+    await untilState(page, "summary", "relaying");
+    const pause = server.attempts[server.attempts.length - 1] - server.attempts[server.attempts.length - 2];
+    assert(pause < waited + 1000, `the next attempt came ${pause} ms after the last`);
+  }]),
+
+  ["both sockets are opened without waiting for more than config.json, which comes beside the scripts",
+    async (after) => {
+      const { page, laptop } = await relaying(after);
+      equal(page.requested.filter((url) => url.endsWith("config.json")).length, 1, "requests for config.json");
+      const times = await page.evaluate(() => performance.getEntriesByType("resource").map((entry) =>
+        ({ name: entry.name, start: entry.startTime, end: entry.responseEnd })));
+      const at = (name) => times.find((entry) => entry.name.endsWith(name));
+      assert(at("config.json").start < at("page.js").end, "config.json was asked for after the last script came");
+      equal(laptop.attempts.length, 1, "attempts");
+    }],
+
+  ["in a secure context the screen is kept on by itself, and a tap ends that", async (after) => {
+    const { page } = await relaying(after);
+    const pressed = (value) => until(`the button says ${value}`, async () =>
+      await page.getAttribute("#awake-button", "aria-pressed") === value);
+    await pressed("true");
+    assert(!await page.isVisible("#awake-video"), "a video is shown");
+    await page.click("#awake-button");
+    await pressed("false");
+    await page.click("#awake-button");
+    await pressed("true");
+  }],
+
+  ["elsewhere a tap plays a silent video that is in sight, and a tap ends it", async (after) => {
+    const { page } = await relaying(after, { scripts: [INSECURE] });
+    const video = () => page.evaluate(() => {
+      const element = document.getElementById("awake-video");
+      const box = element.getBoundingClientRect();
+      return { playing: !element.paused && element.readyState > 1, muted: element.muted, loop: element.loop,
+        audio: element.srcObject ? element.srcObject.getAudioTracks().length : 0, time: element.currentTime,
+        inSight: box.width > 0 && box.bottom <= window.innerHeight };
+    });
+    assert(!(await video()).playing, "it plays without a tap");
+    equal(await page.getAttribute("#awake-button", "aria-pressed"), "false", "what the button says");
+    await page.click("#awake-button");
+    await untilSeen(page, "A small silent video keeps the screen on.");
+    const first = await until("it plays", async () => { const now = await video(); return now.playing && now; });
+    assert(first.inSight && !first.muted && !first.loop && first.audio === 1, JSON.stringify(first));
+    await until("its time goes on", async () => (await video()).time > first.time);
+    await audit(page, "screen-kept-on");
+    await page.click("#awake-button");
+    assert(!(await video()).playing, "it still plays");
+    equal(await text(page, "awake-text"), "", "what is said");
+    equal(page.problems.join("; "), "", "what the browser complained of");
+  }]
+];
+
+(async () => {
+  browser = await h.launch();
+  await h.run(TESTS);
+  await browser.close();
+})();
