@@ -1,15 +1,14 @@
 // Phones, and the session through them.
 //
-// In open mode the newest phone has the tether, and that is all. In keyed mode the session is between
-// laptop and server, and phones only carry it. The path is the connection that is sent on. It follows the
-// phone: the connection that opened last and has brought a genuine message from the server is the path (be it
-// slower than the one before, so that its messages come overtaken); an older one becomes it again only when
-// the newer has failed. So a new phone takes over without a gap,
-// and one whose own way to the server does not work takes nothing over.
+// In open mode the newest phone has the tether, and that is all. In keyed mode the session is between laptop and
+// server, and phones only carry it. The path is the connection that is sent on. It follows the phone: the
+// connection that opened last and has brought a genuine message from the server is the path (be it slower than
+// the one before, so that its messages come overtaken); an older one becomes it again only when the newer has
+// failed. So a new phone takes over without a gap, and one whose own way to the server does not work takes
+// nothing over.
 //
-// When the server owes an answer for some seconds, the path is dead, whatever TCP believes: the phone is
-// told to connect anew (close code 4003).
-
+// When the server owes an answer for some seconds, the path is dead, whatever TCP believes: the phone is told to
+// connect anew (close code 4003).
 #include "client.h"
 #include "http/origin.h"
 
