@@ -6,7 +6,9 @@
 #   make install PREFIX=/usr/local DESTDIR=
 #   make demo                    the three hosts on this machine, in front of your eyes (root)
 #   make test                    everything that can be tested (root)
+#   make test-more               what needs more packages: the page in Firefox (root)
 #   make bench, bench-quick      Tether measured beside its peers (root); bench-smoke: whether that works
+#   make soak-page               the page relays for an hour, and its memory stays flat
 #
 # CFLAGS, CPPFLAGS and LDFLAGS are yours to set; what the project needs is added to them.
 
@@ -132,7 +134,7 @@ $(BUILD)/bench/ws-flow: $(call objects,test/bench/ws_flow.c) $(BUILD)/libtether.
 
 # Tether beside its peers: some hours, or a quarter of one. Figures are kept in build/bench/results.json.
 bench-programs: all $(BUILD)/bench/cellular $(BUILD)/bench/ws-flow
-bench: bench-parts
+bench: bench-parts bench-page
 	test/packages.sh build lab bench
 	$(MAKE) -s bench-programs
 	test/bench/run.py all
@@ -154,6 +156,19 @@ bench-parts:
 	$(BUILD)/bench/bench_queue
 	$(BUILD)/bench/bench_crypto
 	$(BUILD)/baseline/bench/bench_crypto
+
+# The page alone: what relaying costs in a browser, and how soon it relays over a 3G link.
+bench-page:
+	test/packages.sh build lab browser
+	$(MAKE) -s bench-programs
+	node test/bench/relay-cost.js
+	test/bench/page-start.sh
+
+# SECONDS=60 for less than an hour.
+soak-page:
+	test/packages.sh build browser
+	$(MAKE) -s $(BUILD)/bench/ws-flow
+	node test/browser/soak.test.js $(or $(SECONDS),3600)
 
 # What to run; each prints "ok - ..." lines, and test/run.sh counts them.
 test:
@@ -186,6 +201,7 @@ SUITES := \
 	'test/interop/test-qr.sh' \
 	'node test/browser/page.test.js' \
 	'node test/browser/face.test.js' \
+	'node test/browser/soak.test.js 20' \
 	'test/browser/lab.test.sh' \
 	'test/browser/doors.test.sh' \
 	'test/lab/test-starts.sh' \
@@ -207,6 +223,11 @@ SUITES := \
 	'test/lab/test-replay.sh' \
 	'test/lab/test-strangers.sh' \
 	'test/lab/test-tether.sh chromium'
+
+test-more:
+	test/packages.sh build lab browser firefox
+	$(MAKE) -s all
+	test/run.sh 'test/browser/firefox.test.sh'
 
 test-cross:
 	test/packages.sh build cross
@@ -231,5 +252,5 @@ clean:
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all objects unit-tests fuzz-plain fuzz-programs fuzz-linked test test-cross fuzz bench-programs bench bench-quick bench-smoke \
-	bench-parts demo install clean
+.PHONY: all objects unit-tests fuzz-plain fuzz-programs fuzz-linked test test-more test-cross fuzz bench-programs bench \
+	bench-quick bench-smoke bench-parts bench-page soak-page demo install clean

@@ -82,7 +82,7 @@ function TetherRelay(report) {
 	function forward(data, from, to) {
 		var socket = to.socket;
 		from.heard = true;
-		if (socket === null || socket.readyState !== 1 || socket.bufferedAmount > LIMIT) {
+		if (socket === null || socket.bufferedAmount > LIMIT) {
 			to.sent.dropped += to.openedAt ? 1 : 0; // before that nobody waits for it
 			if (to.state === "idle") {
 				connect(to);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a job of this project needs.
 #
-#   test/packages.sh GROUP...        groups: build lab nat chromium browser check cross interop terminal bench
+#   test/packages.sh GROUP...        groups: build lab nat chromium browser firefox check cross interop terminal bench
 #
 # Each group is a list of package names, below. What is there already is left
 # alone; when nothing is missing, nothing is run and the network is not touched.
@@ -12,7 +12,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 usage() {
-	echo "usage: test/packages.sh GROUP...   (build lab nat chromium browser check cross interop terminal bench)" >&2
+	echo "usage: test/packages.sh GROUP...   (build lab nat chromium browser firefox check cross interop terminal bench)" >&2
 	exit 2
 }
 
@@ -24,6 +24,7 @@ packages_of() {
 	nat) echo traceroute iputils-tracepath bind9-dnsutils python3-pyftpdlib openssh-server \
 		openssh-client openvpn coturn ;;
 	chromium | browser) echo chromium fonts-dejavu-core ;;
+	firefox) echo firefox-esr fonts-dejavu-core ;;
 	check) echo gcc libc6-dev clang clang-format llvm libclang-rt-14-dev musl-tools ;;
 	cross) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
 		gcc-arm-linux-gnueabihf libc6-dev-armhf-cross \

@@ -1,23 +1,25 @@
 // Either end of the barest relay that a browser can be, to know what the browser itself costs: a server of the
-// page in barest/, and of a WebSocket that pours or swallows messages of 64 KiB.
+// page in barest/, and of a WebSocket that pours or swallows messages.
 //
 //   ws-flow ADDR:PORT FOLDER
 //
-// ".../flow?source" is sent messages without end; what ".../flow?NAME" sends is counted, and said in lines
-// as flow.py says them: the name, CLOCK_MONOTONIC in ms, and the bytes of the last tenth of a second.
+// ".../flow?source" is sent messages of 64 KiB without end, ".../flow?source-1400" such of 1400 bytes; what
+// ".../flow?NAME" sends is counted, and said in lines as flow.py says them: the name, CLOCK_MONOTONIC in
+// ms, and the bytes of the last tenth of a second.
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ws/host.h"
 
-#define PEERS        4
-#define MESSAGE_SIZE 65536
-#define TX_SIZE      (8 * MESSAGE_SIZE)
-#define TICK_MS      100
+#define PEERS       4
+#define MESSAGE_MAX 65536
+#define TX_SIZE     (8 * MESSAGE_MAX)
+#define TICK_MS     100
 
 struct flow_peer {
     struct ws_conn conn;
-    bool source;
+    size_t size; // of the messages that it is sent; 0: none
     char name[32];
     uint64_t bytes; // since the last line
     uint8_t rx[WS_RX_SIZE];
@@ -35,9 +37,9 @@ struct flow {
 static void pour(void *arg)
 {
     struct flow_peer *peer = arg;
-    if (!peer->source)
+    if (peer->size == 0)
         return;
-    while (ws_conn_begin(&peer->conn, WS_BINARY, MESSAGE_SIZE) != NULL)
+    while (ws_conn_begin(&peer->conn, WS_BINARY, peer->size) != NULL)
         ws_conn_commit(&peer->conn);
     ws_conn_flush(&peer->conn);
 }
@@ -64,6 +66,15 @@ static const struct ws_conn_events events = {
     .closed = on_closed,
 };
 
+// What a peer of this name is sent.
+static size_t source_size(const char *name)
+{
+    if (strncmp(name, "source", 6) != 0)
+        return 0;
+    unsigned long size = name[6] == '-' ? strtoul(name + 7, NULL, 10) : MESSAGE_MAX;
+    return size > 0 && size < MESSAGE_MAX ? size : MESSAGE_MAX;
+}
+
 static struct ws_conn *on_accept(void *arg, const struct endpoint *from,
                                  const struct http_text *query)
 {
@@ -74,7 +85,7 @@ static struct ws_conn *on_accept(void *arg, const struct endpoint *from,
         if (peer->conn.state != WS_FREE)
             continue;
         snprintf(peer->name, sizeof peer->name, "%.*s", (int)query->length, query->start);
-        peer->source = strcmp(peer->name, "source") == 0;
+        peer->size = source_size(peer->name);
         peer->bytes = 0;
         return &peer->conn;
     }

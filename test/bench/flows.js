@@ -1,0 +1,119 @@
+/*
+ * What the measurements of the page share: both ends of its relaying (ws-flow, two of them), Chromium, and what
+ * the kernel says of Chromium's processes. All of it on this machine, at the loopback address.
+ */
+
+"use strict";
+
+const fs = require("fs");
+const net = require("net");
+const path = require("path");
+const { spawn } = require("child_process");
+const h = require("../browser/harness");
+
+const FLOW = path.join(h.ROOT, "build", "bench", "ws-flow");
+const BAREST = path.join(h.ROOT, "test", "bench", "barest");
+const TICKS_PER_SECOND = 100;    // USER_HZ, proc(5)
+
+function freePort() {
+  return new Promise((resolve) => {
+    const server = net.createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function accepts(port) {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, "127.0.0.1", () => { socket.destroy(); resolve(true); });
+    socket.on("error", () => resolve(false));
+  });
+}
+
+/* One end: a process that pours or counts. received(name) is the bytes counted of the peer of this name. */
+class End {
+  async start() {
+    this.port = await freePort();
+    this.counts = {};
+    this.child = spawn(FLOW, [`127.0.0.1:${this.port}`, BAREST], { stdio: ["ignore", "pipe", "inherit"] });
+    process.on("exit", () => this.child.kill());
+    let rest = "";
+    this.child.stdout.on("data", (data) => {
+      const lines = (rest + data).split("\n");
+      rest = lines.pop();
+      lines.map((line) => line.split(" ")).forEach(([name, , bytes]) => {
+        this.counts[name] = (this.counts[name] || 0) + Number(bytes);
+      });
+    });
+    await h.until("ws-flow listens", () => accepts(this.port));
+    return this;
+  }
+
+  url(name) {
+    return `ws://127.0.0.1:${this.port}/flow?${name}`;
+  }
+
+  received(name) {
+    return this.counts[name] || 0;
+  }
+
+  stop() {
+    this.child.kill();
+  }
+}
+
+/* The process of this id and all that it started, and they. */
+function family(pid) {
+  const children = {};
+  for (const name of fs.readdirSync("/proc").filter((each) => /^[0-9]+$/.test(each))) {
+    try {
+      const stat = fs.readFileSync(`/proc/${name}/stat`, "utf8");
+      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+      (children[parent] = children[parent] || []).push(Number(name));
+    } catch (error) {
+      continue;   // it has ended
+    }
+  }
+  const all = [pid];
+  for (let i = 0; i < all.length; i += 1) {
+    all.push(...children[all[i]] || []);
+  }
+  return all;
+}
+
+function sum(pids, read) {
+  return pids.reduce((total, pid) => {
+    try {
+      return total + read(pid);
+    } catch (error) {
+      return total;
+    }
+  }, 0);
+}
+
+/* Seconds of processor time that these used. */
+function cpuSeconds(pids) {
+  return sum(pids, (pid) => {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  });
+}
+
+/* Megabytes that these hold, what they share counted in parts (proc(5), smaps_rollup). */
+function megabytes(pids) {
+  return sum(pids, (pid) =>
+    Number(/^Pss:\s+([0-9]+)/m.exec(fs.readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))[1]) / 1024);
+}
+
+/* Chromium, with its process id, which playwright does not tell of a browser that it launched. */
+async function chromium(more = []) {
+  const before = family(process.pid);
+  const browser = await h.launch(more);
+  const pid = family(process.pid).find((each) => !before.includes(each) &&
+    /chrom/.test(fs.readFileSync(`/proc/${each}/comm`, "utf8")));
+  return { browser, pids: () => family(pid) };
+}
+
+module.exports = { BAREST, End, chromium, cpuSeconds, megabytes };
