@@ -6,7 +6,7 @@
 #   make install PREFIX=/usr/local DESTDIR=
 #   make demo                    the three hosts on this machine, in front of your eyes (root)
 #   make test                    everything that can be tested (root)
-#   make bench, bench-quick      Tether measured beside its peers (root)
+#   make bench, bench-quick      Tether measured beside its peers (root); bench-smoke: whether that works
 #
 # CFLAGS, CPPFLAGS and LDFLAGS are yours to set; what the project needs is added to them.
 
@@ -129,7 +129,7 @@ $(BUILD)/bench/ws-flow: $(call objects,test/bench/ws_flow.c) $(BUILD)/libtether.
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
 
-# Tether beside its peers: more than an hour, or ten minutes. Figures are kept in build/bench/results.json.
+# Tether beside its peers: some hours, or a quarter of one. Figures are kept in build/bench/results.json.
 bench-programs: all $(BUILD)/bench/cellular $(BUILD)/bench/ws-flow
 bench: bench-parts
 	test/packages.sh build lab bench
@@ -139,6 +139,10 @@ bench-quick:
 	test/packages.sh build lab bench
 	$(MAKE) -s bench-programs
 	test/bench/run.py all --quick
+bench-smoke:
+	test/packages.sh build lab bench
+	$(MAKE) -s bench-programs
+	test/run.sh 'test/bench/test-smoke.sh'
 
 # The NAT and the ciphers alone.
 bench-parts:
@@ -152,8 +156,8 @@ bench-parts:
 
 # What to run; each prints "ok - ..." lines, and test/run.sh counts them.
 test:
-	test/packages.sh build lab browser check cross interop nat
-	$(MAKE) -s all build/ws-echo build/bench/cellular
+	test/packages.sh build lab browser check cross interop nat bench
+	$(MAKE) -s all build/ws-echo bench-programs
 	test/run.sh $(SUITES)
 SUITES := \
 	'test/build/test-build.sh' \
@@ -167,6 +171,7 @@ SUITES := \
 	'test/unit/run.sh cross mips' \
 	'test/lab/test-tether.sh relay' \
 	'$(MAKE) -s -j2 fuzz-programs && test/fuzz/run.sh 5' \
+	'test/bench/test-smoke.sh' \
 	'test/interop/ws-raw.py' \
 	'test/interop/ws-echo.py' \
 	'node test/interop/ws-echo.js' \
@@ -221,5 +226,5 @@ clean:
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all objects unit-tests fuzz-plain fuzz-programs fuzz-linked test test-cross fuzz bench-programs bench bench-quick \
+.PHONY: all objects unit-tests fuzz-plain fuzz-programs fuzz-linked test test-cross fuzz bench-programs bench bench-quick bench-smoke \
 	bench-parts demo install clean

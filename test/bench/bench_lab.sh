@@ -7,7 +7,8 @@
 # As a library:   . test/bench/bench_lab.sh; lab_up; lab_cellular 3g
 # As a command:   bench_lab.sh serve      makes a lab and obeys: a command of this shell a line on standard
 #                 input; answers each on standard output with a line "=STATUS", after what it printed
-#                 bench_lab.sh has LINK     whether there is such a link here; recorded ones need their traces
+#                 bench_lab.sh link LINK     prints the emulator's arguments for a link; fails if there is no such
+#                 link here: recorded ones need their traces, in TRACES
 # Needs root, build/tether-* and build/bench/*, and the packages of: test/packages.sh lab bench
 . "$(dirname "${BASH_SOURCE[0]}")/../lab/lab.sh"
 
@@ -18,19 +19,21 @@ TRACES=${TRACES:-$LAB_ROOT/../shared/traces}
 # bytes that wait for the link, more than are good for it, as in real networks.
 link_arguments() { # LINK
 	case $1 in
-	slow3g) echo --down-rate 400 --up-rate 400 --delay 200 --down-queue 131072 --up-queue 131072 ;;
 	3g) echo --down-rate 1600 --up-rate 768 --delay 75 --down-queue 262144 --up-queue 262144 ;;
-	4g) echo --down-rate 9000 --up-rate 9000 --delay 30 --down-queue 524288 --up-queue 524288 ;;
-	umts) trace_arguments TMobile-UMTS-driving 50 262144 ;;
-	lte) trace_arguments Verizon-LTE-short 25 524288 ;;
+	lte) echo --down-rate 20000 --up-rate 8000 --delay 25 --down-queue 1048576 --up-queue 1048576 ;;
+	umts-trace) trace_arguments TMobile-UMTS-driving ;;
+	evdo-trace) trace_arguments Verizon-EVDO-driving ;;
+	lte-trace) trace_arguments Verizon-LTE-short ;;
+	tmobile-lte-trace) trace_arguments TMobile-LTE-short ;;
+	att-lte-trace) trace_arguments ATT-LTE-driving-2016 ;;
 	*) return 1 ;;
 	esac
 }
 
-trace_arguments() { # NAME DELAY QUEUE
+trace_arguments() { # NAME
 	[ -r "$TRACES/$1.down" ] && [ -r "$TRACES/$1.up" ] || return
-	echo --down-trace "$TRACES/$1.down" --up-trace "$TRACES/$1.up" --delay "$2" \
-		--down-queue "$3" --up-queue "$3"
+	echo --down-trace "$TRACES/$1.down" --up-trace "$TRACES/$1.up" --delay 50 \
+		--down-queue 1048576 --up-queue 1048576
 }
 
 # Puts a namespace "cell" into the wire between phone and router: the router's end of the wire becomes
@@ -148,7 +151,7 @@ bench_serve() {
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
 	case ${1:-} in
 	serve) bench_serve ;;
-	has) [ "$2" = fast ] || link_arguments "$2" >/dev/null ;;
-	*) lab_die "usage: bench_lab.sh serve | has LINK" ;;
+	link) [ "$2" = fast ] || link_arguments "$2" ;;
+	*) lab_die "usage: bench_lab.sh serve | link LINK" ;;
 	esac
 fi

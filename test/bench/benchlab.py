@@ -23,9 +23,41 @@ class Failed(Exception):
     """A measurement, or something that it needs, went wrong; says what."""
 
 
-def has_link(link):
-    """Whether there is such a link; a recorded one may not be on this machine."""
-    return subprocess.call([os.path.join(HERE, "bench_lab.sh"), "has", link]) == 0
+class Link:
+    """What an emulated link is like, from the arguments of its emulator; "fast" is a wire without any."""
+
+    def __init__(self, name):
+        asked = subprocess.run([os.path.join(HERE, "bench_lab.sh"), "link", name], text=True,
+                               stdout=subprocess.PIPE, check=False)
+        words = asked.stdout.split()
+        self.name = name
+        self.exists = asked.returncode == 0  # a recorded one may not be on this machine
+        self.arguments = dict(zip(words[::2], words[1::2]))
+        self.traces = {way: self.read_trace(way) for way in ("down", "up") if f"--{way}-trace" in self.arguments}
+
+    def read_trace(self, way):
+        with open(self.arguments[f"--{way}-trace"], encoding="ascii") as file:
+            return [int(line) for line in file]
+
+    def rate_kbits(self, way):
+        """The constant rate, or None."""
+        rate = self.arguments.get(f"--{way}-rate")
+        return rate and float(rate)
+
+    def piece_s(self, round_number):
+        """Where in the traces a round's measurements begin: each round has its own piece, for all ways the same."""
+        if not self.traces:
+            return 0
+        length_s = min(trace[-1] for trace in self.traces.values()) / 1000
+        return int((length_s / 5 * round_number + 7 * (round_number // 5)) % length_s)
+
+    def longest_gap_ms(self, from_s, seconds):
+        """The longest time in a piece of the traces in which one of them delivers nothing."""
+        gap_ms = 0
+        for trace in self.traces.values():
+            span = [0, *(at - from_s * 1000 for at in trace if 0 < at - from_s * 1000 < seconds * 1000)]
+            gap_ms = max([gap_ms, *(later - earlier for earlier, later in zip(span, span[1:]))])
+        return gap_ms
 
 
 def now_ms():
@@ -36,7 +68,7 @@ class Lab:
     """One lab: its hosts, the link, the web host's services. Goes with close(), or with this process."""
 
     def __init__(self, link, congestion):
-        self.link, self.congestion = link, congestion
+        self.link, self.congestion = Link(link), congestion
         self.shell = subprocess.Popen(
             [os.path.join(HERE, "bench_lab.sh"), "serve"], text=True, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, env=dict(os.environ, LAB_MODE="keyed", LAB_BUILD=BUILD))
@@ -91,6 +123,16 @@ class Lab:
         self.do("tunnel_ready 60")
         self.do(f"lab_congestion {self.congestion} laptop")
 
+    def congestion_in_force(self):
+        """What the tether's own connections over the link send with: {"phone": ..., "server": ...}."""
+        found = {}
+        for host, filter_ in ("phone", "dport = :8080"), ("server", "sport = :8080"):
+            said = subprocess.run(self.on(host, "ss", "-tinH", filter_), text=True, stdout=subprocess.PIPE,
+                                  check=True).stdout
+            match = re.search(r"^\s+(?:\S+ )*?(cubic|bbr|reno)\b", said, re.MULTILINE)
+            found[host] = match[1] if match else None
+        return found
+
     def pid(self, name):
         return int(self.do(f"echo ${{LAB_PID[{name}]}}"))
 
@@ -106,26 +148,28 @@ class Lab:
             rows = [[int(word) for word in line.split()] for line in file if line.endswith("\n")]
         return [row for row in rows if row[0] >= from_ms]
 
-    def settle(self, limit_s=40):
-        """Waits until what earlier measurements left behind has gone."""
-        if self.link == "fast":
+    def settle(self, round_number=0, limit_s=40):
+        """Waits until what earlier measurements left behind has gone; then the round's piece of the traces begins."""
+        if self.link.name == "fast":
             time.sleep(0.5)
             return
+        self.tell_link("drain")
         end = time.monotonic() + limit_s
         while time.monotonic() < end:
             time.sleep(0.5)
-            if sum(row[1] + row[2] + row[3] + row[4] for row in self.timeline(now_ms() - 1500)) < 6000:
-                return
+            if sum(row[1] + row[2] + row[3] + row[4] for row in self.timeline(now_ms() - 1000)) < 5000:
+                break
+        self.tell_link(f"seek {self.link.piece_s(round_number)}")
 
     def outage(self, seconds):
         """Nothing passes for some seconds from now on; returns when it will pass again, ms."""
+        return self.tell_link(f"outage {seconds}")["outage_to_ms"]
+
+    def tell_link(self, command):
+        """Has the emulator obey; returns its answer."""
         before = self.log("cellular").count("\n")
         with open(os.path.join(self.folder, "cellular.control"), "w", encoding="ascii") as fifo:
-            fifo.write(f"outage {seconds}\n")
-        return self.said_by_link(before)["outage_to_ms"]
-
-    def said_by_link(self, before):
-        """The emulator's next line of JSON, after so many."""
+            fifo.write(f"{command}\n")
         for _ in range(100):
             lines = self.log("cellular").split("\n")[:-1]
             if len(lines) > before:
@@ -142,7 +186,7 @@ class Bulk:
     def __init__(self, lab, way, direction, seconds, flows=1):
         self.lab, self.direction, self.name = lab, direction, f"flow{next(names)}"
         host, address, port = way
-        self.start_ms = now_ms()
+        self.start_ms = None  # known after wait()
         self.process = lab.start(host, PYTHON, FLOW, "bulk", direction, address, "--port", port, "--name",
                                  self.name, "--seconds", seconds, "--flows", flows)
 
@@ -151,6 +195,7 @@ class Bulk:
         said, _ = self.process.communicate()
         if self.process.returncode != 0:
             raise Failed(f"flow.py ended with status {self.process.returncode}")
+        self.start_ms = int(re.search(r"^begins (\d+)$", said, re.MULTILINE)[1])
         if self.direction == "up":
             said = self.lab.log("flows")
         flows = {}
@@ -159,7 +204,6 @@ class Bulk:
             if len(words) == 3 and words[0].startswith(self.name + "."):
                 flows.setdefault(words[0], []).append((int(words[1]), int(words[2])))
         return flows
-
 
     def stop(self):
         """Ends it now, whatever it has received."""
@@ -172,9 +216,9 @@ def received(flow, from_ms, to_ms):
     return sum(count for at_ms, count in flow if from_ms < at_ms <= to_ms)
 
 
-def goodput(lab, way, direction, warm_s, seconds):
+def goodput(lab, way, direction, warm_s, seconds, round_number=0):
     """Mbit/s that one bulk transfer brings, after it had some seconds to find its speed."""
-    lab.settle()
+    lab.settle(round_number)
     bulk = Bulk(lab, way, direction, warm_s + seconds)
     flows = bulk.wait()
     from_ms = bulk.start_ms + int(warm_s * 1000)
@@ -214,12 +258,22 @@ def jain(shares, count):
     return sum(shares) ** 2 / (count * squares) if squares else 0
 
 
+def share_used(lab, direction, from_ms, to_ms):
+    """What of the link's rate in a direction was used between two times, in percent; None: it has no rate."""
+    rate_kbits = lab.link.rate_kbits(direction)
+    if not rate_kbits:
+        return None
+    rows = [row for row in lab.timeline(from_ms) if row[0] < to_ms]
+    return 100 * sum(row[1 if direction == "down" else 2] for row in rows) * 8 / (to_ms - from_ms) / rate_kbits
+
+
 def stream_losses(lab, way, direction, warm_s, seconds):
     """Shares lost (there, back) of a stream of 64 kbit/s of UDP each way, beside a bulk transfer."""
     lab.settle()
-    bulk = Bulk(lab, way, direction, warm_s + seconds + 2)
+    bulk = Bulk(lab, way, direction, warm_s + seconds + 2)  # its connection, too, takes its time
     time.sleep(warm_s)
-    stream = lab.start(way[0], PYTHON, FLOW, "stream", way[1], "--port", way[2], "--seconds", seconds)
+    stream = lab.start(way[0], PYTHON, FLOW, "stream", way[1], "--port", way[2], "--seconds", seconds,
+                       "--linger", min(5, 2 * seconds))
     said = json.loads(stream.communicate()[0])
     bulk.wait()
     arrived = max(said["arrived"], said["back"])
@@ -270,9 +324,9 @@ def round_trips(lab, host, address, seconds):
     return {"median": statistics.median(times), "p95": percentile(times, 0.95), "lost": lost}
 
 
-def under_load(lab, way, load, warm_s, seconds):
+def under_load(lab, way, load, warm_s, seconds, round_number):
     """Round trips beside bulk transfers of the same host; load is "idle", "down", "up" or "both"."""
-    lab.settle()
+    lab.settle(round_number)
     directions = {"idle": [], "both": ["down", "up"]}.get(load, [load])
     bulks = [Bulk(lab, way, direction, warm_s + seconds + 1) for direction in directions]
     if bulks:

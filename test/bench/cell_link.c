@@ -189,6 +189,26 @@ struct cell_packet *cell_link_take(struct cell_link *link, int64_t now_ns)
     return packet;
 }
 
+void cell_link_seek(struct cell_link *link, int64_t trace_ns, int64_t now_ns)
+{
+    if (link->trace_ms == NULL)
+        return;
+    advance(link, now_ns);
+    int64_t length_ns = (int64_t)link->trace_ms[link->trace_length - 1] * 1000000;
+    link->trace_start_ns = now_ns - trace_ns % length_ns;
+    link->trace_at = 0;
+    while (chance_at(link) <= now_ns)
+        next_chance(link);
+}
+
+void cell_link_drain(struct cell_link *link, int64_t now_ns)
+{
+    advance(link, now_ns);
+    while (link->waiting.first != NULL)
+        passed(link, now_ns);
+    link->free_ns = now_ns;
+}
+
 int64_t cell_link_next(const struct cell_link *link)
 {
     int64_t next_ns = CELL_NEVER;

@@ -76,6 +76,12 @@ struct cell_packet *cell_link_take(struct cell_link *link, int64_t now_ns);
 // When cell_link_take() may have something new, or CELL_NEVER.
 int64_t cell_link_next(const struct cell_link *link);
 
+// The trace's time is `trace_ns` now, whatever it was; a trace that is shorter counts from its start again.
+// A link of a constant rate stays as it is.
+void cell_link_seek(struct cell_link *link, int64_t trace_ns, int64_t now_ns);
+// All that waits for the link passes at once, outage or not.
+void cell_link_drain(struct cell_link *link, int64_t now_ns);
+
 // Adds a time in which nothing passes; it begins after those known. False: there is no room.
 bool cell_outages_add(struct cell_outages *outages, int64_t from_ns, int64_t to_ns);
 

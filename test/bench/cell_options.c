@@ -83,7 +83,8 @@ static void usage(void)
         "  --loss PERCENT          of packets, each way     --seed N   decides which\n"
         "  --outage FROM-TO        seconds from the start; may be given again, in order\n"
         "  --control PATH          a FIFO to make: \"outage SECONDS\", \"outage on\", \"outage "
-        "off\"\n"
+        "off\",\n"
+        "                          \"seek SECOND\" of the traces, \"drain\" the queues\n"
         "  --timeline FILE         a line each 20 ms: time in ms, bytes down, up, queued down, "
         "up\n");
     exit(2);

@@ -13,7 +13,7 @@
 // a "packet" would be 64 KiB with a checksum that nobody computed. Such are counted as "oversize".
 //
 // Statistics are one line of JSON on standard output, at SIGUSR1 and at the end (SIGINT, SIGTERM); outages on
-// command come through a FIFO. Times said are CLOCK_MONOTONIC's, so that other programs can compare.
+// command, and another place in the traces, come through a FIFO. Times said are CLOCK_MONOTONIC's, so that other programs can compare.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_ether.h>
@@ -141,11 +141,37 @@ static bool outage_goes_on(const struct cell_outages *outages, int64_t now_ns)
     return outages->count > 0 && outages->at[outages->count - 1].to_ns > now_ns;
 }
 
-// "outage SECONDS", "outage on" or "outage off".
+static void drain(struct cellular *cellular, int64_t now_ns)
+{
+    for (int i = DOWN; i <= UP; i++)
+        cell_link_drain(&cellular->directions[i].link, now_ns);
+    printf("{\"drained_at_ms\": %lld}\n", (long long)(now_ns / MILLISECOND_NS));
+    fflush(stdout);
+}
+
+// Both directions' traces are at this second now: what is measured from here on meets the same link each time.
+static void seek(struct cellular *cellular, double second, int64_t now_ns)
+{
+    for (int i = DOWN; i <= UP; i++)
+        cell_link_seek(&cellular->directions[i].link, (int64_t)(second * 1e9), now_ns);
+    printf("{\"trace_at_s\": %.3f, \"at_ms\": %lld}\n", second,
+           (long long)(now_ns / MILLISECOND_NS));
+    fflush(stdout);
+}
+
+// "drain", "seek SECOND", "outage SECONDS", "outage on" or "outage off".
 static void command(struct cellular *cellular, const char *line, int64_t now_ns)
 {
     struct cell_outages *outages = &cellular->outages;
     double seconds = 0;
+    if (sscanf(line, "seek %lf", &seconds) == 1 && seconds >= 0) {
+        seek(cellular, seconds, now_ns);
+        return;
+    }
+    if (strcmp(line, "drain") == 0) {
+        drain(cellular, now_ns);
+        return;
+    }
     if (strcmp(line, "outage off") == 0 && outage_goes_on(outages, now_ns)) {
         outages->at[outages->count - 1].to_ns = now_ns;
         return;

@@ -9,8 +9,9 @@ Whoever receives a flow prints a line for each tenth of a second in which someth
 name, CLOCK_MONOTONIC in ms at the end of it, and bytes. All hosts of the lab are one machine, so
 the clock is the same, and what the sender believes it has sent does not matter.
 
-A client first sends a line, "down NAME" or "up NAME". Both ends go on until the client ends, which it
-does without ceremony (RST), so that what still waits somewhere is of no use to anyone.
+A bulk transfer's client says when it begins. Each of its flows first sends a line, "down NAME" or "up NAME".
+Both ends go on until the client ends, which it does without ceremony (RST), so that what still waits
+somewhere is of no use to anyone.
 """
 import argparse
 import json
@@ -122,6 +123,7 @@ def flow(options, name, until_ms):
 
 
 def bulk(options):
+    say(f"begins {now_ms()}")
     until_ms = now_ms() + int(options.seconds * 1000)
     names = [f"{options.name}.{number}" for number in range(options.flows)]
     threads = [threading.Thread(target=flow, args=(options, name, until_ms), daemon=True) for name in names]
@@ -149,7 +151,7 @@ def stream(options):
     for number in range(count):
         time.sleep(max(0, start + number * STREAM_INTERVAL_S - time.monotonic()))
         udp.send(struct.pack(">QQ", number, 0) + bytes(STREAM_BYTES - 16))
-    time.sleep(5)
+    time.sleep(options.linger)
     print(json.dumps({"sent": count, "arrived": arrived, "back": back}))
 
 
@@ -166,6 +168,8 @@ def main():
         if function is not serve:
             command.add_argument("address")
             command.add_argument("--seconds", type=float, default=5)
+        if function is stream:
+            command.add_argument("--linger", type=float, default=5, help="wait for the last of it")
         command.add_argument("--port", type=int, default=PORT)
     options = parser.parse_args()
     options.function(options)

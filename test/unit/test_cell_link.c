@@ -129,6 +129,43 @@ static void small_packets_share(void)
     CHECK_INT(comes_ns(), 30 * MS);
 }
 
+static void trace_sought(void)
+{
+    static const uint32_t trace[] = {10, 20, 90, 100};
+    start(1);
+    link_.trace_ms = trace;
+    link_.trace_length = COUNT(trace);
+    arrive(1500, 0);
+    CHECK_INT(comes_ns(), 10 * MS);
+    cell_link_seek(&link_, 20 * MS, 200 * MS); // the line at this very time has been
+    arrive(1500, 200 * MS);
+    CHECK_INT(comes_ns(), 270 * MS);
+    cell_link_seek(&link_, 210 * MS, 300 * MS); // as 10 ms: it is 100 ms long
+    arrive(1500, 301 * MS);
+    CHECK_INT(comes_ns(), 310 * MS);
+    arrive(1500, 320 * MS);
+    cell_link_seek(&link_, 85 * MS, 330 * MS); // what waits, waits for the new place
+    CHECK_INT(comes_ns(), 335 * MS);
+}
+
+static void drained(void)
+{
+    start(1);
+    link_.rate_bits = 8e3; // a byte takes a millisecond
+    link_.delay_ns = 10 * MS;
+    cell_outages_add(&outages, 0, CELL_NEVER);
+    arrive(100, 0);
+    arrive(100, 0);
+    cell_link_drain(&link_, 5 * MS);
+    CHECK_INT(link_.waiting_bytes, 0);
+    CHECK_INT(comes_ns(), 15 * MS);
+    CHECK_INT(comes_ns(), 15 * MS);
+    outages.count = 0;
+    arrive(100, 20 * MS);
+    CHECK_INT(comes_ns(), 130 * MS);
+    CHECK_INT(link_.counts.dropped_packets, 0);
+}
+
 static void known_outage(void)
 {
     start(1);
@@ -207,6 +244,8 @@ int main(void)
     TEST("a packet that is read late finds the queue of its time", read_late);
     TEST("a trace gives chances of 1500 bytes, and starts over", traces);
     TEST("small packets share a chance, and a large one goes on at the next", small_packets_share);
+    TEST("a trace goes on from where it is told to", trace_sought);
+    TEST("a queue that is drained passes at once", drained);
     TEST("what is on its way when an outage begins goes on after it", known_outage);
     TEST("an outage without an end holds until it is given one", open_outage);
     TEST("chances of a trace in an outage are lost", trace_in_outage);
