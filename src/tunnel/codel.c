@@ -27,6 +27,9 @@
 #define US_A_SECOND 1000000
 // A dropping state this many intervals after the last goes on from that one's speed.
 #define SOON_INTERVALS 16
+// Round trips that an interval has, and the longest for which they are made longer.
+#define INTERVAL_TRIPS  3
+#define INTERVAL_MAX_US (2 * US_A_SECOND)
 // A link on which a packet takes this long is none, and 2 * TARGET_MAX_US squared fits into 64 bits.
 #define TARGET_MAX_US (60 * US_A_SECOND)
 
@@ -47,6 +50,21 @@ void codel_set_rate(struct codel_settings *settings, uint64_t bytes_per_second)
     settings->interval_us = CODEL_INTERVAL_US + target_us - CODEL_TARGET_US;
     if (settings->interval_us < 2 * target_us)
         settings->interval_us = 2 * target_us;
+}
+
+// The interval is to be longer than most round trips, and the target a twentieth to a tenth of it (RFC 8289
+// sections 4.3 and 4.4). The usual 100 ms are the internet's; a cellular way alone may take longer, and where
+// its rate comes and goes, a shorter queue would leave the link without work whenever it becomes faster. In
+// a fair queue it delays nobody but the flow that has it.
+void codel_set_round_trip(struct codel_settings *settings, int64_t round_trip_us)
+{
+    int64_t interval_us = round_trip_us * INTERVAL_TRIPS;
+    if (interval_us > INTERVAL_MAX_US)
+        interval_us = INTERVAL_MAX_US;
+    if (interval_us > settings->interval_us)
+        settings->interval_us = interval_us;
+    if (interval_us / 10 > settings->target_us)
+        settings->target_us = interval_us / 10;
 }
 
 // The largest integer whose square is not above `n`.

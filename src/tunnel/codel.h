@@ -24,6 +24,9 @@ struct codel {
 // Settings for a link of so many bytes a second; 0: not known, and the defaults.
 void codel_set_rate(struct codel_settings *settings, uint64_t bytes_per_second);
 
+// Settings, after codel_set_rate(), for a way with this round trip; 0: not known.
+void codel_set_round_trip(struct codel_settings *settings, int64_t round_trip_us);
+
 // Judges the packet that is first in its queue, has waited for `waited_us`, and has `behind` bytes waiting
 // behind it. Returns true where it is to be dropped, or to be marked instead. Call once for each packet:
 // when it is its turn, or when the one before it was dropped. `now_us` is from 0 to 2^62, and does not go

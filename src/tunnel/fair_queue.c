@@ -80,6 +80,23 @@ void fair_queue_set_rate(struct fair_queue *queue, uint64_t bytes_per_second)
     codel_set_rate(&queue->settings, bytes_per_second);
 }
 
+void fair_queue_set_round_trip(struct fair_queue *queue, int64_t round_trip_us)
+{
+    codel_set_round_trip(&queue->settings, round_trip_us);
+}
+
+void fair_queue_forgive(struct fair_queue *queue, int64_t now_us)
+{
+    for (size_t i = 0; i < QUEUE_FLOWS; i++) {
+        struct fair_queue_flow *flow = &queue->flows[i];
+        if (!flow->is_listed)
+            continue;
+        memset(&flow->codel, 0, sizeof flow->codel);
+        for (uint16_t at = flow->first; at != NO_CELL; at = queue->packets[at].next)
+            queue->packets[at].arrived_us = now_us;
+    }
+}
+
 static void append_flow(struct fair_queue *queue, struct fair_queue_list *list, uint16_t index)
 {
     queue->flows[index].next = NO_FLOW;

@@ -75,6 +75,11 @@ size_t fair_queue_drop_older(struct fair_queue *queue, int64_t before_us);
 // What the link carries, as far as it is known, at any time: on a slow one packets may wait longer. 0: not
 // known, as at first.
 void fair_queue_set_rate(struct fair_queue *queue, uint64_t bytes_per_second);
+// And after it how long the round trip is, 0: not known, as at first.
+void fair_queue_set_round_trip(struct fair_queue *queue, int64_t round_trip_us);
+
+// What waits counts as having come now: the link stood still, and no sender was too fast.
+void fair_queue_forgive(struct fair_queue *queue, int64_t now_us);
 
 // Appends an IPv4 packet of 1 to IP_PACKET_MAX bytes; any other length is refused. What is no IPv4 packet
 // is carried too. Where there is no room, packets of the flow that holds the most go, its oldest first.

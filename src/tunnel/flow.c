@@ -4,23 +4,32 @@
 // acknowledgement, over that time. What fits on the link without a queue is rate x smallest round trip.
 // The window is a little more than that:
 //
-//   window = rate * (smallest round trip + delay of acknowledgements + TARGET) * (1 + eagerness)
+//   window = rate * (smallest round trip + delay of acknowledgements + TARGET + spread) * (1 + eagerness)
 //
-// TARGET is the queue that is tolerated, some milliseconds, so that the link always has something to
-// send. While there was no queue for a whole round trip, `eagerness` is up to 1 and the window doubles
-// each round trip, as in TCP's slow start; when the queue is at its target it is 0, and the window
-// stays. So a link that becomes faster is filled within some round trips, and one that becomes
-// slower gets no more than it delivers, as soon as its old rate is forgotten.
+// The rate is the greatest of the last half second or second. TARGET is the queue that is tolerated, some
+// milliseconds, so that the link always has something to send. While there was no queue for two
+// round trips, `eagerness` is up to 1 and the window doubles each round trip, as in TCP's slow start; when
+// the queue is at its target it is 0, and the window stays. So a link that becomes faster is filled
+// within some round trips, and one that becomes slower gets no more than it delivers, as soon as its old
+// rate is forgotten.
 //
-// The smallest round trip is forgotten after some seconds, too, for the way may have changed. But a
-// queue that is always there would hide it. So once in a while the window is made small for a moment,
-// and the queue drains.
+// The rate of a cellular link may be another each tenth of a second. With the window that fits its
+// average it would often stand idle. It shows in round trips that differ: `spread` is how much the smoothed
+// one is above the smallest of the last second or two, without what is usual on a link of constant rate. So
+// on a restless link there is a queue of up to a quarter of a second that comes and goes, and on a calm
+// one there is none.
+//
+// While there is too little to send, what is delivered says nothing about the link, and the window is not made
+// smaller for it; but a pause makes it so.
+//
+// A queue that is always there would hide how long the bare way is, and that may change. So once in a while
+// half of what fits is sent for a moment: the queue drains, and what is then sent shows the bare way.
 //
 // Silence: what is under way may be lost with a connection, or the link may be out for a while. When no
-// acknowledgement comes in several round trips, nothing is held to be on its way any more, and one
-// message at a time is sent to find out. The first acknowledgement that comes brings back what is left
-// of the rate of before. An end that has never acknowledged anything, because its program does not know how,
-// is sent to without bounds. Shorter silence changes nothing: TCP carries the messages, and loses none.
+// acknowledgement comes in several round trips, one message at a time is sent to find out, less and less
+// often. The acknowledgement of any message, also of one from before the silence, ends it, and the rate of
+// before is where it goes on. An end that has never acknowledged anything, because its program does not know
+// how, is sent to without bounds. Shorter silence changes nothing: TCP carries the messages, and loses none.
 #include "flow.h"
 
 #include <string.h>
@@ -29,19 +38,22 @@
 
 #define US 1000000 // a second
 
-#define WINDOW_FIRST        (32 * 1024) // RFC 6928's ten segments, for a few connections at a time
-#define WINDOW_LEAST        (4 * 1024)  // two packets and their acknowledgement
-#define WINDOW_MOST         (8 * 1024 * 1024) //
-#define TARGET_US           12000
-#define PACKET_BYTES        1500
-#define RATE_PERIOD_US      500000 // forget a rate after one to two of these, or of four round trips
-#define TRIP_PERIOD_US      5000000
-#define DRAIN_EVERY_US      8000000
+#define WINDOW_FIRST   (32 * 1024) // RFC 6928's ten segments, for a few connections at a time
+#define WINDOW_LEAST   (4 * 1024)  // two packets and their acknowledgement
+#define WINDOW_MOST    (8 * 1024 * 1024)
+#define TARGET_US      12000   // and a little more where the way is long, or a packet takes long
+#define STANDING_US    1000000 // round trips of one to two of these are compared
+#define SPREAD_FREE_US 20000   // so much they differ on any link
+#define SPREAD_MOST_US 250000
+#define PACKET_BYTES   1500
+#define RATE_PERIOD_US                                                                             \
+    500000 // forget a rate after one to two of these, or of four bare round trips
+#define DRAIN_EVERY_US      10000000 // and ten round trips
 #define TIMEOUT_LEAST_US    400000
 #define TIMEOUT_FIRST_US    3000000
 #define UNHEARD_TIMEOUTS    1 // without any acknowledgement ever: there will be none
 #define DELAY_MOST_US       1000000
-#define TIMEOUT_MOST_US     10000000
+#define TIMEOUT_MOST_US     3000000
 #define MESSAGE_US          10000 // the time that one message may take on the link
 #define MESSAGE_LEAST_BYTES 1500
 
@@ -82,7 +94,7 @@ void flow_init(struct flow *flow, int64_t now_us)
     flow->window = WINDOW_FIRST;
     flow->delivered_us = flow->heard_us = flow->drained_us = now_us;
     extreme_start(&flow->rate, now_us);
-    extreme_start(&flow->round_trip, now_us);
+    extreme_start(&flow->standing, now_us);
 }
 
 void flow_path_changed(struct flow *flow, int64_t now_us)
@@ -112,9 +124,14 @@ int64_t flow_rate(const struct flow *flow)
     return greatest(&flow->rate);
 }
 
+int64_t flow_round_trip_us(const struct flow *flow)
+{
+    return flow->smoothed_us;
+}
+
 int64_t flow_bare_us(const struct flow *flow)
 {
-    return smallest(&flow->round_trip);
+    return flow->bare_us;
 }
 
 size_t flow_room(const struct flow *flow)
@@ -122,10 +139,16 @@ size_t flow_room(const struct flow *flow)
     if (flow->is_unbounded)
         return WINDOW_MOST;
     size_t in_flight = flow_in_flight(flow);
-    size_t window = flow->timeouts > 0 ? 1 : flow->window;
-    if (flow->count == FLOW_MESSAGES || in_flight >= window)
+    size_t window = flow->window;
+    if (flow->count == FLOW_MESSAGES)
         return 0;
-    return window - in_flight;
+    if (flow->timeouts > 0)
+        return flow->has_asked ? 0 : 1;
+    if (flow->is_draining) {
+        size_t bare = (size_t)(flow_rate(flow) * flow_bare_us(flow) / US);
+        window = (bare < window ? bare : window) / 2;
+    }
+    return in_flight < window ? window - in_flight : 0;
 }
 
 size_t flow_message_size(const struct flow *flow)
@@ -139,33 +162,54 @@ size_t flow_message_size(const struct flow *flow)
     return size > LINK_RECORDS ? LINK_RECORDS : (size_t)size;
 }
 
+// After a pause a window is no longer known to be right: it is half as large for each second.
+static void mind_pause(struct flow *flow, int64_t now_us)
+{
+    for (int64_t pause_us = now_us - flow->sent_us; pause_us >= US && flow->window > WINDOW_FIRST;
+         pause_us -= US)
+        flow->window = flow->window / 2 > WINDOW_FIRST ? flow->window / 2 : WINDOW_FIRST;
+}
+
 void flow_sent(struct flow *flow, uint32_t index, uint32_t counter, size_t bytes, bool is_starved,
                int64_t now_us)
 {
     if (flow->count == FLOW_MESSAGES || flow->is_unbounded)
         return;
     if (flow->count == 0) { // time in which there was nothing to deliver does not count
-        flow->delivered_us = flow->heard_us = now_us;
+        mind_pause(flow, now_us);
+        flow->delivered_us = flow->heard_us = flow->before_us = now_us;
         flow->delivered_total = flow->sent_total;
     }
+    flow->has_asked = true;
+    flow->sent_us = now_us;
     flow->sent_total += bytes;
     *message_at(flow, flow->count++) = (struct flow_message){
-        index,      counter, now_us, flow->sent_total, flow->delivered_total, flow->delivered_us,
+        index,
+        counter,
+        now_us,
+        flow->sent_total,
+        flow->delivered_total,
+        flow->delivered_us,
+        flow->before_us,
         is_starved,
     };
 }
 
 // Takes a measurement of the rate.
-static void measure_rate(struct flow *flow, const struct flow_message *message, int64_t now_us)
+static void measure_rate(struct flow *flow, const struct flow_message *message, bool is_starved,
+                         int64_t now_us)
 {
     int64_t took_us = now_us - message->delivered_us;
+    int64_t sending_us = message->sent_us - message->before_us;
     int64_t bytes = (int64_t)(flow->delivered_total - message->delivered_total);
+    if (took_us < sending_us) // acknowledgements that came in a burst
+        took_us = sending_us;
     if (took_us < 100)
         took_us = 100;
     int64_t rate = bytes * US / took_us;
-    int64_t period_us = 4 * flow->smoothed_us;
+    int64_t period_us = 4 * flow_bare_us(flow);
     // Whoever had nothing more to send shows only how fast the link is at least.
-    if (message->is_starved && rate <= flow_rate(flow))
+    if (is_starved && rate <= flow_rate(flow))
         return;
     extreme_turn(&flow->rate, period_us > RATE_PERIOD_US ? period_us : RATE_PERIOD_US, now_us);
     if (rate > flow->rate.now)
@@ -179,9 +223,12 @@ static void measure_round_trip(struct flow *flow, int64_t trip_us, int64_t now_u
     flow->latest_us = trip_us;
     flow->smoothed_us =
         flow->smoothed_us == 0 ? trip_us : (7 * flow->smoothed_us + trip_us) / 8; // RFC 6298
-    extreme_turn(&flow->round_trip, TRIP_PERIOD_US, now_us);
-    if (flow->round_trip.now == 0 || trip_us < flow->round_trip.now)
-        flow->round_trip.now = trip_us;
+    extreme_turn(&flow->standing,
+                 STANDING_US > flow_bare_us(flow) ? STANDING_US : flow_bare_us(flow), now_us);
+    if (flow->bare_us == 0 || trip_us < flow->bare_us)
+        flow->bare_us = trip_us;
+    if (flow->standing.now == 0 || trip_us < flow->standing.now)
+        flow->standing.now = trip_us;
 }
 
 static size_t bounded(int64_t window)
@@ -191,60 +238,64 @@ static size_t bounded(int64_t window)
                                   : (size_t)window;
 }
 
+// The queue is made to drain once in a while where the bare way was not seen for long. What is then sent into
+// an empty queue shows it, whether it is as it was, or has become longer.
+static void mind_drain(struct flow *flow, const struct flow_message *newest, int64_t target_us,
+                       int64_t now_us)
+{
+    if (flow->is_draining && newest->sent_us > flow->drain_from_us)
+        flow->bare_us = flow->latest_us;
+    if (flow->latest_us - flow->bare_us <= target_us / 4 ||
+        (flow->is_draining && now_us - flow->drain_from_us > 4 * flow->smoothed_us + US)) {
+        flow->drained_us = now_us;
+        flow->is_draining = false;
+    } else if (!flow->is_draining &&
+               now_us - flow->drained_us >= DRAIN_EVERY_US + 10 * flow->bare_us) {
+        flow->drain_from_us = now_us;
+        flow->is_draining = true;
+    }
+}
+
 // By how many percent the window may be greater than what the link is known to hold. A message's own time
 // on the link is no queue.
-static int64_t eagerness(int64_t queue_us, int64_t target)
+static int64_t eagerness(int64_t queue_us, int64_t target_us)
 {
     int64_t standing_us = queue_us > MESSAGE_US ? queue_us - MESSAGE_US : 0;
-    return 100 * (target - standing_us) / target;
+    return 100 * (target_us - standing_us) / target_us;
 }
 
-// The way may have become longer for good. Then the round trip stays what it is although less and less is
-// under way; a queue would shorten.
-static void watch_way(struct flow *flow, int64_t trip_us, int64_t target, int64_t now_us)
+// What the queue may be longer on a link whose rate comes and goes.
+static int64_t spread_of(const struct flow *flow, int64_t packet_us)
 {
-    struct flow_watch *watch = &flow->watch;
-    int64_t period_us = 2 * flow->smoothed_us > US / 2 ? 2 * flow->smoothed_us : US / 2;
-    if (watch->smallest_us == 0 || trip_us < watch->smallest_us)
-        watch->smallest_us = trip_us;
-    watch->overfull |= flow_in_flight(flow) > flow->window + flow->window / 4;
-    if (now_us - watch->since_us < period_us)
-        return;
-    int64_t long_us = flow_bare_us(flow) + 2 * target;
-    int64_t rate =
-        (int64_t)(flow->delivered_total - watch->delivered_total) * US / (now_us - watch->since_us);
-    if (!watch->overfull && watch->before_us > long_us && watch->smallest_us > long_us &&
-        watch->smallest_us > watch->before_us - watch->before_us / 10 &&
-        rate < watch->rate - watch->rate / 10)
-        flow->round_trip = (struct flow_extreme){watch->smallest_us, 0, now_us};
-    *watch = (struct flow_watch){0, watch->smallest_us, flow->delivered_total, rate, now_us, false};
+    int64_t free_us = SPREAD_FREE_US + packet_us / 2;
+    int64_t spread_us = flow->smoothed_us - smallest(&flow->standing) - free_us;
+    return spread_us < 0 ? 0 : spread_us > SPREAD_MOST_US ? SPREAD_MOST_US : spread_us;
 }
 
-// From the measurements to the window.
-static void set_window(struct flow *flow, size_t delivered, int64_t now_us)
+// From the measurements to the window, when so much was delivered. While there is not enough to send, it is no
+// reason to make the window smaller that little is delivered.
+static void set_window(struct flow *flow, const struct flow_message *newest, size_t delivered,
+                       bool is_starved, int64_t now_us)
 {
-    int64_t bare_us = smallest(&flow->round_trip);
+    int64_t bare_us = flow_bare_us(flow);
     int64_t queue_us = flow->latest_us - bare_us;
     int64_t rate = flow_rate(flow);
     if (rate == 0)
         return; // nothing but starved messages so far
-    int64_t target = TARGET_US + (int64_t)PACKET_BYTES * US / rate;
-    if (now_us - flow->drained_us >= DRAIN_EVERY_US && queue_us > target / 2) {
-        flow->drained_us = now_us;
-        flow->drain_until_us = now_us + bare_us + 2 * target;
-    }
-    if (queue_us <= target / 4)
-        flow->drained_us = now_us; // no need
-    watch_way(flow, flow->latest_us, target, now_us);
-    int64_t window = rate * (bare_us + target + flow->delay_us) / US;
-    if (now_us < flow->drain_until_us)
-        window = rate * (bare_us / 2 + flow->delay_us) / US;
-    else if (queue_us < target + MESSAGE_US && now_us - flow->queued_us > 2 * flow->smoothed_us)
-        window += window * eagerness(queue_us, target) / 100;
-    if (queue_us > target / 2 + MESSAGE_US || now_us < flow->drain_until_us)
+    int64_t packet_us = (int64_t)PACKET_BYTES * US / rate;
+    int64_t target_us = TARGET_US + bare_us / 25 + packet_us / 4;
+    mind_drain(flow, newest, target_us, now_us);
+    int64_t held_us = bare_us + target_us + flow->delay_us + spread_of(flow, packet_us);
+    int64_t window = rate * held_us / US;
+    if (!flow->is_draining && queue_us < target_us + MESSAGE_US &&
+        now_us - flow->queued_us > 2 * flow->smoothed_us)
+        window += window * eagerness(queue_us, target_us) / 100;
+    if (queue_us > target_us / 2 + MESSAGE_US || flow->is_draining)
         flow->queued_us = now_us;
     if (window > (int64_t)(flow->window + delivered))
         window = (int64_t)(flow->window + delivered);
+    if (is_starved && window < (int64_t)flow->window)
+        return;
     flow->window = bounded(window);
 }
 
@@ -265,14 +316,14 @@ static bool take_delivered(struct flow *flow, uint32_t index, uint32_t counter,
     return true;
 }
 
-// After silence: begins with the rate of before, but with no more than a new connection would dare.
-static void bring_rate_back(struct flow *flow)
+// How long it took to hear of what was sent into a silence says nothing about a queue.
+static void end_silence(struct flow *flow, int64_t now_us)
 {
-    int64_t bare_us = flow_bare_us(flow);
-    int64_t most = bare_us > 0 ? (int64_t)WINDOW_FIRST * US / bare_us : WINDOW_FIRST;
-    int64_t rate = flow->rate_before < most ? flow->rate_before : most;
-    if (rate > flow->rate.now)
-        flow->rate.now = rate;
+    flow->timeouts = 0;
+    flow->returned_us = now_us;
+    extreme_start(&flow->standing, now_us);
+    if (flow->window > 2 * (size_t)WINDOW_FIRST)
+        flow->window /= 2;
 }
 
 void flow_acknowledged(struct flow *flow, uint32_t index, uint32_t counter, int64_t delay_us,
@@ -282,10 +333,9 @@ void flow_acknowledged(struct flow *flow, uint32_t index, uint32_t counter, int6
     uint64_t delivered_before = flow->delivered_total;
     if (!take_delivered(flow, index, counter, &newest))
         return;
+    size_t delivered = (size_t)(flow->delivered_total - delivered_before);
     if (flow->timeouts > 0)
-        bring_rate_back(flow);
-    uint64_t delivered = flow->delivered_total - delivered_before;
-    flow->timeouts = 0;
+        end_silence(flow, now_us);
     flow->is_heard = true;
     flow->heard_us = now_us;
     if (delay_us > DELAY_MOST_US)
@@ -294,10 +344,14 @@ void flow_acknowledged(struct flow *flow, uint32_t index, uint32_t counter, int6
     flow->delay_us -= flow->delay_us / 8;
     if (delay_us > flow->delay_us)
         flow->delay_us = delay_us;
-    measure_round_trip(flow, trip_us, now_us);
-    measure_rate(flow, &newest, now_us);
+    if (newest.sent_us > flow->returned_us || flow->smoothed_us == 0)
+        measure_round_trip(flow, trip_us, now_us);
+    // A queue shows that the link had enough to do all the same.
+    bool is_starved = newest.is_starved && flow->latest_us - flow->bare_us < 2 * TARGET_US;
+    measure_rate(flow, &newest, is_starved, now_us);
+    set_window(flow, &newest, delivered, is_starved, now_us);
     flow->delivered_us = now_us;
-    set_window(flow, (size_t)delivered, now_us);
+    flow->before_us = newest.sent_us;
 }
 
 int64_t flow_due_us(const struct flow *flow)
@@ -309,6 +363,7 @@ int64_t flow_due_us(const struct flow *flow)
         wait_us = TIMEOUT_FIRST_US;
     if (wait_us < TIMEOUT_LEAST_US)
         wait_us = TIMEOUT_LEAST_US;
+    wait_us <<= flow->timeouts < 5 ? flow->timeouts : 5;
     if (wait_us > TIMEOUT_MOST_US)
         wait_us = TIMEOUT_MOST_US;
     return flow->heard_us + wait_us;
@@ -316,13 +371,18 @@ int64_t flow_due_us(const struct flow *flow)
 
 void flow_timeout(struct flow *flow, int64_t now_us)
 {
-    if (flow->timeouts++ == 0)
-        flow->rate_before = flow_rate(flow);
+    flow->timeouts++;
     flow->is_unbounded = !flow->is_heard && flow->timeouts >= UNHEARD_TIMEOUTS;
-    flow->head = (flow->head + flow->count) % FLOW_MESSAGES;
-    flow->count = 0;
-    flow->delivered_total = flow->sent_total;
-    flow->heard_us = flow->delivered_us = now_us;
+    size_t forgotten = flow->is_unbounded ? flow->count : flow->count == FLOW_MESSAGES;
+    flow->head = (flow->head + forgotten) % FLOW_MESSAGES;
+    flow->count -= forgotten; // there is always room for a message that asks
+    flow->has_asked = false;
+    flow->heard_us = now_us;
+}
+
+bool flow_is_silent(const struct flow *flow)
+{
+    return flow->timeouts > 0;
 }
 
 void flow_received(struct flow_receiver *receiver, uint32_t index, uint32_t counter, size_t bytes,

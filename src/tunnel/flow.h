@@ -16,7 +16,8 @@ struct flow_message {
     int64_t sent_us;
     uint64_t sent_total;      // bytes sent so far, this message's included
     uint64_t delivered_total; // bytes known to be delivered when it was sent,
-    int64_t delivered_us;     // and since when
+    int64_t delivered_us;     // and since when,
+    int64_t before_us;        // and when the newest of those had been sent
     bool is_starved;          // there was nothing more to send then
 };
 
@@ -27,17 +28,6 @@ struct flow_extreme {
     int64_t since_us;
 };
 
-// What is looked at to learn that the way has become longer: a period's smallest round trip, that of the
-// period before and its rate, and whether more was under way than the window.
-struct flow_watch {
-    int64_t smallest_us;
-    int64_t before_us;
-    uint64_t delivered_total;
-    int64_t rate;
-    int64_t since_us;
-    bool overfull;
-};
-
 struct flow {
     struct flow_message messages[FLOW_MESSAGES]; // a ring
     size_t head;
@@ -45,21 +35,25 @@ struct flow {
     uint64_t sent_total;
     uint64_t delivered_total;
     int64_t delivered_us;
-    struct flow_extreme rate;       // of delivery, bytes a second: the greatest
-    struct flow_extreme round_trip; // the smallest
-    int64_t smoothed_us;            // the round trip, smoothed; 0: none measured
-    int64_t latest_us;              // the latest round trip
-    int64_t delay_us;               // how long the other end keeps an acknowledgement back, lately
-    size_t window;                  // bytes that may be on their way
-    int64_t drain_until_us;         // the window is small for a moment, to see the bare round trip
-    int64_t drained_us;             // when that was last so
-    struct flow_watch watch;
-    int64_t queued_us;   // when there was a queue last
-    int64_t heard_us;    // when the last acknowledgement came, or the wait for one began
-    int64_t rate_before; // of before an outage
-    unsigned timeouts;   // in a row
-    bool is_heard;       // the other end has acknowledged something
-    bool is_unbounded;   // it does not acknowledge, so there are no bounds
+    int64_t before_us;            // when the newest message that is known to be delivered was sent
+    struct flow_extreme rate;     // of delivery, bytes a second: the greatest
+    int64_t bare_us;              // the smallest round trip, that of the bare way; 0: none measured
+    struct flow_extreme standing; // and of the last moments: with the queue that stays
+    int64_t smoothed_us;          // the round trip, smoothed; 0: none measured
+    int64_t latest_us;            // the latest round trip
+    int64_t delay_us;             // how long the other end keeps an acknowledgement back, lately
+    size_t window;                // bytes that may be on their way
+    bool is_draining;             // half the window is used for a moment, to see the bare way,
+    int64_t drain_from_us;        // since then
+    int64_t queued_us;            // when there was a queue last
+    int64_t drained_us;           // when that was last so
+    int64_t heard_us;             // when the last acknowledgement came, or the wait for one began
+    int64_t sent_us;              // when the last message was sent
+    int64_t returned_us;          // when the last silence ended
+    unsigned timeouts;            // in a row,
+    bool has_asked;               // and a message was sent since the last of them
+    bool is_heard;                // the other end has acknowledged something
+    bool is_unbounded;            // it does not acknowledge, so there are no bounds
 };
 
 void flow_init(struct flow *flow, int64_t now_us);
@@ -80,12 +74,16 @@ void flow_acknowledged(struct flow *flow, uint32_t index, uint32_t counter, int6
 int64_t flow_due_us(const struct flow *flow);
 void flow_timeout(struct flow *flow, int64_t now_us);
 
+// Nothing was acknowledged for several round trips.
+bool flow_is_silent(const struct flow *flow);
+
 // Bytes that are on their way.
 size_t flow_in_flight(const struct flow *flow);
 // The rate of delivery in bytes a second, 0 while it is not known.
 int64_t flow_rate(const struct flow *flow);
 
-// The smallest round trip lately, 0 while it is not known.
+// The round trip, smoothed, and the smallest lately; 0 while it is not known.
+int64_t flow_round_trip_us(const struct flow *flow);
 int64_t flow_bare_us(const struct flow *flow);
 
 // The receiving end's part: when to acknowledge what.

@@ -270,17 +270,27 @@ void tunnel_link_received(struct tunnel_link *link, const uint8_t *message, size
 
 void tunnel_link_acknowledged(struct tunnel_link *link, const struct record *record, int64_t now_us)
 {
+    if (flow_is_silent(&link->flow))
+        fair_queue_forgive(&link->queue, now_us);
     if (record->length < ACKNOWLEDGEMENT_BYTES)
         link->bad_message++;
     else
         flow_hear(&link->flow, record->bytes, now_us);
     fair_queue_set_rate(&link->queue, (uint64_t)flow_rate(&link->flow));
+    fair_queue_set_round_trip(&link->queue, flow_round_trip_us(&link->flow));
+}
+
+// What waits for a link that stands still does not wait because anyone was too fast.
+static void stand_still(struct tunnel_link *link, int64_t now_us)
+{
+    flow_timeout(&link->flow, now_us);
+    fair_queue_forgive(&link->queue, now_us);
 }
 
 void tunnel_link_pump(struct tunnel_link *link, int64_t now_us)
 {
     if (flow_due_us(&link->flow) <= now_us)
-        flow_timeout(&link->flow, now_us);
+        stand_still(link, now_us);
     // A flush may find the connection broken; link->conn is NULL then.
     while (has_something(link, now_us)) {
         if (ws_conn_unsent(link->conn) >= LINK_BATCH)

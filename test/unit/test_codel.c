@@ -321,6 +321,32 @@ static void rate_settings(void)
     }
 }
 
+static const struct {
+    uint64_t rate;
+    int64_t round_trip_us;
+    int64_t target_us;
+    int64_t interval_us;
+} ways[] = {
+    {0, 0, 5000, 100000},       // not known
+    {0, 20000, 6000, 100000},   // a tenth of three of them
+    {0, 150000, 45000, 450000}, //
+    {0, INT64_C(60000000), 200000, 2000000},
+    {22500, 50000, 100000, 200000}, // a packet takes longer
+};
+
+static void round_trip_settings(void)
+{
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        struct codel_settings settings;
+        test_row("%llu bytes/s, %lld us", (unsigned long long)ways[i].rate,
+                 (long long)ways[i].round_trip_us);
+        codel_set_rate(&settings, ways[i].rate);
+        codel_set_round_trip(&settings, ways[i].round_trip_us);
+        CHECK_INT(settings.target_us, ways[i].target_us);
+        CHECK_INT(settings.interval_us, ways[i].interval_us);
+    }
+}
+
 int main(void)
 {
     TEST("under a constant overload the same packets are dropped as by RFC 8289's pseudocode",
@@ -334,5 +360,6 @@ int main(void)
          "behind",
          thresholds);
     TEST("the slower the link, the longer are target and interval", rate_settings);
+    TEST("and so they are with a longer round trip", round_trip_settings);
     return test_end();
 }

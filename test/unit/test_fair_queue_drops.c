@@ -420,6 +420,24 @@ static void random_operations(void)
 }
 
 // The latest time that is allowed, and the first.
+// Packets that have waited through an outage are not dropped for it.
+static void forgiven(void)
+{
+    int64_t now_us = 1000000;
+    start();
+    for (uint32_t number = 0; number < 100; number++)
+        push(1, number, 1000, now_us);
+    (void)take(now_us + 200000); // too late
+    now_us += 30000000;
+    fair_queue_forgive(&queue, now_us);
+    CHECK_WHOLE(&queue);
+    for (uint32_t number = 1; number < 100; number++) {
+        CHECK_INT(take(now_us + number * 40), 1000);
+        CHECK_INT(number_out(), number);
+    }
+    CHECK_INT(queue.dropped_late, 0);
+}
+
 static void ends_of_time(void)
 {
     const int64_t last_us = INT64_C(1) << 62;
@@ -459,6 +477,7 @@ int main(void)
     TEST("what has no place for a mark is dropped", no_place_for_a_mark);
     TEST("whatever happens, no cell is lost, and packets stay whole and in order",
          random_operations);
+    TEST("what waited for a link that stood still is forgiven", forgiven);
     TEST("time may be the first or the last that there is", ends_of_time);
     return test_end();
 }

@@ -226,6 +226,57 @@ static void outages(void)
     }
 }
 
+// A rate that is another each fifth of a second, as in a car: the link is used all the same, and its queue is
+// not that of a modem.
+static void restless_link(void)
+{
+    static const int64_t rates_kbit[] = {2000, 9000, 500, 4000, 12000, 1000, 3000, 300, 6000};
+    uint64_t room = 0;
+    sim_start(rates_kbit[0] * 125, 100 * MS);
+    for (size_t i = 0; i < 25 * COUNT(rates_kbit); i++) {
+        if (i == 5 * COUNT(rates_kbit)) {
+            sim_measure();
+            room = 0;
+        }
+        sim.rate = rates_kbit[i % COUNT(rates_kbit)] * 125;
+        sim_run(SECOND / 5);
+        room += (uint64_t)sim.rate / 5;
+    }
+    if (getenv("SHOW"))
+        printf("# restless: use %ld %%, wait p50 %ld p95 %ld ms\n",
+               (long)(100 * sim.delivered / room), sim_wait_ms(50), sim_wait_ms(95));
+    CHECK(100 * sim.delivered >= 93 * room);
+    CHECK(sim_wait_ms(95) <= 700);
+}
+
+// Little was sent for a while, as by a keystroke now and then: the next page does not pay for it.
+static void little_to_send(void)
+{
+    sim_start(1600 * 125, 150 * MS);
+    size_t first = flow_room(&sim.flow);
+    for (int i = 0; i < 100; i++) {
+        sim.parcels[sim.next % PACKETS_MAX] = (struct parcel){sim.next, 100, -sim.now_us};
+        flow_sent(&sim.flow, 7, sim.next++, 100, true, sim.now_us);
+        for (int64_t end_us = sim.now_us + SECOND / 5; sim.now_us < end_us;)
+            sim_step(false);
+    }
+    CHECK(flow_room(&sim.flow) >= first);
+    CHECK(flow_room(&sim.flow) <= 2 * first);
+}
+
+// After a pause the window of a fast link is not let loose at once on what may be a slow one by now.
+static void pause_in_between(void)
+{
+    sim_start(100000 * 125, 40 * MS);
+    sim_run(3 * SECOND);
+    size_t before = sim.flow.window;
+    CHECK(before > 300000);
+    for (int64_t end_us = sim.now_us + 10 * SECOND; sim.now_us < end_us;)
+        sim_step(false);
+    sim_step(true);
+    CHECK(flow_in_flight(&sim.flow) < before / 4);
+}
+
 // A path that has become longer for good is learnt.
 static void longer_way(void)
 {
@@ -245,6 +296,9 @@ int main(void)
     test_run("links of all kinds are full, and have a short queue", constant_links);
     test_run("a link that changes is filled again, and drained", changing_rates);
     test_run("after an outage the link is in use again at once", outages);
+    test_run("a link whose rate comes and goes is in use, and its queue bounded", restless_link);
+    test_run("little to send does not make the window smaller", little_to_send);
+    test_run("a pause makes the window smaller", pause_in_between);
     test_run("a way that becomes longer is learnt", longer_way);
     return test_end();
 }
