@@ -10,7 +10,7 @@ function TetherGraph(canvas, upMark, downMark) {
 	this.add = function (report) {
 		var last = points[points.length - 1];
 		var seconds = last ? (report.time - last.time) / 1000 : 1;
-		if (seconds < 0.4) {
+		if (seconds < 0.5) {
 			return;
 		}
 		points.push({
@@ -43,7 +43,7 @@ function TetherGraph(canvas, upMark, downMark) {
 	};
 
 	this.draw = function () {
-		var scale = window.devicePixelRatio || 1;
+		var scale = window.devicePixelRatio;
 		var width = canvas.clientWidth;
 		var height = canvas.clientHeight;
 		var top = Math.max(this.highest(), 1000) * 1.1;
@@ -54,7 +54,10 @@ function TetherGraph(canvas, upMark, downMark) {
 			return width - (now - point.time) / SPAN_MS * width;
 		}
 
-		function trace(name, mark) {
+		function trace(name, mark, dash) {
+			if (context.setLineDash) {
+				context.setLineDash(dash);
+			}
 			context.strokeStyle = context.fillStyle = window.getComputedStyle(mark).color;
 			context.beginPath();
 			points.forEach(function (point) {
@@ -63,19 +66,19 @@ function TetherGraph(canvas, upMark, downMark) {
 			context.stroke();
 		}
 
-		canvas.width = Math.round(width * scale); // which clears it
-		canvas.height = Math.round(height * scale);
-		context.scale(scale, scale);
+		if (canvas.width !== Math.floor(width * scale)) {
+			canvas.width = width * scale;
+			canvas.height = height * scale;
+			context.scale(scale, scale);
+		}
+		context.clearRect(0, 0, width, height);
 		context.lineWidth = 2;
-		trace("downRate", downMark);
+		trace("downRate", downMark, []);
 		context.lineTo(width, height);
 		context.lineTo(x(points[0]), height);
 		context.globalAlpha = 0.2;
 		context.fill();
 		context.globalAlpha = 1;
-		if (context.setLineDash) {
-			context.setLineDash([6, 3]);
-		}
-		trace("upRate", upMark);
+		trace("upRate", upMark, [6, 3]);
 	};
 }

@@ -20,7 +20,7 @@
 
 "use strict";
 
-/* report(snapshot) is called at each change of state, and twice a second. */
+/* report(snapshot) is called at each change of state, and each second. */
 function TetherRelay(report) {
 	var FIRST_DELAY_MS = 300;
 	var EARLY_DELAY_MS = 1500; // the longest at first,
@@ -29,7 +29,7 @@ function TetherRelay(report) {
 	var STEADY_MS = 5000; // open for so long: the next failure is a first one again
 	var CONNECT_LIMIT_MS = 6000;
 	var PROBE_LIMIT_MS = 3000;
-	var TICK_MS = 500;
+	var TICK_MS = 1000;
 	var SLEPT_MS = 5000; // between two ticks: the page did not run
 	var SILENT_MS = 25000; // then a side is probed
 	var DOUBTFUL_MS = 2000; // of silence, where the status is not answered either

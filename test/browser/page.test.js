@@ -44,6 +44,19 @@ function loadAddress() {
   return context;
 }
 
+/* The page as a TLS front serves it, with what the browser's owner permitted it. */
+function openHttpsPage(opener, laptop, permissions) {
+  const config = JSON.stringify({ role: "server", laptop, websocket_port: 8080 });
+  return openPage(opener, "https://tether.example/", { prepare: async (context) => {
+    await context.grantPermissions(permissions, { origin: "https://tether.example" });
+    await context.route("https://tether.example/**", (route) => {
+      const name = new URL(route.request().url()).pathname.slice(1) || "index.html";
+      return name === "config.json" ? route.fulfill({ body: config, contentType: "application/json" }) :
+        route.fulfill({ path: path.join(h.HTML, name), contentType: h.TYPES[path.extname(name)] });
+    });
+  } });
+}
+
 const AT_LAPTOP = { protocol: "http:", host: "169.254.134.89:6354", hostname: "169.254.134.89", search: "" };
 const AT_SERVER = { protocol: "http:", host: "203.0.113.10", hostname: "203.0.113.10", search: "" };
 const AT_FRONT = { protocol: "https:", host: "tether.example", hostname: "tether.example", search: "" };
@@ -372,19 +385,26 @@ const TESTS = [
 
   ["an https page that may not open ws:// says that the browser does not allow it, and links to the laptop",
     async (after) => {
-      const config = JSON.stringify({ role: "server", laptop: "192.0.2.9:6354", websocket_port: 8080 });
-      const page = await openPage(browser, "https://tether.example/", { prepare: (context) =>
-        context.route("https://tether.example/**", (route) => {
-          const name = new URL(route.request().url()).pathname.slice(1) || "index.html";
-          return name === "config.json" ? route.fulfill({ body: config, contentType: "application/json" }) :
-            route.fulfill({ path: path.join(h.HTML, name), contentType: h.TYPES[path.extname(name)] });
-        }) });
+      const page = await openHttpsPage(browser, "192.0.2.9:6354", []);
       after(() => page.context().close());
       await untilState(page, "laptop", "refused");
       await untilSeen(page, "Blocked by this browser");
       await untilSeen(page, "This browser blocks the way to the laptop");
       equal(await page.getAttribute("#advice-link", "href"), "http://192.0.2.9:6354/", "where the link leads");
     }],
+
+  ["an https page that is permitted to reach local addresses reaches the laptop", async (after) => {
+    const laptop = await new Host({ role: "laptop", server: null }).start();
+    after(() => laptop.stop());
+    const guarded = await h.launch([`--ip-address-space-overrides=127.0.0.1:${laptop.port}=local`]);
+    after(() => guarded.close());
+    const kept = await openHttpsPage(guarded, laptop.address, []);
+    await untilSeen(kept, "This browser may be blocking the way to the laptop");
+    equal(laptop.attempts.length, 0, "attempts that reached the laptop");
+    const page = await openHttpsPage(guarded, laptop.address, ["local-network-access"]);
+    await untilState(page, "laptop", "connected");
+    assert(!await page.isVisible("#advice"), "advice is shown");
+  }],
 
   ["a screen of 320 pixels needs no sideways scrolling, in the light or in the dark", async (after) => {
     for (const colorScheme of ["light", "dark"]) {
