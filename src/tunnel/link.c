@@ -29,8 +29,10 @@ void tunnel_link_set_conn(struct tunnel_link *link, struct ws_conn *conn, int64_
         link->no_phone += link->queue.count;
         fair_queue_clear(&link->queue);
     }
-    if (conn != NULL)
-        socket_limit_unsent(conn->fd, LINK_UNSENT);
+    if (conn == NULL)
+        return;
+    socket_limit_unsent(conn->fd, LINK_UNSENT);
+    socket_limit_backoff(conn->fd, LINK_BACKOFF_MS);
 }
 
 void tunnel_link_queue(struct tunnel_link *link, const uint8_t *packet, size_t length,
