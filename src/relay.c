@@ -35,6 +35,7 @@
 #define SILENCE_MS        2000  // of a server that owes an answer: another connection is tried,
 #define ATTEMPT_MS        2000  // each for so long (TCP sends two SYNs in that time)
 #define LEAVING_MS        15000 // and the old one may bring what it still has
+#define HOLD_MS           2000  // for a laptop that is connected to again at once
 #define BACKOFF_MS        2000  // the longest pause before TCP repeats something
 
 // ws://HOST[:PORT][/PATH], taken apart.
@@ -72,6 +73,7 @@ struct relay {
     struct side laptop;
     struct side servers[2]; // one of them is laptop.other; the other is spare, or leaving
     int64_t asked_ms;       // since when the server owes an answer; -1: it owes none
+    int64_t hold_until_ms;  // what comes for the laptop waits for its connection until then
     int64_t leave_at_ms;    // when the connection that is leaving ends
 };
 
@@ -216,7 +218,10 @@ static void on_opened(void *arg)
     socket_limit_backoff(side->ws.fd, BACKOFF_MS);
     side->was_open = true;
     log_info(&relay->log, "%s: connected to %s", side->name, side->url.authority);
-    if (side == spare_of(relay)) {
+    if (side == &relay->laptop) {
+        ws_conn_resume(&relay->servers[0].ws);
+        ws_conn_resume(&relay->servers[1].ws);
+    } else if (side == spare_of(relay)) {
         use_spare(relay);
         ws_conn_resume(&relay->laptop.ws); // what the silent one had no room for
     }
@@ -245,6 +250,9 @@ static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
     struct side *side = arg;
     struct ws_conn *to = &side->other->ws;
     mind_answers(side);
+    if (side != &side->relay->laptop && to->state != WS_OPEN &&
+        side->relay->loop.now_ms < side->relay->hold_until_ms)
+        return false; // the laptop is back in a moment
     if (to->state != WS_OPEN) {
         wake(side->other);
         side->dropped++;
@@ -310,6 +318,7 @@ static void on_closed(void *arg, uint16_t status)
     } else if (status == WS_STATUS_SILENT && side == &relay->laptop) {
         retry_later(side, 0);
         relay->asked_ms = relay->loop.now_ms - SILENCE_MS;
+        relay->hold_until_ms = relay->loop.now_ms + HOLD_MS;
     } else {
         back_off(side);
     }
