@@ -76,6 +76,8 @@
 // unsent: on a slow link, all beyond is delay.
 #define LINK_BATCH  (32 * 1024)
 #define LINK_UNSENT (16 * 1024)
+// After an outage TCP goes on after so long at the latest, where the kernel can be told so.
+#define LINK_BACKOFF_MS 2000
 
 // Keyed sessions. The replay window; when fresh keys are agreed on, and when the old ones end at the
 // latest; when an offer is repeated (then after twice as long, up to eight times), how often at most,

@@ -5,6 +5,11 @@
 // other gives them, reading from the other stops until there is room; what comes while a side is
 // down is dropped, as IP would. html/relay.js is the same in a browser, and says what the close codes
 // mean.
+//
+// When the server says nothing for a while although the laptop speaks, that may be an outage, after which the
+// connection goes on with all that was on its way; or the connection is dead, and TCP does not know. So
+// another is tried beside it, again and again. Whichever brings something first, or opens, is used from then
+// on; what the old one still brings is copied, too, for a while.
 #include <errno.h>
 #include <getopt.h>
 #include <netdb.h>
@@ -27,6 +32,11 @@
 #define TICK_MS           100
 #define TX_SIZE           (WS_MESSAGE_MAX + 1024)
 #define UNSENT            (64 * 1024)
+#define SILENCE_MS        2000  // of a server that owes an answer: another connection is tried,
+#define ATTEMPT_MS        2000  // each for so long (TCP sends two SYNs in that time)
+#define LEAVING_MS        15000 // and the old one may bring what it still has
+#define HOLD_MS           2000  // for a laptop that is connected to again at once
+#define BACKOFF_MS        2000  // the longest pause before TCP repeats something
 
 // ws://HOST[:PORT][/PATH], taken apart.
 struct url {
@@ -50,6 +60,7 @@ struct side {
     struct ws_conn ws;
     int64_t retry_at_ms;
     int64_t pause_ms;
+    int64_t tried_ms; // when the last attempt began
     uint64_t copied;
     uint64_t dropped;
     uint8_t rx[WS_RX_SIZE];
@@ -60,7 +71,10 @@ struct relay {
     struct log log;
     struct loop loop;
     struct side laptop;
-    struct side server;
+    struct side servers[2]; // one of them is laptop.other; the other is spare, or leaving
+    int64_t asked_ms;       // since when the server owes an answer; -1: it owes none
+    int64_t hold_until_ms;  // what comes for the laptop waits for its connection until then
+    int64_t leave_at_ms;    // when the connection that is leaving ends
 };
 
 static const char usage[] =
@@ -163,6 +177,7 @@ static bool find_addresses(struct side *side)
 static void connect_side(struct side *side)
 {
     side->is_idle = side->was_open = false;
+    side->tried_ms = side->relay->loop.now_ms;
     if (side->attempts >= side->address_count && !find_addresses(side)) {
         back_off(side);
         return;
@@ -182,13 +197,51 @@ static void wake(struct side *side)
         connect_side(side);
 }
 
+static struct side *spare_of(struct relay *relay)
+{
+    return &relay->servers[relay->laptop.other == &relay->servers[0]];
+}
+
+// What comes from the laptop goes to the spare connection from now on, and the other one is the spare.
+static void use_spare(struct relay *relay)
+{
+    relay->laptop.other = spare_of(relay);
+    relay->leave_at_ms = relay->loop.now_ms + LEAVING_MS;
+    relay->asked_ms = -1;
+}
+
 static void on_opened(void *arg)
 {
     struct side *side = arg;
+    struct relay *relay = side->relay;
     socket_limit_unsent(side->ws.fd, UNSENT);
+    socket_limit_backoff(side->ws.fd, BACKOFF_MS);
     side->was_open = true;
-    log_info(&side->relay->log, "%s: connected to %s", side->name, side->url.authority);
+    log_info(&relay->log, "%s: connected to %s", side->name, side->url.authority);
+    if (side == &relay->laptop) {
+        ws_conn_resume(&relay->servers[0].ws);
+        ws_conn_resume(&relay->servers[1].ws);
+    } else if (side == spare_of(relay)) {
+        use_spare(relay);
+        ws_conn_resume(&relay->laptop.ws); // what the silent one had no room for
+    }
     wake(side->other);
+}
+
+// The server owes an answer to what the laptop sends; any message is one, and an attempt to reach it by another
+// connection ends.
+static void mind_answers(struct side *side)
+{
+    struct relay *relay = side->relay;
+    struct side *spare = spare_of(relay);
+    if (side == &relay->laptop) {
+        if (relay->asked_ms < 0)
+            relay->asked_ms = relay->loop.now_ms;
+    } else if (side != spare) {
+        relay->asked_ms = -1;
+        if (spare->ws.state != WS_OPEN)
+            ws_conn_abort(&spare->ws);
+    }
 }
 
 // Copies one message to the other side. False, "not now", when that side's send buffer is full.
@@ -196,6 +249,10 @@ static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
 {
     struct side *side = arg;
     struct ws_conn *to = &side->other->ws;
+    mind_answers(side);
+    if (side != &side->relay->laptop && to->state != WS_OPEN &&
+        side->relay->loop.now_ms < side->relay->hold_until_ms)
+        return false; // the laptop is back in a moment
     if (to->state != WS_OPEN) {
         wake(side->other);
         side->dropped++;
@@ -222,6 +279,8 @@ static void on_writable(void *arg)
 {
     struct side *side = arg;
     ws_conn_resume(&side->other->ws);
+    if (side == &side->relay->laptop)
+        ws_conn_resume(&spare_of(side->relay)->ws);
 }
 
 static void say_why(const struct side *side, uint16_t status)
@@ -241,17 +300,25 @@ static void on_closed(void *arg, uint16_t status)
 {
     struct side *side = arg;
     struct relay *relay = side->relay;
+    struct side *spare = spare_of(relay);
+    if (side == spare) // it has served, or was in vain
+        return;
     say_why(side, status);
+    if (side != &relay->laptop && spare->ws.state != WS_FREE && spare->ws.state <= WS_OPEN) {
+        use_spare(relay);
+        return;
+    }
     if (side->was_open) // and is lost: its name may lead elsewhere by now
         side->attempts = side->address_count;
     if (status == WS_STATUS_REPLACED) {
         retry_later(side, RETRY_REPLACED_MS);
-    } else if (status == WS_STATUS_NOBODY && side == &relay->server) {
+    } else if (status == WS_STATUS_NOBODY && side != &relay->laptop) {
         side->is_idle = relay->laptop.ws.state != WS_OPEN;
         retry_later(side, side->pause_ms);
     } else if (status == WS_STATUS_SILENT && side == &relay->laptop) {
         retry_later(side, 0);
-        ws_conn_abort(&relay->server.ws); // whatever TCP believes of it
+        relay->asked_ms = relay->loop.now_ms - SILENCE_MS;
+        relay->hold_until_ms = relay->loop.now_ms + HOLD_MS;
     } else {
         back_off(side);
     }
@@ -268,7 +335,7 @@ static const struct ws_conn_events events = {
 static void tick_side(struct side *side)
 {
     ws_conn_tick(&side->ws);
-    if (side->ws.state == WS_FREE && !side->is_idle &&
+    if (side->ws.state == WS_FREE && !side->is_idle && side != spare_of(side->relay) &&
         side->relay->loop.now_ms >= side->retry_at_ms)
         connect_side(side);
     // What was held back for a side that has since gone must not wait for its return.
@@ -276,12 +343,41 @@ static void tick_side(struct side *side)
         ws_conn_resume(&side->ws);
 }
 
+// To one of the addresses that are known: a look-up would hold everything up.
+static void try_spare(struct relay *relay)
+{
+    const struct side *used = relay->laptop.other;
+    struct side *spare = spare_of(relay);
+    memcpy(spare->addresses, used->addresses, sizeof spare->addresses);
+    spare->address_count = used->address_count;
+    if (spare->attempts >= spare->address_count)
+        spare->attempts = 0;
+    connect_side(spare);
+}
+
+// Tries another connection to a server that is silent, and ends one that has left.
+static void tick_spare(struct relay *relay)
+{
+    struct side *spare = spare_of(relay);
+    int64_t now_ms = relay->loop.now_ms;
+    bool is_silent = relay->laptop.other->ws.state == WS_OPEN && relay->asked_ms >= 0 &&
+                     now_ms - relay->asked_ms >= SILENCE_MS;
+    bool is_stuck = spare->ws.state == WS_CONNECTING && now_ms - spare->tried_ms >= ATTEMPT_MS;
+    bool is_leaving = spare->ws.state == WS_OPEN && (is_silent || now_ms >= relay->leave_at_ms);
+    if (is_stuck || is_leaving)
+        ws_conn_abort(&spare->ws);
+    if (is_silent && spare->ws.state == WS_FREE && now_ms - spare->tried_ms >= ATTEMPT_MS / 2)
+        try_spare(relay);
+}
+
 static void on_tick(void *arg, short ready)
 {
     struct relay *relay = arg;
     (void)ready;
     tick_side(&relay->laptop);
-    tick_side(&relay->server);
+    tick_side(&relay->servers[0]);
+    tick_side(&relay->servers[1]);
+    tick_spare(relay);
 }
 
 static void init_side(struct side *side, struct relay *relay, const char *name, struct side *other)
@@ -315,7 +411,7 @@ static int parse_options(struct relay *relay, int argc, char **argv)
     int option;
     parse_url(&relay->laptop.url, DEFAULT_LAPTOP);
     while ((option = getopt_long(argc, argv, "vq", options, NULL)) != -1) {
-        struct side *side = option == 'l' ? &relay->laptop : &relay->server;
+        struct side *side = option == 'l' ? &relay->laptop : &relay->servers[0];
         if (option == 'h')
             return fputs(usage, stdout), 0;
         if (option == 'V')
@@ -344,18 +440,23 @@ int main(int argc, char **argv)
         log_error(&relay.log, "cannot watch signals: %s", strerror(errno));
         return 1;
     }
-    init_side(&relay.laptop, &relay, "laptop", &relay.server);
-    init_side(&relay.server, &relay, "server", &relay.laptop);
-    if (!find_addresses(&relay.laptop) || !find_addresses(&relay.server))
+    relay.servers[1].url = relay.servers[0].url;
+    relay.asked_ms = -1;
+    init_side(&relay.laptop, &relay, "laptop", &relay.servers[0]);
+    init_side(&relay.servers[0], &relay, "server", &relay.laptop);
+    init_side(&relay.servers[1], &relay, "server", &relay.laptop);
+    if (!find_addresses(&relay.laptop) || !find_addresses(&relay.servers[0]))
         return 1;
     connect_side(&relay.laptop);
-    connect_side(&relay.server);
+    connect_side(&relay.servers[0]);
     loop_every(&relay.loop, TICK_MS, on_tick, &relay);
     status = loop_run(&relay.loop) == 0 ? 0 : 1;
     ws_conn_close(&relay.laptop.ws, WS_STATUS_GOING_AWAY, "the relay stopped");
-    ws_conn_close(&relay.server.ws, WS_STATUS_GOING_AWAY, "the relay stopped");
+    for (int i = 0; i < 2; i++) {
+        ws_conn_close(&relay.servers[i].ws, WS_STATUS_GOING_AWAY, "the relay stopped");
+        ws_conn_abort(&relay.servers[i].ws);
+    }
     ws_conn_abort(&relay.laptop.ws);
-    ws_conn_abort(&relay.server.ws);
     loop_close(&relay.loop);
     return status;
 }

@@ -12,6 +12,10 @@
 
 #include "bytes.h"
 
+#ifndef TCP_RTO_MAX_MS // of linux/tcp.h, since 6.15
+#define TCP_RTO_MAX_MS 44
+#endif
+
 int number_parse(unsigned long *number, const char *text, unsigned long max)
 {
     unsigned long value = 0;
@@ -235,6 +239,12 @@ int socket_connect(const struct endpoint *endpoint)
         errno != EINPROGRESS)
         return close_failed(fd);
     return fd;
+}
+
+void socket_limit_backoff(int fd, int ms)
+{
+    // A kernel before 6.15 doubles the pause up to two minutes.
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &ms, sizeof ms);
 }
 
 void socket_limit_unsent(int fd, int bytes)

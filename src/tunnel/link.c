@@ -34,8 +34,10 @@ void tunnel_link_set_conn(struct tunnel_link *link, struct ws_conn *conn, int64_
     } else if (conn != NULL && was_alone) {
         link->no_phone += fair_queue_drop_older(&link->queue, now_us - LINK_HELD_MS * 1000);
     }
-    if (conn != NULL)
-        socket_limit_unsent(conn->fd, LINK_UNSENT);
+    if (conn == NULL)
+        return;
+    socket_limit_unsent(conn->fd, LINK_UNSENT);
+    socket_limit_backoff(conn->fd, LINK_BACKOFF_MS);
 }
 
 // Whether nobody will carry a packet. A session outlives its phones, and waits for the next one.
