@@ -32,11 +32,13 @@
 #define TICK_MS           100
 #define TX_SIZE           (WS_MESSAGE_MAX + 1024)
 #define UNSENT            (64 * 1024)
-#define SILENCE_MS        2000  // of a server that owes an answer: another connection is tried,
-#define ATTEMPT_MS        2000  // each for so long (TCP sends two SYNs in that time)
-#define LEAVING_MS        15000 // and the old one may bring what it still has
-#define HOLD_MS           2000  // for a laptop that is connected to again at once
-#define BACKOFF_MS        2000  // the longest pause before TCP repeats something
+#define SILENCE_MS        2000 // of a server that owes an answer: another connection is tried,
+#define SILENCE_DOUBLINGS                                                                          \
+    5 // later and later where another did not help: who is asked may have no answer
+#define ATTEMPT_MS 2000  // each for so long (TCP sends two SYNs in that time)
+#define LEAVING_MS 15000 // and the old one may bring what it still has
+#define HOLD_MS    2000  // for a laptop that is connected to again at once
+#define BACKOFF_MS 2000  // the longest pause before TCP repeats something
 
 // ws://HOST[:PORT][/PATH], taken apart.
 struct url {
@@ -75,6 +77,7 @@ struct relay {
     int64_t asked_ms;       // since when the server owes an answer; -1: it owes none
     int64_t hold_until_ms;  // what comes for the laptop waits for its connection until then
     int64_t leave_at_ms;    // when the connection that is leaving ends
+    unsigned in_vain; // connections that were changed for others since the server said anything
 };
 
 static const char usage[] =
@@ -208,6 +211,7 @@ static void use_spare(struct relay *relay)
     relay->laptop.other = spare_of(relay);
     relay->leave_at_ms = relay->loop.now_ms + LEAVING_MS;
     relay->asked_ms = -1;
+    relay->in_vain++;
 }
 
 static void on_opened(void *arg)
@@ -216,6 +220,7 @@ static void on_opened(void *arg)
     struct relay *relay = side->relay;
     socket_limit_unsent(side->ws.fd, UNSENT);
     socket_limit_backoff(side->ws.fd, BACKOFF_MS);
+    socket_prefer_bbr(side->ws.fd);
     side->was_open = true;
     log_info(&relay->log, "%s: connected to %s", side->name, side->url.authority);
     if (side == &relay->laptop) {
@@ -237,7 +242,10 @@ static void mind_answers(struct side *side)
     if (side == &relay->laptop) {
         if (relay->asked_ms < 0)
             relay->asked_ms = relay->loop.now_ms;
-    } else if (side != spare) {
+        return;
+    }
+    relay->in_vain = 0;
+    if (side != spare) {
         relay->asked_ms = -1;
         if (spare->ws.state != WS_OPEN)
             ws_conn_abort(&spare->ws);
@@ -360,8 +368,9 @@ static void tick_spare(struct relay *relay)
 {
     struct side *spare = spare_of(relay);
     int64_t now_ms = relay->loop.now_ms;
+    unsigned doublings = relay->in_vain < SILENCE_DOUBLINGS ? relay->in_vain : SILENCE_DOUBLINGS;
     bool is_silent = relay->laptop.other->ws.state == WS_OPEN && relay->asked_ms >= 0 &&
-                     now_ms - relay->asked_ms >= SILENCE_MS;
+                     now_ms - relay->asked_ms >= SILENCE_MS << doublings;
     bool is_stuck = spare->ws.state == WS_CONNECTING && now_ms - spare->tried_ms >= ATTEMPT_MS;
     bool is_leaving = spare->ws.state == WS_OPEN && (is_silent || now_ms >= relay->leave_at_ms);
     if (is_stuck || is_leaving)

@@ -241,6 +241,12 @@ int socket_connect(const struct endpoint *endpoint)
     return fd;
 }
 
+void socket_prefer_bbr(int fd)
+{
+    static const char bbr[] = "bbr";
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, bbr, sizeof bbr - 1);
+}
+
 void socket_limit_backoff(int fd, int ms)
 {
     // A kernel before 6.15 doubles the pause up to two minutes.

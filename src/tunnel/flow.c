@@ -38,7 +38,7 @@
 
 #define US 1000000 // a second
 
-#define WINDOW_FIRST   (32 * 1024) // RFC 6928's ten segments, for a few connections at a time
+#define WINDOW_FIRST   (40 * 1024) // RFC 6928's ten segments, for a few connections at a time
 #define WINDOW_LEAST   (4 * 1024)  // two packets and their acknowledgement
 #define WINDOW_MOST    (8 * 1024 * 1024)
 #define TARGET_US      12000   // and a little more where the way is long, or a packet takes long
@@ -56,6 +56,7 @@
 #define TIMEOUT_MOST_US     3000000
 #define MESSAGE_US          10000 // the time that one message may take on the link
 #define MESSAGE_LEAST_BYTES 1500
+#define PAUSE_US            3000000 // after which what is known of the link has lost half its worth
 
 #define OWED_BYTES    (128 * 1024) // an acknowledgement is sent for so much,
 #define OWED_LEAST_US 10000        // or after so long,
@@ -162,11 +163,11 @@ size_t flow_message_size(const struct flow *flow)
     return size > LINK_RECORDS ? LINK_RECORDS : (size_t)size;
 }
 
-// After a pause a window is no longer known to be right: it is half as large for each second.
+// After a pause a window is no longer known to be right: it is half as large for each PAUSE_US.
 static void mind_pause(struct flow *flow, int64_t now_us)
 {
-    for (int64_t pause_us = now_us - flow->sent_us; pause_us >= US && flow->window > WINDOW_FIRST;
-         pause_us -= US)
+    for (int64_t pause_us = now_us - flow->sent_us;
+         pause_us >= PAUSE_US && flow->window > WINDOW_FIRST; pause_us -= PAUSE_US)
         flow->window = flow->window / 2 > WINDOW_FIRST ? flow->window / 2 : WINDOW_FIRST;
 }
 

@@ -78,7 +78,7 @@ class Lab:
         self.id, self.folder = place
         try:
             self.do(f"lab_cellular {link}")
-            self.do(f"lab_congestion {congestion} phone server near web")
+            self.do(f"lab_congestion {congestion} phone near web")
             self.do(f"lab_start flows web {PYTHON} {FLOW} serve")
             self.do(f"lab_wait_listening flows web {FLOW_PORT}")
         except BaseException:
