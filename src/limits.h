@@ -103,8 +103,11 @@
 #define LIVENESS_PROBE_MS 1000
 #define LIVENESS_IDLE_MS  10000
 #define LIVENESS_DEAD_MS  5000
-// What came in so long before a phone returned goes on through it; older packets have been sent again.
-#define LINK_HELD_MS 3000
+// What came in so long before a phone returned goes on through it, and of what is older a little of each flow: its
+// sender learns by it that the way is open again, long before it would try anew. In the end all is too old.
+#define LINK_HELD_MS      3000
+#define LINK_HELD_MOST_MS 90000
+#define LINK_HELD_BYTES   6000
 // Messages that may be on their way at a time.
 #define FLOW_MESSAGES 1024
 // Records: the longest run of packets put into one message, room for records of other types, and

@@ -12,6 +12,9 @@
 
 #include "bytes.h"
 
+// TCP goes on for so long with what is not acknowledged, longer than anybody here waits for it.
+#define PATIENCE_MS 120000
+
 #ifndef TCP_RTO_MAX_MS // of linux/tcp.h, since 6.15
 #define TCP_RTO_MAX_MS 44
 #endif
@@ -249,8 +252,11 @@ void socket_prefer_bbr(int fd)
 
 void socket_limit_backoff(int fd, int ms)
 {
-    // A kernel before 6.15 doubles the pause up to two minutes.
+    unsigned patience_ms = PATIENCE_MS;
+    // A kernel before 6.15 doubles the pause up to two minutes. It gives a connection up after so many repetitions,
+    // which with short pauses is soon, unless it is told for how long to go on (RFC 5482).
     (void)setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &ms, sizeof ms);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms, sizeof patience_ms);
 }
 
 void socket_limit_unsent(int fd, int bytes)

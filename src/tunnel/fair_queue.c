@@ -192,12 +192,12 @@ static void make_room(struct fair_queue *queue, size_t cells)
     }
 }
 
-size_t fair_queue_drop_older(struct fair_queue *queue, int64_t before_us)
+size_t fair_queue_drop_older(struct fair_queue *queue, int64_t before_us, size_t spared)
 {
     size_t count = queue->count;
     queue->chosen = NO_FLOW;
     for (uint16_t i = 0; i < QUEUE_FLOWS; i++)
-        while (queue->flows[i].first != NO_CELL &&
+        while (queue->flows[i].first != NO_CELL && queue->flows[i].bytes > spared &&
                queue->packets[queue->flows[i].first].arrived_us < before_us)
             remove_first_packet(queue, i);
     return count - queue->count;

@@ -70,8 +70,9 @@ struct fair_queue {
 void fair_queue_init(struct fair_queue *queue, const struct siphash_key *key);
 // Drops everything, uncounted. Counters and settings stay.
 void fair_queue_clear(struct fair_queue *queue);
-// Drops what arrived before a time, uncounted. Returns how many packets.
-size_t fair_queue_drop_older(struct fair_queue *queue, int64_t before_us);
+// Drops what arrived before a time, uncounted, but leaves each flow about `spared` bytes, its newest. Returns how many
+// packets were dropped.
+size_t fair_queue_drop_older(struct fair_queue *queue, int64_t before_us, size_t spared);
 // What the link carries, as far as it is known, at any time: on a slow one packets may wait longer. 0: not
 // known, as at first.
 void fair_queue_set_rate(struct fair_queue *queue, uint64_t bytes_per_second);

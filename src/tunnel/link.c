@@ -32,7 +32,10 @@ void tunnel_link_set_conn(struct tunnel_link *link, struct ws_conn *conn, int64_
         link->no_phone += link->queue.count;
         fair_queue_clear(&link->queue);
     } else if (conn != NULL && was_alone) {
-        link->no_phone += fair_queue_drop_older(&link->queue, now_us - LINK_HELD_MS * 1000);
+        link->no_phone +=
+            fair_queue_drop_older(&link->queue, now_us - LINK_HELD_MS * 1000, LINK_HELD_BYTES);
+        link->no_phone += fair_queue_drop_older(&link->queue, now_us - LINK_HELD_MOST_MS * 1000, 0);
+        fair_queue_forgive(&link->queue, now_us);
     }
     if (conn == NULL)
         return;

@@ -189,17 +189,29 @@ static void another_keyed_phone(void)
     CHECK_INT(end.queue.count, 10);
     clock_us += LINK_HELD_MS * 1000 + 1;
     queue_packet(100, 10);
-    clock_us += 1000000;
+    tunnel_link_set_conn(&end, &conn, clock_us);
+    CHECK_INT(end.queue.count, 11); // little enough to be spared
+    tunnel_link_set_conn(&end, NULL, clock_us);
+    for (uint32_t number = 0; number < 10; number++)
+        queue_packet(1400, number);
+    clock_us += LINK_HELD_MS * 1000 + 1;
     CHECK_INT(end.no_phone, 0);
     tunnel_link_set_conn(&end, &conn, clock_us);
+    CHECK(end.queue.bytes <= LINK_HELD_BYTES);
+    CHECK(end.queue.bytes > LINK_HELD_BYTES - 1500);
+    tunnel_link_set_conn(&end, NULL, clock_us);
+    clock_us += LINK_HELD_MOST_MS * 1000 + 1;
+    queue_packet(100, 10);
+    clock_us += 1000000;
+    tunnel_link_set_conn(&end, &conn, clock_us);
     CHECK_INT(end.queue.count, 1);
-    CHECK_INT(end.no_phone, 10);
+    CHECK_INT(end.no_phone, 20 + 1);
     tunnel_link_set_conn(&end, NULL, clock_us);
     end.session = NULL;
     queue_packet(100, 11);
     tunnel_link_pump(&end, clock_us);
     CHECK_INT(end.queue.count, 1);
-    CHECK_INT(end.no_phone, 11);
+    CHECK_INT(end.no_phone, 20 + 2);
     CHECK_INT(near.next_counter, 0);
     close_link();
 }
