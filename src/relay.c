@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "ws/base64.h"
 #include "ws/conn.h"
 
 #define DEFAULT_LAPTOP    "ws://169.254.134.89:6354/websocket"
@@ -32,6 +33,8 @@
 #define TICK_MS           100
 #define TX_SIZE           (WS_MESSAGE_MAX + 1024)
 #define UNSENT            (64 * 1024)
+#define OFFER             0x01 // first bytes of a laptop's messages that the server answers
+#define SEALED            0x03
 #define SILENCE_MS        2000 // of a server that owes an answer: another connection is tried,
 #define SILENCE_DOUBLINGS                                                                          \
     5 // later and later where another did not help: who is asked may have no answer
@@ -211,7 +214,6 @@ static void use_spare(struct relay *relay)
     relay->laptop.other = spare_of(relay);
     relay->leave_at_ms = relay->loop.now_ms + LEAVING_MS;
     relay->asked_ms = -1;
-    relay->in_vain++;
 }
 
 static void on_opened(void *arg)
@@ -233,19 +235,28 @@ static void on_opened(void *arg)
     wake(side->other);
 }
 
+// Whether a laptop's message has an answer, by its first byte (doc/protocol.md): an offer, or what is sealed under a
+// session. In open mode it is an IP packet, to which there may be none.
+static bool has_answer(uint8_t opcode, const uint8_t *data, size_t length)
+{
+    uint8_t first[3] = {0};
+    if (opcode == WS_BINARY && length > 0)
+        first[0] = data[0];
+    else if (opcode == WS_TEXT && length >= 4)
+        (void)base64_decode(first, (const char *)data, 4);
+    return first[0] == OFFER || first[0] == SEALED;
+}
+
 // The server owes an answer to what the laptop sends; any message is one, and an attempt to reach it by another
 // connection ends.
-static void mind_answers(struct side *side)
+static void mind_answers(struct side *side, bool is_question)
 {
     struct relay *relay = side->relay;
     struct side *spare = spare_of(relay);
     if (side == &relay->laptop) {
-        if (relay->asked_ms < 0)
+        if (relay->asked_ms < 0 && is_question)
             relay->asked_ms = relay->loop.now_ms;
-        return;
-    }
-    relay->in_vain = 0;
-    if (side != spare) {
+    } else if (side != spare) {
         relay->asked_ms = -1;
         if (spare->ws.state != WS_OPEN)
             ws_conn_abort(&spare->ws);
@@ -257,7 +268,7 @@ static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
 {
     struct side *side = arg;
     struct ws_conn *to = &side->other->ws;
-    mind_answers(side);
+    mind_answers(side, has_answer(opcode, data, length));
     if (side != &side->relay->laptop && to->state != WS_OPEN &&
         side->relay->loop.now_ms < side->relay->hold_until_ms)
         return false; // the laptop is back in a moment
@@ -368,9 +379,8 @@ static void tick_spare(struct relay *relay)
 {
     struct side *spare = spare_of(relay);
     int64_t now_ms = relay->loop.now_ms;
-    unsigned doublings = relay->in_vain < SILENCE_DOUBLINGS ? relay->in_vain : SILENCE_DOUBLINGS;
     bool is_silent = relay->laptop.other->ws.state == WS_OPEN && relay->asked_ms >= 0 &&
-                     now_ms - relay->asked_ms >= SILENCE_MS << doublings;
+                     now_ms - relay->asked_ms >= SILENCE_MS;
     bool is_stuck = spare->ws.state == WS_CONNECTING && now_ms - spare->tried_ms >= ATTEMPT_MS;
     bool is_leaving = spare->ws.state == WS_OPEN && (is_silent || now_ms >= relay->leave_at_ms);
     if (is_stuck || is_leaving)

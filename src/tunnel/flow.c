@@ -148,6 +148,8 @@ size_t flow_room(const struct flow *flow)
     if (flow->is_draining) {
         size_t bare = (size_t)(flow_rate(flow) * flow_bare_us(flow) / US);
         window = (bare < window ? bare : window) / 2;
+        window =
+            window > 0 ? window : 1; // an acknowledgement ends the draining, and needs a message
     }
     return in_flight < window ? window - in_flight : 0;
 }
