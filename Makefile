@@ -180,11 +180,15 @@ SUITES := \
 	'test/unit/run.sh native' \
 	'test/bench/test-cellular.sh' \
 	-- \
-	'test/unit/run.sh cross aarch64' \
-	'test/lab/test-session.sh' \
 	'test/unit/run.sh cross arm' \
-	'test/unit/run.sh sanitized' \
+	'node test/browser/face.test.js' \
+	'test/lab/test-session.sh' \
 	'test/unit/run.sh cross mips' \
+	'test/lab/test-host.sh' \
+	'test/unit/run.sh sanitized' \
+	'test/lab/test-nat-hostile.sh' \
+	'test/unit/run.sh cross aarch64' \
+	'test/lab/test-strangers.sh' \
 	'test/lab/test-tether.sh relay' \
 	'$(MAKE) -s -j2 fuzz-programs && test/fuzz/run.sh 5' \
 	'test/bench/test-smoke.sh' \
@@ -200,12 +204,10 @@ SUITES := \
 	'test/interop/test-protocol.sh' \
 	'test/interop/test-qr.sh' \
 	'node test/browser/page.test.js' \
-	'node test/browser/face.test.js' \
 	'node test/browser/soak.test.js 20' \
 	'test/browser/lab.test.sh' \
 	'test/browser/doors.test.sh' \
 	'test/lab/test-starts.sh' \
-	'test/lab/test-host.sh' \
 	'test/lab/test-fallback.sh' \
 	'test/lab/test-offload.sh' \
 	'test/lab/test-privilege.sh' \
@@ -217,11 +219,9 @@ SUITES := \
 	'test/lab/test-nat.sh' \
 	'test/lab/test-nat-packets.sh' \
 	'test/lab/test-nat-discovery.sh' \
-	'test/lab/test-nat-hostile.sh' \
 	'test/lab/test-keyed.sh relay' \
 	'test/lab/test-keyed.sh chromium' \
 	'test/lab/test-replay.sh' \
-	'test/lab/test-strangers.sh' \
 	'test/lab/test-tether.sh chromium'
 
 test-more:
