@@ -77,6 +77,7 @@ struct relay {
     struct loop loop;
     struct side laptop;
     struct side servers[2]; // one of them is laptop.other; the other is spare, or leaving
+    bool may_have_moved;    // the server, which was silent for long
     int64_t asked_ms;       // since when the server owes an answer; -1: it owes none
     int64_t hold_until_ms;  // what comes for the laptop waits for its connection until then
     int64_t leave_at_ms;    // when the connection that is leaving ends
@@ -337,6 +338,7 @@ static void on_closed(void *arg, uint16_t status)
     } else if (status == WS_STATUS_SILENT && side == &relay->laptop) {
         retry_later(side, 0);
         relay->asked_ms = relay->loop.now_ms - SILENCE_MS;
+        relay->may_have_moved = true;
         relay->hold_until_ms = relay->loop.now_ms + HOLD_MS;
     } else {
         back_off(side);
@@ -362,13 +364,17 @@ static void tick_side(struct side *side)
         ws_conn_resume(&side->ws);
 }
 
-// To one of the addresses that are known: a look-up would hold everything up.
+// To one of the addresses that are known, for a look-up holds everything up; but once in a while the server's name is
+// looked up again, as it may lead elsewhere by now.
 static void try_spare(struct relay *relay)
 {
     const struct side *used = relay->laptop.other;
     struct side *spare = spare_of(relay);
-    memcpy(spare->addresses, used->addresses, sizeof spare->addresses);
-    spare->address_count = used->address_count;
+    if (!relay->may_have_moved || !find_addresses(spare)) {
+        memcpy(spare->addresses, used->addresses, sizeof spare->addresses);
+        spare->address_count = used->address_count;
+    }
+    relay->may_have_moved = false;
     if (spare->attempts >= spare->address_count)
         spare->attempts = 0;
     connect_side(spare);
