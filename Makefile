@@ -179,6 +179,7 @@ SUITES := \
 	'test/build/test-build.sh' \
 	'test/unit/run.sh native' \
 	'test/bench/test-cellular.sh' \
+	'node test/browser/soak.test.js 20' \
 	-- \
 	'test/unit/run.sh cross arm' \
 	'node test/browser/face.test.js' \
@@ -203,7 +204,6 @@ SUITES := \
 	'test/interop/test-protocol.sh' \
 	'test/interop/test-qr.sh' \
 	'node test/browser/page.test.js' \
-	'node test/browser/soak.test.js 20' \
 	'test/browser/lab.test.sh' \
 	'test/browser/doors.test.sh' \
 	'test/lab/test-starts.sh' \
