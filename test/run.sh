@@ -3,7 +3,7 @@
 #
 #   test/run.sh SUITE... [-- SUITE...]     each SUITE is a command, e.g. 'test/lab/test-host.sh'
 #
-# Those before "--" run one after another, those after it one more at a time than there are processors: most
+# Those before "--" run one after another, those after it as many at a time as there are processors: most
 # of their time they wait. A suite runs from the project's root and prints, among anything else, one line
 # a test:  "ok - NAME"  or  "not ok - NAME: why".  A suite that prints neither, that ends with an exit
 # status other than 0 without a "not ok", or that takes longer than TEST_TIMEOUT seconds (600) counts as
@@ -72,7 +72,7 @@ finish_one() { # waits until any of the suites has ended
 at_a_time=1
 for suite in "$@"; do
 	if [ "$suite" = -- ]; then
-		at_a_time=$(($(nproc) + 1))
+		at_a_time=$(nproc)
 		continue
 	fi
 	[ ${#running[@]} -lt $at_a_time ] || finish_one
