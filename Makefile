@@ -5,7 +5,7 @@
 #   make CC=arm-linux-gnueabihf-gcc BUILD=build/armhf    cross
 #   make install PREFIX=/usr/local DESTDIR=
 #   make demo                    the three hosts on this machine, in front of your eyes (root)
-#   make test                    everything that can be tested in a quarter of an hour or so (root)
+#   make test                    what can be tested in some twenty minutes (root)
 #   make test-more               what needs more packages: the page in Firefox (root)
 #   make bench, bench-quick      Tether measured beside its peers (root); bench-smoke: whether that works
 #   make soak-page               the page relays for an hour, and its memory stays flat
