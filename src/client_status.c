@@ -16,7 +16,7 @@ const char *client_session_state(const struct client *client)
     return client->said_silent || !client->path_has_delivered ? "silent" : "up";
 }
 
-static void write_session(const struct client *client, struct text *text)
+static void write_session(const struct client *client, bool is_ours, struct text *text)
 {
     const struct initiator *initiator = &client->initiator;
     const struct configuration *config = &client->configuration;
@@ -42,11 +42,15 @@ static void write_session(const struct client *client, struct text *text)
                      config->resolvers[i] & 255);
         text_add(text, "]");
     }
-    text_add(text, "},\"address\":\"%u.%u.%u.%u\"", client->address >> 24,
-             client->address >> 16 & 255, client->address >> 8 & 255, client->address & 255);
+    // Whoever listens on the Wi-Fi need not learn it: what asks there is the page.
+    if (is_ours)
+        text_add(text, "},\"address\":\"%u.%u.%u.%u\"", client->address >> 24,
+                 client->address >> 16 & 255, client->address >> 8 & 255, client->address & 255);
+    else
+        text_add(text, "},\"address\":\"\"");
 }
 
-static void write_status(struct client *client, struct text *text)
+static void write_status(struct client *client, bool is_ours, struct text *text)
 {
     const struct tunnel_link *link = &client->link;
     char peer[ENDPOINT_TEXT_MAX] = "";
@@ -56,7 +60,7 @@ static void write_status(struct client *client, struct text *text)
              TETHER_VERSION, (long long)(client->loop.now_ms - client->started_ms) / 1000);
     text_add(text, ",\"phone\":{\"connected\":%s,\"address\":\"%s\"},\"form\":\"%s\"",
              link->conn != NULL ? "true" : "false", peer, link->text ? "text" : "binary");
-    write_session(client, text);
+    write_session(client, is_ours, text);
     text_add(text, ",\"packets_up\":%llu,\"bytes_up\":%llu", (unsigned long long)link->packets_sent,
              (unsigned long long)link->bytes_sent);
     text_add(text, ",\"packets_down\":%llu,\"bytes_down\":%llu",
@@ -105,10 +109,13 @@ int client_dynamic(void *arg, const struct endpoint *peer, const struct http_tex
 {
     struct client *client = arg;
     struct text text;
-    (void)peer;
+    // Whether the laptop itself asks.
+    bool is_ours =
+        endpoint_is_loopback(peer) ||
+        (endpoint_ipv4(peer) != 0 && endpoint_ipv4(peer) == endpoint_ipv4(&client->options.listen));
     text_init(&text, body, size);
     if (http_text_is(path, "/status.json"))
-        write_status(client, &text);
+        write_status(client, is_ours, &text);
     else if (http_text_is(path, "/config.json"))
         write_config(client, &text);
     return text.overflow ? -500 : (int)text.length;

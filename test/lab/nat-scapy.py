@@ -380,7 +380,8 @@ def error_reaches_udp(kind, code, wanted):
     inner = error[IPerror]
     if (inner.src, inner.dst) != (original.src, original.dst):
         raise Failed(f"the embedded packet is {inner.summary()}")
-    if raw(inner)[20:] != raw(original)[20:]:
+    # The laptop's kernel leaves the checksum to its TUN device, so that the capture has not seen it whole.
+    if raw(inner)[20:26] + raw(inner)[28:] != raw(original)[20:26] + raw(original)[28:]:
         raise Failed("the embedded datagram is not what the laptop sent")
     try:
         sock.recv(100)
