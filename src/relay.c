@@ -223,7 +223,6 @@ static void on_opened(void *arg)
     struct relay *relay = side->relay;
     socket_limit_unsent(side->ws.fd, UNSENT);
     socket_limit_backoff(side->ws.fd, BACKOFF_MS);
-    socket_prefer_bbr(side->ws.fd);
     side->was_open = true;
     log_info(&relay->log, "%s: connected to %s", side->name, side->url.authority);
     if (side == &relay->laptop) {

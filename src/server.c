@@ -154,8 +154,6 @@ static int open_listener(const struct endpoint *endpoint)
     if (fd < 0 && errno == EAFNOSUPPORT && strncmp(text, "[::]:", 5) == 0 &&
         endpoint_parse(&ipv4, "0.0.0.0", endpoint_port(endpoint)) == 0)
         fd = socket_listen(&ipv4, NULL);
-    if (fd >= 0)
-        socket_prefer_bbr(fd);
     return fd;
 }
 

@@ -199,6 +199,15 @@ static int close_failed(int fd)
     return -1;
 }
 
+// Has TCP send by CUBIC (RFC 9438) where the kernel lets us, also where BBR is the host's choice. The tunnel measures the
+// link by itself, and what it sends fits on it. BBR measures too: every ten seconds it lets the way run empty for
+// 200 ms, and sends what waited in a burst. What a listening socket accepts inherits the choice.
+static void prefer_cubic(int fd)
+{
+    static const char cubic[] = "cubic";
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cubic, sizeof cubic - 1);
+}
+
 int socket_listen(const struct endpoint *endpoint, const char *device)
 {
     int on = 1;
@@ -213,6 +222,7 @@ int socket_listen(const struct endpoint *endpoint, const char *device)
     if (device != NULL &&
         setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device)) < 0)
         return close_failed(fd);
+    prefer_cubic(fd);
     if (bind(fd, (const struct sockaddr *)&endpoint->address, endpoint->length) < 0)
         return close_failed(fd);
     if (listen(fd, SOMAXCONN) < 0)
@@ -237,17 +247,12 @@ int socket_connect(const struct endpoint *endpoint)
     int fd = socket(endpoint->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
+    prefer_cubic(fd);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (connect(fd, (const struct sockaddr *)&endpoint->address, endpoint->length) < 0 &&
         errno != EINPROGRESS)
         return close_failed(fd);
     return fd;
-}
-
-void socket_prefer_bbr(int fd)
-{
-    static const char bbr[] = "bbr";
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, bbr, sizeof bbr - 1);
 }
 
 void socket_limit_backoff(int fd, int ms)

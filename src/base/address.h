@@ -57,9 +57,6 @@ int socket_listen(const struct endpoint *endpoint, const char *device);
 int socket_accept(int listener, struct endpoint *peer);
 // Begins a non-blocking connection with TCP_NODELAY. Returns the descriptor or -1 with errno.
 int socket_connect(const struct endpoint *endpoint);
-// Has TCP send by BBR where the kernel has it and lets us: it keeps its idea of the link's rate over pauses, and does
-// not take each loss for a full queue. Connections that a listening socket accepts inherit it.
-void socket_prefer_bbr(int fd);
 // The pause after which TCP repeats what is not acknowledged grows up to this (1000 to 120000 ms).
 void socket_limit_backoff(int fd, int ms);
 // Keeps what the kernel holds unsent to about `bytes`, so that what waits, waits in our own queue.
