@@ -7,9 +7,11 @@
 
 const fs = require("fs");
 const net = require("net");
+const os = require("os");
 const path = require("path");
 const { spawn } = require("child_process");
 const h = require("../browser/harness");
+const { WebSocket } = require(path.join(h.MODULES, "ws"));
 
 const FLOW = path.join(h.ROOT, "build", "bench", "ws-flow");
 const BAREST = path.join(h.ROOT, "test", "bench", "barest");
@@ -107,13 +109,76 @@ function megabytes(pids) {
     Number(/^Pss:\s+([0-9]+)/m.exec(fs.readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))[1]) / 1024);
 }
 
-/* Chromium, with its process id, which playwright does not tell of a browser that it launched. */
-async function chromium(more = []) {
-  const before = family(process.pid);
-  const browser = await h.launch(more);
-  const pid = family(process.pid).find((each) => !before.includes(each) &&
-    /chrom/.test(fs.readFileSync(`/proc/${each}/comm`, "utf8")));
-  return { browser, pids: () => family(pid) };
+/*
+ * Chromium with one page, as a person has it. Not by playwright: that has the browser tell it of each message of
+ * each WebSocket, which costs more than to relay it.
+ */
+class Chromium {
+  async start(url) {
+    this.profile = fs.mkdtempSync(path.join(os.tmpdir(), "tether-chromium-"));
+    this.child = spawn(path.join(h.ROOT, "test", "lab", "browser.sh"), ["stay", this.profile, url], { stdio: "ignore" });
+    this.ended = new Promise((resolve) => this.child.on("exit", resolve));
+    process.on("exit", () => this.child.kill("SIGKILL"));
+    return this;
+  }
+
+  pids() {
+    return family(this.child.pid);
+  }
+
+  async stop() {
+    this.child.kill();
+    await this.ended;
+    await fs.promises.rm(this.profile, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
+  }
 }
 
-module.exports = { BAREST, End, chromium, cpuSeconds, megabytes };
+/* Asks a Chromium that runs, in the protocol of its developer tools; only what is asked for is observed. */
+class DevTools {
+  async connect(browser) {
+    const file = path.join(browser.profile, "DevToolsActivePort");
+    const lines = await h.until("Chromium says where its tools are", () => fs.existsSync(file) &&
+      /^([0-9]+)\n(\S+)/.exec(fs.readFileSync(file, "utf8")));
+    this.socket = new WebSocket(`ws://127.0.0.1:${lines[1]}${lines[2]}`, { perMessageDeflate: false });
+    this.waiting = {};
+    this.attached = [];
+    this.last = 0;
+    this.socket.on("message", (data) => this.hear(JSON.parse(data)));
+    await new Promise((resolve, reject) => this.socket.on("open", resolve).on("error", reject));
+    return this;
+  }
+
+  hear(message) {
+    if (message.method === "Target.attachedToTarget") {
+      this.attached.push(message.params);
+    } else if (this.waiting[message.id]) {
+      this.waiting[message.id](message.result);
+      delete this.waiting[message.id];
+    }
+  }
+
+  send(method, params = {}, sessionId = undefined) {
+    return new Promise((resolve) => {
+      this.waiting[this.last += 1] = resolve;
+      this.socket.send(JSON.stringify({ id: this.last, method, params, sessionId }));
+    });
+  }
+
+  /* The sessions of the page and of its Worker. */
+  async sessions() {
+    const page = await h.until("there is a page", async () => (await this.send("Target.getTargets")).targetInfos
+      .find(({ type, url }) => type === "page" && url.startsWith("http")));
+    const { sessionId } = await this.send("Target.attachToTarget", { targetId: page.targetId, flatten: true });
+    await this.send("Target.setAutoAttach", { autoAttach: true, waitForDebuggerOnStart: false, flatten: true },
+      sessionId);
+    const worker = await h.until("there is a Worker",
+      () => this.attached.find(({ targetInfo }) => targetInfo.type === "worker"));
+    return { page: sessionId, worker: worker.sessionId };
+  }
+
+  close() {
+    this.socket.close();
+  }
+}
+
+module.exports = { BAREST, Chromium, DevTools, End, cpuSeconds, megabytes };

@@ -14,12 +14,12 @@
 const fs = require("fs");
 const path = require("path");
 const h = require("../browser/harness");
-const { End, chromium, cpuSeconds } = require("./flows");
+const { Chromium, End, cpuSeconds } = require("./flows");
 
 const SIZES = [1400, 16384, 65536];
 const LEAST_RATIO = 0.95;
 const quick = process.argv.includes("--quick");
-const ROUNDS = quick ? 3 : 9;
+const ROUNDS = quick ? 3 : 7;
 const WARM_MS = 500;
 const MEASURED_MS = quick ? 1500 : 3000;
 
@@ -30,39 +30,41 @@ const median = (values) => {
 
 let runs = 0;
 
+/* As a browser without Worker runs the page. */
+const withoutWorker = (name, text) => name === "address.js" ? `delete window.Worker;\n${text}` : text;
+
 /* The addresses of pages that copy between these two WebSockets. */
 const PAGES = {
-  barest: (host, laptop, one, other) => ({
-    url: `http://127.0.0.1:${laptop.port}/?${encodeURIComponent(one)}&${encodeURIComponent(other)}` }),
-  worker: (host, laptop, one, other) => ({
-    url: `${host.url}?laptop=${encodeURIComponent(one)}&server=${encodeURIComponent(other)}` }),
-  page: (host, laptop, one, other) => ({
-    ...PAGES.worker(host, laptop, one, other), scripts: ["delete window.Worker"] })
+  barest: (hosts, laptop, one, other) =>
+    `http://127.0.0.1:${laptop.port}/?${encodeURIComponent(one)}&${encodeURIComponent(other)}`,
+  worker: (hosts, laptop, one, other) =>
+    `${hosts.worker.url}?laptop=${encodeURIComponent(one)}&server=${encodeURIComponent(other)}`,
+  page: (hosts, laptop, one, other) =>
+    `${hosts.page.url}?laptop=${encodeURIComponent(one)}&server=${encodeURIComponent(other)}`
 };
 
 /* One kind of page relays messages of one size for some seconds. */
-async function measure(kind, size, setting) {
-  const { browser, pids, host, laptop, server } = setting;
+async function measure(kind, size, { hosts, laptop, server }) {
   const name = `run${runs += 1}`;
-  const { url, scripts } = PAGES[kind](host, laptop, laptop.url(`source-${size}`), server.url(name));
-  const page = await h.openPage(browser, url, { scripts });
+  const url = PAGES[kind](hosts, laptop, laptop.url(`source-${size}`), server.url(name));
+  const browser = await new Chromium().start(url);
   await h.until(`the ${kind} page relays`, () => server.received(name) > 0);
   await h.sleep(WARM_MS);
-  const before = { bytes: server.received(name), cpu: cpuSeconds(pids()), at: Date.now() };
+  const before = { bytes: server.received(name), cpu: cpuSeconds(browser.pids()), at: Date.now() };
   await h.sleep(MEASURED_MS);
   const seconds = (Date.now() - before.at) / 1000;
   const messages = (server.received(name) - before.bytes) / size;
-  const cpu = cpuSeconds(pids()) - before.cpu;
-  await page.context().close();
+  const cpu = cpuSeconds(browser.pids()) - before.cpu;
+  await browser.stop();
   return { messages: messages / seconds, mbit: messages * size * 8 / seconds / 1e6, cpu_us: cpu * 1e6 / messages };
 }
 
 (async () => {
   const laptop = await new End().start();
   const server = await new End().start();
-  const host = await new h.Host({ role: "other" }).start();
-  const { browser, pids } = await chromium();
-  const setting = { browser, pids, host, laptop, server };
+  const hosts = { worker: await new h.Host({ role: "other" }).start(),
+    page: await new h.Host({ role: "other" }, { rewrite: withoutWorker }).start() };
+  const setting = { hosts, laptop, server };
   const results = [];
   let slow = 0;
   console.log("bytes   page     messages/s   Mbit/s   CPU us/message   of the barest page's rate, CPU");
@@ -88,8 +90,8 @@ async function measure(kind, size, setting) {
   }
   fs.mkdirSync(path.join(h.ROOT, "build", "bench"), { recursive: true });
   fs.writeFileSync(path.join(h.ROOT, "build", "bench", "relay-cost.json"), JSON.stringify(results, null, 1));
-  await browser.close();
-  await host.stop();
+  await hosts.worker.stop();
+  await hosts.page.stop();
   laptop.stop();
   server.stop();
   if (slow) {

@@ -3,8 +3,8 @@
 //
 //   ws-flow ADDR:PORT FOLDER
 //
-// ".../flow?source" is sent messages of 64 KiB without end, ".../flow?source-1400" such of 1400 bytes; what
-// ".../flow?NAME" sends is counted, and said in lines as flow.py says them: the name, CLOCK_MONOTONIC in
+// ".../flow?source" is sent messages of 64 KiB without end, ".../flow?source-1400" such of 1400 bytes, and
+// ".../flow?source-1400-20" 20 Mbit/s of them; what ".../flow?NAME" sends is counted, and said in lines as flow.py says them: the name, CLOCK_MONOTONIC in
 // ms, and the bytes of the last tenth of a second.
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,9 @@
 
 struct flow_peer {
     struct ws_conn conn;
-    size_t size; // of the messages that it is sent; 0: none
+    size_t size;    // of the messages that it is sent; 0: none
+    size_t limit;   // bytes that it is sent in a tick; 0: as many as it takes
+    size_t allowed; // until the next tick
     char name[32];
     uint64_t bytes; // since the last line
     uint8_t rx[WS_RX_SIZE];
@@ -39,8 +41,12 @@ static void pour(void *arg)
     struct flow_peer *peer = arg;
     if (peer->size == 0)
         return;
-    while (ws_conn_begin(&peer->conn, WS_BINARY, peer->size) != NULL)
+    while ((peer->limit == 0 || peer->allowed >= peer->size) &&
+           ws_conn_begin(&peer->conn, WS_BINARY, peer->size) != NULL) {
         ws_conn_commit(&peer->conn);
+        if (peer->limit > 0)
+            peer->allowed -= peer->size;
+    }
     ws_conn_flush(&peer->conn);
 }
 
@@ -66,13 +72,17 @@ static const struct ws_conn_events events = {
     .closed = on_closed,
 };
 
-// What a peer of this name is sent.
-static size_t source_size(const char *name)
+// What a peer is sent, by its name.
+static void choose_source(struct flow_peer *peer)
 {
-    if (strncmp(name, "source", 6) != 0)
-        return 0;
-    unsigned long size = name[6] == '-' ? strtoul(name + 7, NULL, 10) : MESSAGE_MAX;
-    return size > 0 && size < MESSAGE_MAX ? size : MESSAGE_MAX;
+    char *rest = "";
+    peer->size = peer->limit = peer->allowed = 0;
+    if (strncmp(peer->name, "source", 6) != 0)
+        return;
+    unsigned long size = peer->name[6] == '-' ? strtoul(peer->name + 7, &rest, 10) : MESSAGE_MAX;
+    peer->size = size > 0 && size < MESSAGE_MAX ? size : MESSAGE_MAX;
+    if (*rest == '-')
+        peer->limit = strtoul(rest + 1, NULL, 10) * (1000000 / 8 / (1000 / TICK_MS));
 }
 
 static struct ws_conn *on_accept(void *arg, const struct endpoint *from,
@@ -85,7 +95,7 @@ static struct ws_conn *on_accept(void *arg, const struct endpoint *from,
         if (peer->conn.state != WS_FREE)
             continue;
         snprintf(peer->name, sizeof peer->name, "%.*s", (int)query->length, query->start);
-        peer->size = source_size(peer->name);
+        choose_source(peer);
         peer->bytes = 0;
         return &peer->conn;
     }
@@ -102,6 +112,12 @@ static void on_tick(void *arg, short ready)
             printf("%s %lld %llu\n", peer->name, (long long)loop_clock_ms(),
                    (unsigned long long)peer->bytes);
         peer->bytes = 0;
+        if (peer->limit > 0 && peer->conn.state == WS_OPEN) {
+            peer->allowed += peer->allowed < peer->limit
+                                 ? peer->limit
+                                 : 0; // what was not taken is not made up for
+            pour(peer);
+        }
     }
     fflush(stdout);
     if (++flow->ticks % (1000 / TICK_MS) != 0)

@@ -1,7 +1,10 @@
 /*
- * The page relays without a pause, as fast as it can, and its memory stays flat.
+ * The page relays without a pause, and its memory stays flat.
  *
- *   node test/browser/soak.test.js [SECONDS]     20 if not said otherwise; make soak-page lets it run for an hour
+ *   node test/browser/soak.test.js [SECONDS [MBIT]]
+ *
+ * For 20 seconds, if not said otherwise, and as fast as it can, or so many Mbit/s; make soak-page lets it run for an
+ * hour.
  *
  * Flat means: of what JavaScript holds after a collection of garbage, in the Worker and on the page, and of what
  * all of Chromium's processes hold, the last third of the time has no more than the middle one, but for a
@@ -11,41 +14,26 @@
 "use strict";
 
 const h = require("./harness");
-const { End, chromium, megabytes } = require("../bench/flows");
+const { Chromium, DevTools, End, megabytes } = require("../bench/flows");
 
 const SECONDS = Number(process.argv[2] || 20);
 const PAUSE_MS = Math.max(300, SECONDS * 1000 / 200);   // between two looks
 const LEAST_SAMPLES = 6;
 const MESSAGE = 16384;
+const SOURCE = `source-${MESSAGE}${process.argv[3] ? `-${process.argv[3]}` : ""}`;
 const HEAP_MB = 1;               // more than this is a leak,
 const ALL_MB = 40;               // and this, of all processes: they have caches of their own
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/* Asks the page's first Worker over its page's DevTools session; playwright has no such session of its own. */
-async function workerSession(session) {
-  const waiting = {};
-  let last = 0;
-  const attached = new Promise((resolve) => session.once("Target.attachedToTarget", resolve));
-  session.on("Target.receivedMessageFromTarget", ({ message }) => {
-    const answer = JSON.parse(message);
-    (waiting[answer.id] || (() => {}))(answer.result);
-  });
-  await session.send("Target.setAutoAttach", { autoAttach: true, waitForDebuggerOnStart: false, flatten: false });
-  const { sessionId } = await attached;
-  return { send: (method) => new Promise((resolve) => {
-    waiting[last += 1] = resolve;
-    session.send("Target.sendMessageToTarget", { sessionId, message: JSON.stringify({ id: last, method }) });
-  }) };
+async function heapMegabytes(tools, session) {
+  await tools.send("HeapProfiler.collectGarbage", {}, session);
+  return (await tools.send("Runtime.getHeapUsage", {}, session)).usedSize / 1e6;
 }
 
-async function heapMegabytes(session) {
-  await session.send("HeapProfiler.collectGarbage");
-  return (await session.send("Runtime.getHeapUsage")).usedSize / 1e6;
-}
-
-async function sample(page, worker, pids) {
-  return { worker: await heapMegabytes(worker), page: await heapMegabytes(page), all: megabytes(pids()) };
+async function sample(tools, sessions, browser) {
+  return { worker: await heapMegabytes(tools, sessions.worker), page: await heapMegabytes(tools, sessions.page),
+    all: megabytes(browser.pids()) };
 }
 
 function growth(samples, name) {
@@ -60,19 +48,19 @@ async function soak(after) {
   const host = await new h.Host({ role: "other" }).start();
   after(() => { laptop.stop(); server.stop(); });
   after(() => host.stop());
-  const { browser, pids } = await chromium();
-  after(() => browser.close());
-  const page = await h.openPage(browser, `${host.url}?laptop=${encodeURIComponent(laptop.url(`source-${MESSAGE}`))}` +
+  const browser = await new Chromium().start(`${host.url}?laptop=${encodeURIComponent(laptop.url(SOURCE))}` +
     `&server=${encodeURIComponent(server.url("soak"))}`);
+  after(() => browser.stop());
   await h.until("the page relays", () => server.received("soak") > 0);
-  const session = await page.context().newCDPSession(page);
-  const worker = await workerSession(session);
+  const tools = await new DevTools().connect(browser);
+  after(() => tools.close());
+  const sessions = await tools.sessions();
   const samples = [];
   const end = Date.now() + SECONDS * 1000;
   while (Date.now() < end || samples.length < LEAST_SAMPLES) {
     const before = server.received("soak");
     await h.sleep(PAUSE_MS);
-    samples.push(await sample(session, worker, pids));
+    samples.push(await sample(tools, sessions, browser));
     await h.until("the page goes on relaying", () => server.received("soak") > before);
   }
   const last = samples[samples.length - 1];
