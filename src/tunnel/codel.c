@@ -52,10 +52,11 @@ void codel_set_rate(struct codel_settings *settings, uint64_t bytes_per_second)
         settings->interval_us = 2 * target_us;
 }
 
-// The interval is to be longer than most round trips, and the target a twentieth to a tenth of it (RFC 8289
-// sections 4.3 and 4.4). The usual 100 ms are the internet's; a cellular way alone may take longer, and where
-// its rate comes and goes, a shorter queue would leave the link without work whenever it becomes faster. In
-// a fair queue it delays nobody but the flow that has it.
+// The interval is to be longer than most round trips (RFC 8289 section 4.3); the usual 100 ms are the internet's, and
+// a cellular way alone may take longer. The target would be a twentieth to a tenth of it (section 4.4). Here it
+// is a whole round trip: CUBIC, which most hosts send with, goes on with 0.7 of its window after a drop (RFC 9438
+// section 4.6), and unless as much waits as is lacking then, the link is without work for seconds. In a fair
+// queue that delays nobody but the flow that it belongs to.
 void codel_set_round_trip(struct codel_settings *settings, int64_t round_trip_us)
 {
     int64_t interval_us = round_trip_us * INTERVAL_TRIPS;
@@ -63,8 +64,8 @@ void codel_set_round_trip(struct codel_settings *settings, int64_t round_trip_us
         interval_us = INTERVAL_MAX_US;
     if (interval_us > settings->interval_us)
         settings->interval_us = interval_us;
-    if (interval_us / 10 > settings->target_us)
-        settings->target_us = interval_us / 10;
+    if (interval_us / INTERVAL_TRIPS > settings->target_us)
+        settings->target_us = interval_us / INTERVAL_TRIPS;
 }
 
 // The largest integer whose square is not above `n`.

@@ -4,7 +4,12 @@
 // acknowledgement, over that time. What fits on the link without a queue is rate x smallest round trip.
 // The window is a little more than that:
 //
-//   window = rate * (smallest round trip + delay of acknowledgements + TARGET + spread) * (1 + eagerness)
+//   window = rate * (smallest round trip + lateness + TARGET + spread) * (1 + eagerness)
+//
+// A way back with a queue or gaps of its own says nothing about the way there. So an acknowledgement also says when
+// the message came, by the other end's clock (as in LEDBAT, RFC 6817 section 3.4.1): only a longer way there counts
+// as a queue, and the rate is that at which messages came, not acknowledgements. By how much these are later
+// than on the shortest way back is `lateness`: what is on its way must do for that time, too.
 //
 // The rate is the greatest of the last half second or second. TARGET is the queue that is tolerated, some
 // milliseconds, so that the link always has something to send. While there was no queue for two
@@ -23,7 +28,7 @@
 // smaller for it; but a pause makes it so.
 //
 // A queue that is always there would hide how long the bare way is, and that may change. So once in a while
-// half of what fits is sent for a moment: the queue drains, and what is then sent shows the bare way.
+// less than what fits is sent for a moment: the queue drains, and what is then sent shows the bare way.
 //
 // Silence: what is under way may be lost with a connection, or the link may be out for a while. When no
 // acknowledgement comes in several round trips, one message at a time is sent to find out, less and less
@@ -48,11 +53,15 @@
 #define PACKET_BYTES   1500
 #define RATE_PERIOD_US                                                                             \
     500000 // forget a rate after one to two of these, or of four bare round trips
-#define DRAIN_EVERY_US      10000000 // and ten round trips
-#define TIMEOUT_LEAST_US    400000
-#define TIMEOUT_FIRST_US    3000000
-#define UNHEARD_TIMEOUTS    1 // without any acknowledgement ever: there will be none
-#define DELAY_MOST_US       1000000
+#define DRAIN_EVERY_US   10000000 // and ten round trips
+#define DRAIN_QUARTERS   3        // of what the bare way holds
+#define TIMEOUT_LEAST_US 400000
+#define TIMEOUT_FIRST_US 3000000
+#define UNHEARD_TIMEOUTS 1 // without any acknowledgement ever: there will be none
+#define DELAY_MOST_US    1000000
+#define LATE_PERIOD_US                                                                             \
+    100000 // acknowledgements are late now if they were in the last one or two of these
+#define LATE_MOST_US        500000
 #define TIMEOUT_MOST_US     3000000
 #define MESSAGE_US          10000 // the time that one message may take on the link
 #define MESSAGE_LEAST_BYTES 1500
@@ -96,6 +105,7 @@ void flow_init(struct flow *flow, int64_t now_us)
     flow->delivered_us = flow->heard_us = flow->drained_us = now_us;
     extreme_start(&flow->rate, now_us);
     extreme_start(&flow->standing, now_us);
+    extreme_start(&flow->late, now_us);
 }
 
 void flow_path_changed(struct flow *flow, int64_t now_us)
@@ -135,6 +145,15 @@ int64_t flow_bare_us(const struct flow *flow)
     return flow->bare_us;
 }
 
+// What is on its way while the queue is made to drain: less than the bare way holds, and something, since
+// an acknowledgement ends the draining, and needs a message.
+static size_t drained_window(const struct flow *flow)
+{
+    size_t bare = (size_t)(flow_rate(flow) * flow_bare_us(flow) / US);
+    size_t window = (bare < flow->window ? bare : flow->window) / 4 * DRAIN_QUARTERS;
+    return window > 0 ? window : 1;
+}
+
 size_t flow_room(const struct flow *flow)
 {
     if (flow->is_unbounded)
@@ -145,12 +164,8 @@ size_t flow_room(const struct flow *flow)
         return 0;
     if (flow->timeouts > 0)
         return flow->has_asked ? 0 : 1;
-    if (flow->is_draining) {
-        size_t bare = (size_t)(flow_rate(flow) * flow_bare_us(flow) / US);
-        window = (bare < window ? bare : window) / 2;
-        window =
-            window > 0 ? window : 1; // an acknowledgement ends the draining, and needs a message
-    }
+    if (flow->is_draining)
+        window = drained_window(flow);
     return in_flight < window ? window - in_flight : 0;
 }
 
@@ -200,9 +215,9 @@ void flow_sent(struct flow *flow, uint32_t index, uint32_t counter, size_t bytes
 
 // Takes a measurement of the rate.
 static void measure_rate(struct flow *flow, const struct flow_message *message, bool is_starved,
-                         int64_t now_us)
+                         int64_t heard_us, int64_t now_us)
 {
-    int64_t took_us = now_us - message->delivered_us;
+    int64_t took_us = heard_us - message->delivered_us;
     int64_t sending_us = message->sent_us - message->before_us;
     int64_t bytes = (int64_t)(flow->delivered_total - message->delivered_total);
     if (took_us < sending_us) // acknowledgements that came in a burst
@@ -219,19 +234,46 @@ static void measure_rate(struct flow *flow, const struct flow_message *message, 
         flow->rate.now = rate > 0 ? rate : 1;
 }
 
-static void measure_round_trip(struct flow *flow, int64_t trip_us, int64_t now_us)
+// RFC 6298
+static int64_t smooth(int64_t smoothed_us, int64_t us)
+{
+    return smoothed_us == 0 ? us : (7 * smoothed_us + us) / 8;
+}
+
+// What the round trip would have been on the shortest way back. Both clocks need not agree, only go alike.
+static int64_t without_way_back(struct flow *flow, const struct flow_report *report,
+                                int64_t sent_us, int64_t trip_us)
+{
+    if (!report->has_received)
+        return trip_us;
+    uint32_t ahead_us = report->received_us - (uint32_t)sent_us;
+    if (!flow->has_clock) {
+        flow->clock_us = ahead_us;
+        flow->has_clock = true;
+    }
+    flow->way_us = (int32_t)(ahead_us - flow->clock_us);
+    if (flow->way_us < flow->least_us)
+        flow->least_us = flow->way_us;
+    int64_t us = flow->bare_us + flow->way_us - flow->least_us;
+    return us < trip_us ? us : trip_us;
+}
+
+static void measure_round_trip(struct flow *flow, const struct flow_report *report, int64_t sent_us,
+                               int64_t trip_us, int64_t now_us)
 {
     if (trip_us < 1)
         trip_us = 1;
-    flow->latest_us = trip_us;
-    flow->smoothed_us =
-        flow->smoothed_us == 0 ? trip_us : (7 * flow->smoothed_us + trip_us) / 8; // RFC 6298
-    extreme_turn(&flow->standing,
-                 STANDING_US > flow_bare_us(flow) ? STANDING_US : flow_bare_us(flow), now_us);
+    flow->smoothed_us = smooth(flow->smoothed_us, trip_us);
     if (flow->bare_us == 0 || trip_us < flow->bare_us)
         flow->bare_us = trip_us;
-    if (flow->standing.now == 0 || trip_us < flow->standing.now)
-        flow->standing.now = trip_us;
+    flow->latest_us = without_way_back(flow, report, sent_us, trip_us);
+    flow->level_us = smooth(flow->level_us, flow->latest_us);
+    if (flow->is_draining || sent_us <= flow->drain_to_us)
+        return; // the queue is away because we wanted it so
+    extreme_turn(&flow->standing,
+                 STANDING_US > flow_bare_us(flow) ? STANDING_US : flow_bare_us(flow), now_us);
+    if (flow->standing.now == 0 || flow->latest_us < flow->standing.now)
+        flow->standing.now = flow->latest_us;
 }
 
 static size_t bounded(int64_t window)
@@ -246,11 +288,17 @@ static size_t bounded(int64_t window)
 static void mind_drain(struct flow *flow, const struct flow_message *newest, int64_t target_us,
                        int64_t now_us)
 {
-    if (flow->is_draining && newest->sent_us > flow->drain_from_us)
+    if (flow->is_draining && newest->sent_us > flow->drain_from_us) {
         flow->bare_us = flow->latest_us;
+        flow->least_us = flow->way_us;
+    }
     if (flow->latest_us - flow->bare_us <= target_us / 4 ||
         (flow->is_draining && now_us - flow->drain_from_us > 4 * flow->smoothed_us + US)) {
         flow->drained_us = now_us;
+        if (flow->is_draining) { // and from there it grows again
+            flow->window = drained_window(flow);
+            flow->drain_to_us = now_us;
+        }
         flow->is_draining = false;
     } else if (!flow->is_draining &&
                now_us - flow->drained_us >= DRAIN_EVERY_US + 10 * flow->bare_us) {
@@ -267,11 +315,12 @@ static int64_t eagerness(int64_t queue_us, int64_t target_us)
     return 100 * (target_us - standing_us) / target_us;
 }
 
-// What the queue may be longer on a link whose rate comes and goes.
-static int64_t spread_of(const struct flow *flow, int64_t packet_us)
+int64_t flow_spread_us(const struct flow *flow)
 {
+    int64_t rate = flow_rate(flow);
+    int64_t packet_us = rate > 0 ? (int64_t)PACKET_BYTES * US / rate : 0;
     int64_t free_us = SPREAD_FREE_US + packet_us / 2;
-    int64_t spread_us = flow->smoothed_us - smallest(&flow->standing) - free_us;
+    int64_t spread_us = flow->level_us - smallest(&flow->standing) - free_us;
     return spread_us < 0 ? 0 : spread_us > SPREAD_MOST_US ? SPREAD_MOST_US : spread_us;
 }
 
@@ -288,10 +337,11 @@ static void set_window(struct flow *flow, const struct flow_message *newest, siz
     int64_t packet_us = (int64_t)PACKET_BYTES * US / rate;
     int64_t target_us = TARGET_US + bare_us / 25 + packet_us / 4;
     mind_drain(flow, newest, target_us, now_us);
-    int64_t held_us = bare_us + target_us + flow->delay_us + spread_of(flow, packet_us);
+    int64_t held_us = bare_us + target_us + greatest(&flow->late) + flow_spread_us(flow);
     int64_t window = rate * held_us / US;
+    int64_t trip_us = flow->latest_us < flow->smoothed_us / 2 ? flow->latest_us : flow->smoothed_us;
     if (!flow->is_draining && queue_us < target_us + MESSAGE_US &&
-        now_us - flow->queued_us > 2 * flow->smoothed_us)
+        now_us - flow->queued_us > 2 * trip_us)
         window += window * eagerness(queue_us, target_us) / 100;
     if (queue_us > target_us / 2 + MESSAGE_US || flow->is_draining)
         flow->queued_us = now_us;
@@ -329,31 +379,42 @@ static void end_silence(struct flow *flow, int64_t now_us)
         flow->window /= 2;
 }
 
-void flow_acknowledged(struct flow *flow, uint32_t index, uint32_t counter, int64_t delay_us,
-                       int64_t now_us)
+// How much later than it could have come the acknowledgement is: what is on its way must do for that time, too.
+static void measure_lateness(struct flow *flow, int64_t late_us, int64_t now_us)
+{
+    int64_t period_us = 2 * flow->bare_us > LATE_PERIOD_US ? 2 * flow->bare_us : LATE_PERIOD_US;
+    extreme_turn(&flow->late, period_us, now_us);
+    if (late_us > LATE_MOST_US)
+        late_us = LATE_MOST_US;
+    if (late_us > flow->late.now)
+        flow->late.now = late_us;
+}
+
+void flow_acknowledged(struct flow *flow, const struct flow_report *report, int64_t now_us)
 {
     struct flow_message newest;
     uint64_t delivered_before = flow->delivered_total;
-    if (!take_delivered(flow, index, counter, &newest))
+    if (!take_delivered(flow, report->index, report->counter, &newest))
         return;
     size_t delivered = (size_t)(flow->delivered_total - delivered_before);
     if (flow->timeouts > 0)
         end_silence(flow, now_us);
     flow->is_heard = true;
     flow->heard_us = now_us;
-    if (delay_us > DELAY_MOST_US)
-        delay_us = DELAY_MOST_US;
-    int64_t trip_us = now_us - newest.sent_us - delay_us;
-    flow->delay_us -= flow->delay_us / 8;
-    if (delay_us > flow->delay_us)
-        flow->delay_us = delay_us;
+    int64_t trip_us = now_us - newest.sent_us -
+                      (report->delay_us < DELAY_MOST_US ? report->delay_us : DELAY_MOST_US);
     if (newest.sent_us > flow->returned_us || flow->smoothed_us == 0)
-        measure_round_trip(flow, trip_us, now_us);
+        measure_round_trip(flow, report, newest.sent_us, trip_us, now_us);
+    // As if all had been heard of by the shortest way back.
+    int64_t heard_us = now_us;
+    if (report->has_received && newest.sent_us + flow->latest_us < now_us)
+        heard_us = newest.sent_us + flow->latest_us;
+    measure_lateness(flow, now_us - newest.sent_us - flow->latest_us, now_us);
     // A queue shows that the link had enough to do all the same.
     bool is_starved = newest.is_starved && flow->latest_us - flow->bare_us < 2 * TARGET_US;
-    measure_rate(flow, &newest, is_starved, now_us);
+    measure_rate(flow, &newest, is_starved, heard_us, now_us);
     set_window(flow, &newest, delivered, is_starved, now_us);
-    flow->delivered_us = now_us;
+    flow->delivered_us = heard_us;
     flow->before_us = newest.sent_us;
 }
 
@@ -414,18 +475,24 @@ int64_t flow_owed_us(const struct flow_receiver *receiver, int64_t reverse_rate)
     return receiver->first_us + wait_us;
 }
 
-// index (4), the counter's low half (4), delay in microseconds (4)
+// index (4), the counter's low half (4), delay in microseconds (4), the time when it came (4)
 void flow_acknowledge(struct flow_receiver *receiver, uint8_t body[ACKNOWLEDGEMENT_BYTES],
                       int64_t now_us)
 {
     put_be32(body, receiver->index);
     put_be32(body + 4, receiver->counter);
     put_be32(body + 8, (uint32_t)(now_us - receiver->newest_us));
+    put_be32(body + 12, (uint32_t)receiver->newest_us);
     receiver->owes = false;
 }
 
-void flow_hear(struct flow *flow, const uint8_t body[ACKNOWLEDGEMENT_BYTES], int64_t now_us)
+void flow_hear(struct flow *flow, const uint8_t *body, size_t length, int64_t now_us)
 {
+    struct flow_report report = {get_be32(body), get_be32(body + 4), get_be32(body + 8), 0, false};
+    if (length >= ACKNOWLEDGEMENT_BYTES) {
+        report.received_us = get_be32(body + 12);
+        report.has_received = true;
+    }
     flow->is_unbounded = false;
-    flow_acknowledged(flow, get_be32(body), get_be32(body + 4), get_be32(body + 8), now_us);
+    flow_acknowledged(flow, &report, now_us);
 }

@@ -40,20 +40,27 @@ struct flow {
     int64_t bare_us;              // the smallest round trip, that of the bare way; 0: none measured
     struct flow_extreme standing; // and of the last moments: with the queue that stays
     int64_t smoothed_us;          // the round trip, smoothed; 0: none measured
-    int64_t latest_us;            // the latest round trip
-    int64_t delay_us;             // how long the other end keeps an acknowledgement back, lately
-    size_t window;                // bytes that may be on their way
-    bool is_draining;             // half the window is used for a moment, to see the bare way,
-    int64_t drain_from_us;        // since then
-    int64_t queued_us;            // when there was a queue last
-    int64_t drained_us;           // when that was last so
-    int64_t heard_us;             // when the last acknowledgement came, or the wait for one began
-    int64_t sent_us;              // when the last message was sent
-    int64_t returned_us;          // when the last silence ended
-    unsigned timeouts;            // in a row,
-    bool has_asked;               // and a message was sent since the last of them
-    bool is_heard;                // the other end has acknowledged something
-    bool is_unbounded;            // it does not acknowledge, so there are no bounds
+    int64_t latest_us;            // the latest, if its way back had been as short as any,
+    int64_t level_us;             // and that smoothed
+    struct flow_extreme
+        late;          // how much later acknowledgements come lately: kept back, or on a slow way
+    uint32_t clock_us; // how much the other end's clock is ahead, and the first message's way
+    int64_t way_us;    // how much longer than that one the latest way was,
+    int64_t least_us;  // and the shortest
+    bool has_clock;    // these are known
+    size_t window;     // bytes that may be on their way
+    bool is_draining;  // less of the window is used for a moment, to see the bare way,
+    int64_t drain_from_us; // since then,
+    int64_t drain_to_us;   // or the last time until then
+    int64_t queued_us;     // when there was a queue last
+    int64_t drained_us;    // when that was last so
+    int64_t heard_us;      // when the last acknowledgement came, or the wait for one began
+    int64_t sent_us;       // when the last message was sent
+    int64_t returned_us;   // when the last silence ended
+    unsigned timeouts;     // in a row,
+    bool has_asked;        // and a message was sent since the last of them
+    bool is_heard;         // the other end has acknowledged something
+    bool is_unbounded;     // it does not acknowledge, so there are no bounds
 };
 
 void flow_init(struct flow *flow, int64_t now_us);
@@ -67,9 +74,17 @@ size_t flow_message_size(const struct flow *flow);
 // A message of `bytes` was sent. `is_starved`: nothing more waits.
 void flow_sent(struct flow *flow, uint32_t index, uint32_t counter, size_t bytes, bool is_starved,
                int64_t now_us);
-// The other end has received this message, and said so `delay_us` later.
-void flow_acknowledged(struct flow *flow, uint32_t index, uint32_t counter, int64_t delay_us,
-                       int64_t now_us);
+// What an acknowledgement says.
+struct flow_report {
+    uint32_t index;
+    uint32_t counter;
+    int64_t delay_us;     // so long ago the message had come when this was said
+    uint32_t received_us; // when that was, by the other end's clock,
+    bool has_received;    // if it says so
+};
+
+// The other end has received this message.
+void flow_acknowledged(struct flow *flow, const struct flow_report *report, int64_t now_us);
 // When flow_timeout() is to be called if no acknowledgement comes before; INT64_MAX: never.
 int64_t flow_due_us(const struct flow *flow);
 void flow_timeout(struct flow *flow, int64_t now_us);
@@ -85,6 +100,8 @@ int64_t flow_rate(const struct flow *flow);
 // The round trip, smoothed, and the smallest lately; 0 while it is not known.
 int64_t flow_round_trip_us(const struct flow *flow);
 int64_t flow_bare_us(const struct flow *flow);
+// How much round trips differ that would be alike on a link of constant rate.
+int64_t flow_spread_us(const struct flow *flow);
 
 // The receiving end's part: when to acknowledge what.
 struct flow_receiver {
@@ -103,11 +120,12 @@ void flow_received(struct flow_receiver *receiver, uint32_t index, uint32_t coun
 // `reverse_rate`: of the other direction, in bytes a second, 0 unknown.
 int64_t flow_owed_us(const struct flow_receiver *receiver, int64_t reverse_rate);
 
-#define ACKNOWLEDGEMENT_BYTES 12
+#define ACKNOWLEDGEMENT_BYTES 16
+#define ACKNOWLEDGEMENT_LEAST 12 // without the time
 // Writes the body of an acknowledgement, and owes nothing any more.
 void flow_acknowledge(struct flow_receiver *receiver, uint8_t body[ACKNOWLEDGEMENT_BYTES],
                       int64_t now_us);
-// Reads one.
-void flow_hear(struct flow *flow, const uint8_t body[ACKNOWLEDGEMENT_BYTES], int64_t now_us);
+// Reads one of at least ACKNOWLEDGEMENT_LEAST bytes.
+void flow_hear(struct flow *flow, const uint8_t *body, size_t length, int64_t now_us);
 
 #endif

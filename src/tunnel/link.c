@@ -9,7 +9,9 @@
 #include "../base/bytes.h"
 #include "../ws/base64.h"
 
-#define SUPER_PACKET_US 2500 // a super-packet may take so long on the link
+#define SUPER_PACKET_US 5000 // a super-packet may take so long on the link,
+#define RESTLESS_TRIPS  4    // the longer packets may wait, the more the link's rate comes and goes
+#define TWO_SEGMENTS_US 20000 // and two segments in one, which share a header, so long
 
 void tunnel_link_init(struct tunnel_link *link, bool keyed, const struct siphash_key *key,
                       int64_t now_us)
@@ -64,7 +66,11 @@ static size_t super_packet_most(const struct tunnel_link *link, uint8_t protocol
     uint8_t flag = protocol == IP_TCP ? SESSION_TAKES_TCP_SUPER : SESSION_TAKES_UDP_SUPER;
     if (link->session == NULL || (link->session->peer_takes & flag) == 0)
         return 0;
-    int64_t most = flow_rate(&link->flow) * SUPER_PACKET_US / 1000000;
+    int64_t rate = flow_rate(&link->flow);
+    int64_t most = rate * SUPER_PACKET_US / 1000000;
+    int64_t two = INT64_C(2) * TUN_MTU;
+    if (most < two && rate * TWO_SEGMENTS_US / 1000000 >= two)
+        most = two;
     return most < IP_PACKET_MAX ? (size_t)most : IP_PACKET_MAX;
 }
 
@@ -262,7 +268,9 @@ int64_t tunnel_link_due_us(const struct tunnel_link *link)
 {
     if (link->conn == NULL || link->session == NULL)
         return INT64_MAX;
-    int64_t owed = owed_us(link);
+    // A full send buffer is drained first, and then the loop comes by.
+    bool is_full = ws_conn_unsent(link->conn) >= LINK_BATCH;
+    int64_t owed = is_full ? INT64_MAX : owed_us(link);
     int64_t due = flow_due_us(&link->flow);
     return owed < due ? owed : due;
 }
@@ -277,12 +285,13 @@ void tunnel_link_acknowledged(struct tunnel_link *link, const struct record *rec
 {
     if (flow_is_silent(&link->flow))
         fair_queue_forgive(&link->queue, now_us);
-    if (record->length < ACKNOWLEDGEMENT_BYTES)
+    if (record->length < ACKNOWLEDGEMENT_LEAST)
         link->bad_message++;
     else
-        flow_hear(&link->flow, record->bytes, now_us);
+        flow_hear(&link->flow, record->bytes, record->length, now_us);
     fair_queue_set_rate(&link->queue, (uint64_t)flow_rate(&link->flow));
-    fair_queue_set_round_trip(&link->queue, flow_round_trip_us(&link->flow));
+    fair_queue_set_round_trip(&link->queue, flow_round_trip_us(&link->flow) +
+                                                RESTLESS_TRIPS * flow_spread_us(&link->flow));
 }
 
 // What waits for a link that stands still does not wait because anyone was too fast.

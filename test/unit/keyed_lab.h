@@ -70,7 +70,7 @@ static inline void make_fast(void)
          i++) {
         flow_sent(&end.flow, 99, i, flow_room(&end.flow), false, clock_us);
         clock_us += 1000;
-        flow_acknowledged(&end.flow, 99, i, 0, clock_us);
+        flow_acknowledged(&end.flow, &(struct flow_report){.index = 99, .counter = i}, clock_us);
     }
 }
 

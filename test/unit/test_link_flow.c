@@ -79,7 +79,7 @@ static void wrong_acknowledgements(void)
     acknowledge(2, newest + 1);
     acknowledge(2, UINT32_MAX);
     acknowledge(1, newest);
-    for (size_t length = 0; length < sizeof body; length++) {
+    for (size_t length = 0; length < ACKNOWLEDGEMENT_LEAST; length++) {
         uint8_t *copy = test_copy(body, length);
         struct record record = {RECORD_ACKNOWLEDGEMENT, copy, length};
         tunnel_link_acknowledged(&end, &record, clock_us);
