@@ -140,7 +140,7 @@ static int add_routes(struct client *client)
     const struct cidr *routes = options->route_count > 0 ? options->routes : everything;
     size_t count = options->route_count > 0 ? options->route_count : 2;
     for (size_t i = 0; i < count && !options->no_routes; i++)
-        if (tun_add_route(&client->tun, &routes[i]) < 0)
+        if (tun_add_route(&client->tun, &routes[i], TUN_MSS) < 0)
             return -1;
     return 0;
 }

@@ -404,7 +404,7 @@ int server_laptops_init(struct server *server, const uint8_t key[KEY_SIZE])
         return -1;
     }
     responder_init(&server->responder, &config);
-    server->configuration.mtu = SEALED_MTU;
+    server->configuration.mtu = TUN_MTU;
     server->configuration.message_max = WS_MESSAGE_MAX;
     return 0;
 }

@@ -35,7 +35,8 @@ struct tun {
 int tun_open(struct tun *tun, const char *name, const struct log *log);
 // Gives it an address (host byte order), one more if it has some, and the MTU, and brings it up.
 int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint32_t mtu);
-int tun_add_route(struct tun *tun, const struct cidr *cidr);
+// TCP connections through the route ask for segments of `mss` bytes at most.
+int tun_add_route(struct tun *tun, const struct cidr *cidr, uint32_t mss);
 // Reads a packet into `buffer`, and what is still to be done on it. Returns its length with `packet` set to
 // where in the buffer it is, 0 where none waits, or -1 with errno set.
 ssize_t tun_read(struct tun *tun, uint8_t buffer[TUN_READ_MAX], uint8_t **packet,

@@ -126,7 +126,7 @@ int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint
     return 0;
 }
 
-int tun_add_route(struct tun *tun, const struct cidr *cidr)
+int tun_add_route(struct tun *tun, const struct cidr *cidr, uint32_t mss)
 {
     struct netlink_request request;
     uint32_t index = (uint32_t)tun->index;
@@ -141,6 +141,9 @@ int tun_add_route(struct tun *tun, const struct cidr *cidr)
     netlink_begin(&request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &body, sizeof body);
     netlink_put_be32(&request, RTA_DST, cidr->network);
     netlink_put(&request, RTA_OIF, &index, sizeof index);
+    size_t metrics = netlink_nest(&request, RTA_METRICS);
+    netlink_put(&request, RTAX_ADVMSS, &mss, sizeof mss);
+    netlink_nest_end(&request, metrics);
     int error = netlink_talk(&tun->netlink, &request, NULL, NULL);
     if (error < 0) {
         uint8_t b[4];

@@ -46,22 +46,20 @@
 #define WINDOW_FIRST   (40 * 1024) // RFC 6928's ten segments, for a few connections at a time
 #define WINDOW_LEAST   (4 * 1024)  // two packets and their acknowledgement
 #define WINDOW_MOST    (8 * 1024 * 1024)
-#define TARGET_US      12000   // and a little more where the way is long, or a packet takes long
+#define TARGET_US      8000    // and a little more where the way is long, or a packet takes long
 #define STANDING_US    1000000 // round trips of one to two of these are compared
 #define SPREAD_FREE_US 20000   // so much they differ on any link
 #define SPREAD_MOST_US 250000
 #define PACKET_BYTES   1500
 #define RATE_PERIOD_US                                                                             \
     500000 // forget a rate after one to two of these, or of four bare round trips
-#define DRAIN_EVERY_US   10000000 // and ten round trips
-#define DRAIN_QUARTERS   3        // of what the bare way holds
-#define TIMEOUT_LEAST_US 400000
-#define TIMEOUT_FIRST_US 3000000
-#define UNHEARD_TIMEOUTS 1 // without any acknowledgement ever: there will be none
-#define DELAY_MOST_US    1000000
-#define LATE_PERIOD_US                                                                             \
-    100000 // acknowledgements are late now if they were in the last one or two of these
-#define LATE_MOST_US        500000
+#define DRAIN_EVERY_US      10000000 // and ten round trips
+#define DRAIN_QUARTERS      3        // of what the bare way holds
+#define TIMEOUT_LEAST_US    400000
+#define TIMEOUT_FIRST_US    3000000
+#define UNHEARD_TIMEOUTS    1 // without any acknowledgement ever: there will be none
+#define DELAY_MOST_US       1000000
+#define BACK_MOST_US        500000
 #define TIMEOUT_MOST_US     3000000
 #define MESSAGE_US          10000 // the time that one message may take on the link
 #define MESSAGE_LEAST_BYTES 1500
@@ -105,7 +103,6 @@ void flow_init(struct flow *flow, int64_t now_us)
     flow->delivered_us = flow->heard_us = flow->drained_us = now_us;
     extreme_start(&flow->rate, now_us);
     extreme_start(&flow->standing, now_us);
-    extreme_start(&flow->late, now_us);
 }
 
 void flow_path_changed(struct flow *flow, int64_t now_us)
@@ -320,7 +317,8 @@ int64_t flow_spread_us(const struct flow *flow)
     int64_t rate = flow_rate(flow);
     int64_t packet_us = rate > 0 ? (int64_t)PACKET_BYTES * US / rate : 0;
     int64_t free_us = SPREAD_FREE_US + packet_us / 2;
-    int64_t spread_us = flow->level_us - smallest(&flow->standing) - free_us;
+    // Not all of it: what is sent because of it makes them differ, too.
+    int64_t spread_us = (flow->level_us - smallest(&flow->standing) - free_us) * 3 / 4;
     return spread_us < 0 ? 0 : spread_us > SPREAD_MOST_US ? SPREAD_MOST_US : spread_us;
 }
 
@@ -337,7 +335,7 @@ static void set_window(struct flow *flow, const struct flow_message *newest, siz
     int64_t packet_us = (int64_t)PACKET_BYTES * US / rate;
     int64_t target_us = TARGET_US + bare_us / 25 + packet_us / 4;
     mind_drain(flow, newest, target_us, now_us);
-    int64_t held_us = bare_us + target_us + greatest(&flow->late) + flow_spread_us(flow);
+    int64_t held_us = bare_us + target_us + flow->delay_us + flow->back_us + flow_spread_us(flow);
     int64_t window = rate * held_us / US;
     int64_t trip_us = flow->latest_us < flow->smoothed_us / 2 ? flow->latest_us : flow->smoothed_us;
     if (!flow->is_draining && queue_us < target_us + MESSAGE_US &&
@@ -379,15 +377,13 @@ static void end_silence(struct flow *flow, int64_t now_us)
         flow->window /= 2;
 }
 
-// How much later than it could have come the acknowledgement is: what is on its way must do for that time, too.
-static void measure_lateness(struct flow *flow, int64_t late_us, int64_t now_us)
+// How late acknowledgements are: they are kept back for some time, and then the way back may be longer than it can be.
+static void measure_lateness(struct flow *flow, int64_t delay_us, int64_t back_us)
 {
-    int64_t period_us = 2 * flow->bare_us > LATE_PERIOD_US ? 2 * flow->bare_us : LATE_PERIOD_US;
-    extreme_turn(&flow->late, period_us, now_us);
-    if (late_us > LATE_MOST_US)
-        late_us = LATE_MOST_US;
-    if (late_us > flow->late.now)
-        flow->late.now = late_us;
+    flow->delay_us -= flow->delay_us / 8;
+    if (delay_us > flow->delay_us)
+        flow->delay_us = delay_us;
+    flow->back_us = (7 * flow->back_us + (back_us < BACK_MOST_US ? back_us : BACK_MOST_US)) / 8;
 }
 
 void flow_acknowledged(struct flow *flow, const struct flow_report *report, int64_t now_us)
@@ -401,15 +397,15 @@ void flow_acknowledged(struct flow *flow, const struct flow_report *report, int6
         end_silence(flow, now_us);
     flow->is_heard = true;
     flow->heard_us = now_us;
-    int64_t trip_us = now_us - newest.sent_us -
-                      (report->delay_us < DELAY_MOST_US ? report->delay_us : DELAY_MOST_US);
+    int64_t delay_us = report->delay_us < DELAY_MOST_US ? report->delay_us : DELAY_MOST_US;
+    int64_t trip_us = now_us - newest.sent_us - delay_us;
     if (newest.sent_us > flow->returned_us || flow->smoothed_us == 0)
         measure_round_trip(flow, report, newest.sent_us, trip_us, now_us);
     // As if all had been heard of by the shortest way back.
     int64_t heard_us = now_us;
     if (report->has_received && newest.sent_us + flow->latest_us < now_us)
         heard_us = newest.sent_us + flow->latest_us;
-    measure_lateness(flow, now_us - newest.sent_us - flow->latest_us, now_us);
+    measure_lateness(flow, delay_us, trip_us > flow->latest_us ? trip_us - flow->latest_us : 0);
     // A queue shows that the link had enough to do all the same.
     bool is_starved = newest.is_starved && flow->latest_us - flow->bare_us < 2 * TARGET_US;
     measure_rate(flow, &newest, is_starved, heard_us, now_us);

@@ -42,14 +42,14 @@ struct flow {
     int64_t smoothed_us;          // the round trip, smoothed; 0: none measured
     int64_t latest_us;            // the latest, if its way back had been as short as any,
     int64_t level_us;             // and that smoothed
-    struct flow_extreme
-        late;          // how much later acknowledgements come lately: kept back, or on a slow way
-    uint32_t clock_us; // how much the other end's clock is ahead, and the first message's way
-    int64_t way_us;    // how much longer than that one the latest way was,
-    int64_t least_us;  // and the shortest
-    bool has_clock;    // these are known
-    size_t window;     // bytes that may be on their way
-    bool is_draining;  // less of the window is used for a moment, to see the bare way,
+    int64_t delay_us;             // how long the other end keeps an acknowledgement back, lately
+    int64_t back_us;              // and how much longer than the shortest its way is
+    uint32_t clock_us;     // how much the other end's clock is ahead, and the first message's way
+    int64_t way_us;        // how much longer than that one the latest way was,
+    int64_t least_us;      // and the shortest
+    bool has_clock;        // these are known
+    size_t window;         // bytes that may be on their way
+    bool is_draining;      // less of the window is used for a moment, to see the bare way,
     int64_t drain_from_us; // since then,
     int64_t drain_to_us;   // or the last time until then
     int64_t queued_us;     // when there was a queue last
