@@ -181,10 +181,9 @@ SUITES := \
 	'test/bench/test-cellular.sh' \
 	'node test/browser/soak.test.js 20' \
 	-- \
-	'test/unit/run.sh cross arm' \
+	'test/unit/run.sh cross mips' \
 	'node test/browser/face.test.js' \
 	'test/lab/test-session.sh' \
-	'test/unit/run.sh cross mips' \
 	'test/lab/test-host.sh' \
 	'test/unit/run.sh sanitized' \
 	'test/lab/test-nat-hostile.sh' \

@@ -143,6 +143,21 @@ def measure_cpu(lab, results, place, way, seconds, pids):
         results.add("cpu", link, phone, f"{direction} resident grew", "KB", name, late[name] - early[name])
 
 
+def drive_memory(settings, results, link, phone):
+    """Whether memory stays as it is, at full speed both ways for ten minutes; once, however many rounds there are."""
+    seconds = 2 if settings.smoke else 60 if settings.quick else 600
+    with tethered(settings, results, link, phone) as lab:
+        pids = {f"tether-{name}": lab.pid(name) for name in ("client", "server")}
+        bulks = [Bulk(lab, TETHER, direction, seconds + 1) for direction in ("down", "up")]
+        for part in range(1, 11):
+            time.sleep(seconds / 10)
+            for name, pid in pids.items():
+                results.add("memory", link, phone, f"resident after {part * seconds / 10:.0f} s", "KB", name,
+                            resident_kb(pid))
+        for bulk in bulks:
+            bulk.wait()
+
+
 # ---- outages ----
 
 def full_use_ms(rows, column, back_ms, rate_kbits, window_ms):
@@ -240,6 +255,7 @@ DRIVERS = {
     "pages": (drive_pages, by_relay("fast", *EMULATED), by_relay("3g", "lte"), by_relay("lte")),
     "latency": (drive_latency, by_relay(*EMULATED), by_relay("3g", "lte"), by_relay("lte")),
     "cpu": (drive_cpu, by_relay("fast"), by_relay("fast"), by_relay("fast")),
+    "memory": (drive_memory, by_relay("fast"), by_relay("fast"), by_relay("fast")),
     "outage": (drive_outage, by_relay("3g", "lte"), by_relay("lte"), by_relay("lte")),
     "fairness": (drive_fairness, by_relay("3g", "lte"), by_relay("lte"), by_relay("lte")),
 }

@@ -15,6 +15,7 @@ EXPECTED = {
     "latency": {f"{load} {what}": PEERS for load in ("idle", "both") for what in ("median", "p95")},
     "cpu": {f"{direction} {what}": {"tether-client", "tether-server", "openvpn"}
             for direction in ("down", "up") for what in ("a byte", "a core", "resident")},
+    "memory": {"resident after 2 s": {"tether-client", "tether-server"}},
     "outage": {"down, 1 s, full use": PEERS},
     "fairness": {"ten flows, Jain": PEERS, "stream beside down": PEERS},
 }
