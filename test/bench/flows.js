@@ -118,7 +118,8 @@ class Chromium {
     this.profile = fs.mkdtempSync(path.join(os.tmpdir(), "tether-chromium-"));
     this.child = spawn(path.join(h.ROOT, "test", "lab", "browser.sh"), ["stay", this.profile, url], { stdio: "ignore" });
     this.ended = new Promise((resolve) => this.child.on("exit", resolve));
-    process.on("exit", () => this.child.kill("SIGKILL"));
+    this.kill = () => this.child.kill("SIGKILL");
+    process.on("exit", this.kill);
     return this;
   }
 
@@ -129,6 +130,7 @@ class Chromium {
   async stop() {
     this.child.kill();
     await this.ended;
+    process.removeListener("exit", this.kill);
     await fs.promises.rm(this.profile, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
   }
 }
