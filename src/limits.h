@@ -54,7 +54,7 @@
 // The size of TCP segments that the laptop asks for (RFC 9293 section 3.7.1): each, sealed, fits into one segment on
 // the phone's link, which has 1500 bytes less IPv6 and TCP with timestamps (72), a masked WebSocket frame (8), the
 // seal (29), a few more (3), and the laptop's own IP and TCP headers (40).
-#define TUN_MSS       1348
+#define TUN_MSS 1348
 #ifndef QUEUE_BYTES
 #define QUEUE_BYTES (1024 * 1024)
 #endif

@@ -327,7 +327,7 @@ static const struct {
     int64_t target_us;
     int64_t interval_us;
 } ways[] = {
-    {0, 0, 5000, 100000},       // not known
+    {0, 0, 5000, 100000}, // not known
     {0, 20000, 20000, 100000},
     {0, 150000, 150000, 450000}, // three of them
     {0, INT64_C(60000000), 666666, 2000000},
