@@ -312,11 +312,16 @@ static int64_t eagerness(int64_t queue_us, int64_t target_us)
     return 100 * (target_us - standing_us) / target_us;
 }
 
-int64_t flow_spread_us(const struct flow *flow)
+// How long a packet takes on the link; 0: not known.
+static int64_t packet_us(const struct flow *flow)
 {
     int64_t rate = flow_rate(flow);
-    int64_t packet_us = rate > 0 ? (int64_t)PACKET_BYTES * US / rate : 0;
-    int64_t free_us = SPREAD_FREE_US + packet_us / 2;
+    return rate > 0 ? (int64_t)PACKET_BYTES * US / rate : 0;
+}
+
+int64_t flow_spread_us(const struct flow *flow)
+{
+    int64_t free_us = SPREAD_FREE_US + packet_us(flow) / 2;
     // Not all of it: what is sent because of it makes them differ, too.
     int64_t spread_us = (flow->level_us - smallest(&flow->standing) - free_us) * 3 / 4;
     return spread_us < 0 ? 0 : spread_us > SPREAD_MOST_US ? SPREAD_MOST_US : spread_us;
@@ -332,8 +337,7 @@ static void set_window(struct flow *flow, const struct flow_message *newest, siz
     int64_t rate = flow_rate(flow);
     if (rate == 0)
         return; // nothing but starved messages so far
-    int64_t packet_us = (int64_t)PACKET_BYTES * US / rate;
-    int64_t target_us = TARGET_US + bare_us / 25 + packet_us / 4;
+    int64_t target_us = TARGET_US + bare_us / 25 + packet_us(flow) / 4;
     mind_drain(flow, newest, target_us, now_us);
     int64_t held_us = bare_us + target_us + flow->delay_us + flow->back_us + flow_spread_us(flow);
     int64_t window = rate * held_us / US;

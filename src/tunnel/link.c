@@ -9,9 +9,9 @@
 #include "../base/bytes.h"
 #include "../ws/base64.h"
 
-#define SUPER_PACKET_US 5000 // a super-packet may take so long on the link,
-#define RESTLESS_TRIPS  4    // the longer packets may wait, the more the link's rate comes and goes
+#define SUPER_PACKET_US 5000  // a super-packet may take so long on the link,
 #define TWO_SEGMENTS_US 20000 // and two segments in one, which share a header, so long
+#define RESTLESS_TRIPS  4     // packets may wait so much longer where round trips differ
 
 void tunnel_link_init(struct tunnel_link *link, bool keyed, const struct siphash_key *key,
                       int64_t now_us)
@@ -264,13 +264,17 @@ static bool has_something(struct tunnel_link *link, int64_t now_us)
     return link->control_length > 0 || owed_us(link) <= now_us || may_send_packet(link, now_us);
 }
 
+// Whether there is enough in the send buffer: what else waits stays in the queue until the loop has sent some of it.
+static bool is_full(const struct tunnel_link *link)
+{
+    return ws_conn_unsent(link->conn) >= LINK_BATCH;
+}
+
 int64_t tunnel_link_due_us(const struct tunnel_link *link)
 {
     if (link->conn == NULL || link->session == NULL)
         return INT64_MAX;
-    // A full send buffer is drained first, and then the loop comes by.
-    bool is_full = ws_conn_unsent(link->conn) >= LINK_BATCH;
-    int64_t owed = is_full ? INT64_MAX : owed_us(link);
+    int64_t owed = is_full(link) ? INT64_MAX : owed_us(link);
     int64_t due = flow_due_us(&link->flow);
     return owed < due ? owed : due;
 }
@@ -307,9 +311,9 @@ void tunnel_link_pump(struct tunnel_link *link, int64_t now_us)
         stand_still(link, now_us);
     // A flush may find the connection broken; link->conn is NULL then.
     while (has_something(link, now_us)) {
-        if (ws_conn_unsent(link->conn) >= LINK_BATCH)
+        if (is_full(link))
             return;
-        while (has_something(link, now_us) && ws_conn_unsent(link->conn) < LINK_BATCH)
+        while (has_something(link, now_us) && !is_full(link))
             if (!(link->keyed ? send_sealed(link, now_us) : send_packet(link, now_us)))
                 return;
         ws_conn_flush(link->conn);

@@ -135,6 +135,11 @@ class Chromium {
   }
 }
 
+/* The address at which a host serves the page that relays between these two WebSockets. */
+function pageUrl(host, laptop, server) {
+  return `${host.url}?laptop=${encodeURIComponent(laptop)}&server=${encodeURIComponent(server)}`;
+}
+
 /* Asks a Chromium that runs, in the protocol of its developer tools; only what is asked for is observed. */
 class DevTools {
   async connect(browser) {
@@ -183,4 +188,4 @@ class DevTools {
   }
 }
 
-module.exports = { BAREST, Chromium, DevTools, End, cpuSeconds, megabytes };
+module.exports = { BAREST, Chromium, DevTools, End, cpuSeconds, megabytes, pageUrl };

@@ -14,7 +14,7 @@
 const fs = require("fs");
 const path = require("path");
 const h = require("../browser/harness");
-const { Chromium, End, cpuSeconds } = require("./flows");
+const { Chromium, End, cpuSeconds, pageUrl } = require("./flows");
 
 const SIZES = [1400, 16384, 65536];
 const LEAST_RATIO = 0.95;
@@ -37,10 +37,8 @@ const withoutWorker = (name, text) => name === "address.js" ? `delete window.Wor
 const PAGES = {
   barest: (hosts, laptop, one, other) =>
     `http://127.0.0.1:${laptop.port}/?${encodeURIComponent(one)}&${encodeURIComponent(other)}`,
-  worker: (hosts, laptop, one, other) =>
-    `${hosts.worker.url}?laptop=${encodeURIComponent(one)}&server=${encodeURIComponent(other)}`,
-  page: (hosts, laptop, one, other) =>
-    `${hosts.page.url}?laptop=${encodeURIComponent(one)}&server=${encodeURIComponent(other)}`
+  worker: (hosts, laptop, one, other) => pageUrl(hosts.worker, one, other),
+  page: (hosts, laptop, one, other) => pageUrl(hosts.page, one, other)
 };
 
 /* One kind of page relays messages of one size for some seconds. */

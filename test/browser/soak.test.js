@@ -14,7 +14,7 @@
 "use strict";
 
 const h = require("./harness");
-const { Chromium, DevTools, End, megabytes } = require("../bench/flows");
+const { Chromium, DevTools, End, megabytes, pageUrl } = require("../bench/flows");
 
 const SECONDS = Number(process.argv[2] || 20);
 const PAUSE_MS = Math.max(300, SECONDS * 1000 / 200);   // between two looks
@@ -48,8 +48,7 @@ async function soak(after) {
   const host = await new h.Host({ role: "other" }).start();
   after(() => { laptop.stop(); server.stop(); });
   after(() => host.stop());
-  const browser = await new Chromium().start(`${host.url}?laptop=${encodeURIComponent(laptop.url(SOURCE))}` +
-    `&server=${encodeURIComponent(server.url("soak"))}`);
+  const browser = await new Chromium().start(pageUrl(host, laptop.url(SOURCE), server.url("soak")));
   after(() => browser.stop());
   await h.until("the page relays", () => server.received("soak") > 0);
   const tools = await new DevTools().connect(browser);
