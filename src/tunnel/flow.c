@@ -8,8 +8,10 @@
 //
 // A way back with a queue or gaps of its own says nothing about the way there. So an acknowledgement also says when
 // the message came, by the other end's clock (as in LEDBAT, RFC 6817 section 3.4.1): only a longer way there counts
-// as a queue, and the rate is that at which messages came, not acknowledgements. By how much these are later
-// than on the shortest way back is `lateness`: what is on its way must do for that time, too.
+// as a queue, and the rate is that at which messages came, not acknowledgements. What is on its way must do for the
+// time that these are late, too: `lateness` is how long the other end keeps them back, and by how much their way is
+// longer than the shortest, on average. The longest instead would have the two directions of a link, each of which
+// delays the other's acknowledgements, make each other's queue grow.
 //
 // The rate is the greatest of the last half second or second. TARGET is the queue that is tolerated, some
 // milliseconds, so that the link always has something to send. While there was no queue for two
@@ -19,8 +21,8 @@
 // rate is forgotten.
 //
 // The rate of a cellular link may be another each tenth of a second. With the window that fits its
-// average it would often stand idle. It shows in round trips that differ: `spread` is how much the smoothed
-// one is above the smallest of the last second or two, without what is usual on a link of constant rate. So
+// average it would often stand idle. It shows in round trips that differ: `spread` is three quarters of how much the
+// smoothed one is above the smallest of the last second or two, without what is usual on a link of constant rate. So
 // on a restless link there is a queue of up to a quarter of a second that comes and goes, and on a calm
 // one there is none.
 //
