@@ -61,14 +61,6 @@ flood() { # laptop|internet KIND COUNTER AT-LEAST
 	check "status.json tells of $name in $3" counter_has_grown "$3" "$before" "$4"
 }
 
-flat() { # KIB-BEFORE
-	local now
-	now=$(resident_kib)
-	echo "# server: $1 KiB resident, now $now" >&3
-	[ "$now" -lt $RESIDENT_MAX_KIB ] || { echo "$now KiB are resident"; return 1; }
-	[ $((now - $1)) -lt $GROWTH_MAX_KIB ] || { echo "from $1 to $now KiB"; return 1; }
-}
-
 all_floods() {
 	flood laptop syns evicted 1000
 	flood laptop datagrams evicted 1000
@@ -81,6 +73,25 @@ all_floods() {
 
 nothing_failed() { ! grep '^not ok' "$1"; } # FILE
 
+resident_is_below() { [ "$(resident_kib)" -lt "$1" ] || { echo "$(resident_kib) KiB are resident"; return 1; }; }
+
+# The tables have a fixed size, and their pages become resident when they are first used: some only in a later
+# round, by chance. What grows without an end does so in each round.
+more_rounds() {
+	local round before now
+	now=$(resident_kib)
+	for round in 2 3 4; do
+		before=$now
+		all_floods >"$LAB_DIR/round-$round.out"
+		check "all that holds in round $round too" nothing_failed "$LAB_DIR/round-$round.out"
+		now=$(resident_kib)
+		echo "# server: $before KiB resident, after round $round $now" >&3
+		[ $((now - before)) -ge $GROWTH_MAX_KIB ] || break
+	done
+	check "the server's memory does not grow in each round" test $((now - before)) -lt $GROWTH_MAX_KIB
+	check "the server's memory is below 10 MB" resident_is_below $RESIDENT_MAX_KIB
+}
+
 exec 3>&1 # figures worth showing, past the output that "check" keeps
 lab_up
 lab_add_pair laptop2 phone2 198.51.101 || lab_die "no second pair"
@@ -92,10 +103,7 @@ check "the tether is up" tunnel_ready
 lab_passed || exit 1
 echo "# server: $(resident_kib) KiB resident at first" >&3
 all_floods
-resident=$(resident_kib)
-all_floods >"$LAB_DIR/second-round.out"
-check "all that holds in a second round too" nothing_failed "$LAB_DIR/second-round.out"
-check "the server's memory is below 10 MB and has not grown in the second round" flat "$resident"
+more_rounds
 check "the table has its limit" test "$(status_of server mappings)" -le 65536
 check "tether-server ends with status 0" lab_stop server
 lab_passed
