@@ -20,11 +20,11 @@
 // within some round trips, and one that becomes slower gets no more than it delivers, as soon as its old
 // rate is forgotten.
 //
-// The rate of a cellular link may be another each tenth of a second. With the window that fits its
-// average it would often stand idle. It shows in round trips that differ: `spread` is three quarters of how much the
-// smoothed one is above the smallest of the last second or two, without what is usual on a link of constant rate. So
-// on a restless link there is a queue of up to a quarter of a second that comes and goes, and on a calm
-// one there is none.
+// The rate of a cellular link may be another each tenth of a second. With the window that fits its average it would
+// often stand idle. It shows in round trips that differ: unrest is how much the smoothed one is above the smallest of
+// the last second or two, without what is usual on a link of constant rate. `spread` answers a little of it at once and
+// twofold, which bridges most of a link's short gaps, and more of it sparingly, since long queues are themselves a part
+// of it. So on a restless link there is a queue that comes and goes, and on a calm one there is none.
 //
 // While there is too little to send, what is delivered says nothing about the link, and the window is not made
 // smaller for it; but a pause makes it so.
@@ -45,14 +45,17 @@
 
 #define US 1000000 // a second
 
-#define WINDOW_FIRST   (40 * 1024) // RFC 6928's ten segments, for a few connections at a time
-#define WINDOW_LEAST   (4 * 1024)  // two packets and their acknowledgement
-#define WINDOW_MOST    (8 * 1024 * 1024)
-#define TARGET_US      8000    // and a little more where the way is long, or a packet takes long
-#define STANDING_US    1000000 // round trips of one to two of these are compared
-#define SPREAD_FREE_US 20000   // so much they differ on any link
-#define SPREAD_MOST_US 250000
-#define PACKET_BYTES   1500
+#define WINDOW_FIRST      (40 * 1024) // RFC 6928's ten segments, for a few connections at a time
+#define WINDOW_LEAST      (4 * 1024)  // two packets and their acknowledgement
+#define WINDOW_MOST       (8 * 1024 * 1024)
+#define TARGET_US         8000    // and a little more where the way is long, or a packet takes long
+#define STANDING_US       1000000 // round trips of one to two of these are compared
+#define SPREAD_FREE_US    20000   // so much they differ on any link, and by a packet's time
+#define SPREAD_SOON_US    60000   // and some packets' time: twice the unrest up to here,
+#define SPREAD_PACKETS    4
+#define SPREAD_MOST_US    180000 // or three quarters of it up to there, whichever is more
+#define SPREAD_LONGEST_US 250000 // however long packets take
+#define PACKET_BYTES      1500
 #define RATE_PERIOD_US                                                                             \
     500000 // forget a rate after one to two of these, or of four bare round trips
 #define DRAIN_EVERY_US      10000000 // and ten round trips
@@ -321,12 +324,21 @@ static int64_t packet_us(const struct flow *flow)
     return rate > 0 ? (int64_t)PACKET_BYTES * US / rate : 0;
 }
 
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 int64_t flow_spread_us(const struct flow *flow)
 {
-    int64_t free_us = SPREAD_FREE_US + packet_us(flow) / 2;
-    // Not all of it: what is sent because of it makes them differ, too.
-    int64_t spread_us = (flow->level_us - smallest(&flow->standing) - free_us) * 3 / 4;
-    return spread_us < 0 ? 0 : spread_us > SPREAD_MOST_US ? SPREAD_MOST_US : spread_us;
+    int64_t free_us = SPREAD_FREE_US + packet_us(flow);
+    int64_t unrest_us = flow->level_us - smallest(&flow->standing) - free_us;
+    int64_t soon_us = SPREAD_SOON_US + SPREAD_PACKETS * packet_us(flow);
+    int64_t little_us = smaller(2 * unrest_us, smaller(soon_us, SPREAD_LONGEST_US));
+    int64_t much_us = smaller(unrest_us * 3 / 4, SPREAD_MOST_US);
+    if (unrest_us < 0)
+        return 0;
+    return little_us > much_us ? little_us : much_us;
 }
 
 // From the measurements to the window, when so much was delivered. While there is not enough to send, it is no
