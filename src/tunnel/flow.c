@@ -4,14 +4,16 @@
 // acknowledgement, over that time. What fits on the link without a queue is rate x smallest round trip.
 // The window is a little more than that:
 //
-//   window = rate * (smallest round trip + lateness + TARGET + spread) * (1 + eagerness)
+//   window = (rate * (smallest round trip + lateness + TARGET + spread) + told) * (1 + eagerness)
 //
 // A way back with a queue or gaps of its own says nothing about the way there. So an acknowledgement also says when
 // the message came, by the other end's clock (as in LEDBAT, RFC 6817 section 3.4.1): only a longer way there counts
 // as a queue, and the rate is that at which messages came, not acknowledgements. What is on its way must do for the
 // time that these are late, too: `lateness` is how long the other end keeps them back, and by how much their way is
 // longer than the shortest, on average. The longest instead would have the two directions of a link, each of which
-// delays the other's acknowledgements, make each other's queue grow.
+// delays the other's acknowledgements, make each other's queue grow. And where one acknowledgement tells of many
+// messages, because the other end has nothing else to send and keeps it back, as much more is on its way as it tells of
+// beyond the usual (`told`): else the link would stand still from one to the next.
 //
 // The rate is the greatest of the last half second or second. TARGET is the queue that is tolerated, some
 // milliseconds, so that the link always has something to send. While there was no queue for two
@@ -71,9 +73,10 @@
 #define PAUSE_US            3000000 // after which what is known of the link has lost half its worth
 
 #define OWED_BYTES    (128 * 1024) // an acknowledgement is sent for so much,
-#define OWED_LEAST_US 10000        // or after so long,
-#define OWED_MOST_US  200000       // or longer where it would cost more than its share of the link
-#define OWED_COST     (110 * 50)   // bytes of a message with nothing else in it, by 1 / share (2 %)
+#define OWED_SOME     (12 * 1024)  // or for so much (it costs 0.9 % of what comes) after so long,
+#define OWED_LEAST_US 10000
+#define OWED_MOST_US  200000     // or longer where it would cost more than its share of the link
+#define OWED_COST     (110 * 50) // bytes of a message with nothing else in it, by 1 / share (2 %)
 
 static void extreme_start(struct flow_extreme *extreme, int64_t now_us)
 {
@@ -341,6 +344,13 @@ int64_t flow_spread_us(const struct flow *flow)
     return little_us > much_us ? little_us : much_us;
 }
 
+// What acknowledgements that are far apart tell of at once: more than the usual two messages, or a first one's size.
+static int64_t told_at_once(const struct flow *flow)
+{
+    int64_t usual = flow_rate(flow) * 2 * MESSAGE_US / US + 4 * MESSAGE_LEAST_BYTES;
+    return flow->told > usual ? flow->told - usual : 0;
+}
+
 // From the measurements to the window, when so much was delivered. While there is not enough to send, it is no
 // reason to make the window smaller that little is delivered.
 static void set_window(struct flow *flow, const struct flow_message *newest, size_t delivered,
@@ -354,7 +364,7 @@ static void set_window(struct flow *flow, const struct flow_message *newest, siz
     int64_t target_us = TARGET_US + bare_us / 25 + packet_us(flow) / 4;
     mind_drain(flow, newest, target_us, now_us);
     int64_t held_us = bare_us + target_us + flow->delay_us + flow->back_us + flow_spread_us(flow);
-    int64_t window = rate * held_us / US;
+    int64_t window = rate * held_us / US + told_at_once(flow);
     int64_t trip_us = flow->latest_us < flow->smoothed_us / 2 ? flow->latest_us : flow->smoothed_us;
     if (!flow->is_draining && queue_us < target_us + MESSAGE_US &&
         now_us - flow->queued_us > 2 * trip_us)
@@ -411,8 +421,11 @@ void flow_acknowledged(struct flow *flow, const struct flow_report *report, int6
     if (!take_delivered(flow, report->index, report->counter, &newest))
         return;
     size_t delivered = (size_t)(flow->delivered_total - delivered_before);
+    flow->told -= flow->told / 8;
     if (flow->timeouts > 0)
         end_silence(flow, now_us);
+    else if ((int64_t)delivered > flow->told)
+        flow->told = (int64_t)delivered;
     flow->is_heard = true;
     flow->heard_us = now_us;
     int64_t delay_us = report->delay_us < DELAY_MOST_US ? report->delay_us : DELAY_MOST_US;
@@ -482,7 +495,8 @@ int64_t flow_owed_us(const struct flow_receiver *receiver, int64_t reverse_rate)
     int64_t wait_us = reverse_rate > 0 ? (int64_t)OWED_COST * US / reverse_rate : OWED_LEAST_US;
     if (!receiver->owes)
         return INT64_MAX;
-    if (receiver->bytes >= OWED_BYTES || wait_us < OWED_LEAST_US)
+    // An end that sends little knows only how fast the other direction is at least.
+    if (receiver->bytes >= OWED_SOME || wait_us < OWED_LEAST_US)
         wait_us = receiver->bytes >= OWED_BYTES ? 0 : OWED_LEAST_US;
     if (wait_us > OWED_MOST_US)
         wait_us = OWED_MOST_US;

@@ -28,6 +28,7 @@ static struct {
     int64_t back_every_us; // acknowledgements come back in bursts, so far apart; 0: as they are
     int64_t clock_us;      // how much the other end's clock is ahead
     bool has_clock;        // its acknowledgements say the time
+    int64_t other_rate;    // what the other end knows of the way back
     struct {
         struct flow_report report;
         int64_t at_us;
@@ -104,7 +105,7 @@ static void sim_step(bool hungry)
         flow_received(&sim.receiver, 7, parcel->counter, parcel->bytes, sim.now_us);
         sim.arrived++;
     }
-    if (flow_owed_us(&sim.receiver, 0) <= sim.now_us)
+    if (flow_owed_us(&sim.receiver, sim.other_rate) <= sim.now_us)
         sim_ack();
     while (sim.ack_head != sim.ack_tail &&
            sim.acks[sim.ack_head % PACKETS_MAX].at_us <= sim.now_us) {
@@ -178,6 +179,25 @@ static void constant_links(void)
         CHECK(sim_wait_ms(50) <= 50 + 4 * 1500 * 8 / links[i].kbit);
         CHECK(sim_wait_ms(95) <=
               70 + links[i].round_trip_ms * 2 / 3 + 4 * 1500 * 8 / links[i].kbit);
+    }
+}
+
+// It then keeps acknowledgements back, since they might cost much.
+static void receiver_that_sends_little(void)
+{
+    for (size_t i = 0; i < COUNT(links); i++) {
+        test_row("%ld kbit/s, %ld ms", (long)links[i].kbit, (long)links[i].round_trip_ms);
+        sim_start(links[i].kbit * 125, links[i].round_trip_ms * MS);
+        sim.other_rate = 700;
+        sim_run(10 * SECOND + 12 * links[i].round_trip_ms * MS);
+        sim_measure();
+        sim_run(20 * SECOND);
+        long cost = (long)(1000 * (int64_t)sim.ack_count * 110 / (20 * sim.rate));
+        if (getenv("SHOW"))
+            printf("# %ld kbit/s %ld ms: use %ld %%, acknowledgements cost %ld / 1000\n",
+                   (long)links[i].kbit, (long)links[i].round_trip_ms, sim_use(), cost);
+        CHECK(sim_use() >= 93);
+        CHECK(cost <= 10 || sim.ack_count <= 20 * 6);
     }
 }
 
@@ -331,6 +351,8 @@ static void late_acknowledgements(void)
 int main(void)
 {
     test_run("links of all kinds are full, and have a short queue", constant_links);
+    test_run("and so they are while the other end sends next to nothing",
+             receiver_that_sends_little);
     test_run("a link that changes is filled again, and drained", changing_rates);
     test_run("after an outage the link is in use again at once", outages);
     test_run("a link whose rate comes and goes is in use, and its queue bounded", restless_link);
