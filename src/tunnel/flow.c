@@ -13,7 +13,7 @@
 // longer than the shortest, on average. The longest instead would have the two directions of a link, each of which
 // delays the other's acknowledgements, make each other's queue grow. And where one acknowledgement tells of many
 // messages, because the other end has nothing else to send and keeps it back, as much more is on its way as it tells of
-// beyond the usual (`told`): else the link would stand still from one to the next.
+// beyond the usual (`told`), if that is a quarter of all: else the link would stand still from one to the next.
 //
 // The rate is the greatest of the last half second or second. TARGET is the queue that is tolerated, some
 // milliseconds, so that the link always has something to send. While there was no queue for two
@@ -24,8 +24,8 @@
 //
 // The rate of a cellular link may be another each tenth of a second. With the window that fits its average it would
 // often stand idle. It shows in round trips that differ: unrest is how much the smoothed one is above the smallest of
-// the last second or two, without what is usual on a link of constant rate. `spread` answers a little of it at once and
-// twofold, which bridges most of a link's short gaps, and more of it sparingly, since long queues are themselves a part
+// the last second or two, without what is usual on a link of constant rate. `spread` answers a little of it in
+// full, which bridges most of a link's short gaps, and more of it sparingly, since long queues are themselves a part
 // of it. So on a restless link there is a queue that comes and goes, and on a calm one there is none.
 //
 // While there is too little to send, what is delivered says nothing about the link, and the window is not made
@@ -53,7 +53,7 @@
 #define TARGET_US         8000    // and a little more where the way is long, or a packet takes long
 #define STANDING_US       1000000 // round trips of one to two of these are compared
 #define SPREAD_FREE_US    20000   // so much they differ on any link, and by a packet's time
-#define SPREAD_SOON_US    60000   // and some packets' time: twice the unrest up to here,
+#define SPREAD_SOON_US    60000   // and some packets' time: the unrest up to here,
 #define SPREAD_PACKETS    4
 #define SPREAD_MOST_US    180000 // or three quarters of it up to there, whichever is more
 #define SPREAD_LONGEST_US 250000 // however long packets take
@@ -77,6 +77,17 @@
 #define OWED_LEAST_US 10000
 #define OWED_MOST_US  200000     // or longer where it would cost more than its share of the link
 #define OWED_COST     (110 * 50) // bytes of a message with nothing else in it, by 1 / share (2 %)
+#define TOLD_MOST     (OWED_SOME + MESSAGE_LEAST_BYTES) // that a receiver keeps back on a slow link
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t greater(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
 
 static void extreme_start(struct flow_extreme *extreme, int64_t now_us)
 {
@@ -327,21 +338,14 @@ static int64_t packet_us(const struct flow *flow)
     return rate > 0 ? (int64_t)PACKET_BYTES * US / rate : 0;
 }
 
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 int64_t flow_spread_us(const struct flow *flow)
 {
     int64_t free_us = SPREAD_FREE_US + packet_us(flow);
     int64_t unrest_us = flow->level_us - smallest(&flow->standing) - free_us;
     int64_t soon_us = SPREAD_SOON_US + SPREAD_PACKETS * packet_us(flow);
-    int64_t little_us = smaller(2 * unrest_us, smaller(soon_us, SPREAD_LONGEST_US));
+    int64_t little_us = smaller(unrest_us, smaller(soon_us, SPREAD_LONGEST_US));
     int64_t much_us = smaller(unrest_us * 3 / 4, SPREAD_MOST_US);
-    if (unrest_us < 0)
-        return 0;
-    return little_us > much_us ? little_us : much_us;
+    return greater(0, greater(little_us, much_us));
 }
 
 // What acknowledgements that are far apart tell of at once: more than the usual two messages, or a first one's size.
@@ -424,8 +428,8 @@ void flow_acknowledged(struct flow *flow, const struct flow_report *report, int6
     flow->told -= flow->told / 8;
     if (flow->timeouts > 0)
         end_silence(flow, now_us);
-    else if ((int64_t)delivered > flow->told)
-        flow->told = (int64_t)delivered;
+    else if (4 * delivered >= (size_t)(flow->sent_total - delivered_before))
+        flow->told = greater(flow->told, smaller((int64_t)delivered, TOLD_MOST));
     flow->is_heard = true;
     flow->heard_us = now_us;
     int64_t delay_us = report->delay_us < DELAY_MOST_US ? report->delay_us : DELAY_MOST_US;
