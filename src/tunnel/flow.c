@@ -13,7 +13,7 @@
 // longer than the shortest, on average. The longest instead would have the two directions of a link, each of which
 // delays the other's acknowledgements, make each other's queue grow. And where one acknowledgement tells of many
 // messages, because the other end has nothing else to send and keeps it back, as much more is on its way as it tells of
-// beyond the usual (`told`), if that is a quarter of all: else the link would stand still from one to the next.
+// beyond the usual (`told`), if that is three tenths of all: else the link would stand still from one to the next.
 //
 // The rate is the greatest of the last half second or second. TARGET is the queue that is tolerated, some
 // milliseconds, so that the link always has something to send. While there was no queue for two
@@ -428,7 +428,7 @@ void flow_acknowledged(struct flow *flow, const struct flow_report *report, int6
     flow->told -= flow->told / 8;
     if (flow->timeouts > 0)
         end_silence(flow, now_us);
-    else if (4 * delivered >= (size_t)(flow->sent_total - delivered_before))
+    else if (10 * delivered >= 3 * (size_t)(flow->sent_total - delivered_before))
         flow->told = greater(flow->told, smaller((int64_t)delivered, TOLD_MOST));
     flow->is_heard = true;
     flow->heard_us = now_us;
