@@ -105,7 +105,7 @@ static void extreme_turn(struct flow_extreme *extreme, int64_t period_us, int64_
 
 static int64_t greatest(const struct flow_extreme *extreme)
 {
-    return extreme->now > extreme->before ? extreme->now : extreme->before;
+    return greater(extreme->now, extreme->before);
 }
 
 static int64_t smallest(const struct flow_extreme *extreme)
@@ -245,7 +245,7 @@ static void measure_rate(struct flow *flow, const struct flow_message *message, 
     // Whoever had nothing more to send shows only how fast the link is at least.
     if (is_starved && rate <= flow_rate(flow))
         return;
-    extreme_turn(&flow->rate, period_us > RATE_PERIOD_US ? period_us : RATE_PERIOD_US, now_us);
+    extreme_turn(&flow->rate, greater(period_us, RATE_PERIOD_US), now_us);
     if (rate > flow->rate.now)
         flow->rate.now = rate > 0 ? rate : 1;
 }
@@ -286,8 +286,7 @@ static void measure_round_trip(struct flow *flow, const struct flow_report *repo
     flow->level_us = smooth(flow->level_us, flow->latest_us);
     if (flow->is_draining || sent_us <= flow->drain_to_us)
         return; // the queue is away because we wanted it so
-    extreme_turn(&flow->standing,
-                 STANDING_US > flow_bare_us(flow) ? STANDING_US : flow_bare_us(flow), now_us);
+    extreme_turn(&flow->standing, greater(STANDING_US, flow_bare_us(flow)), now_us);
     if (flow->standing.now == 0 || flow->latest_us < flow->standing.now)
         flow->standing.now = flow->latest_us;
 }
@@ -352,7 +351,7 @@ int64_t flow_spread_us(const struct flow *flow)
 static int64_t told_at_once(const struct flow *flow)
 {
     int64_t usual = flow_rate(flow) * 2 * MESSAGE_US / US + 4 * MESSAGE_LEAST_BYTES;
-    return flow->told > usual ? flow->told - usual : 0;
+    return greater(0, flow->told - usual);
 }
 
 // From the measurements to the window, when so much was delivered. While there is not enough to send, it is no
@@ -412,10 +411,16 @@ static void end_silence(struct flow *flow, int64_t now_us)
 // How late acknowledgements are: they are kept back for some time, and then the way back may be longer than it can be.
 static void measure_lateness(struct flow *flow, int64_t delay_us, int64_t back_us)
 {
-    flow->delay_us -= flow->delay_us / 8;
-    if (delay_us > flow->delay_us)
-        flow->delay_us = delay_us;
-    flow->back_us = (7 * flow->back_us + (back_us < BACK_MOST_US ? back_us : BACK_MOST_US)) / 8;
+    flow->delay_us = greater(delay_us, flow->delay_us - flow->delay_us / 8);
+    flow->back_us = (7 * flow->back_us + smaller(back_us, BACK_MOST_US)) / 8;
+}
+
+// How much an acknowledgement tells of, where that is much of what was on its way, and no silence made it so.
+static void measure_told(struct flow *flow, size_t delivered, size_t in_flight)
+{
+    flow->told -= flow->told / 8;
+    if (flow->timeouts == 0 && 10 * delivered >= 3 * in_flight)
+        flow->told = greater(flow->told, smaller((int64_t)delivered, TOLD_MOST));
 }
 
 void flow_acknowledged(struct flow *flow, const struct flow_report *report, int64_t now_us)
@@ -425,14 +430,12 @@ void flow_acknowledged(struct flow *flow, const struct flow_report *report, int6
     if (!take_delivered(flow, report->index, report->counter, &newest))
         return;
     size_t delivered = (size_t)(flow->delivered_total - delivered_before);
-    flow->told -= flow->told / 8;
+    measure_told(flow, delivered, (size_t)(flow->sent_total - delivered_before));
     if (flow->timeouts > 0)
         end_silence(flow, now_us);
-    else if (10 * delivered >= 3 * (size_t)(flow->sent_total - delivered_before))
-        flow->told = greater(flow->told, smaller((int64_t)delivered, TOLD_MOST));
     flow->is_heard = true;
     flow->heard_us = now_us;
-    int64_t delay_us = report->delay_us < DELAY_MOST_US ? report->delay_us : DELAY_MOST_US;
+    int64_t delay_us = smaller(report->delay_us, DELAY_MOST_US);
     int64_t trip_us = now_us - newest.sent_us - delay_us;
     if (newest.sent_us > flow->returned_us || flow->smoothed_us == 0)
         measure_round_trip(flow, report, newest.sent_us, trip_us, now_us);

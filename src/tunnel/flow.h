@@ -43,8 +43,8 @@ struct flow {
     int64_t latest_us;            // the latest, if its way back had been as short as any,
     int64_t level_us;             // and that smoothed
     int64_t delay_us;             // how long the other end keeps an acknowledgement back, lately
-    int64_t told;                 // bytes that one acknowledgement told of, lately at most
     int64_t back_us;              // and how much longer than the shortest its way is
+    int64_t told;                 // bytes that one acknowledgement told of, lately at most
     uint32_t clock_us;     // how much the other end's clock is ahead, and the first message's way
     int64_t way_us;        // how much longer than that one the latest way was,
     int64_t least_us;      // and the shortest
