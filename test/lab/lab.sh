@@ -208,6 +208,14 @@ wait_for() { # SECONDS COMMAND...
 
 lab_log() { echo "$LAB_DIR/$1.log"; } # NAME
 
+resident_kib() { awk '/^VmRSS:/ { print $2 }' "/proc/${LAB_PID[$1]}/status"; } # NAME
+
+resident_below() { # NAME KIB
+	local kib
+	kib=$(resident_kib "$1")
+	[ "$kib" -lt "$2" ] || { echo "$kib KiB are resident, more than $2"; return 1; }
+}
+
 # Runs a program on a host in the background; its output is in $(lab_log NAME).
 lab_start() { # NAME HOST COMMAND...
 	local name=$1 host=$2

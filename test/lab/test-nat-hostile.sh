@@ -25,8 +25,6 @@ end_flood() {
 	echo "# $(tail -n 1 "$(lab_log flood)")" >&3
 }
 
-resident_kib() { awk '/^VmRSS:/ { print $2 }' "/proc/${LAB_PID[server]}/status"; }
-
 counter_has_grown() { # PATH BEFORE AT-LEAST
 	local now
 	now=$(status_of server "$1") || return
@@ -73,23 +71,21 @@ all_floods() {
 
 nothing_failed() { ! grep '^not ok' "$1"; } # FILE
 
-resident_is_below() { [ "$(resident_kib)" -lt "$1" ] || { echo "$(resident_kib) KiB are resident"; return 1; }; }
-
 # The tables have a fixed size, and their pages become resident when they are first used: some only in a later
 # round, by chance. What grows without an end does so in each round.
 more_rounds() {
 	local round before now
-	now=$(resident_kib)
+	now=$(resident_kib server)
 	for round in 2 3 4; do
 		before=$now
 		all_floods >"$LAB_DIR/round-$round.out"
 		check "all that holds in round $round too" nothing_failed "$LAB_DIR/round-$round.out"
-		now=$(resident_kib)
+		now=$(resident_kib server)
 		echo "# server: $before KiB resident, after round $round $now" >&3
 		[ $((now - before)) -ge $GROWTH_MAX_KIB ] || break
 	done
 	check "the server's memory does not grow in each round" test $((now - before)) -lt $GROWTH_MAX_KIB
-	check "the server's memory is below 10 MB" resident_is_below $RESIDENT_MAX_KIB
+	check "the server's memory is below 10 MB" resident_below server $RESIDENT_MAX_KIB
 }
 
 exec 3>&1 # figures worth showing, past the output that "check" keeps
@@ -101,7 +97,7 @@ check "tether-client starts" start_client
 start_relay
 check "the tether is up" tunnel_ready
 lab_passed || exit 1
-echo "# server: $(resident_kib) KiB resident at first" >&3
+echo "# server: $(resident_kib server) KiB resident at first" >&3
 all_floods
 more_rounds
 check "the table has its limit" test "$(status_of server mappings)" -le 65536

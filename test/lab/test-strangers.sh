@@ -23,8 +23,6 @@ many=() # addresses of the host "near"
 limited_mbit() { traffic speed "$WEB" $((limit_bytes / 8)) --rate $limit_bytes; }
 free_mbit() { traffic speed "$WEB" 8388608; }
 
-resident_kib() { awk '/^VmRSS:/ { print $2 }' "/proc/${LAB_PID[server]}/status"; }
-
 descriptors() { find "/proc/${LAB_PID[server]}/fd" -type l | wc -l; }
 
 descriptors_are() { [ "$(descriptors)" -eq "$1" ] || { echo "$(descriptors) descriptors, not $1"; return 1; }; }
@@ -105,12 +103,12 @@ all_crowds() { # WHENCE ADDRESSES...
 	crowd "random bytes $1" noise "20 http.refused keyed.not_understood" "${@:2}"
 	crowd "wrong keys on many connections $1" wrong "20 keyed.wrong_key keyed.rate_limited" "${@:2}"
 	crowd "wrong keys on few connections $1" flood "100 keyed.wrong_key keyed.rate_limited" "${@:2}"
-	echo "# the server has $(resident_kib) KiB resident, $(descriptors) descriptors"
+	echo "# the server has $(resident_kib server) KiB resident, $(descriptors) descriptors"
 }
 
 memory_is_flat() { # KIB-BEFORE
 	local now
-	now=$(resident_kib)
+	now=$(resident_kib server)
 	[ $((now - $1)) -le $growth_max_kib ] || { echo "$now KiB, where $1 were before"; return 1; }
 }
 
@@ -136,9 +134,9 @@ mbit_before=$(limited_mbit)
 free_before=$(free_mbit)
 descriptors_before=$(descriptors)
 echo "# before: $mbit_before Mbit/s of at most $((limit_bytes / 125000)), $free_before of all that there are;" \
-	"$(resident_kib) KiB resident, $descriptors_before descriptors"
+	"$(resident_kib server) KiB resident, $descriptors_before descriptors"
 all_crowds "from one address" "${one[@]}"
-resident_before=$(resident_kib)
+resident_before=$(resident_kib server)
 all_crowds "from ${#many[@]} addresses" "${many[@]}"
 check "the server's memory did not grow in the second round" memory_is_flat "$resident_before"
 mbit=$(limited_mbit)
