@@ -1,3 +1,7 @@
+// How many bytes may be on their way to the other end at a time, the window: so many that the slowest link between is
+// never without work, and no more, as what the link cannot take yet waits in its modem, before everything that is sent
+// later.
+//
 // The other end acknowledges messages. From when a message was sent and when its acknowledgement came
 // two things are measured, in the manner of BBR (draft-ietf-ccwg-bbr): the round trip, and the rate of
 // delivery, which is the bytes that were delivered between the sending of a message and its
