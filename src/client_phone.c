@@ -27,7 +27,7 @@ void client_pump(struct client *client)
     tunnel_link_pump(&client->link, client->loop.now_us);
     if (client->link.packets_sent != before) // which are acknowledged
         liveness_sent(&client->liveness, client->loop.now_ms);
-    int64_t due_us = tunnel_link_due_us(&client->link);
+    int64_t due_us = tunnel_link_due_us(&client->link, client->loop.now_us);
     client->alarm->due_ms = due_us == INT64_MAX ? LOOP_NEVER : (due_us + 999) / 1000;
 }
 

@@ -299,6 +299,14 @@ size_t fair_queue_next(struct fair_queue *queue, int64_t now_us)
     return size_of(&queue->packets[queue->flows[queue->chosen].first]);
 }
 
+bool fair_queue_has_small(const struct fair_queue *queue, size_t most)
+{
+    uint16_t flow = queue->chosen != NO_FLOW ? queue->chosen : queue->new_flows.first;
+    while (flow != NO_FLOW && queue->flows[flow].first == NO_CELL) // of which all was taken
+        flow = queue->flows[flow].next;
+    return flow != NO_FLOW && size_of(&queue->packets[queue->flows[flow].first]) <= most;
+}
+
 size_t fair_queue_take(struct fair_queue *queue, uint8_t *out)
 {
     if (queue->chosen == NO_FLOW)

@@ -96,6 +96,8 @@ void fair_queue_push_headed(struct fair_queue *queue, const uint8_t *head, size_
 // where none waits. The choice stays until it is taken or something is pushed: after a push another may be
 // next.
 size_t fair_queue_next(struct fair_queue *queue, int64_t now_us);
+// Whether the chosen packet, or the first of a new flow, which is most likely next, has at most so many bytes.
+bool fair_queue_has_small(const struct fair_queue *queue, size_t most);
 // Moves the chosen packet to `out`. Returns its length as fair_queue_next() did, or 0 where none is chosen.
 size_t fair_queue_take(struct fair_queue *queue, uint8_t *out);
 

@@ -19,18 +19,25 @@
 // messages, because the other end has nothing else to send and keeps it back, as much more is on its way as it tells of
 // beyond the usual (`told`), if that is three tenths of all: else the link would stand still from one to the next.
 //
-// The rate is the greatest of the last half second or second. TARGET is the queue that is tolerated, some
-// milliseconds, so that the link always has something to send. While there was no queue for two
-// round trips, `eagerness` is up to 1 and the window doubles each round trip, as in TCP's slow start; when
-// the queue is at its target it is 0, and the window stays. So a link that becomes faster is filled
-// within some round trips, and one that becomes slower gets no more than it delivers, as soon as its old
-// rate is forgotten.
+// The rate is the greatest of the last half second or second; time in which the link had nothing to do does not count,
+// up to half. TARGET is the queue that is tolerated, some milliseconds, so that the link always has something to send.
+// While there was no queue for two round trips, `eagerness` is up to 1 and the window doubles each round trip, as in
+// TCP's slow start; when the queue is at its target it is 0, and the window stays. Where trying more brought a queue
+// and no higher rate, half as much more is tried the next time. So a link that becomes faster is filled within some
+// round trips, one that becomes slower gets no more than it delivers, as soon as its old rate is forgotten, and one
+// that stays as it is is left alone.
+//
+// Pace. What is sent at once arrives at once, is acknowledged at once, and lets as much go at once again: a queue that
+// comes and goes, where the link would need none. So messages leave at one and a half times the rate at most, while
+// there is always more to send.
 //
 // The rate of a cellular link may be another each tenth of a second. With the window that fits its average it would
-// often stand idle. It shows in round trips that differ: unrest is how much the smoothed one is above the smallest of
-// the last second or two, without what is usual on a link of constant rate. `spread` answers a little of it in
-// full, which bridges most of a link's short gaps, and more of it sparingly, since long queues are themselves a part
-// of it. So on a restless link there is a queue that comes and goes, and on a calm one there is none.
+// often stand idle. service.c tells how far from steady it is, which on a wire is nothing. On a restless link
+// `spread` bridges that, up to the time of some packets; messages are longer, since their headers are saved at each
+// rate; and there is no pace, since what comes at once is welcome when the link is fast for a moment.
+//
+// Where it is the way back that stands still at times, acknowledgements are missing and the link is not. Then it is
+// presumed to go on delivering, at three quarters of its mean rate, for the time of some packets.
 //
 // While there is too little to send, what is delivered says nothing about the link, and the window is not made
 // smaller for it; but a pause makes it so.
@@ -48,50 +55,57 @@
 #include <string.h>
 
 #include "../base/bytes.h"
+#include "../base/compare.h"
 
 #define US 1000000 // a second
 
-#define WINDOW_FIRST      (40 * 1024) // RFC 6928's ten segments, for a few connections at a time
-#define WINDOW_LEAST      (4 * 1024)  // two packets and their acknowledgement
-#define WINDOW_MOST       (8 * 1024 * 1024)
-#define TARGET_US         8000    // and a little more where the way is long, or a packet takes long
-#define STANDING_US       1000000 // round trips of one to two of these are compared
-#define SPREAD_FREE_US    20000   // so much they differ on any link, and by a packet's time
-#define SPREAD_SOON_US    60000   // and some packets' time: the unrest up to here,
-#define SPREAD_PACKETS    4
-#define SPREAD_MOST_US    180000 // or three quarters of it up to there, whichever is more
-#define SPREAD_LONGEST_US 250000 // however long packets take
-#define PACKET_BYTES      1500
-#define RATE_PERIOD_US                                                                             \
-    500000 // forget a rate after one to two of these, or of four bare round trips
-#define DRAIN_EVERY_US      10000000 // and ten round trips
-#define DRAIN_QUARTERS      3        // of what the bare way holds
-#define TIMEOUT_LEAST_US    400000
-#define TIMEOUT_FIRST_US    3000000
-#define UNHEARD_TIMEOUTS    1 // without any acknowledgement ever: there will be none
-#define DELAY_MOST_US       1000000
-#define BACK_MOST_US        500000
-#define TIMEOUT_MOST_US     3000000
-#define MESSAGE_US          10000 // the time that one message may take on the link
-#define MESSAGE_LEAST_BYTES 1500
-#define PAUSE_US            3000000 // after which what is known of the link has lost half its worth
-
-#define OWED_BYTES    (128 * 1024) // an acknowledgement is sent for so much,
-#define OWED_SOME     (12 * 1024)  // or for so much (it costs 0.9 % of what comes) after so long,
-#define OWED_LEAST_US 10000
-#define OWED_MOST_US  200000     // or longer where it would cost more than its share of the link
-#define OWED_COST     (110 * 50) // bytes of a message with nothing else in it, by 1 / share (2 %)
-#define TOLD_MOST     (OWED_SOME + MESSAGE_LEAST_BYTES) // that a receiver keeps back on a slow link
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t greater(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
+#define WINDOW_FIRST (40 * 1024) // RFC 6928's ten segments, for a few connections at a time
+#define WINDOW_LEAST (4 * 1024)  // two packets and their acknowledgement
+#define WINDOW_MOST  (8 * 1024 * 1024)
+#define PACKET_BYTES 1500
+// The queue that is tolerated, and a little more where the way is long, or a packet takes long.
+#define TARGET_US 4000
+// A rate is forgotten after one to two of these, or of four bare round trips.
+#define RATE_PERIOD_US 500000
+// How much more is tried while there is no queue, in percent.
+#define EAGER_MOST  100
+#define EAGER_LEAST 12
+// So much may leave at once as passes in this time: a loop wakes late, and a fast link must not wait for it.
+#define PACE_BURST_US  5000
+#define PACE_UNREST_US 20000 // a link that is less steady gets bursts
+// On a restless link more is on its way, at most for the time of so many packets.
+#define SPREAD_PACKETS 30
+// Acknowledgements are late after so long; the way back stands still at times where they are later than
+// BACK_FREE_US on average; then the link is presumed to deliver for this time and that of some packets.
+#define LATE_US             100000
+#define BACK_FREE_US        20000
+#define BACK_AVERAGED_US    4000000
+#define PRESUMED_MOST_US    50000
+#define PRESUMED_PACKETS    40
+#define PRESUMED_LONGEST_US 2000000
+#define PRESUMED_STEP_US    10000
+// Once in so long, and ten round trips, the queue is made to drain, to so many quarters of what the bare way holds.
+#define DRAIN_EVERY_US 10000000
+#define DRAIN_QUARTERS 3
+// Silence: after four round trips, within these bounds. An end that did not acknowledge in that time never will.
+#define TIMEOUT_LEAST_US 400000
+#define TIMEOUT_FIRST_US 3000000
+#define TIMEOUT_MOST_US  3000000
+#define UNHEARD_TIMEOUTS 1
+// What an acknowledgement can say of its own lateness.
+#define DELAY_MOST_US 1000000
+#define BACK_MOST_US  500000
+#define TOLD_MOST                                                                                  \
+    (FLOW_OWED_SOME + MESSAGE_LEAST_BYTES) // that a receiver keeps back on a slow link
+// The time that a message may take on the link; that of two packets, which may share a header; and how long messages
+// may be on a restless link, where others wait longer anyway.
+#define MESSAGE_US             10000
+#define MESSAGE_TWO_US         20000
+#define MESSAGE_RESTLESS_US    60000
+#define MESSAGE_RESTLESS_BYTES 12000
+#define MESSAGE_LEAST_BYTES    1500
+// After so long without anything to send, what is known of the link has lost half its worth.
+#define PAUSE_US 3000000
 
 static void extreme_start(struct flow_extreme *extreme, int64_t now_us)
 {
@@ -112,20 +126,14 @@ static int64_t greatest(const struct flow_extreme *extreme)
     return greater(extreme->now, extreme->before);
 }
 
-static int64_t smallest(const struct flow_extreme *extreme)
-{
-    if (extreme->now == 0 || (extreme->before != 0 && extreme->before < extreme->now))
-        return extreme->before;
-    return extreme->now;
-}
-
 void flow_init(struct flow *flow, int64_t now_us)
 {
     memset(flow, 0, sizeof *flow);
     flow->window = WINDOW_FIRST;
+    flow->eager = EAGER_MOST;
     flow->delivered_us = flow->heard_us = flow->drained_us = now_us;
     extreme_start(&flow->rate, now_us);
-    extreme_start(&flow->standing, now_us);
+    service_init(&flow->service);
 }
 
 void flow_path_changed(struct flow *flow, int64_t now_us)
@@ -174,29 +182,79 @@ static size_t drained_window(const struct flow *flow)
     return window > 0 ? window : 1;
 }
 
-size_t flow_room(const struct flow *flow)
+// How long a packet takes on the link; 0: not known.
+static int64_t packet_us(const struct flow *flow)
 {
+    int64_t rate = service_rate(&flow->service);
+    if (rate == 0)
+        rate = flow_rate(flow);
+    return rate > 0 ? (int64_t)PACKET_BYTES * US / rate : 0;
+}
+
+static int64_t presumed_most_us(const struct flow *flow)
+{
+    if (flow->back_late_us < BACK_FREE_US)
+        return 0;
+    return smaller(PRESUMED_MOST_US + PRESUMED_PACKETS * packet_us(flow), PRESUMED_LONGEST_US);
+}
+
+// What the link has most likely delivered while acknowledgements are late, where it may be the way back that stands
+// still.
+static size_t presumed(const struct flow *flow, int64_t now_us)
+{
+    int64_t late_us = smaller(now_us - flow->awaited_us, presumed_most_us(flow));
+    return late_us > 0 ? (size_t)(service_rate(&flow->service) * late_us / US / 4 * 3) : 0;
+}
+
+size_t flow_room(const struct flow *flow, int64_t now_us)
+{
+    size_t in_flight = flow_in_flight(flow);
+    size_t window = flow->window + presumed(flow, now_us);
     if (flow->is_unbounded)
         return WINDOW_MOST;
-    size_t in_flight = flow_in_flight(flow);
-    size_t window = flow->window;
     if (flow->count == FLOW_MESSAGES)
         return 0;
     if (flow->timeouts > 0)
         return flow->has_asked ? 0 : 1;
+    if (flow->paced_us > now_us)
+        return 0;
     if (flow->is_draining)
         window = drained_window(flow);
     return in_flight < window ? window - in_flight : 0;
 }
 
+bool flow_has_small_room(const struct flow *flow)
+{
+    return flow->count < FLOW_MESSAGES && flow->timeouts == 0 &&
+           flow_in_flight(flow) < flow->window + FLOW_SMALL_ROOM;
+}
+
+int64_t flow_opens_us(const struct flow *flow, int64_t now_us)
+{
+    int64_t presumed_to_us = flow->awaited_us + presumed_most_us(flow);
+    if (flow->count == FLOW_MESSAGES || flow->timeouts > 0)
+        return INT64_MAX;
+    if (flow->paced_us > now_us)
+        return flow->paced_us;
+    int64_t step_us = greater(now_us, flow->awaited_us) + PRESUMED_STEP_US;
+    return step_us > presumed_to_us || flow->is_draining ? INT64_MAX : step_us;
+}
+
 size_t flow_message_size(const struct flow *flow)
 {
-    int64_t size = flow_rate(flow) * MESSAGE_US / US;
+    int64_t rate = flow_rate(flow);
+    int64_t unrest_us = service_unrest_us(&flow->service);
+    int64_t restless_size = rate * smaller(unrest_us / 2, MESSAGE_RESTLESS_US) / US;
+    int64_t size = greater(rate * MESSAGE_US / US, smaller(restless_size, MESSAGE_RESTLESS_BYTES));
     if (flow->is_unbounded)
         return LINK_RECORDS;
-    if (flow->timeouts > 0 || size < MESSAGE_LEAST_BYTES)
-        return flow_rate(flow) == 0 && flow->timeouts == 0 ? 4 * MESSAGE_LEAST_BYTES
-                                                           : MESSAGE_LEAST_BYTES;
+    if (flow->timeouts > 0)
+        return MESSAGE_LEAST_BYTES;
+    if (rate == 0)
+        return 4 * MESSAGE_LEAST_BYTES;
+    if (size < 2 * MESSAGE_LEAST_BYTES)
+        size = rate * MESSAGE_TWO_US / US < 2 * MESSAGE_LEAST_BYTES ? MESSAGE_LEAST_BYTES
+                                                                    : 2 * MESSAGE_LEAST_BYTES;
     return size > LINK_RECORDS ? LINK_RECORDS : (size_t)size;
 }
 
@@ -208,6 +266,22 @@ static void mind_pause(struct flow *flow, int64_t now_us)
         flow->window = flow->window / 2 > WINDOW_FIRST ? flow->window / 2 : WINDOW_FIRST;
 }
 
+// When the next message may be sent, at most a round trip from now. The first packets of a page, after which there
+// is nothing more to send for a moment, go at once.
+static void pace(struct flow *flow, size_t bytes, bool is_starved, int64_t now_us)
+{
+    int64_t rate = greater(flow_rate(flow), service_rate(&flow->service));
+    bool is_growing = now_us - flow->queued_us > 2 * flow->smoothed_us;
+    if (is_starved)
+        flow->starved_us = now_us;
+    if (rate == 0 || service_unrest_us(&flow->service) > PACE_UNREST_US ||
+        now_us - flow->starved_us <= flow->smoothed_us)
+        return;
+    rate = is_growing ? 3 * rate : rate * 3 / 2;
+    flow->paced_us = greater(flow->paced_us, now_us - PACE_BURST_US) + (int64_t)bytes * US / rate;
+    flow->paced_us = smaller(flow->paced_us, now_us + flow->smoothed_us);
+}
+
 void flow_sent(struct flow *flow, uint32_t index, uint32_t counter, size_t bytes, bool is_starved,
                int64_t now_us)
 {
@@ -217,7 +291,9 @@ void flow_sent(struct flow *flow, uint32_t index, uint32_t counter, size_t bytes
         mind_pause(flow, now_us);
         flow->delivered_us = flow->heard_us = flow->before_us = now_us;
         flow->delivered_total = flow->sent_total;
+        flow->awaited_us = now_us + flow->smoothed_us + LATE_US;
     }
+    pace(flow, bytes, is_starved, now_us);
     flow->has_asked = true;
     flow->sent_us = now_us;
     flow->sent_total += bytes;
@@ -229,6 +305,7 @@ void flow_sent(struct flow *flow, uint32_t index, uint32_t counter, size_t bytes
         flow->delivered_total,
         flow->delivered_us,
         flow->before_us,
+        flow->service.idle_us,
         is_starved,
     };
 }
@@ -240,6 +317,8 @@ static void measure_rate(struct flow *flow, const struct flow_message *message, 
     int64_t took_us = heard_us - message->delivered_us;
     int64_t sending_us = message->sent_us - message->before_us;
     int64_t bytes = (int64_t)(flow->delivered_total - message->delivered_total);
+    // While it had nothing to do, the link could not deliver; but one message alone says little about it.
+    took_us = greater(took_us - (flow->service.idle_us - message->idle_us), took_us / 2);
     if (took_us < sending_us) // acknowledgements that came in a burst
         took_us = sending_us;
     if (took_us < 100)
@@ -274,25 +353,16 @@ static int64_t without_way_back(struct flow *flow, const struct flow_report *rep
     flow->way_us = (int32_t)(ahead_us - flow->clock_us);
     if (flow->way_us < flow->least_us)
         flow->least_us = flow->way_us;
-    int64_t us = flow->bare_us + flow->way_us - flow->least_us;
-    return us < trip_us ? us : trip_us;
+    int64_t bare_us = flow->bare_us > 0 ? flow->bare_us : trip_us;
+    return smaller(bare_us + flow->way_us - flow->least_us, trip_us);
 }
 
-static void measure_round_trip(struct flow *flow, const struct flow_report *report, int64_t sent_us,
-                               int64_t trip_us, int64_t now_us)
+static void measure_round_trip(struct flow *flow, int64_t trip_us, int64_t there_us)
 {
-    if (trip_us < 1)
-        trip_us = 1;
     flow->smoothed_us = smooth(flow->smoothed_us, trip_us);
     if (flow->bare_us == 0 || trip_us < flow->bare_us)
         flow->bare_us = trip_us;
-    flow->latest_us = without_way_back(flow, report, sent_us, trip_us);
-    flow->level_us = smooth(flow->level_us, flow->latest_us);
-    if (flow->is_draining || sent_us <= flow->drain_to_us)
-        return; // the queue is away because we wanted it so
-    extreme_turn(&flow->standing, greater(STANDING_US, flow_bare_us(flow)), now_us);
-    if (flow->standing.now == 0 || flow->latest_us < flow->standing.now)
-        flow->standing.now = flow->latest_us;
+    flow->latest_us = greater(there_us, flow->bare_us);
 }
 
 static size_t bounded(int64_t window)
@@ -304,20 +374,18 @@ static size_t bounded(int64_t window)
 
 // The queue is made to drain once in a while where the bare way was not seen for long. What is then sent into
 // an empty queue shows it, whether it is as it was, or has become longer.
-static void mind_drain(struct flow *flow, const struct flow_message *newest, int64_t target_us,
-                       int64_t now_us)
+static void mind_drain(struct flow *flow, const struct flow_message *newest, int64_t own_us,
+                       int64_t target_us, int64_t now_us)
 {
     if (flow->is_draining && newest->sent_us > flow->drain_from_us) {
-        flow->bare_us = flow->latest_us;
-        flow->least_us = flow->way_us;
+        flow->bare_us = greater(flow->latest_us - own_us, 1);
+        flow->least_us = flow->way_us - own_us;
     }
-    if (flow->latest_us - flow->bare_us <= target_us / 4 ||
+    if (flow->latest_us - own_us - flow->bare_us <= target_us / 4 ||
         (flow->is_draining && now_us - flow->drain_from_us > 4 * flow->smoothed_us + US)) {
         flow->drained_us = now_us;
-        if (flow->is_draining) { // and from there it grows again
+        if (flow->is_draining) // and from there it grows again
             flow->window = drained_window(flow);
-            flow->drain_to_us = now_us;
-        }
         flow->is_draining = false;
     } else if (!flow->is_draining &&
                now_us - flow->drained_us >= DRAIN_EVERY_US + 10 * flow->bare_us) {
@@ -326,35 +394,39 @@ static void mind_drain(struct flow *flow, const struct flow_message *newest, int
     }
 }
 
-// By how many percent the window may be greater than what the link is known to hold. A message's own time
-// on the link is no queue.
+// By how many percent the window may be greater than what the link is known to hold.
 static int64_t eagerness(int64_t queue_us, int64_t target_us)
 {
-    int64_t standing_us = queue_us > MESSAGE_US ? queue_us - MESSAGE_US : 0;
-    return 100 * (target_us - standing_us) / target_us;
+    return 100 * (target_us - greater(queue_us, 0)) / target_us;
 }
 
-// How long a packet takes on the link; 0: not known.
-static int64_t packet_us(const struct flow *flow)
+// Where trying more brought a queue and no more than before, less is tried the next time; where it brought more, all.
+static void mind_eagerness(struct flow *flow, int64_t rate, bool has_queue, int64_t now_us)
 {
-    int64_t rate = flow_rate(flow);
-    return rate > 0 ? (int64_t)PACKET_BYTES * US / rate : 0;
+    if (rate > flow->full_rate / 8 * 9) {
+        flow->eager = EAGER_MOST;
+        if (has_queue)
+            flow->full_rate = rate;
+    } else if (has_queue && flow->is_eager) {
+        flow->eager = greater(flow->eager / 2, EAGER_LEAST);
+        flow->full_rate = rate;
+    }
+    if (has_queue || flow->is_draining) {
+        flow->is_eager = false;
+        flow->queued_us = now_us;
+    }
 }
 
 int64_t flow_spread_us(const struct flow *flow)
 {
-    int64_t free_us = SPREAD_FREE_US + packet_us(flow);
-    int64_t unrest_us = flow->level_us - smallest(&flow->standing) - free_us;
-    int64_t soon_us = SPREAD_SOON_US + SPREAD_PACKETS * packet_us(flow);
-    int64_t little_us = smaller(unrest_us, smaller(soon_us, SPREAD_LONGEST_US));
-    int64_t much_us = smaller(unrest_us * 3 / 4, SPREAD_MOST_US);
-    return greater(0, greater(little_us, much_us));
+    int64_t us = service_unrest_us(&flow->service) * 3 / 2;
+    return smaller(us, SPREAD_PACKETS * packet_us(flow));
 }
 
 // What acknowledgements that are far apart tell of at once: more than the usual two messages, or a first one's size.
 static int64_t told_at_once(const struct flow *flow)
 {
-    int64_t usual = flow_rate(flow) * 2 * MESSAGE_US / US + 4 * MESSAGE_LEAST_BYTES;
+    int64_t usual = (int64_t)flow_message_size(flow);
     return greater(0, flow->told - usual);
 }
 
@@ -364,25 +436,39 @@ static void set_window(struct flow *flow, const struct flow_message *newest, siz
                        bool is_starved, int64_t now_us)
 {
     int64_t bare_us = flow_bare_us(flow);
-    int64_t queue_us = flow->latest_us - bare_us;
     int64_t rate = flow_rate(flow);
     if (rate == 0)
         return; // nothing but starved messages so far
-    int64_t target_us = TARGET_US + bare_us / 25 + packet_us(flow) / 4;
-    mind_drain(flow, newest, target_us, now_us);
+    int64_t target_us = TARGET_US + bare_us / 25 + packet_us(flow) / 2;
+    int64_t own_us = smaller((int64_t)delivered, (int64_t)flow_message_size(flow)) * US / rate;
+    int64_t queue_us = flow->latest_us - bare_us - greater(own_us, MESSAGE_US);
+    mind_drain(flow, newest, own_us, target_us, now_us);
     int64_t held_us = bare_us + target_us + flow->delay_us + flow->back_us + flow_spread_us(flow);
     int64_t window = rate * held_us / US + told_at_once(flow);
     int64_t trip_us = flow->latest_us < flow->smoothed_us / 2 ? flow->latest_us : flow->smoothed_us;
-    if (!flow->is_draining && queue_us < target_us + MESSAGE_US &&
-        now_us - flow->queued_us > 2 * trip_us)
-        window += window * eagerness(queue_us, target_us) / 100;
-    if (queue_us > target_us / 2 + MESSAGE_US || flow->is_draining)
-        flow->queued_us = now_us;
+    mind_eagerness(flow, rate, queue_us > target_us / 2, now_us);
+    if (!flow->is_draining && queue_us < target_us && now_us - flow->queued_us > 2 * trip_us) {
+        window += window * flow->eager / 100 * eagerness(queue_us, target_us) / 100;
+        flow->is_eager = true;
+    }
     if (window > (int64_t)(flow->window + delivered))
         window = (int64_t)(flow->window + delivered);
     if (is_starved && window < (int64_t)flow->window)
         return;
     flow->window = bounded(window);
+}
+
+// The oldest so many messages have passed the link.
+static void tell_service(struct flow *flow, size_t count)
+{
+    uint64_t before = flow->delivered_total;
+    service_began(&flow->service, message_at(flow, 0)->sent_us + flow->least_us);
+    for (size_t i = 0; i < count; i++) {
+        const struct flow_message *message = message_at(flow, i);
+        service_passed(&flow->service, message->sent_us + flow->least_us,
+                       (int64_t)(message->sent_total - before));
+        before = message->sent_total;
+    }
 }
 
 // The message was delivered, and all before it, or lost on the way: they are no longer under way.
@@ -395,6 +481,7 @@ static bool take_delivered(struct flow *flow, uint32_t index, uint32_t counter,
         at++;
     if (at == flow->count)
         return false;
+    tell_service(flow, at + 1);
     *newest = *message_at(flow, at);
     flow->head = (flow->head + at + 1) % FLOW_MESSAGES;
     flow->count -= at + 1;
@@ -407,16 +494,19 @@ static void end_silence(struct flow *flow, int64_t now_us)
 {
     flow->timeouts = 0;
     flow->returned_us = now_us;
-    extreme_start(&flow->standing, now_us);
     if (flow->window > 2 * (size_t)WINDOW_FIRST)
         flow->window /= 2;
 }
 
 // How late acknowledgements are: they are kept back for some time, and then the way back may be longer than it can be.
-static void measure_lateness(struct flow *flow, int64_t delay_us, int64_t back_us)
+// The latest one came after so long without any.
+static void measure_lateness(struct flow *flow, int64_t delay_us, int64_t back_us,
+                             int64_t silent_us)
 {
     flow->delay_us = greater(delay_us, flow->delay_us - flow->delay_us / 8);
     flow->back_us = (7 * flow->back_us + smaller(back_us, BACK_MOST_US)) / 8;
+    flow->back_late_us += (smaller(back_us, BACK_MOST_US) - flow->back_late_us) *
+                          smaller(silent_us, BACK_AVERAGED_US) / BACK_AVERAGED_US;
 }
 
 // How much an acknowledgement tells of, where that is much of what was on its way, and no silence made it so.
@@ -438,16 +528,22 @@ void flow_acknowledged(struct flow *flow, const struct flow_report *report, int6
     if (flow->timeouts > 0)
         end_silence(flow, now_us);
     flow->is_heard = true;
+    int64_t silent_us = now_us - flow->heard_us;
     flow->heard_us = now_us;
+    flow->awaited_us = now_us + LATE_US;
     int64_t delay_us = smaller(report->delay_us, DELAY_MOST_US);
-    int64_t trip_us = now_us - newest.sent_us - delay_us;
+    int64_t trip_us = greater(now_us - newest.sent_us - delay_us, 1);
+    int64_t there_us = without_way_back(flow, report, newest.sent_us, trip_us);
     if (newest.sent_us > flow->returned_us || flow->smoothed_us == 0)
-        measure_round_trip(flow, report, newest.sent_us, trip_us, now_us);
+        measure_round_trip(flow, trip_us, there_us);
+    if (report->has_received)
+        service_left(&flow->service, newest.sent_us + flow->least_us, newest.sent_us + flow->way_us,
+                     (int64_t)delivered);
     // As if all had been heard of by the shortest way back.
     int64_t heard_us = now_us;
-    if (report->has_received && newest.sent_us + flow->latest_us < now_us)
-        heard_us = newest.sent_us + flow->latest_us;
-    measure_lateness(flow, delay_us, trip_us > flow->latest_us ? trip_us - flow->latest_us : 0);
+    if (report->has_received && newest.sent_us + there_us < now_us)
+        heard_us = newest.sent_us + there_us;
+    measure_lateness(flow, delay_us, greater(trip_us - there_us, 0), silent_us);
     // A queue shows that the link had enough to do all the same.
     bool is_starved = newest.is_starved && flow->latest_us - flow->bare_us < 2 * TARGET_US;
     measure_rate(flow, &newest, is_starved, heard_us, now_us);
@@ -487,44 +583,7 @@ bool flow_is_silent(const struct flow *flow)
     return flow->timeouts > 0;
 }
 
-void flow_received(struct flow_receiver *receiver, uint32_t index, uint32_t counter, size_t bytes,
-                   int64_t now_us)
-{
-    if (!receiver->owes) {
-        receiver->owes = true;
-        receiver->first_us = now_us;
-        receiver->bytes = 0;
-    }
-    receiver->index = index;
-    receiver->counter = counter;
-    receiver->newest_us = now_us;
-    receiver->bytes += bytes;
-}
-
-int64_t flow_owed_us(const struct flow_receiver *receiver, int64_t reverse_rate)
-{
-    int64_t wait_us = reverse_rate > 0 ? (int64_t)OWED_COST * US / reverse_rate : OWED_LEAST_US;
-    if (!receiver->owes)
-        return INT64_MAX;
-    // An end that sends little knows only how fast the other direction is at least.
-    if (receiver->bytes >= OWED_SOME || wait_us < OWED_LEAST_US)
-        wait_us = receiver->bytes >= OWED_BYTES ? 0 : OWED_LEAST_US;
-    if (wait_us > OWED_MOST_US)
-        wait_us = OWED_MOST_US;
-    return receiver->first_us + wait_us;
-}
-
-// index (4), the counter's low half (4), delay in microseconds (4), the time when it came (4)
-void flow_acknowledge(struct flow_receiver *receiver, uint8_t body[ACKNOWLEDGEMENT_BYTES],
-                      int64_t now_us)
-{
-    put_be32(body, receiver->index);
-    put_be32(body + 4, receiver->counter);
-    put_be32(body + 8, (uint32_t)(now_us - receiver->newest_us));
-    put_be32(body + 12, (uint32_t)receiver->newest_us);
-    receiver->owes = false;
-}
-
+// What flow_acknowledge() wrote.
 void flow_hear(struct flow *flow, const uint8_t *body, size_t length, int64_t now_us)
 {
     struct flow_report report = {get_be32(body), get_be32(body + 4), get_be32(body + 8), 0, false};

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "../limits.h"
+#include "service.h"
 
 // A message on its way: enough to measure by, when its acknowledgement comes.
 struct flow_message {
@@ -17,7 +18,8 @@ struct flow_message {
     uint64_t sent_total;      // bytes sent so far, this message's included
     uint64_t delivered_total; // bytes known to be delivered when it was sent,
     int64_t delivered_us;     // and since when,
-    int64_t before_us;        // and when the newest of those had been sent
+    int64_t before_us;        // and when the newest of those had been sent;
+    int64_t idle_us;          // how long the link had been idle, in all
     bool is_starved;          // there was nothing more to send then
 };
 
@@ -35,27 +37,32 @@ struct flow {
     uint64_t sent_total;
     uint64_t delivered_total;
     int64_t delivered_us;
-    int64_t before_us;            // when the newest message that is known to be delivered was sent
-    struct flow_extreme rate;     // of delivery, bytes a second: the greatest
-    int64_t bare_us;              // the smallest round trip, that of the bare way; 0: none measured
-    struct flow_extreme standing; // and of the last moments: with the queue that stays
-    int64_t smoothed_us;          // the round trip, smoothed; 0: none measured
-    int64_t latest_us;            // the latest, if its way back had been as short as any,
-    int64_t level_us;             // and that smoothed
-    int64_t delay_us;             // how long the other end keeps an acknowledgement back, lately
-    int64_t back_us;              // and how much longer than the shortest its way is
-    int64_t told;                 // bytes that one acknowledgement told of, lately at most
+    int64_t before_us;        // when the newest message that is known to be delivered was sent
+    struct flow_extreme rate; // of delivery, bytes a second: the greatest
+    struct service service;   // of the slowest link, if the other end says when messages came
+    int64_t bare_us;          // the smallest round trip, that of the bare way; 0: none measured
+    int64_t smoothed_us;      // the round trip, smoothed; 0: none measured
+    int64_t latest_us;        // the latest, if its way back had been as short as any
+    int64_t delay_us;         // how long the other end keeps an acknowledgement back, lately
+    int64_t back_us;          // and how much longer than the shortest its way is,
+    int64_t back_late_us;     // and how long, on average of time
+    int64_t told;             // bytes that one acknowledgement told of, lately at most
     uint32_t clock_us;     // how much the other end's clock is ahead, and the first message's way
     int64_t way_us;        // how much longer than that one the latest way was,
     int64_t least_us;      // and the shortest
     bool has_clock;        // these are known
     size_t window;         // bytes that may be on their way
     bool is_draining;      // less of the window is used for a moment, to see the bare way,
-    int64_t drain_from_us; // since then,
-    int64_t drain_to_us;   // or the last time until then
-    int64_t queued_us;     // when there was a queue last
+    int64_t drain_from_us; // since then
+    int64_t queued_us;     // when there was a queue last,
+    int64_t full_rate;     // and the rate at which there was one,
+    int64_t eager;         // and what part of the window more is tried next, in percent
+    bool is_eager;         // more is being tried
     int64_t drained_us;    // when that was last so
     int64_t heard_us;      // when the last acknowledgement came, or the wait for one began
+    int64_t awaited_us;    // since when the next one is late
+    int64_t paced_us;      // when the next message may be sent
+    int64_t starved_us;    // when there was nothing more to send last
     int64_t sent_us;       // when the last message was sent
     int64_t returned_us;   // when the last silence ended
     unsigned timeouts;     // in a row,
@@ -68,8 +75,15 @@ void flow_init(struct flow *flow, int64_t now_us);
 // Another connection is the path: what was on its way is not waited for.
 void flow_path_changed(struct flow *flow, int64_t now_us);
 
-// How many bytes may be sent now; 0: wait for an acknowledgement, or flow_due_us().
-size_t flow_room(const struct flow *flow);
+// How many bytes may be sent now; 0: wait for an acknowledgement, flow_opens_us(), or flow_due_us().
+size_t flow_room(const struct flow *flow, int64_t now_us);
+// Whether a small packet may be sent although there is no room: a keystroke does not wait for others' packets, and
+// what is on its way becomes no more than one of them longer.
+bool flow_has_small_room(const struct flow *flow);
+#define FLOW_SMALL      256
+#define FLOW_SMALL_ROOM 1500
+// When there is room again without an acknowledgement, while there is none; INT64_MAX: not without one.
+int64_t flow_opens_us(const struct flow *flow, int64_t now_us);
 // How long a message should be at most, by the rate: a long one would hold up what comes after it.
 size_t flow_message_size(const struct flow *flow);
 // A message of `bytes` was sent. `is_starved`: nothing more waits.
@@ -101,7 +115,7 @@ int64_t flow_rate(const struct flow *flow);
 // The round trip, smoothed, and the smallest lately; 0 while it is not known.
 int64_t flow_round_trip_us(const struct flow *flow);
 int64_t flow_bare_us(const struct flow *flow);
-// How much round trips differ that would be alike on a link of constant rate.
+// For how much time more is on its way, since the link's rate is not constant.
 int64_t flow_spread_us(const struct flow *flow);
 
 // The receiving end's part: when to acknowledge what.
@@ -113,6 +127,8 @@ struct flow_receiver {
     int64_t first_us; // since when an acknowledgement is owed
     size_t bytes;     // received since
 };
+
+#define FLOW_OWED_SOME (12 * 1024) // for so much an acknowledgement is sent soon, whatever it costs
 
 // A message came that holds more than acknowledgements.
 void flow_received(struct flow_receiver *receiver, uint32_t index, uint32_t counter, size_t bytes,

@@ -9,9 +9,7 @@
 #include "../base/bytes.h"
 #include "../ws/base64.h"
 
-#define SUPER_PACKET_US 5000  // a super-packet may take so long on the link,
-#define TWO_SEGMENTS_US 20000 // and two segments in one, which share a header, so long
-#define RESTLESS_TRIPS  4     // packets may wait so much longer where round trips differ
+#define RESTLESS_TRIPS 4 // packets may wait so much longer where the link's rate is not constant
 
 void tunnel_link_init(struct tunnel_link *link, bool keyed, const struct siphash_key *key,
                       int64_t now_us)
@@ -60,18 +58,15 @@ void tunnel_link_queue(struct tunnel_link *link, const uint8_t *packet, size_t l
         fair_queue_push(&link->queue, packet, length, now_us);
 }
 
-// How long a super-packet may be: as much as passes in SUPER_PACKET_US; 0: none are taken.
+// How long a super-packet may be: as a message, whose first one is taken as it is; 0: none are taken.
 static size_t super_packet_most(const struct tunnel_link *link, uint8_t protocol)
 {
     uint8_t flag = protocol == IP_TCP ? SESSION_TAKES_TCP_SUPER : SESSION_TAKES_UDP_SUPER;
-    if (link->session == NULL || (link->session->peer_takes & flag) == 0)
+    if (link->session == NULL || (link->session->peer_takes & flag) == 0 ||
+        flow_rate(&link->flow) == 0)
         return 0;
-    int64_t rate = flow_rate(&link->flow);
-    int64_t most = rate * SUPER_PACKET_US / 1000000;
-    int64_t two = INT64_C(2) * TUN_MTU;
-    if (most < two && rate * TWO_SEGMENTS_US / 1000000 >= two)
-        most = two;
-    return most < IP_PACKET_MAX ? (size_t)most : IP_PACKET_MAX;
+    size_t most = flow_message_size(&link->flow);
+    return most < LINK_RECORDS ? most : IP_PACKET_MAX;
 }
 
 struct queueing {
@@ -190,16 +185,22 @@ static int64_t owed_us(const struct tunnel_link *link)
 // Whether a packet may go, by what is on its way.
 static bool may_send_packet(struct tunnel_link *link, int64_t now_us)
 {
-    return link->queue.count > 0 && flow_room(&link->flow) > 0 &&
-           fair_queue_next(&link->queue, now_us) > 0;
+    if (link->queue.count == 0)
+        return false;
+    if (flow_room(&link->flow, now_us) > 0)
+        return fair_queue_next(&link->queue, now_us) > 0;
+    if (!flow_has_small_room(&link->flow) || !fair_queue_has_small(&link->queue, FLOW_SMALL))
+        return false;
+    size_t next = fair_queue_next(&link->queue, now_us);
+    return next > 0 && next <= FLOW_SMALL;
 }
 
 // The most bytes of packets that the next message may have; its first packet is taken however long it is.
 static size_t packets_most(struct tunnel_link *link, int64_t now_us)
 {
     size_t most = flow_message_size(&link->flow);
-    size_t room = flow_room(&link->flow);
-    size_t first = room > 0 ? fair_queue_next(&link->queue, now_us) : 0;
+    size_t room = flow_room(&link->flow, now_us);
+    size_t first = may_send_packet(link, now_us) ? fair_queue_next(&link->queue, now_us) : 0;
     if (most > room)
         most = room;
     return first > most ? first : most;
@@ -270,13 +271,24 @@ static bool is_full(const struct tunnel_link *link)
     return ws_conn_unsent(link->conn) >= LINK_BATCH;
 }
 
-int64_t tunnel_link_due_us(const struct tunnel_link *link)
+// When packets that wait may go without an acknowledgement.
+static int64_t opens_us(const struct tunnel_link *link, int64_t now_us)
+{
+    if (link->queue.count == 0 || flow_room(&link->flow, now_us) > 0)
+        return INT64_MAX;
+    return flow_opens_us(&link->flow, now_us);
+}
+
+int64_t tunnel_link_due_us(const struct tunnel_link *link, int64_t now_us)
 {
     if (link->conn == NULL || link->session == NULL)
         return INT64_MAX;
-    int64_t owed = is_full(link) ? INT64_MAX : owed_us(link);
     int64_t due = flow_due_us(&link->flow);
-    return owed < due ? owed : due;
+    if (is_full(link))
+        return due;
+    int64_t owed = owed_us(link), opens = opens_us(link, now_us);
+    due = owed < due ? owed : due;
+    return opens < due ? opens : due;
 }
 
 void tunnel_link_received(struct tunnel_link *link, const uint8_t *message, size_t length,

@@ -68,7 +68,7 @@ bool tunnel_link_control(struct tunnel_link *link, uint8_t type, const void *bod
 // tunnel_link_due_us().
 void tunnel_link_pump(struct tunnel_link *link, int64_t now_us);
 // Keyed: when tunnel_link_pump() is to be called if nothing happens before; INT64_MAX: never.
-int64_t tunnel_link_due_us(const struct tunnel_link *link);
+int64_t tunnel_link_due_us(const struct tunnel_link *link, int64_t now_us);
 
 // Keyed: a sealed message came that held packets; it is to be acknowledged.
 void tunnel_link_received(struct tunnel_link *link, const uint8_t *message, size_t length,

@@ -45,13 +45,19 @@ static void hear(const uint8_t *body, size_t length, int64_t now_us)
     free(copy);
 }
 
+// There is room, or will be.
+static bool may_go_on(const struct flow *flow, int64_t now_us)
+{
+    return flow_room(flow, now_us) > 0 || flow_opens_us(flow, now_us) < INT64_MAX;
+}
+
 // What is on its way is the counters below `next`, and they are acknowledged by their order.
 static void hear_of(const struct flow *flow, uint32_t next, uint32_t which, uint32_t delay_us,
                     int64_t now_us)
 {
     uint8_t body[ACKNOWLEDGEMENT_BYTES];
     size_t count = flow->count;
-    size_t room = flow_room(flow);
+    size_t room = flow_room(flow, now_us);
     if (count == 0)
         return;
     which %= (uint32_t)count;
@@ -62,7 +68,7 @@ static void hear_of(const struct flow *flow, uint32_t next, uint32_t which, uint
     hear(body, sizeof body, now_us);
     EXPECT(flow->count == count - which - 1);
     EXPECT(flow->timeouts == 0);
-    EXPECT(room > 0 || flow->count > 0 || flow_room(flow) > 0);
+    EXPECT(room > 0 || flow->count > 0 || may_go_on(flow, now_us));
 }
 
 static void expect_sense(const struct flow *flow, int64_t now_us)
@@ -70,8 +76,9 @@ static void expect_sense(const struct flow *flow, int64_t now_us)
     size_t in_flight = flow_in_flight(flow);
     EXPECT(flow->count <= FLOW_MESSAGES);
     EXPECT((flow->count == 0) == (in_flight == 0));
-    EXPECT(flow->count > 0 || flow_room(flow) > 0);
-    EXPECT(flow_room(flow) <= 64 * 1024 * 1024);
+    EXPECT(flow->count > 0 || may_go_on(flow, now_us));
+    EXPECT(flow_opens_us(flow, now_us) > now_us);
+    EXPECT(flow_room(flow, now_us) <= 64 * 1024 * 1024);
     EXPECT(flow->window >= 1 && flow->window <= 64 * 1024 * 1024);
     EXPECT(flow_rate(flow) >= 0 && flow_bare_us(flow) >= 0);
     EXPECT(flow_message_size(flow) > 0 && flow_message_size(flow) <= LINK_RECORDS);
@@ -80,7 +87,7 @@ static void expect_sense(const struct flow *flow, int64_t now_us)
     int64_t owed_us = flow_owed_us(&link.receiver, flow_rate(flow));
     EXPECT((owed_us == INT64_MAX) == !link.receiver.owes);
     EXPECT(!link.receiver.owes || owed_us <= now_us + 1000000);
-    EXPECT(tunnel_link_due_us(&link) == INT64_MAX); // there is no phone
+    EXPECT(tunnel_link_due_us(&link, now_us) == INT64_MAX); // there is no phone
 }
 
 static void receive(struct input *input, int64_t now_us)
@@ -109,7 +116,7 @@ static int64_t obey(struct input *input, uint32_t *next, int64_t now_us)
     uint8_t body[32];
     switch (command >> 5) {
     case 0:
-        if (flow_room(flow) > 0)
+        if (flow_room(flow, now_us) > 0)
             flow_sent(flow, INDEX, (*next)++, 1 + (size_t)take16(input), command & 1, now_us);
         break;
     case 1: {

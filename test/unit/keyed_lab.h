@@ -65,10 +65,10 @@ static inline void acknowledge_newest(void)
 // As after a while on a fast path: messages may be as long as ever, and a million bytes be on their way.
 static inline void make_fast(void)
 {
-    for (uint32_t i = 0; i < 1000 && (flow_room(&end.flow) < 1000000 ||
+    for (uint32_t i = 0; i < 1000 && (flow_room(&end.flow, clock_us) < 1000000 ||
                                       flow_message_size(&end.flow) < LINK_RECORDS);
          i++) {
-        flow_sent(&end.flow, 99, i, flow_room(&end.flow), false, clock_us);
+        flow_sent(&end.flow, 99, i, flow_room(&end.flow, clock_us), false, clock_us);
         clock_us += 1000;
         flow_acknowledged(&end.flow, &(struct flow_report){.index = 99, .counter = i}, clock_us);
     }

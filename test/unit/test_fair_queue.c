@@ -301,10 +301,14 @@ static void sparse_first(void)
     CHECK_INT(take(0), 1500);
     for (int round = 0; round < 50; round++) {
         CHECK_INT(fair_queue_next(&queue, 0), 1500);
+        CHECK(!fair_queue_has_small(&queue, 1499) && fair_queue_has_small(&queue, 1500));
         push(ports[2], 1, 100, 0);
         push(ports[3], 1, 200, 0);
+        CHECK(!fair_queue_has_small(&queue, 99) && fair_queue_has_small(&queue, 100));
         CHECK_INT(fair_queue_next(&queue, 0), 100);
+        CHECK(!fair_queue_has_small(&queue, 99) && fair_queue_has_small(&queue, 100));
         CHECK_INT(take(0), 100);
+        CHECK(!fair_queue_has_small(&queue, 199) && fair_queue_has_small(&queue, 200));
         CHECK_INT(take(0), 200);
         for (int n = 0; n < 4; n++)
             CHECK_INT(take(0), 1500);

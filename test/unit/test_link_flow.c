@@ -40,10 +40,10 @@ static void window_bounds(void)
     struct flow before;
     flow_init(&before, clock_us);
     size_t sent = fill_window();
-    CHECK(sent >= flow_room(&before));
-    CHECK(sent < flow_room(&before) + flow_message_size(&before) + SEALED_OVERHEAD);
+    CHECK(sent >= flow_room(&before, clock_us));
+    CHECK(sent < flow_room(&before, clock_us) + flow_message_size(&before) + SEALED_OVERHEAD);
     CHECK_INT(flow_in_flight(&end.flow), sent);
-    CHECK_INT(flow_room(&end.flow), 0);
+    CHECK_INT(flow_room(&end.flow, clock_us), 0);
     CHECK_INT(end.queue.count, WAITING - end.packets_sent);
     CHECK(end.queue.count > 0);
     tunnel_link_pump(&end, clock_us);
@@ -65,7 +65,7 @@ static void acknowledgements_open(void)
         acknowledge_newest();
     CHECK_INT(end.packets_sent, WAITING);
     CHECK_INT(flow_in_flight(&end.flow), 0);
-    CHECK(tunnel_link_due_us(&end) == INT64_MAX);
+    CHECK(tunnel_link_due_us(&end, clock_us) == INT64_MAX);
     CHECK_INT(end.bad_message, 0);
     close_link();
 }
@@ -117,6 +117,38 @@ static void control_passes(void)
     close_link();
 }
 
+// Queues a packet of a flow of its own.
+static void queue_of_flow(size_t length, uint8_t flow)
+{
+    uint8_t packet[2 * FLOW_SMALL];
+    make_packet(packet, length, flow);
+    packet[15] = flow; // of the source address
+    tunnel_link_queue(&end, packet, length, clock_us);
+}
+
+// A small packet goes although the window is full, in front of all that waits; many of them do not fill it further.
+static void small_packets_pass(void)
+{
+    size_t length;
+    CHECK(fill_window() > 0);
+    uint64_t packets = end.packets_sent;
+    queue_of_flow(100, 1);
+    tunnel_link_pump(&end, clock_us);
+    CHECK_INT(end.packets_sent, packets + 1);
+    CHECK(next_sealed(WS_BINARY, &length) != NULL);
+    CHECK_INT(length, 100);
+    for (uint8_t flow = 2; flow < 100; flow++)
+        queue_of_flow(100, flow);
+    tunnel_link_pump(&end, clock_us);
+    CHECK(end.packets_sent > packets + 1);
+    CHECK(flow_in_flight(&end.flow) < end.flow.window + FLOW_SMALL_ROOM + 100 + SEALED_OVERHEAD);
+    uint64_t then = end.packets_sent;
+    queue_of_flow(FLOW_SMALL + 1, 200);
+    tunnel_link_pump(&end, clock_us);
+    CHECK_INT(end.packets_sent, then);
+    close_link();
+}
+
 // After silence one message goes at a time, until something is acknowledged again.
 static void silence(void)
 {
@@ -126,7 +158,7 @@ static void silence(void)
     CHECK(read_all() > 0);
     for (int n = 0; n < 5; n++) {
         uint64_t messages = end.messages_sent;
-        int64_t due_us = tunnel_link_due_us(&end);
+        int64_t due_us = tunnel_link_due_us(&end, clock_us);
         test_row("time %d", n);
         CHECK(due_us > clock_us);
         CHECK(due_us <= clock_us + 10000000);
@@ -150,12 +182,12 @@ static void silence(void)
 static void never_acknowledged(void)
 {
     CHECK(fill_window() > 0);
-    clock_us = tunnel_link_due_us(&end);
+    clock_us = tunnel_link_due_us(&end, clock_us);
     tunnel_link_pump(&end, clock_us);
     CHECK(read_all() > 0);
     CHECK_INT(end.queue.count, 0);
     CHECK_INT(end.packets_sent + end.queue.dropped_late, WAITING);
-    CHECK(tunnel_link_due_us(&end) == INT64_MAX);
+    CHECK(tunnel_link_due_us(&end, clock_us) == INT64_MAX);
     close_link();
 }
 
@@ -202,7 +234,7 @@ static void goes_along(void)
     receive(10, 500);
     receive(11, 500);
     clock_us += 3;
-    CHECK(tunnel_link_due_us(&end) > clock_us);
+    CHECK(tunnel_link_due_us(&end, clock_us) > clock_us);
     queue_packet(100, 1);
     tunnel_link_pump(&end, clock_us);
     uint8_t *bytes = next_sealed(WS_BINARY, &length);
@@ -225,7 +257,7 @@ static void goes_alone(void)
         uint64_t messages = end.messages_sent;
         receive(counter, 1000);
         int64_t from_us = clock_us;
-        clock_us = tunnel_link_due_us(&end);
+        clock_us = tunnel_link_due_us(&end, clock_us);
         CHECK(clock_us > from_us);
         CHECK(clock_us <= from_us + 200000);
         tunnel_link_pump(&end, clock_us - 1);
@@ -244,14 +276,14 @@ static void goes_at_once(void)
 {
     size_t length;
     CHECK(open_keyed());
-    CHECK(tunnel_link_due_us(&end) == INT64_MAX);
+    CHECK(tunnel_link_due_us(&end, clock_us) == INT64_MAX);
     for (uint32_t counter = 0; counter < 20; counter++)
         receive(counter, 65535);
-    CHECK(tunnel_link_due_us(&end) <= clock_us);
+    CHECK(tunnel_link_due_us(&end, clock_us) <= clock_us);
     tunnel_link_pump(&end, clock_us);
     uint8_t *bytes = next_sealed(WS_BINARY, &length);
     CHECK_INT(expect_acknowledgement(bytes, length, 19, 0), length);
-    CHECK(tunnel_link_due_us(&end) == INT64_MAX);
+    CHECK(tunnel_link_due_us(&end, clock_us) == INT64_MAX);
     CHECK_INT(flow_in_flight(&end.flow), 0); // it is not to be acknowledged itself
     close_link();
 }
@@ -261,13 +293,13 @@ static void nobody_waits(void)
 {
     CHECK(open_keyed());
     receive(1, 65535);
-    CHECK(tunnel_link_due_us(&end) < INT64_MAX);
+    CHECK(tunnel_link_due_us(&end, clock_us) < INT64_MAX);
     end.session = NULL;
-    CHECK(tunnel_link_due_us(&end) == INT64_MAX);
+    CHECK(tunnel_link_due_us(&end, clock_us) == INT64_MAX);
     tunnel_link_pump(&end, clock_us + 1000000);
     end.session = &near;
     tunnel_link_set_conn(&end, NULL, clock_us);
-    CHECK(tunnel_link_due_us(&end) == INT64_MAX);
+    CHECK(tunnel_link_due_us(&end, clock_us) == INT64_MAX);
     tunnel_link_pump(&end, clock_us + 1000000);
     CHECK_INT(end.messages_sent, 0);
     close_link();
@@ -279,6 +311,7 @@ int main(void)
     TEST("an acknowledgement makes room for more", acknowledgements_open);
     TEST("wrong acknowledgements open nothing", wrong_acknowledgements);
     TEST("records of other types go although the window is full", control_passes);
+    TEST("a small packet goes although the window is full", small_packets_pass);
     TEST("after silence one message goes at a time", silence);
     TEST("an end that never acknowledges is sent everything", never_acknowledged);
     TEST("what was on its way by another phone is not waited for", another_path);

@@ -158,7 +158,7 @@ static void make_rate(int64_t bytes_per_second)
     }
 }
 
-// A slow link gets smaller ones, that pass in 5 ms each, or of two segments that pass in 20; the slowest, segments.
+// A slow link gets smaller ones, that pass in 10 ms each, or of two segments that pass in 20; the slowest, segments.
 // Before anything is known of it they are segments too.
 static void slow_links(void)
 {
@@ -169,7 +169,7 @@ static void slow_links(void)
         test_row("%ld bytes a second", (long)rates[i]);
         CHECK(begin(BOTH));
         make_rate(rates[i]);
-        size_t most = (size_t)(flow_rate(&end.flow) / 200);
+        size_t most = (size_t)(flow_rate(&end.flow) / 100);
         if (most < (size_t)2 * TUN_MTU && flow_rate(&end.flow) / 50 >= 2 * TUN_MTU)
             most = (size_t)2 * TUN_MTU;
         queue_super(PACKET_TCP, 60000);
@@ -259,7 +259,7 @@ int main(void)
     TEST("super-packets of a protocol go whole to who takes them, and in segments to who does not",
          what_the_peer_takes);
     TEST("the longest super-packets fit into a message each", longest);
-    TEST("over a slow link super-packets are as small as passes in 5 ms", slow_links);
+    TEST("over a slow link super-packets are as small as passes in 10 ms", slow_links);
     TEST("without a session there are no super-packets", without_a_session);
     TEST("without phone and session a super-packet is dropped and counted", without_a_phone);
     TEST("an offload that does not fit its packet is counted", what_does_not_fit);

@@ -1,0 +1,17 @@
+// The smaller and the greater of two times or sizes.
+#ifndef TETHER_BASE_COMPARE_H
+#define TETHER_BASE_COMPARE_H
+
+#include <stdint.h>
+
+static inline int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline int64_t greater(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+#endif
