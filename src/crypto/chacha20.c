@@ -21,7 +21,7 @@ typedef uint32_t lanes;
 
 #include "chacha20_rounds.h"
 
-#define STRIDE_MAX (8 * CHACHA20_BLOCK)
+#define STRIDE_MAX (16 * CHACHA20_BLOCK)
 
 INLINED void xor_words(uint8_t bytes[16], const uint32_t words[4])
 {
@@ -69,6 +69,8 @@ static struct stride choose_stride(size_t length)
     if (length <= CHACHA20_BLOCK || !CHACHA20_HAS_VECTORS)
         return (struct stride){chacha20_xor_1, CHACHA20_BLOCK};
 #if CHACHA20_MAY_HAVE_AVX2
+    if (length > 8 * CHACHA20_BLOCK && __builtin_cpu_supports("avx512f"))
+        return (struct stride){chacha20_xor_16, 16 * CHACHA20_BLOCK};
     if (__builtin_cpu_supports("avx2"))
         return (struct stride){chacha20_xor_8, 8 * CHACHA20_BLOCK};
 #endif

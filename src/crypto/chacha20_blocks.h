@@ -1,4 +1,4 @@
-// The inside of ChaCha20: the key stream of one, four or eight blocks, added to bytes.
+// The inside of ChaCha20: the key stream of one, four, eight or sixteen blocks, added to bytes.
 #ifndef TETHER_CRYPTO_CHACHA20_BLOCKS_H
 #define TETHER_CRYPTO_CHACHA20_BLOCKS_H
 
@@ -14,7 +14,8 @@
 #define CHACHA20_HAS_VECTORS 0
 #endif
 
-// Eight at a time are for processors with AVX2, which is known only when the program runs. A build with
+// Eight at a time are for processors with AVX2, sixteen for those with AVX-512, which is known only when the program
+// runs. A build with
 // CPPFLAGS=-DCHACHA20_BASELINE goes without, and is smaller.
 #if defined(__x86_64__) && !defined(CHACHA20_BASELINE)
 #define CHACHA20_MAY_HAVE_AVX2 1
@@ -28,6 +29,7 @@ void chacha20_xor_1(uint8_t *bytes, uint32_t state[CHACHA20_WORDS]);
 void chacha20_xor_4(uint8_t *bytes, uint32_t state[CHACHA20_WORDS]);
 #if CHACHA20_MAY_HAVE_AVX2
 void chacha20_xor_8(uint8_t *bytes, uint32_t state[CHACHA20_WORDS]);
+void chacha20_xor_16(uint8_t *bytes, uint32_t state[CHACHA20_WORDS]);
 #endif
 
 #endif

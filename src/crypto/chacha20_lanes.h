@@ -13,7 +13,7 @@
 //   FIRST_WORDS, LAST_WORDS     of two vectors a0 a1 a2 a3 and b0 b1 b2 b3: a0 b0 a1 b1, and a2 b2 a3 b3
 //   FIRST_PAIRS, LAST_PAIRS     likewise a0 a1 b0 b1, and a2 a3 b2 b3
 //
-// Eight lanes are two halves of four, side by side: each is transposed for itself.
+// Eight or sixteen lanes are groups of four, side by side: each is transposed for itself.
 #include <stdint.h>
 #include <string.h>
 
@@ -29,18 +29,18 @@ typedef uint32_t four_words __attribute__((vector_size(16)));
 
 #include "chacha20_rounds.h"
 
-// Adds four words of each half to the block that they belong to; the blocks are four blocks apart.
+// Adds four words of each group to the block that they belong to; the blocks are four blocks apart.
 INLINED void xor_words(uint8_t *bytes, lanes words)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     words = (ROTATE(words, 8) & 0x00ff00ff) | (ROTATE(words, 24) & 0xff00ff00);
 #endif
-    for (int half = 0; half < LANES / 4; half++) {
+    for (int group = 0; group < LANES / 4; group++) {
         four_words text, stream;
-        memcpy(&stream, (const uint8_t *)&words + 16 * half, sizeof stream);
-        memcpy(&text, bytes + 256 * half, sizeof text);
+        memcpy(&stream, (const uint8_t *)&words + 16 * group, sizeof stream);
+        memcpy(&text, bytes + 256 * group, sizeof text);
         text ^= stream;
-        memcpy(bytes + 256 * half, &text, sizeof text);
+        memcpy(bytes + 256 * group, &text, sizeof text);
     }
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "poly1305_blocks.h"
 
 #define WORDS POLY1305_WORDS
 
@@ -75,6 +76,60 @@ static void add_blocks(struct poly1305 *poly, const uint8_t *bytes, size_t block
         poly->sum[i] = sum[i];
 }
 
+#if POLY1305_MAY_HAVE_AVX2
+
+#define GROUP        (POLY1305_LANES * (size_t)POLY1305_BLOCK)
+#define GROUPS_LEAST 8 // for fewer the powers of r cost more than they save
+
+static void to_limbs(uint64_t limbs[POLY1305_LIMBS], const word number[WORDS + 1])
+{
+    const uint64_t mask = (1 << 26) - 1;
+    limbs[0] = number[0] & mask;
+    limbs[1] = number[0] >> 26 & mask;
+    limbs[2] = (number[0] >> 52 | number[1] << 12) & mask;
+    limbs[3] = number[1] >> 14 & mask;
+    limbs[4] = number[1] >> 40 | number[2] << 24;
+}
+
+static void from_limbs(word number[WORDS + 1], const uint64_t limbs[POLY1305_LIMBS])
+{
+    number[0] = limbs[0] | limbs[1] << 26 | limbs[2] << 52;
+    number[1] = limbs[2] >> 12 | limbs[3] << 14 | limbs[4] << 40;
+    number[2] = limbs[4] >> 24;
+}
+
+// Takes in as many blocks as are best taken four at a time. Returns their bytes.
+static size_t add_groups(struct poly1305 *poly, const uint8_t *bytes, size_t length)
+{
+    static const word zero[WORDS];
+    uint64_t powers[POLY1305_LANES][POLY1305_LIMBS], limbs[POLY1305_LIMBS];
+    word power[WORDS + 1] = {0};
+    size_t groups = length / GROUP;
+    if (groups < GROUPS_LEAST || !__builtin_cpu_supports("avx2"))
+        return 0;
+    memcpy(power, poly->r, sizeof poly->r);
+    for (int i = 0; i < POLY1305_LANES; i++) {
+        to_limbs(powers[i], power);
+        add(power, zero, multiply(power, poly));
+    }
+    to_limbs(limbs, poly->sum);
+    poly1305_add_groups(limbs, powers, bytes, groups);
+    from_limbs(poly->sum, limbs);
+    crypto_wipe(power, sizeof power);
+    crypto_wipe(powers, sizeof powers);
+    return groups * GROUP;
+}
+
+#else
+
+static size_t add_groups(struct poly1305 *poly, const uint8_t *bytes, size_t length)
+{
+    (void)poly, (void)bytes, (void)length;
+    return 0;
+}
+
+#endif
+
 void poly1305_init(struct poly1305 *poly, const uint8_t key[POLY1305_KEY])
 {
     uint8_t r[POLY1305_BLOCK];
@@ -105,6 +160,9 @@ void poly1305_add(struct poly1305 *poly, const uint8_t *bytes, size_t length)
         add_blocks(poly, poly->buffer, 1, 1);
         poly->buffered = 0;
     }
+    size_t done = add_groups(poly, bytes, length);
+    bytes += done;
+    length -= done;
     add_blocks(poly, bytes, length / POLY1305_BLOCK, 1);
     poly->buffered = length % POLY1305_BLOCK;
     if (poly->buffered > 0)

@@ -163,10 +163,10 @@ static void plain_xor(uint8_t *bytes, size_t length, const struct parameters *p,
 
 static void every_length(void)
 {
-    for (size_t length = 0; length <= 1100; length++) {
+    for (size_t length = 0; length <= 2200; length++) {
         struct parameters p = random_parameters();
         uint32_t counter = (uint32_t)test_random();
-        uint8_t expected[1100], text[1100] = {0};
+        uint8_t expected[2200], text[2200] = {0};
         test_row("%lu bytes", (unsigned long)length);
         test_random_bytes(text, length);
         memcpy(expected, text, sizeof expected);
@@ -185,7 +185,7 @@ static void check_stride(void (*xor_blocks)(uint8_t *, uint32_t *), uint32_t cou
     static const uint32_t counters[] = {0, 1, 0x7fffffff, 0xfffffff0, 0xfffffffe, 0xffffffff};
     size_t length = 2 * count * CHACHA20_BLOCK;
     for (uint32_t i = 0; i < 64 * COUNT(counters); i++) {
-        static uint8_t bytes[1024 + 128], expected[1024 + 128];
+        static uint8_t bytes[2048 + 128], expected[2048 + 128];
         struct parameters p = random_parameters();
         uint32_t counter = counters[i / 64], state[16], after[16];
         uint8_t *at = bytes + i % 64;
@@ -218,6 +218,11 @@ static void eight_blocks(void)
 {
     check_stride(chacha20_xor_8, 8);
 }
+
+static void sixteen_blocks(void)
+{
+    check_stride(chacha20_xor_16, 16);
+}
 #endif
 
 // A text in pieces of whole blocks, the counter going on from piece to piece, is the text in one piece.
@@ -244,12 +249,14 @@ int main(void)
 {
     TEST("ChaCha20 gives the RFC's blocks of key stream", block_vectors);
     TEST("ChaCha20 encrypts and decrypts the RFC's texts", text_vectors);
-    TEST("ChaCha20 of every length up to 1100 bytes is what the test's own gives", every_length);
+    TEST("ChaCha20 of every length up to 2200 bytes is what the test's own gives", every_length);
     TEST("one block at a time is right at every alignment, and counts", one_block);
     TEST("four blocks at a time are right at every alignment, and count", four_blocks);
 #if CHACHA20_MAY_HAVE_AVX2
     if (__builtin_cpu_supports("avx2"))
         TEST("eight blocks at a time are right at every alignment, and count", eight_blocks);
+    if (__builtin_cpu_supports("avx512f"))
+        TEST("sixteen blocks at a time are right at every alignment, and count", sixteen_blocks);
 #endif
     TEST("a text in pieces is the text in one piece", in_pieces);
     return test_end();

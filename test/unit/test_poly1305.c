@@ -182,6 +182,34 @@ static void same_as_slow(void)
     }
 }
 
+// Long messages, of which much is done four blocks at a time, in two pieces; of the first all bits are ones.
+static void long_messages(void)
+{
+    for (int i = 0; i < 400; i++) {
+        uint8_t key[POLY1305_KEY], message[1600], expected[POLY1305_TAG], tag[POLY1305_TAG];
+        size_t length = i == 0 ? sizeof message : 400 + test_below(sizeof message - 399);
+        size_t first = test_below((uint32_t)length + 1);
+        struct poly1305 poly;
+        test_row("message %d", i);
+        memset(key, 0xff, sizeof key);
+        memset(message, 0xff, sizeof message);
+        if (i > 0) {
+            random_edges(key, sizeof key);
+            random_edges(message, length);
+        }
+        slow_tag(expected, key, message, length);
+        uint8_t *copy = test_copy(message, first),
+                *rest = test_copy(message + first, length - first);
+        poly1305_init(&poly, key);
+        poly1305_add(&poly, copy, first);
+        poly1305_add(&poly, rest, length - first);
+        poly1305_end(&poly, tag);
+        free(copy);
+        free(rest);
+        CHECK_BYTES(tag, expected, sizeof tag);
+    }
+}
+
 static void wiped(void)
 {
     static const uint8_t zero[sizeof(struct poly1305)];
@@ -199,6 +227,7 @@ int main(void)
     TEST("Poly1305 gives the RFC's tags, those of its edge cases too", rfc8439_vectors);
     TEST("a message in any three pieces has the tag of the whole", any_pieces);
     TEST("Poly1305 gives what the test's own slow one gives, with many carries", same_as_slow);
+    TEST("and so it does for long messages, in two pieces", long_messages);
     TEST("Poly1305 leaves nothing of the key behind", wiped);
     return test_end();
 }
