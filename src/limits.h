@@ -77,9 +77,12 @@
 // holds at least one message that carries a packet of the largest size in base64.
 #define LINK_TX_SIZE (192 * 1024)
 // Messages are put into it until this much waits for the kernel, and the kernel keeps about as much
-// unsent: on a slow link, all beyond is delay.
-#define LINK_BATCH  (32 * 1024)
-#define LINK_UNSENT (16 * 1024)
+// unsent: on a slow link, all beyond is delay. On a fast one they may be the bytes of a millisecond, as
+// each program would wait for the next one more often than it must.
+#define LINK_BATCH       (32 * 1024)
+#define LINK_BATCH_MOST  (128 * 1024)
+#define LINK_UNSENT      (16 * 1024)
+#define LINK_UNSENT_MOST (256 * 1024)
 // After an outage TCP goes on after so long at the latest, where the kernel can be told so.
 #define LINK_BACKOFF_MS 2000
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../base/bytes.h"
+#include "../base/compare.h"
 #include "../ws/base64.h"
 
 #define RESTLESS_TRIPS 4 // packets may wait so much longer where the link's rate is not constant
@@ -39,6 +40,7 @@ void tunnel_link_set_conn(struct tunnel_link *link, struct ws_conn *conn, int64_
     }
     if (conn == NULL)
         return;
+    link->unsent = LINK_UNSENT;
     socket_limit_unsent(conn->fd, LINK_UNSENT);
     socket_limit_backoff(conn->fd, LINK_BACKOFF_MS);
 }
@@ -268,7 +270,8 @@ static bool has_something(struct tunnel_link *link, int64_t now_us)
 // Whether there is enough in the send buffer: what else waits stays in the queue until the loop has sent some of it.
 static bool is_full(const struct tunnel_link *link)
 {
-    return ws_conn_unsent(link->conn) >= LINK_BATCH;
+    int64_t most = smaller(greater(link->unsent, LINK_BATCH), LINK_BATCH_MOST);
+    return ws_conn_unsent(link->conn) >= (size_t)most;
 }
 
 // When packets that wait may go without an acknowledgement.
@@ -297,6 +300,16 @@ void tunnel_link_received(struct tunnel_link *link, const uint8_t *message, size
     flow_received(&link->receiver, sealed_index(message), get_be32(message + 9), length, now_us);
 }
 
+// As many bytes as pass in a millisecond; only a change by half is worth a system call.
+static void mind_unsent(struct tunnel_link *link)
+{
+    int64_t wanted = smaller(greater(flow_rate(&link->flow) / 1000, LINK_UNSENT), LINK_UNSENT_MOST);
+    if (link->conn == NULL || (wanted < 2 * link->unsent && link->unsent < 2 * wanted))
+        return;
+    link->unsent = wanted;
+    socket_limit_unsent(link->conn->fd, (int)wanted);
+}
+
 void tunnel_link_acknowledged(struct tunnel_link *link, const struct record *record, int64_t now_us)
 {
     if (flow_is_silent(&link->flow))
@@ -305,6 +318,7 @@ void tunnel_link_acknowledged(struct tunnel_link *link, const struct record *rec
         link->bad_message++;
     else
         flow_hear(&link->flow, record->bytes, record->length, now_us);
+    mind_unsent(link);
     fair_queue_set_rate(&link->queue, (uint64_t)flow_rate(&link->flow));
     fair_queue_set_round_trip(&link->queue, flow_round_trip_us(&link->flow) +
                                                 RESTLESS_TRIPS * flow_spread_us(&link->flow));

@@ -28,6 +28,7 @@ struct tunnel_link {
     struct fair_queue queue;
     struct flow flow;              // keyed: what is on its way,
     struct flow_receiver receiver; // and what is to be acknowledged
+    int64_t unsent;                // what the kernel is told to keep unsent at most
     size_t control_length;         // of the records in control[], which go before packets
     // Counters for status.json.
     uint64_t packets_sent; // super-packets are one each,
