@@ -128,6 +128,9 @@ CELLULAR := $(addprefix test/bench/,cellular.c cell_link.c cell_options.c cell_s
 $(BUILD)/bench/cellular: $(CELLULAR) $(wildcard test/bench/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(CELLULAR)
+$(BUILD)/bench/bench_flow: test/bench/bench_flow.c test/bench/cell_link.c test/bench/cell_link.h $(BUILD)/libtether.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.c,$^) $(BUILD)/libtether.a
 $(BUILD)/bench/ws-flow: $(call objects,test/bench/ws_flow.c) $(BUILD)/libtether.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
@@ -147,13 +150,14 @@ bench-smoke:
 	$(MAKE) -s bench-programs
 	test/run.sh 'test/bench/test-smoke.sh'
 
-# The NAT and the ciphers alone.
+# The NAT, the queue, bounded flight and the ciphers alone; TRACES is a folder of recorded links.
 bench-parts:
 	test/packages.sh build
-	$(MAKE) -s $(BUILD)/bench/bench_nat $(BUILD)/bench/bench_queue $(BUILD)/bench/bench_crypto
+	$(MAKE) -s $(addprefix $(BUILD)/bench/,bench_nat bench_queue bench_flow bench_crypto)
 	$(MAKE) -s BUILD=$(BUILD)/baseline CPPFLAGS=-DCHACHA20_BASELINE $(BUILD)/baseline/bench/bench_crypto
 	$(BUILD)/bench/bench_nat
 	$(BUILD)/bench/bench_queue
+	$(BUILD)/bench/bench_flow $(TRACES)
 	$(BUILD)/bench/bench_crypto
 	$(BUILD)/baseline/bench/bench_crypto
 

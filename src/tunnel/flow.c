@@ -105,7 +105,7 @@
 #define MESSAGE_RESTLESS_BYTES 12000
 #define MESSAGE_LEAST_BYTES    1500
 // After so long without anything to send, what is known of the link has lost half its worth.
-#define PAUSE_US 3000000
+#define PAUSE_US 10000000
 
 static void extreme_start(struct flow_extreme *extreme, int64_t now_us)
 {

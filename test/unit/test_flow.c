@@ -310,7 +310,7 @@ static void pause_in_between(void)
     sim_run(3 * SECOND);
     size_t before = sim.flow.window;
     CHECK(before > 300000);
-    for (int64_t end_us = sim.now_us + 10 * SECOND; sim.now_us < end_us;)
+    for (int64_t end_us = sim.now_us + 30 * SECOND; sim.now_us < end_us;)
         sim_step(false);
     sim_step(true);
     CHECK(flow_in_flight(&sim.flow) < before / 4);
