@@ -114,7 +114,8 @@ static void sim_step(bool hungry)
     }
     if (flow_due_us(&sim.flow) <= sim.now_us)
         flow_timeout(&sim.flow, sim.now_us);
-    while (hungry && flow_room(&sim.flow, sim.now_us) > 0 && sim.next - sim.arrived < PACKETS_MAX / 2) {
+    while (hungry && flow_room(&sim.flow, sim.now_us) > 0 &&
+           sim.next - sim.arrived < PACKETS_MAX / 2) {
         size_t bytes = flow_message_size(&sim.flow);
         sim.parcels[sim.next % PACKETS_MAX] = (struct parcel){sim.next, bytes, -sim.now_us};
         flow_sent(&sim.flow, 7, sim.next++, bytes, false, sim.now_us);

@@ -38,7 +38,8 @@ static void constant_rates(void)
         int64_t now_us = 1000 * (int64_t)SECOND;
         for (size_t n = 0; now_us < 1010 * (int64_t)SECOND; n++) {
             if (n % 97 < 50)
-                now_us = free_us > now_us ? free_us + (int64_t)(n % 7) * BYTES * SECOND / rates[i] : now_us; // a pause
+                now_us = free_us > now_us ? free_us + (int64_t)(n % 7) * BYTES * SECOND / rates[i]
+                                          : now_us; // a pause
             pass(now_us, rates[i]);
             CHECK_INT(service_unrest_us(&service), 0);
         }
