@@ -74,7 +74,7 @@
 #define PACE_BURST_US  5000
 #define PACE_UNREST_US 20000 // a link that is less steady gets bursts
 // On a restless link more is on its way, at most for the time of so many packets.
-#define SPREAD_PACKETS 30
+#define SPREAD_PACKETS 20
 // Acknowledgements are late after so long; the way back stands still at times where they are later than
 // BACK_FREE_US on average; then the link is presumed to deliver for this time and that of some packets.
 #define LATE_US             100000
