@@ -423,7 +423,7 @@ int64_t flow_spread_us(const struct flow *flow)
     return smaller(us, SPREAD_PACKETS * packet_us(flow));
 }
 
-// What acknowledgements that are far apart tell of at once: more than the usual two messages, or a first one's size.
+// What acknowledgements that are far apart tell of at once, beyond the usual message.
 static int64_t told_at_once(const struct flow *flow)
 {
     int64_t usual = (int64_t)flow_message_size(flow);
