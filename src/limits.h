@@ -73,6 +73,8 @@
 // sections 4.4 and 4.3), on links on which that is the time of many packets.
 #define CODEL_TARGET_US   5000
 #define CODEL_INTERVAL_US 100000
+// Where the link's rate is known, nothing is dropped from a flow of which no more than ten segments wait.
+#define CODEL_BEGUN (10 * TUN_MTU)
 // A WebSocket's send buffer: a few full batches; what does not fit waits in the queue above. It
 // holds at least one message that carries a packet of the largest size in base64.
 #define LINK_TX_SIZE (192 * 1024)

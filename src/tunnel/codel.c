@@ -46,6 +46,7 @@ void codel_set_rate(struct codel_settings *settings, uint64_t bytes_per_second)
         if (packet_us > CODEL_TARGET_US)
             target_us = packet_us < TARGET_MAX_US ? (int64_t)packet_us : TARGET_MAX_US;
     }
+    settings->spared = bytes_per_second > 0 ? CODEL_BEGUN : TUN_MTU;
     settings->target_us = target_us;
     settings->interval_us = CODEL_INTERVAL_US + target_us - CODEL_TARGET_US;
     if (settings->interval_us < 2 * target_us)
@@ -91,11 +92,13 @@ static int64_t spacing(const struct codel_settings *settings, uint32_t count)
 }
 
 // Whether packets have waited for too long, for a whole interval. Less than a packet behind this one is no
-// queue: to drop from it would leave the link without work.
+// queue: to drop from it would leave the link without work. Where the link's rate is known, nor are ten: a connection
+// that has only begun has sent no more (RFC 6928), however long others keep it waiting, and a page is twenty of them.
+// What it loses then it misses for long, as too little follows by which it could tell.
 static bool stands(struct codel *codel, const struct codel_settings *settings, int64_t waited_us,
                    size_t behind, int64_t now_us)
 {
-    if (waited_us < settings->target_us || behind <= TUN_MTU) {
+    if (waited_us < settings->target_us || behind <= settings->spared) {
         codel->above = false;
         return false;
     }

@@ -9,7 +9,8 @@
 
 struct codel_settings {
     int64_t target_us;   // waiting longer than this is too long,
-    int64_t interval_us; // when it lasts for this long: about the longest round trip
+    int64_t interval_us; // when it lasts for this long: about the longest round trip,
+    size_t spared;       // and more than this waits behind
 };
 
 struct codel {

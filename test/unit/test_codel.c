@@ -51,6 +51,7 @@ struct reference {
     struct drops drops;
     double target;
     double interval;
+    size_t spared;
     double first_above_time; // 0: not above
     double drop_next;
     uint32_t count;
@@ -84,7 +85,7 @@ static bool dodequeue(struct reference *r, double now, uint32_t *number, bool *o
     }
     *number = r->line.first++;
     double sojourn_time = now - (double)r->line.arrived_us[*number % QUEUE_MAX];
-    if (sojourn_time < r->target || line_bytes(&r->line) <= TUN_MTU)
+    if (sojourn_time < r->target || line_bytes(&r->line) <= r->spared)
         r->first_above_time = 0;
     else if (r->first_above_time == 0)
         r->first_above_time = now + r->interval;
@@ -156,6 +157,7 @@ static void start(uint64_t bytes_per_second)
     memset(&tested, 0, sizeof tested);
     codel_set_rate(&tested.settings, bytes_per_second);
     reference.target = (double)tested.settings.target_us;
+    reference.spared = tested.settings.spared;
     reference.interval = (double)tested.settings.interval_us;
 }
 
@@ -245,7 +247,7 @@ static void control_law_alone(void)
     static const uint32_t counts[] = {1,     2,       3,         4,          5,
                                       10,    99,      100,       1000,       65535,
                                       65536, 1000000, 123456789, 4000000000, 4294967294U};
-    struct codel_settings settings = {5000, 100000};
+    struct codel_settings settings = {5000, 100000, TUN_MTU};
     for (size_t i = 0; i < COUNT(counts); i++) {
         struct codel codel = {.above = true, .dropping = true, .count = counts[i]};
         codel.next_us = INT64_C(1000000);
@@ -260,7 +262,7 @@ static void control_law_alone(void)
 
 static void count_stays(void)
 {
-    struct codel_settings settings = {5000, 100000};
+    struct codel_settings settings = {5000, 100000, TUN_MTU};
     struct codel codel = {.above = true, .dropping = true, .count = UINT32_MAX, .next_us = 1000000};
     CHECK(codel_judge(&codel, &settings, 6000, 5000, 1000000));
     CHECK_INT(codel.count, UINT32_MAX);
@@ -269,12 +271,12 @@ static void count_stays(void)
 
 // Judges a packet a millisecond, all with the same wait and the same bytes behind them. Returns how many
 // were dropped.
-static int judge_many(int64_t waited_us, size_t behind, int packets)
+static int judge_many(uint64_t rate, int64_t waited_us, size_t behind, int packets)
 {
     struct codel_settings settings;
     struct codel codel = {.count = 0};
     int dropped = 0;
-    codel_set_rate(&settings, 0);
+    codel_set_rate(&settings, rate);
     for (int n = 0; n < packets; n++)
         dropped += codel_judge(&codel, &settings, waited_us, behind, INT64_C(1000) * n);
     return dropped;
@@ -282,14 +284,16 @@ static int judge_many(int64_t waited_us, size_t behind, int packets)
 
 static void thresholds(void)
 {
-    CHECK_INT(judge_many(4999, 100000, 10000), 0);
-    CHECK(judge_many(5000, 100000, 10000) > 100);
-    CHECK_INT(judge_many(1000000, TUN_MTU, 10000), 0);
-    CHECK_INT(judge_many(1000000, 0, 10000), 0);
-    CHECK(judge_many(1000000, TUN_MTU + 1, 10000) > 100);
-    CHECK_INT(judge_many(1000000, 100000, 100), 0); // an interval, but for its last millisecond
-    CHECK_INT(judge_many(1000000, 100000, 101), 1);
-    CHECK_INT(judge_many(-1, 100000, 10000), 0); // a clock that went back
+    CHECK_INT(judge_many(0, 4999, 100000, 10000), 0);
+    CHECK(judge_many(0, 5000, 100000, 10000) > 100);
+    CHECK_INT(judge_many(0, 1000000, TUN_MTU, 10000), 0);
+    CHECK_INT(judge_many(0, 1000000, 0, 10000), 0);
+    CHECK(judge_many(0, 1000000, TUN_MTU + 1, 10000) > 100);
+    CHECK_INT(judge_many(1000000, 1000000, CODEL_BEGUN, 10000), 0); // a page's connections
+    CHECK(judge_many(1000000, 1000000, CODEL_BEGUN + 1, 10000) > 100);
+    CHECK_INT(judge_many(0, 1000000, 100000, 100), 0); // an interval, but for its last millisecond
+    CHECK_INT(judge_many(0, 1000000, 100000, 101), 1);
+    CHECK_INT(judge_many(0, -1, 100000, 10000), 0); // a clock that went back
 }
 
 static const struct {
