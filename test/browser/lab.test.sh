@@ -39,11 +39,9 @@ laptop_fetches() { # the web host's page, with its checksum
 	traffic download "$WEB" 5000000
 }
 
-counted() {
-	local up down
-	up=$(page text up-bytes) && down=$(page text down-bytes) || return
-	[ "$up" != "0 B" ] && [ "$down" != "0 B" ] || { echo "$up up, $down down"; return 1; }
-}
+# The page shows what it counts each second, and 5 MB pass in less.
+shows_bytes() { [[ $(page text up-bytes) =~ ^[1-9] && $(page text down-bytes) =~ ^[1-9] ]]; }
+counted() { wait_for 20 shows_bytes || { echo "$(page text up-bytes) up, $(page text down-bytes) down"; return 1; }; }
 
 # It is measured once in a while, and the page asks once in a while.
 shows_milliseconds() { [[ $(page text round-trip) =~ ^[0-9]+\ ms$ ]]; }
