@@ -489,10 +489,12 @@ static bool take_delivered(struct flow *flow, uint32_t index, uint32_t counter,
     return true;
 }
 
-// How long it took to hear of what was sent into a silence says nothing about a queue.
+// How long it took to hear of what was sent into a silence says nothing about a queue. And the link may be another.
 static void end_silence(struct flow *flow, int64_t now_us)
 {
     flow->timeouts = 0;
+    flow->eager = EAGER_MOST;
+    flow->full_rate = 0;
     flow->returned_us = now_us;
     if (flow->window > 2 * (size_t)WINDOW_FIRST)
         flow->window /= 2;

@@ -90,7 +90,7 @@ void service_left(struct service *service, int64_t came_us, int64_t left_us, int
     took_us = greater(0, smaller(took_us, STANDSTILL_US));
     service->is_known = true;
     service->left_us = left_us;
-    if (was_waiting && bytes >= MESSAGE_LEAST_B)
+    if (was_waiting && bytes >= MESSAGE_LEAST_B && took_us <= REMEMBERED_US) // no outage
         measure_rate(service, took_us, bytes);
     if (had_rate)
         measure_off(service, took_us);
