@@ -68,7 +68,7 @@ static struct stride choose_stride(size_t length)
 {
     if (length <= CHACHA20_BLOCK || !CHACHA20_HAS_VECTORS)
         return (struct stride){chacha20_xor_1, CHACHA20_BLOCK};
-#if CHACHA20_MAY_HAVE_AVX2
+#if CRYPTO_MAY_HAVE_AVX2
     if (length > 8 * CHACHA20_BLOCK && __builtin_cpu_supports("avx512f"))
         return (struct stride){chacha20_xor_16, 16 * CHACHA20_BLOCK};
     if (__builtin_cpu_supports("avx2"))

@@ -2,7 +2,7 @@
 // registers as it takes to keep all sixteen words and more.
 #include "chacha20_blocks.h"
 
-#if CHACHA20_MAY_HAVE_AVX2
+#if CRYPTO_MAY_HAVE_AVX2
 
 #define LANES      16
 #define TARGET     __attribute__((target("avx512f")))

@@ -1,7 +1,7 @@
 // ChaCha20 for eight blocks at a time, in vectors of 32 bytes: AVX2.
 #include "chacha20_blocks.h"
 
-#if CHACHA20_MAY_HAVE_AVX2
+#if CRYPTO_MAY_HAVE_AVX2
 
 #define LANES      8
 #define TARGET     __attribute__((target("avx2")))

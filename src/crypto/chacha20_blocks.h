@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "vectors.h"
+
 #define CHACHA20_WORDS 16
 
 // Four blocks at a time pay where a register holds four words. Elsewhere the compiler makes single words
@@ -14,20 +16,13 @@
 #define CHACHA20_HAS_VECTORS 0
 #endif
 
-// Eight at a time are for processors with AVX2, sixteen for those with AVX-512, which is known only when the program
-// runs. A build with
-// CPPFLAGS=-DCHACHA20_BASELINE goes without, and is smaller.
-#if defined(__x86_64__) && !defined(CHACHA20_BASELINE)
-#define CHACHA20_MAY_HAVE_AVX2 1
-#else
-#define CHACHA20_MAY_HAVE_AVX2 0
-#endif
+// Eight at a time are for processors with AVX2, sixteen for those with AVX-512 (vectors.h).
 
 // Each adds the key stream to so many times 64 bytes in place, at any alignment, and counts the blocks in
 // word 12 of the state, which is that of RFC 8439 section 2.3 in the host's byte order.
 void chacha20_xor_1(uint8_t *bytes, uint32_t state[CHACHA20_WORDS]);
 void chacha20_xor_4(uint8_t *bytes, uint32_t state[CHACHA20_WORDS]);
-#if CHACHA20_MAY_HAVE_AVX2
+#if CRYPTO_MAY_HAVE_AVX2
 void chacha20_xor_8(uint8_t *bytes, uint32_t state[CHACHA20_WORDS]);
 void chacha20_xor_16(uint8_t *bytes, uint32_t state[CHACHA20_WORDS]);
 #endif

@@ -17,12 +17,7 @@
 #include <stdint.h>
 #include <string.h>
 
-// The compilers have one word each for choosing lanes of two vectors.
-#ifdef __clang__
-#define SHUFFLE(type, a, b, ...) __builtin_shufflevector((type)(a), (type)(b), __VA_ARGS__)
-#else
-#define SHUFFLE(type, a, b, ...) __builtin_shuffle((type)(a), (type)(b), (type){__VA_ARGS__})
-#endif
+#include "vectors.h"
 
 typedef uint32_t lanes __attribute__((vector_size(4 * LANES)));
 typedef uint32_t four_words __attribute__((vector_size(16)));

@@ -76,7 +76,7 @@ static void add_blocks(struct poly1305 *poly, const uint8_t *bytes, size_t block
         poly->sum[i] = sum[i];
 }
 
-#if POLY1305_MAY_HAVE_AVX2
+#if CRYPTO_MAY_HAVE_AVX2
 
 #define GROUP        (POLY1305_LANES * (size_t)POLY1305_BLOCK)
 #define GROUPS_LEAST 8 // for fewer the powers of r cost more than they save

@@ -13,7 +13,7 @@
 // at the bottom.
 #include "poly1305_blocks.h"
 
-#if POLY1305_MAY_HAVE_AVX2
+#if CRYPTO_MAY_HAVE_AVX2
 
 #include <immintrin.h>
 #include <string.h>
@@ -27,13 +27,6 @@
 
 typedef uint64_t lanes __attribute__((vector_size(8 * LANES)));
 
-// The compilers have one word each for choosing lanes of two vectors.
-#ifdef __clang__
-#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (lanes){__VA_ARGS__})
-#endif
-
 // Of the lower half of each lane.
 INLINED lanes multiply_lanes(lanes a, lanes b)
 {
@@ -46,7 +39,8 @@ INLINED void get_group(lanes group[LIMBS], const uint8_t *bytes)
     lanes first, second;
     memcpy(&first, bytes, sizeof first);
     memcpy(&second, bytes + sizeof first, sizeof second);
-    lanes low = SHUFFLE(first, second, 0, 2, 4, 6), high = SHUFFLE(first, second, 1, 3, 5, 7);
+    lanes low = SHUFFLE(lanes, first, second, 0, 2, 4, 6),
+          high = SHUFFLE(lanes, first, second, 1, 3, 5, 7);
     group[0] = low & LIMB_MASK;
     group[1] = low >> LIMB_BITS & LIMB_MASK;
     group[2] = (low >> 2 * LIMB_BITS | high << 12) & LIMB_MASK;

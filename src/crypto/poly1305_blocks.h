@@ -5,12 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "chacha20_blocks.h"
+#include "vectors.h"
 
-// As CHACHA20_MAY_HAVE_AVX2, and switched off with it.
-#define POLY1305_MAY_HAVE_AVX2 CHACHA20_MAY_HAVE_AVX2
-
-#if POLY1305_MAY_HAVE_AVX2
+#if CRYPTO_MAY_HAVE_AVX2
 
 #define POLY1305_LANES 4
 #define POLY1305_LIMBS 5 // of 26 bits each, the lowest first; the last may have a few more

@@ -92,7 +92,7 @@ static double x25519_a_second(void)
 
 static const char *widest(void)
 {
-#if CHACHA20_MAY_HAVE_AVX2
+#if CRYPTO_MAY_HAVE_AVX2
     if (__builtin_cpu_supports("avx512f"))
         return "sixteen blocks at a time (AVX-512)";
     if (__builtin_cpu_supports("avx2"))

@@ -213,7 +213,7 @@ static void four_blocks(void)
     check_stride(chacha20_xor_4, 4);
 }
 
-#if CHACHA20_MAY_HAVE_AVX2
+#if CRYPTO_MAY_HAVE_AVX2
 static void eight_blocks(void)
 {
     check_stride(chacha20_xor_8, 8);
@@ -252,7 +252,7 @@ int main(void)
     TEST("ChaCha20 of every length up to 2200 bytes is what the test's own gives", every_length);
     TEST("one block at a time is right at every alignment, and counts", one_block);
     TEST("four blocks at a time are right at every alignment, and count", four_blocks);
-#if CHACHA20_MAY_HAVE_AVX2
+#if CRYPTO_MAY_HAVE_AVX2
     if (__builtin_cpu_supports("avx2"))
         TEST("eight blocks at a time are right at every alignment, and count", eight_blocks);
     if (__builtin_cpu_supports("avx512f"))
