@@ -124,11 +124,11 @@ $(BUILD)/bench/%: test/bench/%.c $(BUILD)/libtether.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libtether.a
 # The emulator of cellular links, which the tests of the bench use too.
-CELLULAR := $(addprefix test/bench/,cellular.c cell_link.c cell_options.c cell_say.c histogram.c)
+CELLULAR := $(addprefix test/bench/,cellular.c cell_link.c cell_trace.c cell_options.c cell_say.c histogram.c)
 $(BUILD)/bench/cellular: $(CELLULAR) $(wildcard test/bench/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(CELLULAR)
-$(BUILD)/bench/bench_flow: test/bench/bench_flow.c test/bench/cell_link.c test/bench/cell_link.h $(BUILD)/libtether.a
+$(BUILD)/bench/bench_flow: test/bench/bench_flow.c $(addprefix test/bench/cell_,link.c link.h trace.c trace.h) $(BUILD)/libtether.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.c,$^) $(BUILD)/libtether.a
 $(BUILD)/bench/ws-flow: $(call objects,test/bench/ws_flow.c) $(BUILD)/libtether.a

@@ -13,7 +13,10 @@
 #include <string.h>
 
 #include "cell_link.h"
+#include "cell_trace.h"
 #include "tunnel/flow.h"
+#include "tunnel/record.h"
+#include "tunnel/session.h"
 
 #define US           1000000
 #define STEP_US      200
@@ -27,12 +30,9 @@
     1448 // of the connection between the ends (RFC 7323's timestamps leave so much of 1500)
 #define SEGMENT_HEADER 52
 #define INNER_HEADER   52
-#define INNER_SEGMENT  1336
-#define SUPER_HEAD     4
-#define FRAME_HEAD     8  // of a WebSocket message, masked
-#define SEALED         29 // index, counter and tag
-#define ACK_RECORD     19
-#define PING_BYTES     84
+#define INNER_SEGMENT  (TUN_MSS - 12)
+#define PING_PACKET    84
+#define FRAME_HEAD     8 // of a WebSocket message, masked
 
 struct message {
     size_t payload; // bytes of a transfer
@@ -91,7 +91,8 @@ static void send_message(struct end *end, struct message message, size_t packets
     struct flow_receiver *receiver = &end->receiver;
     message.tells = receiver->owes;
     message.counts = packets > 0;
-    message.sealed = packets + SEALED + (message.tells ? ACK_RECORD : 0);
+    message.sealed =
+        packets + SEALED_OVERHEAD + (message.tells ? RECORD_HEAD + ACKNOWLEDGEMENT_BYTES : 0);
     if (message.tells) {
         message.report =
             (struct flow_report){0, receiver->counter, sim.now_us - receiver->newest_us,
@@ -112,7 +113,7 @@ static void send_transfer(struct end *end)
 {
     size_t most = flow_message_size(&end->flow), room = flow_room(&end->flow, sim.now_us);
     size_t each = most / INNER_SEGMENT > 0 ? most / INNER_SEGMENT : 1;
-    size_t record = each * INNER_SEGMENT + INNER_HEADER + (each > 1 ? SUPER_HEAD : 0);
+    size_t record = each * INNER_SEGMENT + INNER_HEADER + (each > 1 ? SUPER_PACKET_HEAD : 0);
     size_t records = (most < room ? most : room) / record;
     if (records == 0)
         records = 1;
@@ -132,7 +133,7 @@ static void pump(struct end *end)
     while (end->ping > 0 && may_send_small(end)) {
         int ping = end->ping;
         end->ping = 0;
-        send_message(end, (struct message){.ping = ping}, PING_BYTES);
+        send_message(end, (struct message){.ping = ping}, PING_PACKET);
     }
     while (end->small > 0 && may_send_small(end)) {
         int count = end->small < 10 ? end->small : 10;
@@ -299,23 +300,16 @@ static void show(const struct link *link)
     printf("\n");
 }
 
-// mahimahi's format: a number of milliseconds a line. Returns whether there is such a file.
 static bool read_trace(struct link *link, int way, const char *folder)
 {
     char path[4096];
-    static uint32_t times[2][2000000];
-    size_t count = 0;
+    struct cell_link read;
     snprintf(path, sizeof path, "%s/%s.%s", folder, link->trace, way == 0 ? "down" : "up");
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
+    if (cell_trace_read(&read, path) != NULL)
         return false;
-    while (count < sizeof times[way] / sizeof times[way][0] &&
-           fscanf(file, "%u", &times[way][count]) == 1)
-        count++;
-    fclose(file);
-    link->trace_ms[way] = times[way];
-    link->trace_length[way] = count;
-    return count > 0;
+    link->trace_ms[way] = read.trace_ms;
+    link->trace_length[way] = read.trace_length;
+    return true;
 }
 
 int main(int argc, char **argv)

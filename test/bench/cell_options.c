@@ -5,32 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cell_trace.h"
 #include "cellular.h"
 
-// mahimahi's format: a number of milliseconds a line, in ascending order.
 static void load_trace(struct cell_link *link, const char *path)
 {
-    FILE *file = fopen(path, "r");
-    size_t room = 0, count = 0;
-    uint32_t *times = NULL;
-    unsigned long last = 0, at;
-    errno = 0;
-    if (file == NULL)
-        die("cannot read the trace", path);
-    while (fscanf(file, "%lu", &at) == 1) {
-        if (count == room) {
-            room = room == 0 ? 65536 : 2 * room;
-            times = realloc(times, room * sizeof *times);
-        }
-        if (times == NULL || at < last || at > UINT32_MAX)
-            die("not ascending, or too long: the trace", path);
-        times[count++] = (uint32_t)(last = at);
-    }
-    if (!feof(file) || last == 0)
-        die("not a list of milliseconds: the trace", path);
-    fclose(file);
-    link->trace_ms = times;
-    link->trace_length = count;
+    const char *wrong = cell_trace_read(link, path);
+    if (wrong != NULL)
+        die(wrong, path);
 }
 
 static double number(const char *option, const char *text)
