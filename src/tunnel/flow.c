@@ -426,8 +426,7 @@ int64_t flow_spread_us(const struct flow *flow)
 // What acknowledgements that are far apart tell of at once, beyond the usual message.
 static int64_t told_at_once(const struct flow *flow)
 {
-    int64_t usual = (int64_t)flow_message_size(flow);
-    return greater(0, flow->told - usual);
+    return greater(0, flow->told - (int64_t)flow_message_size(flow));
 }
 
 // From the measurements to the window, when so much was delivered. While there is not enough to send, it is no

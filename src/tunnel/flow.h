@@ -23,7 +23,7 @@ struct flow_message {
     bool is_starved;          // there was nothing more to send then
 };
 
-// The greatest (or smallest) value of the last one to two periods.
+// The greatest value of the last one to two periods.
 struct flow_extreme {
     int64_t now;
     int64_t before;

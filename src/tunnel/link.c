@@ -289,9 +289,7 @@ int64_t tunnel_link_due_us(const struct tunnel_link *link, int64_t now_us)
     int64_t due = flow_due_us(&link->flow);
     if (is_full(link))
         return due;
-    int64_t owed = owed_us(link), opens = opens_us(link, now_us);
-    due = owed < due ? owed : due;
-    return opens < due ? opens : due;
+    return smaller(due, smaller(owed_us(link), opens_us(link, now_us)));
 }
 
 void tunnel_link_received(struct tunnel_link *link, const uint8_t *message, size_t length,
@@ -300,7 +298,7 @@ void tunnel_link_received(struct tunnel_link *link, const uint8_t *message, size
     flow_received(&link->receiver, sealed_index(message), get_be32(message + 9), length, now_us);
 }
 
-// As many bytes as pass in a millisecond; only a change by half is worth a system call.
+// As many bytes as pass in a millisecond; only twice or half as many are worth a system call.
 static void mind_unsent(struct tunnel_link *link)
 {
     int64_t wanted = smaller(greater(flow_rate(&link->flow) / 1000, LINK_UNSENT), LINK_UNSENT_MOST);

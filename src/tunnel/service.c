@@ -19,16 +19,15 @@
 
 #include "../base/compare.h"
 
-#define US              1000000 // a second
-#define KNOWN_US        300000  // a rate is believed after so much busy time,
-#define REMEMBERED_US   2000000 // and what is older than that counts half
-#define FOLLOWED_US     1000000 // the steady link is where the real one was so long ago, mostly
-#define AVERAGED_US     2000000
-#define OFF_MOST_US     1000000
-#define OFF_FREE_US     15000 // the hosts' own doing, and a packet's time
-#define PACKET_BYTES    1500
-#define STANDSTILL_US   10000000 // longer than that nothing counts
-#define MESSAGE_LEAST_B 1000     // a few bytes say nothing about a rate
+#define US            1000000 // a second
+#define KNOWN_US      300000  // a rate is believed after so much busy time,
+#define REMEMBERED_US 2000000 // and what is older than that counts half
+#define FOLLOWED_US   1000000 // the steady link is where the real one was so long ago, mostly
+#define AVERAGED_US   2000000
+#define OFF_MOST_US   1000000
+#define OFF_FREE_US   15000 // the hosts' own doing, and a packet's time
+#define PACKET_BYTES  1500
+#define BYTES_LEAST   1000 // fewer say nothing about a rate
 
 void service_init(struct service *service)
 {
@@ -87,10 +86,10 @@ void service_left(struct service *service, int64_t came_us, int64_t left_us, int
     bool was_waiting = service->is_known && came_us <= service->left_us;
     bool had_rate = service_rate(service) > 0;
     int64_t took_us = service->is_known ? left_us - service->left_us : 0;
-    took_us = greater(0, smaller(took_us, STANDSTILL_US));
+    took_us = greater(0, took_us);
     service->is_known = true;
     service->left_us = left_us;
-    if (was_waiting && bytes >= MESSAGE_LEAST_B && took_us <= REMEMBERED_US) // no outage
+    if (was_waiting && bytes >= BYTES_LEAST && took_us <= REMEMBERED_US) // no outage
         measure_rate(service, took_us, bytes);
     if (had_rate)
         measure_off(service, took_us);
