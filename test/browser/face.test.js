@@ -179,7 +179,7 @@ const TESTS = [
     const { page, laptop, server } = await relaying(after);
     await page.click("text=Stop");
     await until("both connections end", () => laptop.sockets.length + server.sockets.length === 0);
-    equal(await text(page, "laptop-status"), "Stopped", "the laptop's status");
+    await until("the page says so", async () => await text(page, "laptop-status") === "Stopped", () => seen(page));
     const attempts = laptop.attempts.length + server.attempts.length;
     await h.sleep(2000);
     equal(laptop.attempts.length + server.attempts.length, attempts, "attempts while stopped");
