@@ -488,7 +488,8 @@ static bool take_delivered(struct flow *flow, uint32_t index, uint32_t counter,
     return true;
 }
 
-// How long it took to hear of what was sent into a silence says nothing about a queue. And the link may be another.
+// How long it took to hear of what was sent into a silence says nothing about a queue, nor about a rate. And the link
+// may be another.
 static void end_silence(struct flow *flow, int64_t now_us)
 {
     flow->timeouts = 0;
@@ -547,7 +548,8 @@ void flow_acknowledged(struct flow *flow, const struct flow_report *report, int6
     measure_lateness(flow, delay_us, greater(trip_us - there_us, 0), silent_us);
     // A queue shows that the link had enough to do all the same.
     bool is_starved = newest.is_starved && flow->latest_us - flow->bare_us < 2 * TARGET_US;
-    measure_rate(flow, &newest, is_starved, heard_us, now_us);
+    if (newest.sent_us > flow->returned_us)
+        measure_rate(flow, &newest, is_starved, heard_us, now_us);
     set_window(flow, &newest, delivered, is_starved, now_us);
     flow->delivered_us = heard_us;
     flow->before_us = newest.sent_us;
