@@ -27,6 +27,10 @@
 // round trips, one that becomes slower gets no more than it delivers, as soon as its old rate is forgotten, and one
 // that stays as it is is left alone.
 //
+// At first, and when there is much to send again after a pause, what is known of the link may be wrong, and there is
+// little time to learn it: that of a page. So twice as much as the rate asks for is sent as long as the rate grows, or
+// there is little to send, unless it waits for long.
+//
 // Pace. What is sent at once arrives at once, is acknowledged at once, and lets as much go at once again: a queue that
 // comes and goes, where the link would need none. So messages leave at one and a half times the rate at most, while
 // there is always more to send.
@@ -64,7 +68,8 @@
 #define WINDOW_MOST  (8 * 1024 * 1024)
 #define PACKET_BYTES 1500
 // The queue that is tolerated, and a little more where the way is long, or a packet takes long.
-#define TARGET_US 4000
+#define TARGET_US   4000
+#define AHEAD_LEAST (4 * PACKET_BYTES) // fewer bytes are no queue, however long they take
 // A rate is forgotten after one to two of these, or of four bare round trips.
 #define RATE_PERIOD_US 500000
 // How much more is tried while there is no queue, in percent.
@@ -106,6 +111,11 @@
 #define MESSAGE_LEAST_BYTES    1500
 // After so long without anything to send, what is known of the link has lost half its worth.
 #define PAUSE_US 10000000
+// A start: after so long with little to send. It ends when messages wait for so long, or the rate has not grown by a
+// quarter in so many round trips.
+#define START_PAUSE_US 1000000
+#define START_QUEUE_US 60000
+#define START_TRIPS    3
 
 static void extreme_start(struct flow_extreme *extreme, int64_t now_us)
 {
@@ -131,6 +141,7 @@ void flow_init(struct flow *flow, int64_t now_us)
     memset(flow, 0, sizeof *flow);
     flow->window = WINDOW_FIRST;
     flow->eager = EAGER_MOST;
+    flow->is_starting = true;
     flow->delivered_us = flow->heard_us = flow->drained_us = now_us;
     extreme_start(&flow->rate, now_us);
     service_init(&flow->service);
@@ -266,14 +277,23 @@ static void mind_pause(struct flow *flow, int64_t now_us)
         flow->window = flow->window / 2 > WINDOW_FIRST ? flow->window / 2 : WINDOW_FIRST;
 }
 
+// What is sent next may be the beginning of much.
+static void mind_start(struct flow *flow, bool is_starved, int64_t now_us)
+{
+    bool was_starved = flow->starved_us > flow->hungry_us; // else there was no room
+    if (was_starved && now_us - flow->hungry_us > START_PAUSE_US) {
+        flow->is_starting = true;
+        flow->start_rate = 0;
+    }
+    *(is_starved ? &flow->starved_us : &flow->hungry_us) = now_us;
+}
+
 // When the next message may be sent, at most a round trip from now. The first packets of a page, after which there
 // is nothing more to send for a moment, go at once.
-static void pace(struct flow *flow, size_t bytes, bool is_starved, int64_t now_us)
+static void pace(struct flow *flow, size_t bytes, int64_t now_us)
 {
     int64_t rate = greater(flow_rate(flow), service_rate(&flow->service));
-    bool is_growing = now_us - flow->queued_us > 2 * flow->smoothed_us;
-    if (is_starved)
-        flow->starved_us = now_us;
+    bool is_growing = flow->is_starting || now_us - flow->queued_us > 2 * flow->smoothed_us;
     if (rate == 0 || service_unrest_us(&flow->service) > PACE_UNREST_US ||
         now_us - flow->starved_us <= flow->smoothed_us)
         return;
@@ -293,7 +313,8 @@ void flow_sent(struct flow *flow, uint32_t index, uint32_t counter, size_t bytes
         flow->delivered_total = flow->sent_total;
         flow->awaited_us = now_us + flow->smoothed_us + LATE_US;
     }
-    pace(flow, bytes, is_starved, now_us);
+    mind_start(flow, is_starved, now_us);
+    pace(flow, bytes, now_us);
     flow->has_asked = true;
     flow->sent_us = now_us;
     flow->sent_total += bytes;
@@ -429,6 +450,18 @@ static int64_t told_at_once(const struct flow *flow)
     return greater(0, flow->told - (int64_t)flow_message_size(flow));
 }
 
+// Whether the start goes on.
+static bool goes_on_starting(struct flow *flow, int64_t rate, int64_t queue_us, int64_t now_us)
+{
+    if (rate > flow->start_rate / 4 * 5) {
+        flow->start_rate = rate;
+        flow->grown_us = now_us;
+    } else if (now_us - flow->starved_us < flow->smoothed_us) {
+        flow->grown_us = now_us;
+    }
+    return queue_us <= START_QUEUE_US && now_us - flow->grown_us <= START_TRIPS * flow->smoothed_us;
+}
+
 // From the measurements to the window, when so much was delivered. While there is not enough to send, it is no
 // reason to make the window smaller that little is delivered.
 static void set_window(struct flow *flow, const struct flow_message *newest, size_t delivered,
@@ -446,7 +479,11 @@ static void set_window(struct flow *flow, const struct flow_message *newest, siz
     int64_t window = rate * held_us / US + told_at_once(flow);
     int64_t trip_us = flow->latest_us < flow->smoothed_us / 2 ? flow->latest_us : flow->smoothed_us;
     mind_eagerness(flow, rate, queue_us > target_us / 2, now_us);
-    if (!flow->is_draining && queue_us < target_us && now_us - flow->queued_us > 2 * trip_us) {
+    flow->is_starting = flow->is_starting && goes_on_starting(flow, rate, queue_us, now_us);
+    if (flow->is_starting) {
+        window *= 2;
+    } else if (!flow->is_draining && queue_us < target_us &&
+               now_us - flow->queued_us > 2 * trip_us) {
         window += window * flow->eager / 100 * eagerness(queue_us, target_us) / 100;
         flow->is_eager = true;
     }
@@ -519,6 +556,14 @@ static void measure_told(struct flow *flow, size_t delivered, size_t in_flight)
         flow->told = greater(flow->told, smaller((int64_t)delivered, TOLD_MOST));
 }
 
+// A queue shows that the link had enough to do, though nothing more was to be sent; a restless link's pause does not.
+static bool had_enough(const struct flow *flow, const struct flow_message *message)
+{
+    int64_t pause_us = 2 * service_unrest_us(&flow->service);
+    return flow->latest_us - flow->bare_us >= 2 * TARGET_US + pause_us &&
+           message->sent_total - message->delivered_total >= AHEAD_LEAST;
+}
+
 void flow_acknowledged(struct flow *flow, const struct flow_report *report, int64_t now_us)
 {
     struct flow_message newest;
@@ -546,8 +591,7 @@ void flow_acknowledged(struct flow *flow, const struct flow_report *report, int6
     if (report->has_received && newest.sent_us + there_us < now_us)
         heard_us = newest.sent_us + there_us;
     measure_lateness(flow, delay_us, greater(trip_us - there_us, 0), silent_us);
-    // A queue shows that the link had enough to do all the same.
-    bool is_starved = newest.is_starved && flow->latest_us - flow->bare_us < 2 * TARGET_US;
+    bool is_starved = newest.is_starved && !had_enough(flow, &newest);
     if (newest.sent_us > flow->returned_us)
         measure_rate(flow, &newest, is_starved, heard_us, now_us);
     set_window(flow, &newest, delivered, is_starved, now_us);

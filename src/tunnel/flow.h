@@ -58,11 +58,15 @@ struct flow {
     int64_t full_rate;     // and the rate at which there was one,
     int64_t eager;         // and what part of the window more is tried next, in percent
     bool is_eager;         // more is being tried
-    int64_t drained_us;    // when that was last so
+    bool is_starting;      // a rate that grows is followed,
+    int64_t start_rate;    // from here,
+    int64_t grown_us;      // and when it had grown last, or was not shown
+    int64_t drained_us;    // when the queue was last drained
     int64_t heard_us;      // when the last acknowledgement came, or the wait for one began
     int64_t awaited_us;    // since when the next one is late
     int64_t paced_us;      // when the next message may be sent
-    int64_t starved_us;    // when there was nothing more to send last
+    int64_t starved_us;    // when there was nothing more to send last,
+    int64_t hungry_us;     // and when there was
     int64_t sent_us;       // when the last message was sent
     int64_t returned_us;   // when the last silence ended
     unsigned timeouts;     // in a row,

@@ -11,8 +11,10 @@
 //
 // A round trip that grows and shrinks does not tell that: a sender's own bursts make it do so, too.
 //
-// The steady link follows the real one within a second: what changes more slowly than that is a change of the rate,
-// to which the window is fitted anyway, and no unrest.
+// Only time in which there was something on the link counts for that: a minute of keystrokes says little about it.
+//
+// The steady link follows the real one within a second of such time: what changes more slowly than that is a change of
+// the rate, to which the window is fitted anyway, and no unrest.
 #include "service.h"
 
 #include <string.h>
@@ -70,15 +72,15 @@ static void measure_rate(struct service *service, int64_t took_us, int64_t bytes
     }
 }
 
-static void measure_off(struct service *service, int64_t took_us)
+static void measure_off(struct service *service, int64_t busy_us)
 {
     int64_t off_us = service->left_us - service->steady_us;
     off_us = greater(-OFF_MOST_US, smaller(off_us, OFF_MOST_US));
     int64_t apart_us = off_us < 0 ? -off_us : off_us;
     service->steady_us =
-        service->left_us - off_us + off_us * smaller(took_us, FOLLOWED_US) / FOLLOWED_US;
+        service->left_us - off_us + off_us * smaller(busy_us, FOLLOWED_US) / FOLLOWED_US;
     service->apart_us +=
-        (apart_us - service->apart_us) * smaller(took_us, AVERAGED_US) / AVERAGED_US;
+        (apart_us - service->apart_us) * smaller(busy_us, AVERAGED_US) / AVERAGED_US;
 }
 
 void service_left(struct service *service, int64_t came_us, int64_t left_us, int64_t bytes)
@@ -87,12 +89,13 @@ void service_left(struct service *service, int64_t came_us, int64_t left_us, int
     bool had_rate = service_rate(service) > 0;
     int64_t took_us = service->is_known ? left_us - service->left_us : 0;
     took_us = greater(0, took_us);
+    int64_t busy_us = smaller(took_us, greater(0, left_us - came_us));
     service->is_known = true;
     service->left_us = left_us;
     if (was_waiting && bytes >= BYTES_LEAST && took_us <= REMEMBERED_US) // no outage
         measure_rate(service, took_us, bytes);
     if (had_rate)
-        measure_off(service, took_us);
+        measure_off(service, busy_us);
     else
         service->steady_us = left_us;
 }

@@ -289,19 +289,63 @@ static void restless_link(void)
     CHECK(sim_wait_ms(95) <= 700);
 }
 
+// A keystroke, and a fifth of a second without any.
+static void sim_keystroke(void)
+{
+    sim.parcels[sim.next % PACKETS_MAX] = (struct parcel){sim.next, 100, -sim.now_us};
+    flow_sent(&sim.flow, 7, sim.next++, 100, true, sim.now_us);
+    for (int64_t end_us = sim.now_us + SECOND / 5; sim.now_us < end_us;)
+        sim_step(false);
+}
+
 // Little was sent for a while, as by a keystroke now and then: the next page does not pay for it.
 static void little_to_send(void)
 {
     sim_start(1600 * 125, 150 * MS);
     size_t first = flow_room(&sim.flow, sim.now_us);
-    for (int i = 0; i < 100; i++) {
-        sim.parcels[sim.next % PACKETS_MAX] = (struct parcel){sim.next, 100, -sim.now_us};
-        flow_sent(&sim.flow, 7, sim.next++, 100, true, sim.now_us);
-        for (int64_t end_us = sim.now_us + SECOND / 5; sim.now_us < end_us;)
-            sim_step(false);
-    }
+    for (int i = 0; i < 100; i++)
+        sim_keystroke();
     CHECK(flow_room(&sim.flow, sim.now_us) >= first);
     CHECK(flow_room(&sim.flow, sim.now_us) <= 2 * first);
+}
+
+// Nor where a keystroke may wait because the link stands still for a moment: that is no queue.
+static void little_to_send_on_a_restless_link(void)
+{
+    static const int64_t rates_kbit[] = {9000, 4000, 12000, 40, 3000, 6000, 30};
+    sim_start(rates_kbit[0] * 125, 100 * MS);
+    for (size_t i = 0; i < 10 * COUNT(rates_kbit); i++) {
+        sim.rate = rates_kbit[i % COUNT(rates_kbit)] * 125;
+        sim_run(SECOND / 5);
+    }
+    size_t before = sim.flow.window;
+    for (size_t i = 0; i < 4 * COUNT(rates_kbit); i++) {
+        sim.rate = rates_kbit[i % COUNT(rates_kbit)] * 125;
+        sim_keystroke();
+    }
+    if (getenv("SHOW"))
+        printf("# keystrokes on a restless link: window %zu, was %zu\n", sim.flow.window, before);
+    CHECK(sim.flow.window >= before / 2);
+}
+
+// What was learnt before a pause does not hold up what comes after it, when the link is faster by then, and its little
+// pauses are no queue.
+static void faster_after_a_pause(void)
+{
+    sim_start(2000 * 125, 100 * MS);
+    sim_run(8 * SECOND);
+    sim.rate = 20000 * 125;
+    for (int i = 0; i < 10; i++)
+        sim_keystroke();
+    sim_measure();
+    for (int i = 0; i < 16; i++) {
+        sim.rate = (i % 2 == 0 ? 0 : 40000) * 125;
+        sim_run(60 * MS);
+    }
+    sim.rate = 20000 * 125; // the mean
+    if (getenv("SHOW"))
+        printf("# ten times as fast after a pause: use %ld %% of the first second\n", sim_use());
+    CHECK(sim_use() >= 56);
 }
 
 // After a pause the window of a fast link is not let loose at once on what may be a slow one by now.
@@ -362,6 +406,8 @@ int main(void)
     test_run("after an outage the link is in use again at once", outages);
     test_run("a link whose rate comes and goes is in use, and its queue bounded", restless_link);
     test_run("little to send does not make the window smaller", little_to_send);
+    test_run("nor on a restless link, where it may wait", little_to_send_on_a_restless_link);
+    test_run("a link that is faster after a pause is filled soon", faster_after_a_pause);
     test_run("a pause makes the window smaller", pause_in_between);
     test_run("a way that becomes longer is learnt", longer_way);
     test_run("acknowledgements that come late leave the link in use", late_acknowledgements);

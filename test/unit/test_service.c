@@ -71,6 +71,10 @@ static void restless_link(void)
             CHECK(service_unrest_us(&service) > 20 * MS);
     }
     CHECK(service_unrest_us(&service) < SECOND);
+    int64_t unrest_us = service_unrest_us(&service);
+    for (int64_t n = 1; n <= 100; n++) // which is not forgotten while it has nothing to do
+        pass(now_us + n * SECOND, 1000000);
+    CHECK(service_unrest_us(&service) > unrest_us / 2);
 }
 
 // A rate that has changed for good is no unrest after some seconds.
