@@ -32,6 +32,7 @@
 #include "../base/bytes.h"
 #include "../ip/checksum.h"
 #include "../ip/packet.h"
+#include "ack_thinning.h"
 
 #define NO_FLOW    UINT16_MAX
 #define DROP_BATCH 64
@@ -203,6 +204,22 @@ size_t fair_queue_drop_older(struct fair_queue *queue, int64_t before_us, size_t
     return count - queue->count;
 }
 
+// Puts an acknowledgement in the place of one that waits last in its flow and says less.
+static bool replace_last(struct fair_queue *queue, uint16_t index, const uint8_t *packet,
+                         size_t length)
+{
+    const struct fair_queue_flow *flow = &queue->flows[index];
+    if (flow->first == NO_CELL || queue->packets[flow->last].length != length ||
+        queue->packets[flow->last].head_length != 0 || CELLS_OF(length) > 1)
+        return false;
+    uint8_t *last = cells_packet(&queue->cells, flow->last);
+    if (!ack_thinning_replaces(packet, last, length))
+        return false;
+    memcpy(last, packet, length);
+    queue->thinned++;
+    return true;
+}
+
 void fair_queue_push(struct fair_queue *queue, const uint8_t *packet, size_t length, int64_t now_us)
 {
     fair_queue_push_headed(queue, NULL, 0, packet, length, now_us);
@@ -216,6 +233,11 @@ void fair_queue_push_headed(struct fair_queue *queue, const uint8_t *head, size_
         queue->refused++;
         return;
     }
+    uint16_t index = flow_of(queue, packet, length);
+    queue->pushed_packets++;
+    queue->pushed_bytes += head_length + length;
+    if (head_length == 0 && replace_last(queue, index, packet, length))
+        return;
     queue->chosen = NO_FLOW;
     make_room(queue, CELLS_OF(length));
     uint16_t cell = cells_write(&queue->cells, head, head_length, packet, length, &last_cell);
@@ -226,9 +248,7 @@ void fair_queue_push_headed(struct fair_queue *queue, const uint8_t *head, size_
         .next = NO_CELL,
         .head_length = (uint8_t)head_length,
     };
-    append_packet(queue, flow_of(queue, packet, length), cell);
-    queue->pushed_packets++;
-    queue->pushed_bytes += head_length + length;
+    append_packet(queue, index, cell);
 }
 
 // Marks a packet as RFC 3168 says, where its sender knows marks. The header's checksum is updated, so that

@@ -59,6 +59,7 @@ struct fair_queue {
     uint64_t dropped_late; // by CoDel: waited in a queue that stays
     uint64_t dropped_full; // to make room
     uint64_t marked;       // by CoDel, instead of dropped
+    uint64_t thinned;      // acknowledgements in whose place a newer one was put
     uint64_t refused;      // of no length that a packet has
     struct fair_queue_flow flows[QUEUE_FLOWS];
     uint16_t held[QUEUE_FLOWS];                    // cells, by flow

@@ -64,12 +64,12 @@
 #define US 1000000 // a second
 
 #define WINDOW_FIRST (40 * 1024) // RFC 6928's ten segments, for a few connections at a time
-#define WINDOW_LEAST (4 * 1024)  // two packets and their acknowledgement
+#define WINDOW_LEAST PACKET_BYTES
 #define WINDOW_MOST  (8 * 1024 * 1024)
 #define PACKET_BYTES 1500
 // The queue that is tolerated, and a little more where the way is long, or a packet takes long.
-#define TARGET_US   4000
-#define AHEAD_LEAST (4 * PACKET_BYTES) // fewer bytes are no queue, however long they take
+#define TARGET_US      4000
+#define SMALL_QUEUE_US 100000
 // A rate is forgotten after one to two of these, or of four bare round trips.
 #define RATE_PERIOD_US 500000
 // How much more is tried while there is no queue, in percent.
@@ -99,7 +99,7 @@
 #define UNHEARD_TIMEOUTS 1
 // What an acknowledgement can say of its own lateness.
 #define DELAY_MOST_US 1000000
-#define BACK_MOST_US  500000
+#define BACK_MOST_US  1000000
 #define TOLD_MOST                                                                                  \
     (FLOW_OWED_SOME + MESSAGE_LEAST_BYTES) // that a receiver keeps back on a slow link
 // The time that a message may take on the link; that of two packets, which may share a header; and how long messages
@@ -214,7 +214,7 @@ static int64_t presumed_most_us(const struct flow *flow)
 static size_t presumed(const struct flow *flow, int64_t now_us)
 {
     int64_t late_us = smaller(now_us - flow->awaited_us, presumed_most_us(flow));
-    return late_us > 0 ? (size_t)(service_rate(&flow->service) * late_us / US / 4 * 3) : 0;
+    return late_us > 0 ? (size_t)(service_rate(&flow->service) * late_us / US) : 0;
 }
 
 size_t flow_room(const struct flow *flow, int64_t now_us)
@@ -237,6 +237,7 @@ size_t flow_room(const struct flow *flow, int64_t now_us)
 bool flow_has_small_room(const struct flow *flow)
 {
     return flow->count < FLOW_MESSAGES && flow->timeouts == 0 &&
+           flow->latest_us - flow->bare_us < SMALL_QUEUE_US &&
            flow_in_flight(flow) < flow->window + FLOW_SMALL_ROOM;
 }
 
@@ -556,12 +557,14 @@ static void measure_told(struct flow *flow, size_t delivered, size_t in_flight)
         flow->told = greater(flow->told, smaller((int64_t)delivered, TOLD_MOST));
 }
 
-// A queue shows that the link had enough to do, though nothing more was to be sent; a restless link's pause does not.
-static bool had_enough(const struct flow *flow, const struct flow_message *message)
+// A queue shows that the link had enough to do, though nothing more was to be sent. What only came in a pause of an idle
+// link does not.
+static bool had_enough(const struct flow *flow, const struct flow_message *message,
+                       int64_t heard_us)
 {
-    int64_t pause_us = 2 * service_unrest_us(&flow->service);
-    return flow->latest_us - flow->bare_us >= 2 * TARGET_US + pause_us &&
-           message->sent_total - message->delivered_total >= AHEAD_LEAST;
+    int64_t idle_us = flow->service.idle_us - message->idle_us;
+    return flow->latest_us - flow->bare_us >= 2 * TARGET_US &&
+           4 * idle_us <= heard_us - message->sent_us;
 }
 
 void flow_acknowledged(struct flow *flow, const struct flow_report *report, int64_t now_us)
@@ -591,7 +594,7 @@ void flow_acknowledged(struct flow *flow, const struct flow_report *report, int6
     if (report->has_received && newest.sent_us + there_us < now_us)
         heard_us = newest.sent_us + there_us;
     measure_lateness(flow, delay_us, greater(trip_us - there_us, 0), silent_us);
-    bool is_starved = newest.is_starved && !had_enough(flow, &newest);
+    bool is_starved = newest.is_starved && !had_enough(flow, &newest, heard_us);
     if (newest.sent_us > flow->returned_us)
         measure_rate(flow, &newest, is_starved, heard_us, now_us);
     set_window(flow, &newest, delivered, is_starved, now_us);

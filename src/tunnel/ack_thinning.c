@@ -1,0 +1,57 @@
+// A bulk transfer has acknowledgements of TCP come back, one for each two segments. On a thin way back they alone may be
+// more than it carries, and then each waits for all before it (RFC 3449 section 2.1). Acknowledgements are cumulative:
+// while some wait, only the newest has something to say, and the others may go (section 5.2.1, ACK filtering).
+//
+// Only what says nothing else is filtered: no data, no other flag, and no option but the timestamp (RFC 7323 section
+// 3.2), so none that tells of holes. One that acknowledges no more than the one before it is such a sign, too
+// (RFC 5681 section 3.2), and stays. Both come right behind each other, so that nothing is overtaken.
+#include "ack_thinning.h"
+
+#include <string.h>
+
+#include "../base/bytes.h"
+#include "../ip/packet.h"
+
+// Places in the IP header (RFC 791 section 3.1) without options, and in that of TCP (RFC 9293 section 3.1).
+enum {
+    AT_FRAGMENT = 6,
+    AT_PROTOCOL = 9,
+    AT_ADDRESSES = 12,
+    IP_HEADER = 20,
+    AT_SEQUENCE = 4,
+    AT_ACKNOWLEDGMENT = 8,
+    AT_DATA_OFFSET = 12,
+    AT_FLAGS = 13,
+    AT_OPTIONS = 20,
+    TCP_HEADER = 20,
+    TIMESTAMP_OPTION = 12, // with two bytes before it that bring it into line
+};
+
+static const uint8_t timestamp[] = {1, 1, 8, 10};
+
+static bool is_pure_ack(const uint8_t *packet, size_t length)
+{
+    const uint8_t *tcp = packet + IP_HEADER;
+    if (length != IP_HEADER + TCP_HEADER && length != IP_HEADER + TCP_HEADER + TIMESTAMP_OPTION)
+        return false;
+    if (packet[0] != 0x45 || packet[AT_PROTOCOL] != IP_TCP ||
+        (get_be16(packet + AT_FRAGMENT) & 0x3fff) != 0)
+        return false;
+    if (tcp[AT_FLAGS] != TCP_ACK || (size_t)(tcp[AT_DATA_OFFSET] >> 4) * 4 != length - IP_HEADER)
+        return false;
+    return length == IP_HEADER + TCP_HEADER ||
+           memcmp(tcp + AT_OPTIONS, timestamp, sizeof timestamp) == 0;
+}
+
+bool ack_thinning_replaces(const uint8_t *newer, const uint8_t *older, size_t length)
+{
+    if (!is_pure_ack(newer, length) || !is_pure_ack(older, length))
+        return false;
+    // Addresses, ports and sequence number are in one piece.
+    size_t same = IP_HEADER + AT_ACKNOWLEDGMENT - AT_ADDRESSES;
+    if (memcmp(newer + AT_ADDRESSES, older + AT_ADDRESSES, same) != 0)
+        return false;
+    uint32_t more = get_be32(newer + IP_HEADER + AT_ACKNOWLEDGMENT) -
+                    get_be32(older + IP_HEADER + AT_ACKNOWLEDGMENT);
+    return more != 0 && more < UINT32_MAX / 2;
+}
