@@ -69,10 +69,11 @@ static void write_status(struct client *client, bool is_ours, struct text *text)
              (unsigned long long)link->super_packets_sent,
              (unsigned long long)link->super_packets_received);
     text_add(text,
-             ",\"drops\":{\"no_phone\":%llu,\"queue_full\":%llu,\"queue_late\":%llu,\"bad_"
-             "message\":%llu",
+             ",\"drops\":{\"no_phone\":%llu,\"queue_full\":%llu,\"queue_late\":%llu,\"acks_"
+             "thinned\":%llu,\"bad_message\":%llu",
              (unsigned long long)link->no_phone, (unsigned long long)link->queue.dropped_full,
-             (unsigned long long)link->queue.dropped_late, (unsigned long long)link->bad_message);
+             (unsigned long long)link->queue.dropped_late, (unsigned long long)link->queue.thinned,
+             (unsigned long long)link->bad_message);
     text_add(text, ",\"not_ipv4\":%llu,\"tun_write\":%llu,\"bad_offload\":%llu}",
              (unsigned long long)client->not_ipv4, (unsigned long long)client->tun_write,
              (unsigned long long)link->bad_offload);

@@ -37,7 +37,8 @@ static bool is_pure_ack(const uint8_t *packet, size_t length)
     if (packet[0] != 0x45 || packet[AT_PROTOCOL] != IP_TCP ||
         (get_be16(packet + AT_FRAGMENT) & 0x3fff) != 0)
         return false;
-    if (tcp[AT_FLAGS] != TCP_ACK || (size_t)(tcp[AT_DATA_OFFSET] >> 4) * 4 != length - IP_HEADER)
+    // Beside the offset, in 32-bit words, are reserved bits.
+    if (tcp[AT_FLAGS] != TCP_ACK || tcp[AT_DATA_OFFSET] != (length - IP_HEADER) / 4 << 4)
         return false;
     return length == IP_HEADER + TCP_HEADER ||
            memcmp(tcp + AT_OPTIONS, timestamp, sizeof timestamp) == 0;

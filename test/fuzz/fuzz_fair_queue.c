@@ -9,6 +9,7 @@
 //   0xc0  time passes: two to the lower four bits, times the next byte
 //   0xd0  another rate
 //   0xe0  clears
+//   0xf0  an acknowledgement of the connection of the lower bits; what it acknowledges is the next byte
 #include "fuzz.h"
 
 #include "../unit/fair_queue_check.h"
@@ -80,6 +81,17 @@ static void push_raw(struct model *model, struct input *input)
     free(copy);
 }
 
+static void push_ack(struct model *model, struct input *input, uint8_t connection)
+{
+    uint8_t ack[40] = {0x45};
+    ack[9] = 6;
+    ack[20] = connection;
+    ack[31] = take8(input);
+    ack[32] = 0x50;
+    ack[33] = 0x10;
+    fair_queue_push(&queue, ack, sizeof ack, model->now_us);
+}
+
 static void check_made(struct model *model, uint8_t *bytes, size_t length, size_t head)
 {
     uint16_t flow = get_be16(bytes + 20);
@@ -123,9 +135,11 @@ static void run_command(struct model *model, struct input *input)
         model->now_us += (int64_t)take8(input) << (low < 15 ? low : 40);
     } else if (command < 0xe0) {
         fair_queue_set_rate(&queue, low == 0 ? 0 : UINT64_C(1) << (4 * low));
-    } else {
+    } else if (command < 0xf0) {
         model->cleared += queue.count;
         fair_queue_clear(&queue);
+    } else {
+        push_ack(model, input, low);
     }
 }
 
@@ -137,8 +151,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fair_queue_init(&queue, &key);
     for (unsigned n = 0; input.left > 0; n++) {
         run_command(&model, &input);
-        EXPECT(queue.pushed_packets ==
-               model.out + model.cleared + queue.count + queue.dropped_late + queue.dropped_full);
+        EXPECT(queue.pushed_packets == model.out + model.cleared + queue.count +
+                                           queue.dropped_late + queue.dropped_full + queue.thinned);
         if (n % 64 == 0)
             EXPECT(fair_queue_wrong(&queue) == NULL);
     }

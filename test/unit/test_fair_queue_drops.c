@@ -409,8 +409,8 @@ static void random_operations(void)
         }
         if (step % 8 == 0)
             CHECK_WHOLE(&queue);
-        CHECK_INT(queue.pushed_packets,
-                  taken + cleared + queue.count + queue.dropped_late + queue.dropped_full);
+        CHECK_INT(queue.pushed_packets, taken + cleared + queue.count + queue.dropped_late +
+                                            queue.dropped_full + queue.thinned);
     }
     CHECK(queue.dropped_late > 100 && queue.dropped_full > 100 && queue.marked > 100);
     while (take(now_us) > 0)
