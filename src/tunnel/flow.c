@@ -41,7 +41,7 @@
 // rate; and there is no pace, since what comes at once is welcome when the link is fast for a moment.
 //
 // Where it is the way back that stands still at times, acknowledgements are missing and the link is not. Then it is
-// presumed to go on delivering, at three quarters of its mean rate, for the time of some packets.
+// presumed to go on delivering, at its mean rate, for the time of some packets.
 //
 // While there is too little to send, what is delivered says nothing about the link, and the window is not made
 // smaller for it; but a pause makes it so.
@@ -63,11 +63,12 @@
 
 #define US 1000000 // a second
 
-#define WINDOW_FIRST (40 * 1024) // RFC 6928's ten segments, for a few connections at a time
-#define WINDOW_LEAST PACKET_BYTES
+#define WINDOW_FIRST (40 * 1024)  // RFC 6928's ten segments, for a few connections at a time
+#define WINDOW_LEAST PACKET_BYTES // a thin way carries no more
 #define WINDOW_MOST  (8 * 1024 * 1024)
 #define PACKET_BYTES 1500
-// The queue that is tolerated, and a little more where the way is long, or a packet takes long.
+// The queue that is tolerated, and a little more where the way is long, or a packet takes long. Where it is already as
+// long as the other, small packets, too, wait for room.
 #define TARGET_US      4000
 #define SMALL_QUEUE_US 100000
 // A rate is forgotten after one to two of these, or of four bare round trips.
@@ -557,8 +558,8 @@ static void measure_told(struct flow *flow, size_t delivered, size_t in_flight)
         flow->told = greater(flow->told, smaller((int64_t)delivered, TOLD_MOST));
 }
 
-// A queue shows that the link had enough to do, though nothing more was to be sent. What only came in a pause of an idle
-// link does not.
+// A queue shows that the link had enough to do, though nothing more was to be sent. What only came in a pause of an
+// idle link does not.
 static bool had_enough(const struct flow *flow, const struct flow_message *message,
                        int64_t heard_us)
 {

@@ -82,7 +82,8 @@ void flow_path_changed(struct flow *flow, int64_t now_us);
 // How many bytes may be sent now; 0: wait for an acknowledgement, flow_opens_us(), or flow_due_us().
 size_t flow_room(const struct flow *flow, int64_t now_us);
 // Whether a small packet may be sent although there is no room: a keystroke does not wait for others' packets, and
-// what is on its way becomes no more than one of them longer.
+// what is on its way becomes no more than one of them longer. Not so where there is a queue all the same: small
+// packets, too, may be more than a thin way carries, such as a transfer's acknowledgements.
 bool flow_has_small_room(const struct flow *flow);
 #define FLOW_SMALL      256
 #define FLOW_SMALL_ROOM 1500
