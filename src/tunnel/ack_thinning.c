@@ -5,7 +5,8 @@
 //
 // Only what says nothing else is filtered: no data, no other flag, and no option but the timestamp (RFC 7323 section
 // 3.2), so none that tells of holes. One that acknowledges no more than the one before it is such a sign, too
-// (RFC 5681 section 3.2), and stays. Both come right behind each other, so that nothing is overtaken.
+// (RFC 5681 section 3.2), and replaces nothing; the last of them goes when a newer one says that the hole is filled.
+// Both stand right behind each other, so that nothing is overtaken.
 #include "ack_thinning.h"
 
 #include <string.h>
@@ -19,7 +20,6 @@ enum {
     AT_PROTOCOL = 9,
     AT_ADDRESSES = 12,
     IP_HEADER = 20,
-    AT_SEQUENCE = 4,
     AT_ACKNOWLEDGMENT = 8,
     AT_DATA_OFFSET = 12,
     AT_FLAGS = 13,

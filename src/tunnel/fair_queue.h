@@ -84,7 +84,8 @@ void fair_queue_set_round_trip(struct fair_queue *queue, int64_t round_trip_us);
 void fair_queue_forgive(struct fair_queue *queue, int64_t now_us);
 
 // Appends an IPv4 packet of 1 to IP_PACKET_MAX bytes; any other length is refused. What is no IPv4 packet
-// is carried too. Where there is no room, packets of the flow that holds the most go, its oldest first.
+// is carried too. An acknowledgement may take the place, and the time, of one that waits last in its flow and says less
+// (ack_thinning.h). Where there is no room, packets of the flow that holds the most go, its oldest first.
 // `now_us` is from 0 to 2^62, and does not go back, here and below.
 void fair_queue_push(struct fair_queue *queue, const uint8_t *packet, size_t length,
                      int64_t now_us);

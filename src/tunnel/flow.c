@@ -32,8 +32,8 @@
 // there is little to send, unless it waits for long.
 //
 // Pace. What is sent at once arrives at once, is acknowledged at once, and lets as much go at once again: a queue that
-// comes and goes, where the link would need none. So messages leave at one and a half times the rate at most, while
-// there is always more to send.
+// comes and goes, where the link would need none. So messages leave at one and a half times the rate at most, or three
+// times while more is tried, as long as there is always more to send.
 //
 // The rate of a cellular link may be another each tenth of a second. With the window that fits its average it would
 // often stand idle. service.c tells how far from steady it is, which on a wire is nothing. On a restless link
@@ -453,14 +453,14 @@ static int64_t told_at_once(const struct flow *flow)
 }
 
 // Whether the start goes on.
-static bool goes_on_starting(struct flow *flow, int64_t rate, int64_t queue_us, int64_t now_us)
+static bool goes_on_starting(struct flow *flow, int64_t rate, int64_t queue_us, bool is_starved,
+                             int64_t now_us)
 {
-    if (rate > flow->start_rate / 4 * 5) {
+    bool has_grown = rate > flow->start_rate / 4 * 5;
+    if (has_grown)
         flow->start_rate = rate;
+    if (has_grown || is_starved)
         flow->grown_us = now_us;
-    } else if (now_us - flow->starved_us < flow->smoothed_us) {
-        flow->grown_us = now_us;
-    }
     return queue_us <= START_QUEUE_US && now_us - flow->grown_us <= START_TRIPS * flow->smoothed_us;
 }
 
@@ -472,7 +472,7 @@ static void set_window(struct flow *flow, const struct flow_message *newest, siz
     int64_t bare_us = flow_bare_us(flow);
     int64_t rate = flow_rate(flow);
     if (rate == 0)
-        return; // nothing but starved messages so far
+        return; // nothing but starved messages so far, or what silences ended
     int64_t target_us = TARGET_US + bare_us / 25 + packet_us(flow) / 2;
     int64_t own_us = smaller((int64_t)delivered, (int64_t)flow_message_size(flow)) * US / rate;
     int64_t queue_us = flow->latest_us - bare_us - greater(own_us, MESSAGE_US);
@@ -481,7 +481,8 @@ static void set_window(struct flow *flow, const struct flow_message *newest, siz
     int64_t window = rate * held_us / US + told_at_once(flow);
     int64_t trip_us = flow->latest_us < flow->smoothed_us / 2 ? flow->latest_us : flow->smoothed_us;
     mind_eagerness(flow, rate, queue_us > target_us / 2, now_us);
-    flow->is_starting = flow->is_starting && goes_on_starting(flow, rate, queue_us, now_us);
+    flow->is_starting =
+        flow->is_starting && goes_on_starting(flow, rate, queue_us, is_starved, now_us);
     if (flow->is_starting) {
         window *= 2;
     } else if (!flow->is_draining && queue_us < target_us &&
@@ -535,6 +536,7 @@ static void end_silence(struct flow *flow, int64_t now_us)
     flow->eager = EAGER_MOST;
     flow->full_rate = 0;
     flow->returned_us = now_us;
+    flow->silences++;
     if (flow->window > 2 * (size_t)WINDOW_FIRST)
         flow->window /= 2;
 }
@@ -556,6 +558,15 @@ static void measure_told(struct flow *flow, size_t delivered, size_t in_flight)
     flow->told -= flow->told / 8;
     if (flow->timeouts == 0 && 10 * delivered >= 3 * in_flight)
         flow->told = greater(flow->told, smaller((int64_t)delivered, TOLD_MOST));
+}
+
+// What was sent before a silence ended does not, unless one silence follows the other: then the link is only slow.
+static bool tells_of_link(struct flow *flow, const struct flow_message *message)
+{
+    if (message->sent_us < flow->returned_us && flow->silences < 2 && flow->smoothed_us > 0)
+        return false;
+    flow->silences = 0;
+    return true;
 }
 
 // A queue shows that the link had enough to do, though nothing more was to be sent. What only came in a pause of an
@@ -585,7 +596,8 @@ void flow_acknowledged(struct flow *flow, const struct flow_report *report, int6
     int64_t delay_us = smaller(report->delay_us, DELAY_MOST_US);
     int64_t trip_us = greater(now_us - newest.sent_us - delay_us, 1);
     int64_t there_us = without_way_back(flow, report, newest.sent_us, trip_us);
-    if (newest.sent_us > flow->returned_us || flow->smoothed_us == 0)
+    bool is_told = tells_of_link(flow, &newest);
+    if (is_told)
         measure_round_trip(flow, trip_us, there_us);
     if (report->has_received)
         service_left(&flow->service, newest.sent_us + flow->least_us, newest.sent_us + flow->way_us,
@@ -596,7 +608,9 @@ void flow_acknowledged(struct flow *flow, const struct flow_report *report, int6
         heard_us = newest.sent_us + there_us;
     measure_lateness(flow, delay_us, greater(trip_us - there_us, 0), silent_us);
     bool is_starved = newest.is_starved && !had_enough(flow, &newest, heard_us);
-    if (newest.sent_us > flow->returned_us)
+    if (!is_starved)
+        flow->hungry_us = greater(flow->hungry_us, newest.sent_us);
+    if (is_told)
         measure_rate(flow, &newest, is_starved, heard_us, now_us);
     set_window(flow, &newest, delivered, is_starved, now_us);
     flow->delivered_us = heard_us;

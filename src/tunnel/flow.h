@@ -66,9 +66,10 @@ struct flow {
     int64_t awaited_us;    // since when the next one is late
     int64_t paced_us;      // when the next message may be sent
     int64_t starved_us;    // when there was nothing more to send last,
-    int64_t hungry_us;     // and when there was
+    int64_t hungry_us;     // and when there was, or enough for the link
     int64_t sent_us;       // when the last message was sent
-    int64_t returned_us;   // when the last silence ended
+    int64_t returned_us;   // when the last silence ended,
+    unsigned silences;     // of which so many ended since something was measured
     unsigned timeouts;     // in a row,
     bool has_asked;        // and a message was sent since the last of them
     bool is_heard;         // the other end has acknowledged something

@@ -89,7 +89,8 @@ void service_left(struct service *service, int64_t came_us, int64_t left_us, int
     bool had_rate = service_rate(service) > 0;
     int64_t took_us = service->is_known ? left_us - service->left_us : 0;
     took_us = greater(0, took_us);
-    int64_t busy_us = smaller(took_us, greater(0, left_us - came_us));
+    int64_t busy_us = greater(0, took_us - (service->idle_us - service->idle_before_us));
+    service->idle_before_us = service->idle_us;
     service->is_known = true;
     service->left_us = left_us;
     if (was_waiting && bytes >= BYTES_LEAST && took_us <= REMEMBERED_US) // no outage

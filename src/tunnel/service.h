@@ -8,12 +8,13 @@
 
 struct service {
     bool is_known;
-    int64_t left_us;   // when the newest message that is known of left the link,
-    int64_t steady_us; // and when it would have, were the link's rate always the same
-    int64_t bytes;     // so many have passed lately
-    int64_t busy_us;   // in so much time in which there was something to do
-    int64_t idle_us;   // and for so long, in all, there was nothing
-    int64_t apart_us;  // how much left_us and steady_us differ, on average
+    int64_t left_us;        // when the newest message that is known of left the link,
+    int64_t steady_us;      // and when it would have, were the link's rate always the same
+    int64_t bytes;          // so many have passed lately
+    int64_t busy_us;        // in so much time in which there was something to do
+    int64_t idle_us;        // and for so long, in all, there was nothing
+    int64_t idle_before_us; // and how long when the latest message had left
+    int64_t apart_us;       // how much left_us and steady_us differ, on average
 };
 
 void service_init(struct service *service);

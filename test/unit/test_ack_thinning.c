@@ -100,11 +100,14 @@ static void what_says_more(void)
 
 static void other_lengths(void)
 {
-    uint8_t bytes[100] = {0};
-    (void)make_ack(bytes, 1, true);
-    for (size_t length = 0; length < sizeof bytes; length++)
-        if (length != TIMED)
-            CHECK(!replaces(bytes, bytes, length));
+    uint8_t older[100] = {0}, newer[100] = {0};
+    (void)make_ack(older, 1000, true);
+    (void)make_ack(newer, 2000, true);
+    for (size_t length = 0; length < sizeof older; length++) {
+        test_row("%lu bytes", (unsigned long)length);
+        older[32] = newer[32] = (uint8_t)((length - 20) / 4 << 4); // as if all were header
+        CHECK(replaces(newer, older, length) == (length == PLAIN || length == TIMED));
+    }
 }
 
 // A window, a timestamp and the IP header's number may differ: the newer ones are what is sent.
@@ -123,6 +126,46 @@ static void queue_keeps_the_newest(void)
     CHECK_INT(take(1), TIMED);
     CHECK_INT(test_difference(out, ack, TIMED), TIMED);
     CHECK_INT(take(1), 0);
+}
+
+// Of what says that there is a hole the last goes with what fills it.
+static void duplicates(void)
+{
+    uint8_t ack[TIMED];
+    start();
+    for (int i = 0; i < 4; i++)
+        fair_queue_push(&queue, ack, make_ack(ack, 1000, true), 0);
+    fair_queue_push(&queue, ack, make_ack(ack, 9000, true), 0);
+    static const uint32_t wanted[] = {1000, 1000, 1000, 9000};
+    for (size_t i = 0; i < COUNT(wanted); i++) {
+        CHECK_INT(take(1), TIMED);
+        CHECK_INT(packet_get32(out + NUMBER), wanted[i]);
+    }
+    CHECK_INT(take(1), 0);
+}
+
+static void what_is_chosen_is_replaced(void)
+{
+    uint8_t ack[TIMED];
+    start();
+    fair_queue_push(&queue, ack, make_ack(ack, 1000, true), 0);
+    CHECK_INT(fair_queue_next(&queue, 1), TIMED);
+    fair_queue_push(&queue, ack, make_ack(ack, 2000, true), 2);
+    CHECK_INT(fair_queue_take(&queue, out), TIMED);
+    CHECK_INT(packet_get32(out + NUMBER), 2000);
+    CHECK_WHOLE(&queue);
+}
+
+static void what_has_a_head_stays(void)
+{
+    uint8_t ack[TIMED];
+    start();
+    size_t length = make_ack(ack, 1000, true);
+    fair_queue_push_headed(&queue, (const uint8_t *)"head", 4, ack, length, 0);
+    fair_queue_push(&queue, ack, make_ack(ack, 2000, true), 0);
+    fair_queue_push_headed(&queue, (const uint8_t *)"head", 4, ack, make_ack(ack, 3000, true), 0);
+    CHECK_INT(queue.count, 3);
+    CHECK_WHOLE(&queue);
 }
 
 static void queue_keeps_the_order(void)
@@ -151,6 +194,9 @@ int main(void)
     TEST("but none that says anything else", what_says_more);
     TEST("nor is anything of another length one", other_lengths);
     TEST("of those that wait in a queue the newest is left", queue_keeps_the_newest);
+    TEST("of duplicates only the last is replaced", duplicates);
+    TEST("what is chosen to be next may be replaced", what_is_chosen_is_replaced);
+    TEST("what has a head stays", what_has_a_head_stays);
     TEST("and nothing is overtaken", queue_keeps_the_order);
     return test_end();
 }

@@ -245,6 +245,7 @@ static void changing_rates(void)
                    sim_wait_ms(95));
         CHECK(full_ms <= cases[i].limit_ms);
         CHECK(sim_use() >= 90);
+        CHECK(sim_wait_ms(95) <= 70 + 5 * 1500 * 8 / cases[i].to_kbit);
     }
 }
 
@@ -348,6 +349,30 @@ static void faster_after_a_pause(void)
     CHECK(sim_use() >= 56);
 }
 
+// One who has a window of his own, half as large again as the link holds, and so never leaves anything behind: his queue
+// does not stay either.
+static void sender_with_a_window(void)
+{
+    const int64_t rate = 10000 * 125;
+    const size_t own = (size_t)(rate / 20 * 3 / 2);
+    sim_start(rate, 50 * MS);
+    for (int64_t end_us = sim.now_us + 20 * SECOND; sim.now_us < end_us;) {
+        if (end_us - sim.now_us == 10 * SECOND)
+            sim_measure();
+        sim_step(false);
+        while (flow_in_flight(&sim.flow) + 1500 <= own && flow_room(&sim.flow, sim.now_us) > 0) {
+            sim.parcels[sim.next % PACKETS_MAX] = (struct parcel){sim.next, 1500, -sim.now_us};
+            flow_sent(&sim.flow, 7, sim.next++, 1500, flow_in_flight(&sim.flow) + 3000 > own,
+                      sim.now_us);
+        }
+    }
+    if (getenv("SHOW"))
+        printf("# a sender with a window: use %ld %%, wait p50 %ld p95 %ld ms\n", sim_use(),
+               sim_wait_ms(50), sim_wait_ms(95));
+    CHECK(sim_use() >= 93);
+    CHECK(sim_wait_ms(50) <= 15);
+}
+
 // After a pause the window of a fast link is not let loose at once on what may be a slow one by now.
 static void pause_in_between(void)
 {
@@ -408,6 +433,7 @@ int main(void)
     test_run("little to send does not make the window smaller", little_to_send);
     test_run("nor on a restless link, where it may wait", little_to_send_on_a_restless_link);
     test_run("a link that is faster after a pause is filled soon", faster_after_a_pause);
+    test_run("a queue does not stay where its sender has a window himself", sender_with_a_window);
     test_run("a pause makes the window smaller", pause_in_between);
     test_run("a way that becomes longer is learnt", longer_way);
     test_run("acknowledgements that come late leave the link in use", late_acknowledgements);
