@@ -257,7 +257,7 @@ size_t flow_message_size(const struct flow *flow)
 {
     int64_t rate = flow_rate(flow);
     int64_t unrest_us = service_unrest_us(&flow->service);
-    int64_t restless_size = rate * smaller(unrest_us / 2, MESSAGE_RESTLESS_US) / US;
+    int64_t restless_size = rate * smaller(unrest_us, MESSAGE_RESTLESS_US) / US;
     int64_t size = greater(rate * MESSAGE_US / US, smaller(restless_size, MESSAGE_RESTLESS_BYTES));
     if (flow->is_unbounded)
         return LINK_RECORDS;
