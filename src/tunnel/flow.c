@@ -100,7 +100,7 @@
 #define UNHEARD_TIMEOUTS 1
 // What an acknowledgement can say of its own lateness.
 #define DELAY_MOST_US 1000000
-#define BACK_MOST_US  1000000
+#define BACK_MOST_US  700000
 #define TOLD_MOST                                                                                  \
     (FLOW_OWED_SOME + MESSAGE_LEAST_BYTES) // that a receiver keeps back on a slow link
 // The time that a message may take on the link; that of two packets, which may share a header; and how long messages
