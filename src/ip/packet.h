@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../base/bytes.h"
+
 enum ip_protocol { IP_ICMP = 1, IP_TCP = 6, IP_UDP = 17 };
 
 // TCP flags, as in byte 13 of its header.
@@ -90,6 +92,13 @@ bool ip_decrement_ttl(struct ip_packet *packet);
 static inline bool ip_looks_like_ipv4(const uint8_t *bytes, size_t length)
 {
     return length > 0 && bytes[0] >> 4 == 4;
+}
+
+// Whether an IPv4 header, of which 8 bytes at least are there, is that of one of several fragments: it has an offset,
+// or more follow (RFC 791 section 3.1).
+static inline bool ip_header_is_fragment(const uint8_t *header)
+{
+    return (get_be16(header + 6) & 0x3fff) != 0;
 }
 
 #endif

@@ -16,7 +16,6 @@
 
 // Places in the IP header (RFC 791 section 3.1) without options, and in that of TCP (RFC 9293 section 3.1).
 enum {
-    AT_FRAGMENT = 6,
     AT_PROTOCOL = 9,
     AT_ADDRESSES = 12,
     IP_HEADER = 20,
@@ -35,8 +34,7 @@ static bool is_pure_ack(const uint8_t *packet, size_t length)
     const uint8_t *tcp = packet + IP_HEADER;
     if (length != IP_HEADER + TCP_HEADER && length != IP_HEADER + TCP_HEADER + TIMESTAMP_OPTION)
         return false;
-    if (packet[0] != 0x45 || packet[AT_PROTOCOL] != IP_TCP ||
-        (get_be16(packet + AT_FRAGMENT) & 0x3fff) != 0)
+    if (packet[0] != 0x45 || packet[AT_PROTOCOL] != IP_TCP || ip_header_is_fragment(packet))
         return false;
     // Beside the offset, in 32-bit words, are reserved bits.
     if (tcp[AT_FLAGS] != TCP_ACK || tcp[AT_DATA_OFFSET] != (length - IP_HEADER) / 4 << 4)

@@ -44,7 +44,6 @@ _Static_assert(QUEUE_FLOWS < UINT16_MAX, "flows are numbered with 16 bits");
 // Places in the IP header (RFC 791 section 3.1).
 enum {
     AT_TRAFFIC_CLASS = 1,
-    AT_FRAGMENT = 6,
     AT_PROTOCOL = 9,
     AT_CHECKSUM = 10,
     AT_ADDRESSES = 12,
@@ -119,10 +118,10 @@ static uint16_t flow_of(const struct fair_queue *queue, const uint8_t *packet, s
     uint64_t rest = 0;
     if (length >= IP_HEADER_MIN && ip_looks_like_ipv4(packet, length)) {
         size_t header = (size_t)(packet[0] & 0x0f) * 4;
-        bool is_fragment = (get_be16(packet + AT_FRAGMENT) & 0x3fff) != 0; // offset, or more follow
         addresses = get_be64(packet + AT_ADDRESSES);
         rest = packet[AT_PROTOCOL];
-        if ((rest == IP_TCP || rest == IP_UDP) && !is_fragment && length >= header + 4)
+        if ((rest == IP_TCP || rest == IP_UDP) && !ip_header_is_fragment(packet) &&
+            length >= header + 4)
             rest |= (uint64_t)get_be32(packet + header) << 8;
     }
     return (uint16_t)(siphash_2_words(&queue->key, addresses, rest) & (QUEUE_FLOWS - 1));

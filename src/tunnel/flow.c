@@ -287,7 +287,10 @@ static void mind_start(struct flow *flow, bool is_starved, int64_t now_us)
         flow->is_starting = true;
         flow->start_rate = 0;
     }
-    *(is_starved ? &flow->starved_us : &flow->hungry_us) = now_us;
+    if (is_starved)
+        flow->starved_us = now_us;
+    else
+        flow->hungry_us = now_us;
 }
 
 // When the next message may be sent, at most a round trip from now. The first packets of a page, after which there

@@ -128,6 +128,16 @@ static void queue_keeps_the_newest(void)
     CHECK_INT(take(1), 0);
 }
 
+// Takes what waits, all of it timed, and compares what it acknowledges.
+static void check_numbers(const uint32_t *wanted, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        CHECK_INT(take(1), TIMED);
+        CHECK_INT(packet_get32(out + NUMBER), wanted[i]);
+    }
+    CHECK_INT(take(1), 0);
+}
+
 // Of what says that there is a hole the last goes with what fills it.
 static void duplicates(void)
 {
@@ -136,12 +146,7 @@ static void duplicates(void)
     for (int i = 0; i < 4; i++)
         fair_queue_push(&queue, ack, make_ack(ack, 1000, true), 0);
     fair_queue_push(&queue, ack, make_ack(ack, 9000, true), 0);
-    static const uint32_t wanted[] = {1000, 1000, 1000, 9000};
-    for (size_t i = 0; i < COUNT(wanted); i++) {
-        CHECK_INT(take(1), TIMED);
-        CHECK_INT(packet_get32(out + NUMBER), wanted[i]);
-    }
-    CHECK_INT(take(1), 0);
+    check_numbers((const uint32_t[]){1000, 1000, 1000, 9000}, 4);
 }
 
 static void what_is_chosen_is_replaced(void)
@@ -179,11 +184,7 @@ static void queue_keeps_the_order(void)
     fair_queue_push(&queue, ack, length, 0);
     fair_queue_push(&queue, ack, make_ack(ack, 3000, true), 0);
     fair_queue_push(&queue, ack, make_ack(ack, 4000, true), 0);
-    static const uint32_t wanted[] = {1000, 1000, 2000, 4000};
-    for (size_t i = 0; i < COUNT(wanted); i++) {
-        CHECK_INT(take(1), TIMED);
-        CHECK_INT(packet_get32(out + NUMBER), wanted[i]);
-    }
+    check_numbers((const uint32_t[]){1000, 1000, 2000, 4000}, 4);
     CHECK_INT(queue.thinned, 1);
     CHECK_WHOLE(&queue);
 }

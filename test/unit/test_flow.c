@@ -79,6 +79,12 @@ static void sim_ack(void)
     sim.ack_count++;
 }
 
+static void sim_send(size_t bytes, bool is_starved)
+{
+    sim.parcels[sim.next % PACKETS_MAX] = (struct parcel){sim.next, bytes, -sim.now_us};
+    flow_sent(&sim.flow, 7, sim.next++, bytes, is_starved, sim.now_us);
+}
+
 // One step of a tenth of a millisecond; `hungry`: there is always more to send.
 static void sim_step(bool hungry)
 {
@@ -115,11 +121,8 @@ static void sim_step(bool hungry)
     if (flow_due_us(&sim.flow) <= sim.now_us)
         flow_timeout(&sim.flow, sim.now_us);
     while (hungry && flow_room(&sim.flow, sim.now_us) > 0 &&
-           sim.next - sim.arrived < PACKETS_MAX / 2) {
-        size_t bytes = flow_message_size(&sim.flow);
-        sim.parcels[sim.next % PACKETS_MAX] = (struct parcel){sim.next, bytes, -sim.now_us};
-        flow_sent(&sim.flow, 7, sim.next++, bytes, false, sim.now_us);
-    }
+           sim.next - sim.arrived < PACKETS_MAX / 2)
+        sim_send(flow_message_size(&sim.flow), false);
 }
 
 static void sim_run(int64_t time_us)
@@ -293,8 +296,7 @@ static void restless_link(void)
 // A keystroke, and a fifth of a second without any.
 static void sim_keystroke(void)
 {
-    sim.parcels[sim.next % PACKETS_MAX] = (struct parcel){sim.next, 100, -sim.now_us};
-    flow_sent(&sim.flow, 7, sim.next++, 100, true, sim.now_us);
+    sim_send(100, true);
     for (int64_t end_us = sim.now_us + SECOND / 5; sim.now_us < end_us;)
         sim_step(false);
 }
@@ -360,11 +362,8 @@ static void sender_with_a_window(void)
         if (end_us - sim.now_us == 10 * SECOND)
             sim_measure();
         sim_step(false);
-        while (flow_in_flight(&sim.flow) + 1500 <= own && flow_room(&sim.flow, sim.now_us) > 0) {
-            sim.parcels[sim.next % PACKETS_MAX] = (struct parcel){sim.next, 1500, -sim.now_us};
-            flow_sent(&sim.flow, 7, sim.next++, 1500, flow_in_flight(&sim.flow) + 3000 > own,
-                      sim.now_us);
-        }
+        while (flow_in_flight(&sim.flow) + 1500 <= own && flow_room(&sim.flow, sim.now_us) > 0)
+            sim_send(1500, flow_in_flight(&sim.flow) + 3000 > own);
     }
     if (getenv("SHOW"))
         printf("# a sender with a window: use %ld %%, wait p50 %ld p95 %ld ms\n", sim_use(),
