@@ -111,7 +111,8 @@ $(BUILD)/fuzz-plain/%: test/fuzz/%.c test/fuzz/standalone.c $(wildcard test/fuzz
 
 SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 fuzz-programs:
-	$(MAKE) BUILD=build/asan-fuzz CC=clang FORTIFY= CFLAGS="$(SANITIZE) -fsanitize=fuzzer-no-link" \
+	$(MAKE) BUILD=build/asan-fuzz CC=clang FORTIFY= CPPFLAGS=-DSESSION_STRICT \
+		CFLAGS="$(SANITIZE) -fsanitize=fuzzer-no-link" \
 		LDFLAGS="-fsanitize=fuzzer" fuzz-linked
 fuzz-linked: $(addprefix $(BUILD)/fuzz/,$(FUZZERS))
 $(BUILD)/fuzz/%: test/fuzz/%.c $(wildcard test/fuzz/*.h) $(BUILD)/libtether.a

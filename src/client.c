@@ -208,7 +208,7 @@ static void init(struct client *client)
 static int harden(const struct client *client)
 {
     struct privilege_needs needs = {
-        .addresses = client->wifi.ours || client->link.keyed, // the server may assign another
+        .addresses = client->wifi.ours || client->link.keys != NULL, // the server may assign another
         .folder = client->page.folder,
     };
     if (privilege_drop(&client->log, &needs) < 0)

@@ -45,12 +45,13 @@ static void ping(struct client *client, struct client_conn *conn)
 {
     uint8_t body[PING_BYTES];
     uint8_t message[SEALED_OVERHEAD + RECORD_HEAD + PING_BYTES];
-    struct session *session = client->link.session;
+    struct session *session = tunnel_link_session(&client->link, client->loop.now_us);
     if (session == NULL || conn->ws.state != WS_OPEN)
         return;
     liveness_ping(&client->liveness, body, client->loop.now_ms);
     size_t length = record_write(message + SEALED_HEAD, RECORD_PING, body, sizeof body);
-    session_seal(session, message, length);
+    if (!session_seal(session, message, length))
+        return;
     bool text = conn->heard ? conn->text : conn->pings++ % 2 == 1;
     if (tunnel_send(&conn->ws, text, message, SEALED_OVERHEAD + length))
         liveness_sent(&client->liveness, client->loop.now_ms);
@@ -90,7 +91,6 @@ static void on_session(struct client *client, struct client_conn *conn)
         log_info(&client->log, "the session with the server is up");
     else
         log_debug(&client->log, "the session has new keys");
-    client->link.session = initiator_session(&client->initiator, client->loop.now_ms);
     if (path_of(client) != conn)
         take_path(client, conn);
     client->link.text = conn->text;
@@ -140,7 +140,6 @@ static void on_keyed_message(struct client_conn *conn, uint8_t opcode, uint8_t *
     case INITIATOR_NOTHING:
         break;
     }
-    client->link.session = initiator_session(&client->initiator, client->loop.now_ms);
 }
 
 // Open mode: the server is not.
@@ -155,7 +154,7 @@ static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
 {
     struct client_conn *conn = arg;
     struct client *client = conn->client;
-    if (client->link.keyed) {
+    if (client->link.keys != NULL) {
         on_keyed_message(conn, opcode, data, length);
         return true;
     }
@@ -201,7 +200,7 @@ static void on_closed(void *arg, uint16_t status)
     tunnel_link_set_conn(&client->link, NULL, client->loop.now_us);
     if (client->loop.stop)
         return;
-    struct client_conn *other = client->link.keyed ? newest_conn(client) : NULL;
+    struct client_conn *other = client->link.keys != NULL ? newest_conn(client) : NULL;
     if (other != NULL) {
         take_path(client, other);
         ping(client, other);
@@ -218,12 +217,12 @@ static void on_opened(void *arg)
     char peer[ENDPOINT_TEXT_MAX];
     endpoint_format_host(&conn->ws.peer, peer);
     conn->serial = ++client->serial;
-    conn->text = !client->link.keyed;
+    conn->text = client->link.keys == NULL;
     conn->heard = conn->binary = false;
     conn->pings = 0;
     log_info(&client->log, "phone %s is connected%s", peer,
              old != NULL ? ", beside the one before" : "");
-    if (!client->link.keyed) {
+    if (client->link.keys == NULL) {
         tunnel_link_set_conn(&client->link, &conn->ws, client->loop.now_us);
         if (old != NULL)
             ws_conn_close(old, WS_STATUS_REPLACED, "another phone or tab took over");
@@ -252,7 +251,8 @@ static void on_alarm(void *arg, short events)
 
 void client_phone_init(struct client *client)
 {
-    tunnel_link_init(&client->link, !client->options.open, &client->queue_key, client->loop.now_us);
+    tunnel_link_init(&client->link, client->options.open ? NULL : &client->initiator.keys,
+                     &client->queue_key, client->loop.now_us);
     client->alarm = loop_alarm(&client->loop, on_alarm, client);
     liveness_init(&client->liveness, client->loop.now_ms);
     client->cut_pause_ms = LIVENESS_DEAD_MS;
@@ -303,7 +303,7 @@ struct ws_conn *client_phone_accept(void *arg, const struct endpoint *peer,
 void client_phone_tick(struct client *client)
 {
     const struct client_conn *path = path_of(client);
-    initiator_tick(&client->initiator, client->loop.now_ms);
+    session_expire(&client->initiator.keys, client->loop.now_ms);
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         struct client_conn *conn = &client->conns[i];
         if (path != NULL && client->path_has_delivered && conn->ws.state == WS_OPEN &&
@@ -350,7 +350,6 @@ void client_session_tick(void *arg, short events)
     uint8_t offer[OFFER_SIZE];
     bool other_form = false;
     (void)events;
-    client->link.session = initiator_session(&client->initiator, client->loop.now_ms);
     if (client->link.conn == NULL) {
         liveness_heard(&client->liveness, client->loop.now_ms); // nobody could have answered
         return;
@@ -365,7 +364,7 @@ void client_session_tick(void *arg, short events)
 void client_phone_close(struct client *client)
 {
     static const uint8_t stopped = GOODBYE_STOPPED;
-    if (client->link.conn != NULL && client->link.session != NULL &&
+    if (client->link.conn != NULL &&
         tunnel_link_control(&client->link, RECORD_GOODBYE, &stopped, sizeof stopped))
         tunnel_link_pump(&client->link, client->loop.now_us);
     for (size_t i = 0; i < CLIENT_CONNS; i++) {

@@ -89,7 +89,6 @@ static void on_goodbye(struct client *client, const struct record *record)
     log_error(&client->log, "the server serves as many laptops as it can; asking again in %d s",
               FULL_PAUSE_MS / 1000);
     initiator_give_up(&client->initiator, client->loop.now_ms, FULL_PAUSE_MS);
-    client->link.session = NULL;
 }
 
 static void on_record(struct client *client, const struct record *record)

@@ -5,14 +5,12 @@
 
 const char *client_session_state(const struct client *client)
 {
-    if (!client->link.keyed)
+    if (client->link.keys == NULL)
         return "open";
     if (client->link.conn == NULL)
         return "no phone";
-    if (client->link.session == NULL && client->initiator.key_was_refused)
-        return "wrong key";
-    if (client->link.session == NULL)
-        return "handshake";
+    if (tunnel_link_session(&client->link, client->loop.now_us) == NULL)
+        return client->initiator.key_was_refused ? "wrong key" : "handshake";
     return client->said_silent || !client->path_has_delivered ? "silent" : "up";
 }
 
@@ -21,7 +19,7 @@ static void write_session(const struct client *client, bool is_ours, struct text
     const struct initiator *initiator = &client->initiator;
     const struct configuration *config = &client->configuration;
     text_add(text, ",\"session\":{\"state\":\"%s\"", client_session_state(client));
-    if (client->link.keyed) {
+    if (client->link.keys != NULL) {
         text_add(text, ",\"round_trip_ms\":%lld,\"sessions\":%llu,\"path_changes\":%llu",
                  (long long)client->liveness.round_trip_ms, (unsigned long long)client->sessions,
                  (unsigned long long)client->path_changes);
@@ -70,10 +68,10 @@ static void write_status(struct client *client, bool is_ours, struct text *text)
              (unsigned long long)link->super_packets_received);
     text_add(text,
              ",\"drops\":{\"no_phone\":%llu,\"queue_full\":%llu,\"queue_late\":%llu,\"acks_"
-             "thinned\":%llu,\"bad_message\":%llu",
+             "thinned\":%llu,\"bad_message\":%llu,\"not_sealed\":%llu",
              (unsigned long long)link->no_phone, (unsigned long long)link->queue.dropped_full,
              (unsigned long long)link->queue.dropped_late, (unsigned long long)link->queue.thinned,
-             (unsigned long long)link->bad_message);
+             (unsigned long long)link->bad_message, (unsigned long long)link->not_sealed);
     text_add(text, ",\"not_ipv4\":%llu,\"tun_write\":%llu,\"bad_offload\":%llu}",
              (unsigned long long)client->not_ipv4, (unsigned long long)client->tun_write,
              (unsigned long long)link->bad_offload);

@@ -102,7 +102,7 @@ static void add_time(struct text *line, int64_t elapsed_ms)
 static const char *server_state(const struct client *client)
 {
     const char *state = client_session_state(client);
-    if (!client->link.keyed)
+    if (client->link.keys == NULL)
         return NULL;
     if (strcmp(state, "up") == 0)
         return "server up";
@@ -126,7 +126,7 @@ static void write_line(struct client *client, struct text *line)
     if (connected) {
         add_rate(line, "up", link->bytes_sent - shown->bytes_up, elapsed_ms);
         add_rate(line, "down", link->bytes_received - shown->bytes_down, elapsed_ms);
-        add_number(line, link->keyed ? client->liveness.round_trip_ms : -1, "ms");
+        add_number(line, link->keys != NULL ? client->liveness.round_trip_ms : -1, "ms");
         add_time(line, client->loop.now_ms - shown->connected_ms);
         add_number(line, client->mappings, client->mappings == 1 ? "mapping" : "mappings");
     }

@@ -150,11 +150,8 @@ static void on_genuine(struct server_conn *conn, const struct responder_heard *h
         tunnel_link_set_conn(&conn->laptop->link, NULL, server->loop.now_us);
     conn->laptop = laptop;
     conn->genuine_ms = laptop->seen_ms = server->loop.now_ms;
-    if (heard->is_session) {
-        laptop->link.session =
-            responder_session(&server->responder, heard->laptop, server->loop.now_ms);
+    if (heard->is_session)
         server_send_configuration(server, laptop);
-    }
     follow(conn, heard->is_newest);
     server_hear_records(server, laptop, heard->bytes, heard->length);
 }
@@ -410,6 +407,7 @@ static void tick_conn(struct server_conn *conn)
 {
     const struct server *server = conn->server;
     bool is_idle = server->loop.now_ms - conn->genuine_ms >= STRANGER_LIMIT_MS;
+    pending_expire(&conn->pending, server->loop.now_ms);
     if (!server->options.open && conn->ws.state == WS_OPEN && is_idle && !is_path(conn))
         ws_conn_close(&conn->ws, WS_STATUS_NOBODY, "no laptop speaks here");
     ws_conn_tick(&conn->ws);
@@ -424,9 +422,9 @@ void server_laptops_tick(struct server *server)
     responder_tick(&server->responder, server->loop.now_ms);
     for (uint16_t i = 0; i < SERVER_LINKS; i++) {
         struct laptop *laptop = &server->laptops[i];
-        laptop->link.session = responder_session(&server->responder, i, server->loop.now_ms);
         bool is_active = server->loop.now_ms - laptop->seen_ms < ACTIVE_MS;
-        if (laptop->link.session != NULL && laptop->link.conn != NULL && is_active &&
+        if (laptop->link.conn != NULL && is_active &&
+            tunnel_link_session(&laptop->link, server->loop.now_us) != NULL &&
             server->nat.laptops[i].mappings != laptop->told_mappings)
             server_send_status(server, laptop);
     }
@@ -438,7 +436,7 @@ void server_laptops_close(struct server *server)
     static const uint8_t stopped = GOODBYE_STOPPED;
     for (size_t i = 0; i < SERVER_LINKS; i++) {
         struct tunnel_link *link = &server->laptops[i].link;
-        if (link->conn != NULL && link->session != NULL &&
+        if (link->conn != NULL &&
             tunnel_link_control(link, RECORD_GOODBYE, &stopped, sizeof stopped))
             tunnel_link_pump(link, server->loop.now_us);
     }

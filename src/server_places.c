@@ -100,11 +100,13 @@ static struct laptop *find_laptop(struct server *server, const char *id,
     }
     if (place->used)
         vacate(server, place);
-    tunnel_link_init(&place->link, !server->options.open, &server->queue_key, server->loop.now_us);
+    uint16_t number = server_laptop_number(server, place);
+    tunnel_link_init(&place->link, server->options.open ? NULL : &server->responder.laptops[number],
+                     &server->queue_key, server->loop.now_us);
     place->used = false;
     place->address = 0;
     snprintf(place->id, sizeof place->id, "%s", id);
-    nat_set_laptop(&server->nat, server_laptop_number(server, place), nat_identity(id, phone));
+    nat_set_laptop(&server->nat, number, nat_identity(id, phone));
     return place;
 }
 

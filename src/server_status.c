@@ -12,6 +12,7 @@ struct link_sum {
     uint64_t super_packets_sent;
     uint64_t super_packets_received;
     uint64_t no_phone;
+    uint64_t not_sealed;
     uint64_t queue_full;
     uint64_t queue_late;
     uint64_t acks_thinned;
@@ -24,10 +25,10 @@ static void write_drops(const struct server *server, const struct link_sum *sum,
     const struct wire *wire = &server->wire;
     text_add(text,
              ",\"drops\":{\"no_phone\":%llu,\"queue_full\":%llu,\"queue_late\":%llu,\"acks_"
-             "thinned\":%llu,\"bad_message\":%llu",
+             "thinned\":%llu,\"bad_message\":%llu,\"not_sealed\":%llu",
              (unsigned long long)sum->no_phone, (unsigned long long)sum->queue_full,
              (unsigned long long)sum->queue_late, (unsigned long long)sum->acks_thinned,
-             (unsigned long long)sum->bad_message);
+             (unsigned long long)sum->bad_message, (unsigned long long)sum->not_sealed);
     for (int i = NAT_HELD + 1; i < NAT_VERDICT_COUNT; i++)
         text_add(text, ",\"%s\":%llu", nat_verdict_name((enum nat_verdict)i),
                  (unsigned long long)server->nat.dropped[i]);
@@ -55,6 +56,7 @@ static unsigned sum_links(const struct server *server, struct link_sum *sum)
         sum->super_packets_received += link->super_packets_received;
         sum->no_phone += link->no_phone;
         sum->bad_message += link->bad_message;
+        sum->not_sealed += link->not_sealed;
         sum->queue_full += link->queue.dropped_full;
         sum->queue_late += link->queue.dropped_late;
         sum->acks_thinned += link->queue.thinned;

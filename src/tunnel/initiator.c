@@ -26,24 +26,6 @@ void initiator_init(struct initiator *initiator, const uint8_t key[KEY_SIZE],
     initiator->sent_ms = -OFFER_LEAST_MS;
 }
 
-struct session *initiator_session(struct initiator *initiator, int64_t now_ms)
-{
-    struct session *current = &initiator->current;
-    if (current->live && session_is_over(current, now_ms))
-        session_end(current);
-    if (initiator->trying && now_ms < initiator->held_until_ms)
-        return NULL;
-    return current->live ? current : NULL;
-}
-
-void initiator_tick(struct initiator *initiator, int64_t now_ms)
-{
-    if (initiator->current.live && session_is_over(&initiator->current, now_ms))
-        session_end(&initiator->current);
-    if (initiator->previous.live && session_is_over(&initiator->previous, now_ms))
-        session_end(&initiator->previous);
-}
-
 // Makes a fresh offer. Returns whether there is one.
 static bool begin(struct initiator *initiator, int64_t now_ms)
 {
@@ -51,7 +33,8 @@ static bool begin(struct initiator *initiator, int64_t now_ms)
     uint32_t index;
     if (crypto_random(ephemeral, sizeof ephemeral) < 0 || crypto_random(&index, sizeof index) < 0)
         return false;
-    while (index == initiator->current.receive_index || index == initiator->previous.receive_index)
+    while (index == initiator->keys.current.receive_index ||
+           index == initiator->keys.previous.receive_index)
         index++;
     initiator->self.index = index;
     initiator->trying = offer_write(&initiator->noise, initiator->key, ephemeral, &initiator->self,
@@ -71,7 +54,7 @@ void initiator_hurry(struct initiator *initiator, int64_t now_ms)
 
 void initiator_give_up(struct initiator *initiator, int64_t now_ms, int64_t pause_ms)
 {
-    session_end(&initiator->current);
+    session_end(&initiator->keys.current);
     initiator->trying = false;
     initiator->due_ms = now_ms + pause_ms;
 }
@@ -83,14 +66,16 @@ static void begin_anew(struct initiator *initiator, int64_t now_ms)
 {
     if (!begin(initiator, now_ms))
         return;
-    if (now_ms - initiator->held_until_ms >= OFFER_HOLD_AGAIN_MS || initiator->held_until_ms == 0)
-        initiator->held_until_ms = now_ms + OFFER_HOLD_MS;
+    if (now_ms >= initiator->held_again_ms) {
+        initiator->keys.held_until_ms = now_ms + OFFER_HOLD_MS;
+        initiator->held_again_ms = now_ms + OFFER_HOLD_MS + OFFER_HOLD_AGAIN_MS;
+    }
     initiator_hurry(initiator, now_ms);
 }
 
 static bool wants_session(struct initiator *initiator, int64_t now_ms)
 {
-    const struct session *session = initiator_session(initiator, now_ms);
+    const struct session *session = session_to_seal(&initiator->keys, now_ms);
     return initiator->trying || session == NULL || session_is_old(session, now_ms);
 }
 
@@ -123,10 +108,7 @@ static enum initiator_event hear_answer(struct initiator *initiator, const uint8
         return INITIATOR_NOTHING;
     }
     session_begin(&fresh, initiator->self.index, answer.index, answer.flags, now_ms);
-    if (initiator->current.live)
-        initiator->previous = initiator->current;
-    initiator->current = fresh;
-    crypto_wipe(&fresh, sizeof fresh);
+    session_renew(&initiator->keys, &fresh);
     initiator->trying = false;
     initiator->key_was_refused = false;
     initiator->due_ms = now_ms + OFFER_LEAST_MS;
@@ -143,8 +125,8 @@ static bool refusal_is_ours(const struct initiator *initiator, uint8_t reason,
         refusal_subject(expected, REFUSAL_WRONG_KEY, initiator->offer, OFFER_SIZE);
         return memcmp(expected, subject, sizeof expected) == 0;
     }
-    if (reason == REFUSAL_UNKNOWN && initiator->current.live) {
-        put_be32(sealed + 1, initiator->current.send_index);
+    if (reason == REFUSAL_UNKNOWN && initiator->keys.current.live) {
+        put_be32(sealed + 1, initiator->keys.current.send_index);
         refusal_subject(expected, REFUSAL_UNKNOWN, sealed, sizeof sealed);
         return memcmp(expected, subject, sizeof expected) == 0;
     }
@@ -191,11 +173,8 @@ static enum initiator_event hear_sealed(struct initiator *initiator, uint8_t *me
                                         size_t *length)
 {
     struct session *session = NULL;
-    uint32_t index = message_length >= SEALED_OVERHEAD ? sealed_index(message) : 0;
-    if (initiator->current.live && index == initiator->current.receive_index)
-        session = &initiator->current;
-    else if (initiator->previous.live && index == initiator->previous.receive_index)
-        session = &initiator->previous;
+    if (message_length >= SEALED_OVERHEAD)
+        session = session_to_open(&initiator->keys, sealed_index(message));
     enum sealed_verdict verdict = SEALED_FORGED;
     if (session != NULL && !session_is_over(session, now_ms))
         verdict = session_open(session, message, message_length);
@@ -205,7 +184,7 @@ static enum initiator_event hear_sealed(struct initiator *initiator, uint8_t *me
         return INITIATOR_NOTHING;
     *bytes = message + SEALED_HEAD;
     *length = message_length - SEALED_OVERHEAD;
-    bool is_newest = verdict == SEALED_NEWEST && session == &initiator->current;
+    bool is_newest = verdict == SEALED_NEWEST && session == &initiator->keys.current;
     if (is_newest)
         initiator->key_was_refused =
             false; // somebody else said so: the server does have the session

@@ -13,10 +13,9 @@
 
 struct initiator {
     uint8_t key[KEY_SIZE];
-    struct offer self;       // identity, address and flags, the same in every offer
-    struct session current;  // seals and opens
-    struct session previous; // opens what was under way when the keys changed
-    int64_t held_until_ms;   // nothing is sealed: the server says that it does not know the session
+    struct offer self; // identity, address and flags, the same in every offer
+    struct session_keys keys;
+    int64_t held_again_ms; // before, a server that says it does not know the session stops nothing
     // The handshake that is under way.
     bool trying;
     struct noise noise;
@@ -59,13 +58,8 @@ enum initiator_event initiator_hear(struct initiator *initiator, uint8_t *messag
 void initiator_hurry(struct initiator *initiator, int64_t now_ms);
 // The server had no place for us: ends the session, and waits for so long before the next offer.
 void initiator_give_up(struct initiator *initiator, int64_t now_ms, int64_t pause_ms);
-// Wipes keys that are over; call about once a second.
-void initiator_tick(struct initiator *initiator, int64_t now_ms);
 // Writes the offer that is to be sent now, if any: returns its length or 0. `try_other_form` is set where
 // the last one in the caller's form was not answered. Call several times a second while there is a phone.
 size_t initiator_due(struct initiator *initiator, int64_t now_ms, uint8_t message[OFFER_SIZE],
                      bool *try_other_form);
-// The session to seal with, or NULL while there is none, or it is held back for a moment.
-struct session *initiator_session(struct initiator *initiator, int64_t now_ms);
-
 #endif

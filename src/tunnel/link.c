@@ -12,16 +12,21 @@
 
 #define RESTLESS_TRIPS 4 // packets may wait so much longer where the link's rate is not constant
 
-void tunnel_link_init(struct tunnel_link *link, bool keyed, const struct siphash_key *key,
-                      int64_t now_us)
+void tunnel_link_init(struct tunnel_link *link, struct session_keys *keys,
+                      const struct siphash_key *key, int64_t now_us)
 {
     memset(link, 0, offsetof(struct tunnel_link, queue));
     memset(&link->receiver, 0,
            offsetof(struct tunnel_link, control) - offsetof(struct tunnel_link, receiver));
-    link->text = !keyed;
-    link->keyed = keyed;
+    link->text = keys == NULL;
+    link->keys = keys;
     flow_init(&link->flow, now_us);
     fair_queue_init(&link->queue, key);
+}
+
+struct session *tunnel_link_session(const struct tunnel_link *link, int64_t now_us)
+{
+    return link->keys != NULL ? session_to_seal(link->keys, now_us / 1000) : NULL;
 }
 
 void tunnel_link_set_conn(struct tunnel_link *link, struct ws_conn *conn, int64_t now_us)
@@ -29,7 +34,7 @@ void tunnel_link_set_conn(struct tunnel_link *link, struct ws_conn *conn, int64_
     bool was_alone = link->conn == NULL;
     link->conn = conn;
     flow_path_changed(&link->flow, now_us);
-    if (!link->keyed) {
+    if (link->keys == NULL) {
         link->no_phone += link->queue.count;
         fair_queue_clear(&link->queue);
     } else if (conn != NULL && was_alone) {
@@ -46,26 +51,26 @@ void tunnel_link_set_conn(struct tunnel_link *link, struct ws_conn *conn, int64_
 }
 
 // Whether nobody will carry a packet. A session outlives its phones, and waits for the next one.
-static bool has_nobody(const struct tunnel_link *link)
+static bool has_nobody(const struct tunnel_link *link, int64_t now_us)
 {
-    return link->conn == NULL && link->session == NULL;
+    return link->conn == NULL && tunnel_link_session(link, now_us) == NULL;
 }
 
 void tunnel_link_queue(struct tunnel_link *link, const uint8_t *packet, size_t length,
                        int64_t now_us)
 {
-    if (has_nobody(link))
+    if (has_nobody(link, now_us))
         link->no_phone++;
     else
         fair_queue_push(&link->queue, packet, length, now_us);
 }
 
 // How long a super-packet may be: as a message, whose first one is taken as it is; 0: none are taken.
-static size_t super_packet_most(const struct tunnel_link *link, uint8_t protocol)
+static size_t super_packet_most(const struct tunnel_link *link, uint8_t protocol, int64_t now_us)
 {
     uint8_t flag = protocol == IP_TCP ? SESSION_TAKES_TCP_SUPER : SESSION_TAKES_UDP_SUPER;
-    if (link->session == NULL || (link->session->peer_takes & flag) == 0 ||
-        flow_rate(&link->flow) == 0)
+    const struct session *session = tunnel_link_session(link, now_us);
+    if (session == NULL || (session->peer_takes & flag) == 0 || flow_rate(&link->flow) == 0)
         return 0;
     size_t most = flow_message_size(&link->flow);
     return most < LINK_RECORDS ? most : IP_PACKET_MAX;
@@ -93,10 +98,10 @@ void tunnel_link_queue_offloaded(struct tunnel_link *link, const struct ip_packe
                                  const struct ip_offload *offload, int64_t now_us)
 {
     struct queueing queueing = {link, now_us};
-    if (has_nobody(link))
+    if (has_nobody(link, now_us))
         link->no_phone++;
-    else if (ip_segment(packet, offload, super_packet_most(link, packet->protocol), link->message,
-                        sizeof link->message, queue_piece, &queueing) < 0)
+    else if (ip_segment(packet, offload, super_packet_most(link, packet->protocol, now_us),
+                        link->message, sizeof link->message, queue_piece, &queueing) < 0)
         link->bad_offload++;
 }
 
@@ -148,7 +153,7 @@ static size_t take_packet(struct tunnel_link *link, uint8_t *to)
     size_t length = fair_queue_take(&link->queue, to);
     link->packets_sent++;
     link->bytes_sent += length;
-    link->super_packets_sent += link->keyed && to[0] == RECORD_SUPER_PACKET;
+    link->super_packets_sent += link->keys != NULL && to[0] == RECORD_SUPER_PACKET;
     return length;
 }
 
@@ -221,8 +226,10 @@ static size_t take_packets(struct tunnel_link *link, uint8_t *to, size_t most, i
     return taken;
 }
 
-// Makes a sealed message of the records in control[] and at most so many bytes of packets. Returns its length.
-static size_t make_sealed(struct tunnel_link *link, uint8_t *message, size_t most, int64_t now_us)
+// Makes a sealed message of the records in control[] and at most so many bytes of packets. Returns its length,
+// or 0 where it could not be sealed.
+static size_t make_sealed(struct tunnel_link *link, struct session *session, uint8_t *message,
+                          size_t most, int64_t now_us)
 {
     uint8_t *records = message + SEALED_HEAD;
     size_t control = link->control_length;
@@ -230,40 +237,49 @@ static size_t make_sealed(struct tunnel_link *link, uint8_t *message, size_t mos
     link->control_length = 0;
     size_t packets = take_packets(link, records + control, most, now_us);
     size_t whole = SEALED_OVERHEAD + control + packets;
+    uint32_t counter = (uint32_t)session->next_counter;
+    if (!session_seal(session, message, control + packets)) {
+        link->not_sealed++;
+        return 0;
+    }
     if (packets > 0)
-        flow_sent(&link->flow, link->session->send_index, (uint32_t)link->session->next_counter,
-                  whole, link->queue.count == 0, now_us);
-    session_seal(link->session, message, control + packets);
+        flow_sent(&link->flow, session->send_index, counter, whole, link->queue.count == 0, now_us);
     link->messages_sent++;
     return whole;
 }
 
 // Keyed: one sealed message of what waits, made where it is sent from; as text by way of link->message.
-// Returns false when there is no room, or nothing to say.
+// Returns false when there is no session or no room, or nothing to say.
 static bool send_sealed(struct tunnel_link *link, int64_t now_us)
 {
+    struct session *session = tunnel_link_session(link, now_us);
     // There must be room before anything is taken.
-    if (!ws_conn_has_room(link->conn, BASE64_LENGTH(sizeof link->message)))
+    if (session == NULL || !ws_conn_has_room(link->conn, BASE64_LENGTH(sizeof link->message)))
         return false;
     owe_less(link, now_us);
     size_t most = packets_most(link, now_us);
     if (link->control_length + most == 0)
         return false;
-    if (link->text)
-        return put_message(link->conn, true, link->message,
-                           make_sealed(link, link->message, most, now_us));
+    if (link->text) {
+        size_t length = make_sealed(link, session, link->message, most, now_us);
+        return length > 0 && put_message(link->conn, true, link->message, length);
+    }
     uint8_t *message =
         ws_conn_begin(link->conn, WS_BINARY, SEALED_OVERHEAD + link->control_length + most);
-    ws_conn_commit_part(link->conn, make_sealed(link, message, most, now_us));
-    return true;
+    size_t length = make_sealed(link, session, message, most, now_us);
+    if (length > 0)
+        ws_conn_commit_part(link->conn, length);
+    return length > 0;
 }
 
 static bool has_something(struct tunnel_link *link, int64_t now_us)
 {
-    if (link->conn == NULL || (link->keyed && link->session == NULL))
+    if (link->conn == NULL)
         return false;
-    if (!link->keyed)
+    if (link->keys == NULL)
         return fair_queue_next(&link->queue, now_us) > 0;
+    if (tunnel_link_session(link, now_us) == NULL)
+        return false;
     return link->control_length > 0 || owed_us(link) <= now_us || may_send_packet(link, now_us);
 }
 
@@ -284,7 +300,7 @@ static int64_t opens_us(const struct tunnel_link *link, int64_t now_us)
 
 int64_t tunnel_link_due_us(const struct tunnel_link *link, int64_t now_us)
 {
-    if (link->conn == NULL || link->session == NULL)
+    if (link->conn == NULL || tunnel_link_session(link, now_us) == NULL)
         return INT64_MAX;
     int64_t due = flow_due_us(&link->flow);
     if (is_full(link))
@@ -338,7 +354,7 @@ void tunnel_link_pump(struct tunnel_link *link, int64_t now_us)
         if (is_full(link))
             return;
         while (has_something(link, now_us) && !is_full(link))
-            if (!(link->keyed ? send_sealed(link, now_us) : send_packet(link, now_us)))
+            if (!(link->keys != NULL ? send_sealed(link, now_us) : send_packet(link, now_us)))
                 return;
         ws_conn_flush(link->conn);
         if (link->conn != NULL && ws_conn_unsent(link->conn) > 0)

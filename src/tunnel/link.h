@@ -21,10 +21,9 @@
 #include "session.h"
 
 struct tunnel_link {
-    struct ws_conn *conn; // the phone, or NULL while there is none
-    bool text;            // the form to send in: that of the last message received
-    bool keyed;
-    struct session *session; // keyed: what to seal with, or NULL while there is none
+    struct ws_conn *conn;      // the phone, or NULL while there is none
+    bool text;                 // the form to send in: that of the last message received
+    struct session_keys *keys; // keyed: asked at each use for the session to seal with; NULL: open
     struct fair_queue queue;
     struct flow flow;              // keyed: what is on its way,
     struct flow_receiver receiver; // and what is to be acknowledged
@@ -39,6 +38,7 @@ struct tunnel_link {
     uint64_t super_packets_received;
     uint64_t messages_sent;
     uint64_t no_phone;    // dropped: nobody to carry it
+    uint64_t not_sealed;  // dropped: the session was not live; none is, unless we have a fault
     uint64_t bad_message; // dropped: not base64, not an IP packet, not a record
     uint64_t bad_offload; // dropped: what is to be done on it does not fit the packet
     uint8_t control[LINK_CONTROL];
@@ -46,10 +46,12 @@ struct tunnel_link {
     uint8_t message[SEALED_OVERHEAD + LINK_CONTROL + SUPER_PACKET_HEAD + IP_PACKET_MAX];
 };
 
-// An open link begins with text, which the oldest peers understand; a keyed one with binary.
-// `key` is random, and keeps to itself which connections share a place in the queue.
-void tunnel_link_init(struct tunnel_link *link, bool keyed, const struct siphash_key *key,
-                      int64_t now_us);
+// An open link, which has no keys, begins with text, which the oldest peers understand; a keyed one with
+// binary. `key` is random, and keeps to itself which connections share a place in the queue.
+void tunnel_link_init(struct tunnel_link *link, struct session_keys *keys,
+                      const struct siphash_key *key, int64_t now_us);
+// Keyed: the session to seal with now, or NULL while there is none.
+struct session *tunnel_link_session(const struct tunnel_link *link, int64_t now_us);
 
 // A phone came, or took over from another, or with NULL went. Open: what waits is dropped then. Keyed: it waits for
 // the next phone, which lets the connections go on at once instead of after their own time-outs.

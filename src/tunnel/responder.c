@@ -27,6 +27,12 @@ void pending_init(struct pending *pending)
     crypto_wipe(pending, sizeof *pending);
 }
 
+void pending_expire(struct pending *pending, int64_t now_ms)
+{
+    if (pending->session.live && session_is_over(&pending->session, now_ms))
+        pending_init(pending);
+}
+
 void greeting_write(const struct responder *responder, uint8_t out[GREETING_SIZE])
 {
     out[0] = MESSAGE_GREETING;
@@ -107,9 +113,7 @@ static int establish(struct responder *responder, struct pending *pending)
     int laptop = responder->config.admit(responder->config.arg, &pending->offer);
     if (laptop < 0)
         return -1;
-    session_end(&responder->laptops[laptop].previous);
-    responder->laptops[laptop].previous = responder->laptops[laptop].current;
-    responder->laptops[laptop].current = pending->session;
+    session_renew(&responder->laptops[laptop], &pending->session);
     pending_init(pending);
     responder->sessions++;
     return laptop;
@@ -120,8 +124,8 @@ static void say_full(struct pending *pending, struct responder_heard *heard)
 {
     static const uint8_t full = GOODBYE_FULL;
     size_t length = record_write(heard->reply + SEALED_HEAD, RECORD_GOODBYE, &full, sizeof full);
-    session_seal(&pending->session, heard->reply, length);
-    reply(heard, SEALED_OVERHEAD + length);
+    if (session_seal(&pending->session, heard->reply, length))
+        reply(heard, SEALED_OVERHEAD + length);
 }
 
 // Finds the session that an index names. `laptop` is set to its number, or to SERVER_LINKS for the one in
@@ -130,13 +134,10 @@ static struct session *find_session(struct responder *responder, struct pending 
                                     uint32_t index, uint16_t *laptop)
 {
     for (uint16_t i = 0; i < SERVER_LINKS; i++) {
-        struct session *current = &responder->laptops[i].current;
-        struct session *previous = &responder->laptops[i].previous;
+        struct session *session = session_to_open(&responder->laptops[i], index);
         *laptop = i;
-        if (current->live && current->receive_index == index)
-            return current;
-        if (previous->live && previous->receive_index == index)
-            return previous;
+        if (session != NULL)
+            return session;
     }
     *laptop = SERVER_LINKS;
     if (pending->session.live && pending->session.receive_index == index)
@@ -209,40 +210,18 @@ void responder_hear(struct responder *responder, struct pending *pending, uint64
     refuse(heard, REFUSAL_KEYED, message, length);
 }
 
-bool responder_may_be_genuine(const struct responder *responder, const struct pending *pending,
+bool responder_may_be_genuine(struct responder *responder, struct pending *pending,
                               const uint8_t *message, size_t length)
 {
-    if (length < SEALED_HEAD || message[0] != MESSAGE_SEALED)
-        return false;
-    uint32_t index = sealed_index(message);
-    for (size_t i = 0; i < SERVER_LINKS; i++) {
-        const struct session *current = &responder->laptops[i].current;
-        const struct session *previous = &responder->laptops[i].previous;
-        if ((current->live && current->receive_index == index) ||
-            (previous->live && previous->receive_index == index))
-            return true;
-    }
-    return pending->session.live && pending->session.receive_index == index;
+    uint16_t laptop;
+    return length >= SEALED_HEAD && message[0] == MESSAGE_SEALED &&
+           find_session(responder, pending, sealed_index(message), &laptop) != NULL;
 }
 
 void responder_tick(struct responder *responder, int64_t now_ms)
 {
-    for (size_t i = 0; i < SERVER_LINKS; i++) {
-        struct session *current = &responder->laptops[i].current;
-        struct session *previous = &responder->laptops[i].previous;
-        if (current->live && session_is_over(current, now_ms))
-            session_end(current);
-        if (previous->live && session_is_over(previous, now_ms))
-            session_end(previous);
-    }
-}
-
-struct session *responder_session(struct responder *responder, uint16_t laptop, int64_t now_ms)
-{
-    struct session *current = &responder->laptops[laptop].current;
-    if (current->live && session_is_over(current, now_ms))
-        session_end(current);
-    return current->live ? current : NULL;
+    for (size_t i = 0; i < SERVER_LINKS; i++)
+        session_expire(&responder->laptops[i], now_ms);
 }
 
 void responder_forget(struct responder *responder, uint16_t laptop)

@@ -34,10 +34,7 @@ struct responder_config {
 
 struct responder {
     struct responder_config config;
-    struct {
-        struct session current;
-        struct session previous; // opens what was under way when the keys changed
-    } laptops[SERVER_LINKS];
+    struct session_keys laptops[SERVER_LINKS];
     struct rate rate;     // of offers and packets in the clear, by source
     struct rate refusals; // of sealed messages of unknown sessions
     // Counters for status.json.
@@ -70,6 +67,8 @@ struct responder_heard {
 // Both must be done before anything else; the second for each new connection.
 void responder_init(struct responder *responder, const struct responder_config *config);
 void pending_init(struct pending *pending);
+// Wipes the keys of a handshake that nobody finished; call about once a second for each connection.
+void pending_expire(struct pending *pending, int64_t now_ms);
 
 void greeting_write(const struct responder *responder, uint8_t out[GREETING_SIZE]);
 
@@ -80,11 +79,9 @@ void responder_hear(struct responder *responder, struct pending *pending, uint64
 
 // Whether a message that begins with these bytes, at least SEALED_HEAD, may be genuine, as far as can be
 // told before it is whole.
-bool responder_may_be_genuine(const struct responder *responder, const struct pending *pending,
+bool responder_may_be_genuine(struct responder *responder, struct pending *pending,
                               const uint8_t *message, size_t length);
 
-// The session to seal with for a laptop, or NULL.
-struct session *responder_session(struct responder *responder, uint16_t laptop, int64_t now_ms);
 // Wipes keys that are over; call about once a second.
 void responder_tick(struct responder *responder, int64_t now_ms);
 // The laptop gave its place up: its keys are wiped.

@@ -33,7 +33,7 @@ enum message_type {
 enum { SESSION_TAKES_TCP_SUPER = 0x01, SESSION_TAKES_UDP_SUPER = 0x02 };
 
 struct session {
-    bool live;
+    bool live;              // it has keys: nothing is sealed or opened under one that has none
     uint32_t receive_index; // ours: it stands on what comes
     uint32_t send_index;    // the peer's: it stands on what goes
     uint64_t next_counter;  // of what goes
@@ -51,8 +51,9 @@ void session_begin(struct session *session, uint32_t receive_index, uint32_t sen
 void session_end(struct session *session);
 
 // Seals a message in place: SEALED_HEAD bytes of room, `length` bytes of records, AEAD_TAG bytes of
-// room. Its whole length is SEALED_OVERHEAD + `length`.
-void session_seal(struct session *session, uint8_t *message, size_t length);
+// room. Its whole length is SEALED_OVERHEAD + `length`. Returns false, and leaves the records as they
+// are, where the session is not live or has used up its counters: then nothing may be sent.
+bool session_seal(struct session *session, uint8_t *message, size_t length);
 
 // The index on a message of at least SEALED_HEAD bytes that says it is sealed.
 uint32_t sealed_index(const uint8_t *message);
@@ -65,10 +66,29 @@ enum sealed_verdict {
 };
 // Opens a message in place. Its records begin at message + SEALED_HEAD, and are `length` -
 // SEALED_OVERHEAD bytes, where the verdict is one of the first two.
+// Nothing opens under a session that is not live.
 enum sealed_verdict session_open(struct session *session, uint8_t *message, size_t length);
 
 // Whether it is time for new keys, or this one may not be used at all any more.
 bool session_is_old(const struct session *session, int64_t now_ms);
 bool session_is_over(const struct session *session, int64_t now_ms);
+
+// What one end holds of its sessions with one peer; all zero before the first. It stays where it is while
+// sessions come and go. Nobody keeps a pointer to a session: who wants to seal asks here each time, since
+// any timer may have ended the session meanwhile.
+struct session_keys {
+    struct session current;  // seals and opens
+    struct session previous; // opens what was under way when the keys changed
+    int64_t held_until_ms;   // nothing is sealed before
+};
+
+// The session to seal with, or NULL while there is none that may be used.
+struct session *session_to_seal(struct session_keys *keys, int64_t now_ms);
+// The session that opens messages with this index, or NULL.
+struct session *session_to_open(struct session_keys *keys, uint32_t index);
+// Takes a fresh session over, whose copy is wiped; the current one becomes the previous one.
+void session_renew(struct session_keys *keys, struct session *fresh);
+// Wipes the keys of sessions that are over.
+void session_expire(struct session_keys *keys, int64_t now_ms);
 
 #endif

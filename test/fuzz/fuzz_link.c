@@ -16,6 +16,7 @@
 #define INDEX 2
 
 static struct tunnel_link link;
+static struct session_keys keys;
 static const struct siphash_key key = {1, 2};
 
 static void try_message(uint8_t opcode, const uint8_t *bytes, size_t length)
@@ -154,7 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input input = {data, size};
     uint32_t next = UINT32_MAX - 5; // it wraps around
     int64_t now_us = 0;
-    tunnel_link_init(&link, true, &key, now_us);
+    tunnel_link_init(&link, &keys, &key, now_us);
     try_message(WS_TEXT, data, size);
     try_message(WS_BINARY, data, size);
     while (input.left > 0) {

@@ -167,7 +167,7 @@ static void server_says(int laptop)
 {
     for (uint16_t i = 0; i < SERVER_LINKS; i++)
         if (world.owners[i] == laptop)
-            say_packet(responder_session(&world.responder, i, world.now_ms), laptop, 1);
+            say_packet(session_to_seal(&world.responder.laptops[i], world.now_ms), laptop, 1);
 }
 
 // ---- what they hear ----
@@ -225,14 +225,14 @@ static void laptop_hears(int laptop, const uint8_t *bytes, size_t length)
     static const uint8_t full[] = {RECORD_GOODBYE, 0, 0, 1, GOODBYE_FULL};
     struct initiator *initiator = &world.laptops[laptop];
     bool genuine = is_kept(bytes, length);
-    bool had_session = initiator_session(initiator, world.now_ms) != NULL;
-    bool was_live = initiator->current.live;
+    bool had_session = session_to_seal(&initiator->keys, world.now_ms) != NULL;
+    bool was_live = initiator->keys.current.live;
     uint8_t *copy = exact_copy(bytes, length);
     uint8_t *records = NULL;
     size_t size = 0;
     switch (initiator_hear(initiator, copy, length, world.now_ms, &records, &size)) {
     case INITIATOR_SESSION:
-        EXPECT(genuine && bytes[0] == MESSAGE_ANSWER && initiator->current.live);
+        EXPECT(genuine && bytes[0] == MESSAGE_ANSWER && initiator->keys.current.live);
         break;
     case INITIATOR_RECORDS:
     case INITIATOR_LATE:
@@ -249,8 +249,8 @@ static void laptop_hears(int laptop, const uint8_t *bytes, size_t length)
         break;
     }
     // Nothing that works is given up for what anybody can say; at most it is held back for a moment.
-    EXPECT(!was_live || initiator->current.live);
-    if (had_session && initiator_session(initiator, world.now_ms) == NULL)
+    EXPECT(!was_live || initiator->keys.current.live);
+    if (had_session && session_to_seal(&initiator->keys, world.now_ms) == NULL)
         EXPECT(initiator->held_until_ms <= world.now_ms + OFFER_HOLD_MS);
     free(copy);
 }
@@ -285,7 +285,7 @@ static void forge_word(int laptop, uint8_t what)
 {
     const struct initiator *initiator = &world.laptops[laptop];
     uint8_t message[REFUSAL_SIZE] = {MESSAGE_REFUSAL, REFUSAL_UNKNOWN};
-    put_be32(message + 2, initiator->current.send_index);
+    put_be32(message + 2, initiator->keys.current.send_index);
     if (what % 3 == 1) {
         message[1] = REFUSAL_WRONG_KEY;
         memcpy(message + 2, initiator->offer + 1, REFUSAL_SUBJECT);
@@ -325,7 +325,7 @@ static void obey(struct input *input)
         pass_time(command >> 4);
         break;
     case 8:
-        say_packet(initiator_session(&world.laptops[laptop], world.now_ms), laptop, 0);
+        say_packet(session_to_seal(&world.laptops[laptop].keys, world.now_ms), laptop, 0);
         break;
     case 9:
         server_says(laptop);

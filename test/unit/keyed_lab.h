@@ -6,19 +6,18 @@
 
 #include "base/bytes.h"
 
-static struct session near; // seals
-static struct session far;  // opens
-static uint32_t newest;     // counter of the last message that was opened
+static struct session *const near = &keys.current; // seals
+static struct session far;                         // opens
+static uint32_t newest;                            // counter of the last message that was opened
 
 static inline void begin_session(void)
 {
-    memset(&near, 0, sizeof near);
+    memset(&keys, 0, sizeof keys);
     memset(&far, 0, sizeof far);
-    test_random_bytes(near.send_key, sizeof near.send_key);
-    memcpy(far.receive_key, near.send_key, sizeof far.receive_key);
-    session_begin(&near, 1, 2, 0, 0);
-    session_begin(&far, 2, 1, 0, 0);
-    end.session = &near;
+    test_random_bytes(near->send_key, sizeof near->send_key);
+    memcpy(far.receive_key, near->send_key, sizeof far.receive_key);
+    session_begin(near, 1, 2, 0, clock_us / 1000);
+    session_begin(&far, 2, 1, 0, clock_us / 1000);
 }
 
 static inline void queue_packet(size_t length, uint32_t number)

@@ -18,6 +18,7 @@ static uint8_t rx[WS_MESSAGE_MAX / 4];
 static uint8_t tx[LINK_TX_SIZE];
 static int peer = -1;
 static bool gone;
+static struct session_keys keys;   // of a keyed link
 static int64_t clock_us = 1000000; // stands still, but for the tests that move it
 
 static const struct siphash_key queue_key = {1, 2};
@@ -72,10 +73,11 @@ static inline bool open_link(bool keyed)
     struct endpoint from;
     memset(&from, 0, sizeof from);
     gone = false;
+    memset(&keys, 0, sizeof keys);
     if (loop_init(&loop) < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) < 0)
         return false;
     peer = fds[1];
-    tunnel_link_init(&end, keyed, &queue_key, clock_us);
+    tunnel_link_init(&end, keyed ? &keys : NULL, &queue_key, clock_us);
     ws_conn_init(&conn, &loop, &events, NULL, rx, sizeof rx, sizeof rx - 1000, tx, sizeof tx);
     if (ws_conn_adopt(&conn, fds[0], &from, "101", 3, NULL, 0) < 0)
         return false;

@@ -40,7 +40,8 @@ native)
 	build native BUILD=build && run_all native build env
 	;;
 sanitized)
-	build sanitized BUILD=build/asan CC=clang FORTIFY= CFLAGS="$sanitize" &&
+	build sanitized BUILD=build/asan CC=clang FORTIFY= CFLAGS="$sanitize" \
+		CPPFLAGS=-DSESSION_STRICT &&
 		run_all sanitized build/asan env
 	;;
 cross)

@@ -48,15 +48,15 @@ static void what_each_takes(void)
         lab.responder.config.takes = takes[i][1];
         lab_connect(0, 20);
         lab_run(2 * SECOND);
-        const struct session *near = initiator_session(&laptop->initiator, lab.now_ms);
-        const struct session *far = responder_session(&lab.responder, 0, lab.now_ms);
+        const struct session *near = session_to_seal(&laptop->initiator.keys, lab.now_ms);
+        const struct session *far = session_to_seal(&lab.responder.laptops[0], lab.now_ms);
         CHECK(near != NULL && far != NULL);
         CHECK_INT(near->peer_takes, takes[i][1]);
         CHECK_INT(far->peer_takes, takes[i][0]);
         laptop->initiator.self.flags = 2;
         initiator_give_up(&laptop->initiator, lab.now_ms, 0);
         lab_run(2 * SECOND);
-        far = responder_session(&lab.responder, 0, lab.now_ms);
+        far = session_to_seal(&lab.responder.laptops[0], lab.now_ms);
         CHECK(far != NULL);
         CHECK_INT(far->peer_takes, 2);
     }
@@ -99,10 +99,10 @@ static void new_keys_by_count(void)
     for (int i = 0; i < 5; i++) {
         unsigned before = laptop->sessions;
         // The laptop's next message is the last but one of this key. (The window moves on, too.)
-        laptop->initiator.current.next_counter = SESSION_REKEY_MESSAGES - 2;
+        laptop->initiator.keys.current.next_counter = SESSION_REKEY_MESSAGES - 2;
         lab_run(SECOND);
         CHECK_INT(laptop->sessions, before + 1);
-        CHECK(laptop->initiator.current.next_counter < 100);
+        CHECK(laptop->initiator.keys.current.next_counter < 100);
     }
     lab_settle();
     check_whole(laptop);
@@ -281,11 +281,11 @@ static void greetings(void)
                   INITIATOR_GREETING);
         CHECK_INT(initiator_due(&laptop->initiator, lab.now_ms, offer, &other_form),
                   other == 0 ? 0 : OFFER_SIZE);
-        CHECK_INT(initiator_session(&laptop->initiator, lab.now_ms) != NULL, other == 0);
-        CHECK(laptop->initiator.current.live);
+        CHECK_INT(session_to_seal(&laptop->initiator.keys, lab.now_ms) != NULL, other == 0);
+        CHECK(laptop->initiator.keys.current.live);
     }
-    CHECK(initiator_session(&laptop->initiator, lab.now_ms + OFFER_HOLD_MS - 1) == NULL);
-    CHECK(initiator_session(&laptop->initiator, lab.now_ms + OFFER_HOLD_MS) != NULL);
+    CHECK(session_to_seal(&laptop->initiator.keys, lab.now_ms + OFFER_HOLD_MS - 1) == NULL);
+    CHECK(session_to_seal(&laptop->initiator.keys, lab.now_ms + OFFER_HOLD_MS) != NULL);
     for (size_t short_of = 1; short_of < GREETING_SIZE; short_of++) {
         uint8_t *copy = test_copy(greeting, short_of);
         int event = initiator_hear(&laptop->initiator, copy, short_of, lab.now_ms, &bytes, &length);
@@ -305,7 +305,7 @@ static void old_keys_choose_no_path(void)
     lab_run(10 * SECOND);
     lab_run(SESSION_REKEY_MS);
     lab_settle();
-    struct session *up = &laptop->initiator.previous;
+    struct session *up = &laptop->initiator.keys.previous;
     struct session *down = &lab.responder.laptops[0].previous;
     CHECK(up->live);
     CHECK(down->live);
@@ -324,7 +324,7 @@ static void old_keys_choose_no_path(void)
     CHECK_INT(heard.event, RESPONDER_RECORDS);
     CHECK(!heard.is_newest);
     CHECK(!heard.is_session);
-    session_seal(&laptop->initiator.current, message, 4);
+    session_seal(&laptop->initiator.keys.current, message, 4);
     responder_hear(&lab.responder, &lab.conns[c].pending, 1, message, sizeof message, lab.now_ms,
                    &heard);
     CHECK(heard.is_newest);
@@ -439,7 +439,7 @@ static void forgotten(void)
     unsigned before = laptop->sessions;
     CHECK(lab.responder.laptops[0].previous.live);
     responder_forget(&lab.responder, 0);
-    CHECK(responder_session(&lab.responder, 0, lab.now_ms) == NULL);
+    CHECK(session_to_seal(&lab.responder.laptops[0], lab.now_ms) == NULL);
     CHECK(!lab.responder.laptops[0].previous.live);
     lab.places[0] = -1;
     lab_run(SECOND);
@@ -460,7 +460,7 @@ static void the_wrong_key(void)
     CHECK_INT(laptop->refused_key, laptop->offers);
     CHECK_INT(lab.responder.wrong_key, laptop->offers);
     CHECK(laptop->offers <= 7 * (10 * 60 / 30));
-    CHECK(initiator_session(&laptop->initiator, lab.now_ms) == NULL);
+    CHECK(session_to_seal(&laptop->initiator.keys, lab.now_ms) == NULL);
     // The server's owner has put the right one in.
     memcpy(laptop->initiator.key, lab.key, KEY_SIZE);
     lab_run(OFFER_LIFETIME_MS + 10 * SECOND);
@@ -483,7 +483,7 @@ static void over(void)
     uint8_t *bytes;
     size_t length;
     struct responder_heard heard;
-    session_seal(&laptop->initiator.current, up, 4);
+    session_seal(&laptop->initiator.keys.current, up, 4);
     session_seal(&lab.responder.laptops[0].current, down, 4);
     lab.now_ms += SESSION_OVER_MS;
     CHECK_INT(initiator_hear(&laptop->initiator, down, sizeof down, lab.now_ms, &bytes, &length),
@@ -491,8 +491,8 @@ static void over(void)
     responder_hear(&lab.responder, &lab.conns[c].pending, 1, up, sizeof up, lab.now_ms, &heard);
     CHECK_INT(heard.event, RESPONDER_REPLY);
     CHECK_INT(heard.bytes[0], MESSAGE_REFUSAL);
-    CHECK(initiator_session(&laptop->initiator, lab.now_ms) == NULL);
-    CHECK(responder_session(&lab.responder, 0, lab.now_ms) == NULL);
+    CHECK(session_to_seal(&laptop->initiator.keys, lab.now_ms) == NULL);
+    CHECK(session_to_seal(&lab.responder.laptops[0], lab.now_ms) == NULL);
     lab.conns[c].loss_percent = 0;
     laptop->talks = true;
     lab_run(20 * SECOND);
@@ -507,8 +507,8 @@ static void colliding_indexes(void)
     lab_connect(0, 20);
     lab_run(5 * SECOND);
     for (int round = 0; round < 4; round++) {
-        struct session *current = &laptop->initiator.current;
-        struct session *previous = &laptop->initiator.previous;
+        struct session *current = &laptop->initiator.keys.current;
+        struct session *previous = &laptop->initiator.keys.previous;
         test_row("round %d", round);
         if (round % 2 == 1) // neighbours
             current->receive_index = previous->receive_index + 1;

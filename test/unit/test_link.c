@@ -56,7 +56,7 @@ static void text_of_all_lengths(void)
 {
     static uint8_t packet[IP_PACKET_MAX];
     static char text[BASE64_LENGTH(IP_PACKET_MAX)];
-    tunnel_link_init(&end, false, &queue_key, clock_us);
+    tunnel_link_init(&end, NULL, &queue_key, clock_us);
     for (size_t i = 0; i < COUNT(lengths); i++) {
         make_packet(packet, lengths[i], (uint32_t)i);
         size_t length = base64_encode(text, packet, lengths[i]);
@@ -84,7 +84,7 @@ static void bad_messages(void)
     };
     for (int form = 0; form < 2; form++) {
         int bad = 0;
-        tunnel_link_init(&end, false, &queue_key, clock_us);
+        tunnel_link_init(&end, NULL, &queue_key, clock_us);
         end.text = form != 0;
         for (size_t i = 0; i < COUNT(cases); i++) {
             size_t length = strlen(cases[i].data);
@@ -120,7 +120,7 @@ static void nobody_to_carry(void)
 {
     uint8_t packet[100];
     make_packet(packet, sizeof packet, 1);
-    tunnel_link_init(&end, false, &queue_key, clock_us);
+    tunnel_link_init(&end, NULL, &queue_key, clock_us);
     for (int i = 0; i < 5; i++)
         tunnel_link_queue(&end, packet, sizeof packet, clock_us);
     tunnel_link_pump(&end, clock_us);

@@ -208,12 +208,12 @@ static void another_keyed_phone(void)
     CHECK_INT(end.queue.count, 1);
     CHECK_INT(end.no_phone, 20 + 1);
     tunnel_link_set_conn(&end, NULL, clock_us);
-    end.session = NULL;
+    near->live = false;
     queue_packet(100, 11);
     tunnel_link_pump(&end, clock_us);
     CHECK_INT(end.queue.count, 1);
     CHECK_INT(end.no_phone, 20 + 2);
-    CHECK_INT(near.next_counter, 0);
+    CHECK_INT(near->next_counter, 0);
     close_link();
 }
 

@@ -87,7 +87,7 @@ static bool begin(uint8_t peer_takes)
         return false;
     listen_anew();
     begin_session();
-    near.peer_takes = peer_takes;
+    near->peer_takes = peer_takes;
     make_fast();
     return true;
 }
@@ -214,9 +214,9 @@ static void without_a_session(void)
     close_link();
 
     CHECK(begin(BOTH));
-    end.session = NULL;
+    near->live = false;
     queue_super(PACKET_TCP, 10000);
-    end.session = &near;
+    near->live = true;
     take_all();
     CHECK_INT(arrived.count, 8);
     CHECK(given_same(&cut, &direct));
@@ -231,7 +231,7 @@ static void without_a_phone(void)
     CHECK_INT(end.no_phone, 0); // it waits for the next one
     size_t waiting = end.queue.count;
     CHECK(waiting > 0);
-    end.session = NULL;
+    near->live = false;
     queue_super(PACKET_TCP, 10000);
     CHECK_INT(end.no_phone, 1);
     CHECK_INT(end.queue.count, waiting);

@@ -269,6 +269,49 @@ static void ended(void)
     CHECK_BYTES(laptop.receive_key, nothing.receive_key, AEAD_KEY);
 }
 
+// All keys of a session that ended are zeros, which everybody has. Nothing is sealed or opened with them.
+// (Builds with SESSION_STRICT stop at such a thing.)
+static void nothing_under_a_dead_session(void)
+{
+    uint8_t records[SEALED_OVERHEAD + 20] = {0};
+    uint8_t before[sizeof records];
+    begin();
+    session_end(&laptop);
+    memcpy(before, records, sizeof records);
+#ifndef SESSION_STRICT
+    CHECK(!session_seal(&laptop, records, 20));
+    CHECK_INT(laptop.next_counter, 0);
+#endif
+    CHECK_BYTES(records, before, sizeof records);
+    struct session zeros = {.live = true};
+    CHECK(session_seal(&zeros, records, 20));
+    CHECK_INT(open_copy(&laptop, records, sizeof records), SEALED_FORGED);
+}
+
+// Who asks for the session to seal with never gets one that is over, or held back, or has ended.
+static void asked_for_each_time(void)
+{
+    struct session_keys keys = {0};
+    struct session fresh;
+    CHECK(session_to_seal(&keys, 1000) == NULL);
+    begin();
+    fresh = laptop;
+    session_renew(&keys, &fresh);
+    CHECK(!fresh.live);
+    CHECK(session_to_seal(&keys, 1000) == &keys.current);
+    CHECK(session_to_seal(&keys, 1000 + SESSION_OVER_MS - 1) == &keys.current);
+    CHECK(session_to_seal(&keys, 1000 + SESSION_OVER_MS) == NULL);
+    keys.held_until_ms = 5000;
+    CHECK(session_to_seal(&keys, 4999) == NULL);
+    CHECK(session_to_seal(&keys, 5000) == &keys.current);
+    keys.current.next_counter = 2 * SESSION_REKEY_MESSAGES;
+    CHECK(session_to_seal(&keys, 5000) == NULL);
+    session_expire(&keys, 5000);
+    CHECK(!keys.current.live);
+    CHECK(session_to_seal(&keys, 5000) == NULL);
+    CHECK(session_to_open(&keys, 0) == NULL);
+}
+
 static void begun_anew(void)
 {
     begin();
@@ -311,6 +354,9 @@ int main(void)
     TEST("forged counters push nothing out of the window", forged_counters);
     TEST("a session is old, then over, by time and by messages", growing_old);
     TEST("a session that ended has no keys", ended);
+    TEST("nothing is sealed or opened under a session that has ended",
+         nothing_under_a_dead_session);
+    TEST("the session to seal with is never one that may not be used", asked_for_each_time);
     TEST("a session that begins has seen nothing", begun_anew);
     TEST("random messages do not open", random_messages);
     return test_end();

@@ -161,7 +161,7 @@ static void forged_words(void)
             while (lab.now_ms - began_ms < 60 * SECOND && !test_state.failed) {
                 uint8_t message[REFUSAL_SIZE] = {MESSAGE_REFUSAL};
                 message[1] = kind == 1 ? REFUSAL_WRONG_KEY : REFUSAL_UNKNOWN;
-                put_be32(message + 2, laptop->initiator.current.send_index);
+                put_be32(message + 2, laptop->initiator.keys.current.send_index);
                 if (kind == 1)
                     memcpy(message + 2, laptop->initiator.offer + 1, REFUSAL_SUBJECT);
                 if (kind == 2) {
@@ -173,7 +173,7 @@ static void forged_words(void)
             }
             CHECK(laptop->offers <= 60 * SECOND / OFFER_LEAST_MS + 1);
             CHECK(laptop->offer_gap_ms >= OFFER_LEAST_MS);
-            CHECK(laptop->initiator.current.live);
+            CHECK(laptop->initiator.keys.current.live);
             CHECK(laptop->up.gap_ms <= 50 + LAB_STEP_MS + (kind == 1 ? 0 : OFFER_HOLD_MS));
             CHECK(laptop->down.gap_ms <= 50 + LAB_STEP_MS);
             lab_settle();
@@ -189,15 +189,15 @@ static void forged_words_to_the_deaf(void)
     begin_recorded(20);
     lab.conns[own].loss_percent = 100;
     uint8_t message[REFUSAL_SIZE] = {MESSAGE_REFUSAL, REFUSAL_UNKNOWN};
-    put_be32(message + 2, laptop->initiator.current.send_index);
+    put_be32(message + 2, laptop->initiator.keys.current.send_index);
     laptop->offers = 0;
-    int64_t born_ms = laptop->initiator.current.born_ms;
+    int64_t born_ms = laptop->initiator.keys.current.born_ms;
     int64_t held_ms = 0;
     while (lab.now_ms - born_ms < SESSION_OVER_MS - SECOND && !test_state.failed) {
         lab_inject(own, false, false, message, sizeof message);
         message[0] ^= MESSAGE_REFUSAL ^ MESSAGE_GREETING;
-        CHECK(laptop->initiator.current.live);
-        held_ms += initiator_session(&laptop->initiator, lab.now_ms) == NULL ? 50 : 0;
+        CHECK(laptop->initiator.keys.current.live);
+        held_ms += session_to_seal(&laptop->initiator.keys, lab.now_ms) == NULL ? 50 : 0;
         lab_run(50);
     }
     CHECK(held_ms <= SESSION_OVER_MS / OFFER_HOLD_AGAIN_MS * OFFER_HOLD_MS);
@@ -214,11 +214,11 @@ static void held_back(void)
     int64_t held_ms = 0;
     lab.conns[own].loss_percent = 100;
     for (int64_t passed_ms = 0; passed_ms < 90 * SECOND; passed_ms += 50) {
-        put_be32(message + 2, initiator->current.send_index);
+        put_be32(message + 2, initiator->keys.current.send_index);
         if (passed_ms % SECOND == 0)
             initiator->trying = false; // as if it had been answered
         lab_inject(own, false, false, message, sizeof message);
-        held_ms += initiator_session(initiator, lab.now_ms) == NULL ? 50 : 0;
+        held_ms += session_to_seal(&initiator->keys, lab.now_ms) == NULL ? 50 : 0;
         lab_run(50);
     }
     CHECK(held_ms >= 3 * OFFER_HOLD_MS);
@@ -226,12 +226,13 @@ static void held_back(void)
     lab.conns[own].loss_percent = 0;
     lab_run(OFFER_HOLD_AGAIN_MS + 10 * SECOND);
     initiator->trying = false;
-    put_be32(message + 2, initiator->current.send_index);
+    put_be32(message + 2, initiator->keys.current.send_index);
     lab_inject(own, false, false, message, sizeof message);
-    CHECK(initiator_session(initiator, lab.now_ms) == NULL);
+    CHECK(session_to_seal(&initiator->keys, lab.now_ms) == NULL);
+    int64_t held_until_ms = initiator->keys.held_until_ms;
     lab_run(OFFER_LEAST_MS + LAB_TICK_MS + 60);
-    CHECK(initiator_session(initiator, lab.now_ms) != NULL); // under new keys
-    CHECK(lab.now_ms < initiator->held_until_ms);
+    CHECK(session_to_seal(&initiator->keys, lab.now_ms) != NULL); // under new keys
+    CHECK(lab.now_ms < held_until_ms);
 }
 
 // Keys that are over are wiped also where nothing comes and nothing is asked for.
@@ -239,16 +240,16 @@ static void wiped_in_time(void)
 {
     begin_recorded(20);
     lab_run(SESSION_REKEY_MS);
-    struct initiator *i = &laptop->initiator;
+    struct session_keys *i = &laptop->initiator.keys;
     CHECK(i->current.live && i->previous.live);
     CHECK(lab.responder.laptops[0].current.live && lab.responder.laptops[0].previous.live);
     int64_t previous_over_ms = i->previous.born_ms + SESSION_OVER_MS;
     int64_t current_over_ms = i->current.born_ms + SESSION_OVER_MS;
-    initiator_tick(i, previous_over_ms - 1);
+    session_expire(i, previous_over_ms - 1);
     CHECK(i->previous.live);
-    initiator_tick(i, previous_over_ms);
+    session_expire(i, previous_over_ms);
     CHECK(!i->previous.live && i->current.live);
-    initiator_tick(i, current_over_ms);
+    session_expire(i, current_over_ms);
     CHECK(!i->current.live);
     responder_tick(&lab.responder, lab.responder.laptops[0].previous.born_ms + SESSION_OVER_MS);
     CHECK(!lab.responder.laptops[0].previous.live && lab.responder.laptops[0].current.live);
@@ -269,9 +270,9 @@ static void refusals_of_other_things(void)
         if (i % 5 == 0)
             memset(message + 2, 0, REFUSAL_SUBJECT);
         if (i % 5 == 1) // our own index, where the server's should be
-            put_be32(message + 2, laptop->initiator.current.receive_index);
+            put_be32(message + 2, laptop->initiator.keys.current.receive_index);
         if (i % 5 == 2) { // the right one, and more
-            put_be32(message + 2, laptop->initiator.current.send_index);
+            put_be32(message + 2, laptop->initiator.keys.current.send_index);
             message[9] = 1;
         }
         lab_inject(own, false, false, message, length);
@@ -302,7 +303,7 @@ static void every_bit(void)
     lab_settle();
     uint8_t up[SEALED_OVERHEAD + 8] = {0};
     uint8_t down[SEALED_OVERHEAD + 8] = {0};
-    session_seal(&laptop->initiator.current, up, 8);
+    session_seal(&laptop->initiator.keys.current, up, 8);
     session_seal(&lab.responder.laptops[0].current, down, 8);
     for (size_t bit = 0; bit < 8 * sizeof up; bit++) {
         uint64_t up_before = up_count();
@@ -404,10 +405,10 @@ static void random_messages(void)
         test_random_bytes(message, sizeof message);
         message[0] = starts[test_below(COUNT(starts))];
         if (i % 4 == 0) {
-            put_be32(message + 1, laptop->initiator.current.receive_index);
+            put_be32(message + 1, laptop->initiator.keys.current.receive_index);
             put_be64(message + 5, test_below(1000));
         } else if (i % 4 == 1) {
-            put_be32(message + 1, laptop->initiator.current.send_index);
+            put_be32(message + 1, laptop->initiator.keys.current.send_index);
             put_be64(message + 5, test_below(1000));
         }
         if (message[0] == MESSAGE_GREETING || message[0] == MESSAGE_REFUSAL)
@@ -433,7 +434,7 @@ static void may_be_genuine(void)
     begin_recorded(20);
     pending_init(&none);
     message[0] = MESSAGE_SEALED;
-    put_be32(message + 1, laptop->initiator.current.send_index);
+    put_be32(message + 1, laptop->initiator.keys.current.send_index);
     CHECK(responder_may_be_genuine(r, &none, message, sizeof message));
     CHECK(!responder_may_be_genuine(r, &none, message, sizeof message - 1));
     CHECK(!responder_may_be_genuine(r, &none, message, 0));
@@ -456,12 +457,11 @@ static void may_be_genuine(void)
 // Places that are free hold an index of zero and keys of zeros, which everybody can seal with.
 static void sealed_with_zeros(void)
 {
-    struct session zeros;
+    struct session zeros = {.live = true};
     lab_begin();
     laptop = lab_laptop(0);
     own = lab_connect(0, 20);
     lab.now_ms = 1000; // soon after the machine has started: nothing is over yet
-    memset(&zeros, 0, sizeof zeros);
     for (int i = 0; i < 50; i++) {
         uint8_t message[SEALED_OVERHEAD + LAB_PACKET] = {0};
         uint8_t copy[sizeof message];

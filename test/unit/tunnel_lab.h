@@ -238,7 +238,7 @@ static inline void lab_server_hears(int c, bool text, uint8_t *bytes, size_t len
 static inline void lab_server_talks(void)
 {
     for (int i = 0; i < SERVER_LINKS; i++) {
-        struct session *session = responder_session(&lab.responder, (uint16_t)i, lab.now_ms);
+        struct session *session = session_to_seal(&lab.responder.laptops[i], lab.now_ms);
         int laptop = lab.places[i];
         if (session != NULL && laptop >= 0 && lab.laptops[laptop].talks && lab.paths[i] >= 0)
             lab_send_packet(session, laptop, false, lab.paths[i]);
@@ -268,7 +268,7 @@ static inline void lab_tick_laptop(int number)
 // Something under the session, so that the server sees where we are.
 static inline void lab_say(int number, int c)
 {
-    struct session *session = initiator_session(&lab.laptops[number].initiator, lab.now_ms);
+    struct session *session = session_to_seal(&lab.laptops[number].initiator.keys, lab.now_ms);
     if (session != NULL)
         lab_send_packet(session, number, true, c);
 }
