@@ -251,7 +251,7 @@ static void laptop_hears(int laptop, const uint8_t *bytes, size_t length)
     // Nothing that works is given up for what anybody can say; at most it is held back for a moment.
     EXPECT(!was_live || initiator->keys.current.live);
     if (had_session && session_to_seal(&initiator->keys, world.now_ms) == NULL)
-        EXPECT(initiator->held_until_ms <= world.now_ms + OFFER_HOLD_MS);
+        EXPECT(initiator->keys.held_until_ms <= world.now_ms + OFFER_HOLD_MS);
     free(copy);
 }
 
