@@ -99,6 +99,17 @@ $(BUILD)/unit/%: test/unit/%.c $(wildcard test/unit/*.h) $(BUILD)/libtether.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) -Itest/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libtether.a
 
+# The programs' own parts that deal with sessions, with keys that last for seconds.
+STORM := $(call objects,src/client_phone.c src/client_records.c src/server_laptops.c src/server_places.c \
+	src/server_records.c) $(BUILD)/obj/storm/session.o
+$(BUILD)/obj/storm/session.o: src/tunnel/session.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) -DSESSION_REKEY_MS=5000 $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/unit/test_session_storm: test/unit/test_session_storm.c $(STORM) test/unit/test.h $(BUILD)/libtether.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) -DSESSION_REKEY_MS=5000 -Itest/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(STORM) \
+		$(BUILD)/libtether.a
+
 $(BUILD)/unit/test_cell_link: $(wildcard test/bench/cell_link.*)
 
 # Fuzz targets: with libFuzzer (clang) in build/fuzz/, and as plain programs in build/fuzz-plain/.
