@@ -21,8 +21,6 @@
 // one of those that no network of people's own has (RFC 6598), so that laptops differ.
 #define OPEN_ADDRESS    0x0a000001 // 10.0.0.1/24
 #define OPEN_PREFIX     24
-#define KEYED_NETWORK   0x64400000 // 100.64.0.0/10
-#define KEYED_HOSTS     0x003fffff
 #define KEYED_PREFIX    32
 #define WIFI_PREFIX     16 // 169.254.0.0/16, RFC 3927
 #define SESSION_TICK_MS 250
@@ -119,7 +117,8 @@ static int choose_identity(struct client *client)
         log_error(&client->log, "the kernel gives no random numbers: %s", strerror(errno));
         return -1;
     }
-    client->address = client->options.open ? OPEN_ADDRESS : KEYED_NETWORK | (host & KEYED_HOSTS);
+    host = 1 + host % (INSIDE_HOSTS - 1); // without the network's ends
+    client->address = client->options.open ? OPEN_ADDRESS : INSIDE_NETWORK | host;
     client->mtu = TUN_MTU;
     initiator_init(&client->initiator, client->options.key, identity, client->address);
     ip_coalescer_init(&client->coalescer);

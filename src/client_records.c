@@ -62,10 +62,13 @@ static void on_configuration(struct client *client, const struct record *record)
     client->configuration = config;
     if (config.address == client->address && config.mtu == client->mtu)
         return;
-    // The server has given our address to another laptop, or wants other packets. What was begun with the
-    // old address goes on with it: the server takes any inside address.
+    // The server has given our address to another laptop, or wants other packets. The old address
+    // goes, and with it the connections that were begun: else a server could put any number of
+    // addresses here. Of four million addresses two laptops hardly ever choose the same.
     if (tun_configure(&client->tun, config.address, INSIDE_PREFIX, config.mtu) < 0)
         return;
+    if (config.address != client->address)
+        log_debug(&client->log, "the server has given this laptop another address");
     client->address = client->initiator.self.address = config.address;
     client->mtu = config.mtu;
 }

@@ -10,9 +10,6 @@
 #include "crypto/sha256.h"
 #include "server.h"
 
-#define KEYED_NETWORK 0x64400000 // 100.64.0.0/10 (RFC 6598): the inside addresses of laptops
-#define KEYED_HOSTS   0x003fffff
-
 uint16_t server_laptop_number(const struct server *server, const struct laptop *laptop)
 {
     return (uint16_t)(laptop - server->laptops);
@@ -131,11 +128,10 @@ int server_admit(void *arg, const struct offer *offer)
         return -1;
     if (!laptop->used) {
         uint32_t address = offer->address;
-        while ((address & ~(uint32_t)KEYED_HOSTS) != KEYED_NETWORK ||
-               !address_is_free(server, address)) {
+        while (!inside_address_is_good(address) || !address_is_free(server, address)) {
             if (crypto_random(&address, sizeof address) < 0)
                 return -1;
-            address = KEYED_NETWORK | (address & KEYED_HOSTS);
+            address = INSIDE_NETWORK | (address & INSIDE_HOSTS);
         }
         laptop->address = address;
         laptop->used = true;

@@ -25,6 +25,8 @@ struct tun {
     struct netlink netlink;
     int index;
     char name[IFNAMSIZ];
+    uint32_t address; // host byte order; 0: none yet
+    uint8_t prefix_length;
     const struct log *log;
 };
 
@@ -33,7 +35,8 @@ struct tun {
 // Makes a device; `name` may be a pattern such as "tether%d". Each of these returns 0, or -1 after
 // having said what is wrong.
 int tun_open(struct tun *tun, const char *name, const struct log *log);
-// Gives it an address (host byte order), one more if it has some, and the MTU, and brings it up.
+// Gives it an address (host byte order) in place of the one that it has, and the MTU, and brings it
+// up.
 int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint32_t mtu);
 // TCP connections through the route ask for segments of `mss` bytes at most.
 int tun_add_route(struct tun *tun, const struct cidr *cidr, uint32_t mss);

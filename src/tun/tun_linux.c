@@ -84,7 +84,8 @@ int tun_open(struct tun *tun, const char *name, const struct log *log)
     return 0;
 }
 
-static int set_address(struct tun *tun, uint32_t address, uint8_t prefix_length)
+static int change_address(struct tun *tun, uint16_t type, uint16_t flags, uint32_t address,
+                          uint8_t prefix_length)
 {
     struct netlink_request request;
     struct ifaddrmsg body = {
@@ -92,11 +93,25 @@ static int set_address(struct tun *tun, uint32_t address, uint8_t prefix_length)
         .ifa_prefixlen = prefix_length,
         .ifa_index = (unsigned)tun->index,
     };
-    netlink_begin(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &body, sizeof body);
+    netlink_begin(&request, type, flags, &body, sizeof body);
     netlink_put_be32(&request, IFA_LOCAL, address);
     netlink_put_be32(&request, IFA_ADDRESS, address);
-    int error = netlink_talk(&tun->netlink, &request, NULL, NULL);
-    return error == -EEXIST ? 0 : error; // it has this one already
+    return netlink_talk(&tun->netlink, &request, NULL, NULL);
+}
+
+// The new address comes first: the kernel removes the routes of an interface that has none.
+static int set_address(struct tun *tun, uint32_t address, uint8_t prefix_length)
+{
+    if (address == tun->address)
+        return 0;
+    int error = change_address(tun, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, address, prefix_length);
+    if (error < 0 && error != -EEXIST) // it has this one already
+        return error;
+    if (tun->address != 0)
+        (void)change_address(tun, RTM_DELADDR, 0, tun->address, tun->prefix_length);
+    tun->address = address;
+    tun->prefix_length = prefix_length;
+    return 0;
 }
 
 static int set_up(struct tun *tun, uint32_t mtu)

@@ -59,6 +59,13 @@ int super_packet_read(struct ip_packet *packet, struct ip_offload *offload,
     return ip_offload_of_super(offload, packet, get_be16(record->bytes));
 }
 
+bool inside_address_is_good(uint32_t address)
+{
+    uint32_t host = address & INSIDE_HOSTS;
+    return (address & ~(uint32_t)INSIDE_HOSTS) == INSIDE_NETWORK && host != 0 &&
+           host != INSIDE_HOSTS;
+}
+
 size_t configuration_write(uint8_t out[CONFIGURATION_MAX], const struct configuration *config)
 {
     put_be32(out, config->address);
@@ -80,7 +87,9 @@ int configuration_read(struct configuration *config, const uint8_t *body, size_t
     config->resolver_count = body[10] < RESOLVERS_MAX ? body[10] : RESOLVERS_MAX;
     for (size_t i = 0; i < config->resolver_count; i++)
         config->resolvers[i] = get_be32(body + 11 + 4 * i);
-    return config->mtu >= 576 && config->message_max >= MESSAGE_LEAST ? 0 : -1; // RFC 791: 576
+    bool is_good = inside_address_is_good(config->address) && config->mtu >= 576 && // RFC 791
+                   config->message_max >= MESSAGE_LEAST;
+    return is_good ? 0 : -1;
 }
 
 size_t status_write(uint8_t out[STATUS_BYTES], uint32_t mappings)

@@ -56,6 +56,12 @@ void super_packet_head_write(uint8_t out[SUPER_PACKET_HEAD], size_t length, uint
 int super_packet_read(struct ip_packet *packet, struct ip_offload *offload,
                       const struct record *record);
 
+// The addresses that laptops have inside the tether, those of no network of people's own (RFC 6598):
+// 100.64.0.0/10 but for its two ends. Host byte order.
+#define INSIDE_NETWORK 0x64400000
+#define INSIDE_HOSTS   0x003fffff
+bool inside_address_is_good(uint32_t address);
+
 // What the server tells the laptop. Addresses in host byte order.
 struct configuration {
     uint32_t address;     // the laptop's inside address

@@ -17,6 +17,7 @@ static void expect_configuration(const struct record *record)
     EXPECT(result == 0 || result == -1);
     if (result < 0)
         return;
+    EXPECT(config.address > 0x64400000 && config.address < 0x647fffff);
     EXPECT(config.mtu >= 576 && config.message_max >= MESSAGE_LEAST);
     EXPECT(config.resolver_count <= RESOLVERS_MAX);
     EXPECT(record->length >= 11 + 4 * (size_t)record->bytes[10]);

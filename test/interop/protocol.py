@@ -26,6 +26,7 @@ OFFER, ANSWER, SEALED, REFUSAL, GREETING = 1, 2, 3, 4, 5
 CONFIGURATION, PING, PONG, GOODBYE, ACKNOWLEDGEMENT, SUPER_PACKET = 1, 2, 3, 4, 5, 6
 TAKES_TCP_SUPER, TAKES_UDP_SUPER = 1, 2
 WRONG_KEY, UNKNOWN, KEYED = 1, 2, 3
+INSIDE = ipaddress.IPv4Network("100.64.0.0/10")  # the laptops' addresses, but for its ends
 STOPPED, FULL = 1, 2
 WINDOW = 1984
 
@@ -297,10 +298,12 @@ class Configuration:
         if len(body) < 11 or len(body) < 11 + 4 * body[10]:
             raise Unreadable("a short configuration")
         mtu, message_max = struct.unpack(">HI", body[4:10])
-        if mtu < 576 or message_max < 4096:
+        address = ipaddress.IPv4Address(body[:4])
+        ends = INSIDE[0], INSIDE[-1]
+        if mtu < 576 or message_max < 4096 or address not in INSIDE or address in ends:
             raise Unreadable("a configuration that makes no sense")
         resolvers = [ipaddress.IPv4Address(body[11 + 4 * i:15 + 4 * i]) for i in range(body[10])]
-        return cls(ipaddress.IPv4Address(body[:4]), mtu, message_max, resolvers)
+        return cls(address, mtu, message_max, resolvers)
 
     def write(self):
         return (self.address.packed + struct.pack(">HIB", self.mtu, self.message_max,

@@ -211,6 +211,39 @@ static void too_many_resolvers(void)
     }
 }
 
+// Only what is inside 100.64.0.0/10 is an address that a laptop takes, and no end of that network.
+static void addresses(void)
+{
+    static const struct {
+        uint32_t address;
+        int result;
+    } cases[] = {
+        {0x64400001, 0},  // 100.64.0.1
+        {0x647ffffe, 0},  // 100.127.255.254
+        {0x64500000, 0},  // 100.80.0.0
+        {0x64400000, -1}, // 100.64.0.0
+        {0x647fffff, -1}, // 100.127.255.255
+        {0x643fffff, -1}, // 100.63.255.255
+        {0x64800000, -1}, // 100.128.0.0
+        {0x08080808, -1}, // 8.8.8.8
+        {0xc0a80101, -1}, // 192.168.1.1
+        {0xa9fe0101, -1}, // 169.254.1.1
+        {0x7f000001, -1}, // 127.0.0.1
+        {0x0a000001, -1}, // 10.0.0.1
+        {0xe4400001, -1}, // 228.64.0.1
+        {0, -1},          {0xffffffff, -1},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct configuration config = make_configuration(0);
+        struct configuration read;
+        uint8_t body[CONFIGURATION_MAX];
+        config.address = cases[i].address;
+        size_t length = configuration_write(body, &config);
+        test_row("address %08lx", (unsigned long)cases[i].address);
+        CHECK_INT(configuration_read(&read, body, length), cases[i].result);
+    }
+}
+
 static void limits(void)
 {
     static const struct {
@@ -405,6 +438,7 @@ int main(void)
          configurations);
     TEST("of more resolvers than there is room for, the first are taken", too_many_resolvers);
     TEST("a configuration that makes no sense is refused", limits);
+    TEST("so is one with an address that is not inside", addresses);
     TEST("a status is read as written, with more behind it, and not when cut", statuses);
     return test_end();
 }
