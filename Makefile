@@ -226,6 +226,7 @@ SUITES := \
 	'test/lab/test-offload.sh' \
 	'test/lab/test-privilege.sh' \
 	'test/lab/test-phone.sh' \
+	'test/lab/test-wifi.sh' \
 	'test/lab/test-terminal.sh' \
 	'test/lab/test-restart.sh' \
 	'test/lab/test-reload.sh' \

@@ -22,7 +22,6 @@
 #define OPEN_ADDRESS    0x0a000001 // 10.0.0.1/24
 #define OPEN_PREFIX     24
 #define KEYED_PREFIX    32
-#define WIFI_PREFIX     16 // 169.254.0.0/16, RFC 3927
 #define SESSION_TICK_MS 250
 
 #define TUN_READS 256 // packets read before other descriptors get their turn
@@ -53,7 +52,8 @@ static void on_tun(void *arg, short events)
         struct ip_offload offload;
         ssize_t length = tun_read(&client->tun, buffer, &packet, &offload);
         if (length < 0) {
-            log_error(&client->log, "cannot read from %s: %s", client->tun.name, strerror(errno));
+            log_error(&client->log, "cannot read from %s: %s%s", client->tun.name, strerror(errno),
+                      errno == EBADFD ? " (somebody has removed it: start me again)" : "");
             loop_fail(&client->loop);
         }
         if (length <= 0)
@@ -70,40 +70,7 @@ static void on_tick(void *arg, short events)
     ws_host_tick(&client->host);
     client_phone_tick(client);
     client_terminal_tick(client);
-    if (client->loop.now_ms - client->wifi_renewed_ms >= LENT_RENEW_MS) {
-        lent_address_renew(&client->wifi);
-        client->wifi_renewed_ms = client->loop.now_ms;
-    }
-}
-
-// Listens on one interface, or with NULL on all of them.
-static int listen_on(struct client *client, const char *interface)
-{
-    char where[ENDPOINT_TEXT_MAX];
-    int fd = socket_listen(&client->options.listen, interface);
-    if (fd >= 0 && ws_host_listen(&client->host, fd, true) == 0)
-        return 0;
-    endpoint_format(&client->options.listen, where);
-    const char *help = errno == EADDRINUSE ? " (is another tether-client running?)"
-                       : errno == EADDRNOTAVAIL
-                           ? " (no interface has this address: give --wifi IF and I add it)"
-                           : "";
-    log_error(&client->log, "cannot listen on %s: %s%s", where, strerror(errno), help);
-    return -1;
-}
-
-// Listens for the phone. Sockets bound to an interface answer through it whatever the routes say,
-// so the phone stays reachable when all else goes into the tether; a second one serves the laptop
-// itself.
-static int listen_for_phone(struct client *client)
-{
-    char interface[IFNAMSIZ];
-    uint32_t address = endpoint_ipv4(&client->options.listen);
-    if (address == 0 || !interface_with_address(address, interface) || strcmp(interface, "lo") == 0)
-        return listen_on(client, NULL);
-    if (listen_on(client, interface) < 0)
-        return -1;
-    return listen_on(client, "lo");
+    client_wifi_tick(client);
 }
 
 // Chooses who this laptop is for the server: random, anew in each run.
@@ -148,12 +115,7 @@ static int add_routes(struct client *client)
 static int set_up_host(struct client *client)
 {
     const struct client_options *options = &client->options;
-    if (options->wifi != NULL &&
-        lent_address_add(&client->wifi, options->wifi, endpoint_ipv4(&options->listen), WIFI_PREFIX,
-                         &client->log) < 0)
-        return -1;
-    client->wifi_renewed_ms = client->loop.now_ms;
-    if (listen_for_phone(client) < 0)
+    if (client_wifi_open(client) < 0)
         return -1;
     if (tun_open(&client->tun, options->tun_name, &client->log) < 0 ||
         tun_configure(&client->tun, client->address, options->open ? OPEN_PREFIX : KEYED_PREFIX,
@@ -174,7 +136,7 @@ static void undo_host(struct client *client)
     client_phone_close(client);
     ws_host_close(&client->host);
     tun_close(&client->tun);
-    lent_address_remove(&client->wifi);
+    lent_address_remove(&client->wifi.lent);
     loop_close(&client->loop);
     terminal_close(&client->terminal);
 }
@@ -191,7 +153,8 @@ static void init(struct client *client)
         .dynamic = client_dynamic,
         .arg = client,
     };
-    client->tun.fd = client->tun.netlink.fd = client->wifi.netlink.fd = -1;
+    client->tun.fd = client->tun.netlink.fd = -1;
+    client->wifi.lent.netlink.fd = client->wifi.listener = -1;
     client->started_ms = client->loop.now_ms;
     client->mappings = -1;
     endpoint_format(&client->options.listen, where);
@@ -207,13 +170,16 @@ static void init(struct client *client)
 static int harden(const struct client *client)
 {
     struct privilege_needs needs = {
-        .addresses = client->wifi.ours || client->link.keys != NULL, // the server may assign another
+        .addresses =
+            client->wifi.lent.lends || client->link.keys != NULL, // the server may assign another
+        .devices = client->wifi.listener >= 0,
         .folder = client->page.folder,
     };
     if (privilege_drop(&client->log, &needs) < 0)
         return -1;
     struct sandbox_needs calls = {
         .files = needs.folder >= 0,
+        .devices = needs.devices,
         .terminal = client->terminal.fd >= 0,
     };
     (void)sandbox_enter(&client->log, &calls);

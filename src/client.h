@@ -1,4 +1,5 @@
 // The context of tether-client, for its parts: client.c (the story, and the laptop's network),
+// client_wifi.c (where phones find it),
 // client_phone.c (phones and the session through them), client_records.c (what the server says),
 // client_status.c (what it tells of itself), client_terminal.c (and on a terminal).
 #ifndef TETHER_CLIENT_H
@@ -42,6 +43,14 @@ struct client_shown {
     int64_t connected_ms; // since when all is connected; -1: it is not
 };
 
+// Where phones find this laptop.
+struct client_wifi {
+    struct lent_address lent;
+    int64_t renewed_ms;
+    int listener; // bound to the interface that has the address; -1: one that is bound to none does
+    int index;    // of the interface; 0: it is gone, or its address
+};
+
 struct client {
     struct client_options options;
     struct log log;
@@ -51,7 +60,7 @@ struct client {
     struct page page;
     struct ws_host host;
     struct tun tun;
-    struct lent_address wifi;
+    struct client_wifi wifi;
     struct siphash_key queue_key;  // random
     struct loop_timer *alarm;      // for the link
     struct tunnel_link link;       // link.conn is the path: the connection that is sent on
@@ -62,7 +71,6 @@ struct client {
     uint32_t address;        // the laptop's inside address, host byte order
     uint32_t mtu;            // of the TUN device
     int64_t started_ms;
-    int64_t wifi_renewed_ms;
     uint64_t not_ipv4;             // dropped: the tether carries IPv4, and what says its length
     uint64_t tun_write;            // dropped: the TUN device did not take it
     char forbidden[FORBIDDEN_MAX]; // what is said to pages that are not let in
@@ -80,6 +88,12 @@ struct client {
     uint64_t sessions;
     uint64_t path_changes;
 };
+
+// client_wifi.c: puts the address on the Wi-Fi interface if it is to, and listens there. Returns 0,
+// or -1 after having said what is wrong.
+int client_wifi_open(struct client *client);
+// Follows the interface; about once a second.
+void client_wifi_tick(struct client *client);
 
 // client_phone.c: prepares the connections.
 void client_phone_init(struct client *client);

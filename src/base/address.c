@@ -208,6 +208,11 @@ static void prefer_cubic(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cubic, sizeof cubic - 1);
 }
 
+int socket_bind_to_device(int fd, const char *device)
+{
+    return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device));
+}
+
 int socket_listen(const struct endpoint *endpoint, const char *device)
 {
     int on = 1;
@@ -219,8 +224,7 @@ int socket_listen(const struct endpoint *endpoint, const char *device)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    if (device != NULL &&
-        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device)) < 0)
+    if (device != NULL && socket_bind_to_device(fd, device) < 0)
         return close_failed(fd);
     prefer_cubic(fd);
     if (bind(fd, (const struct sockaddr *)&endpoint->address, endpoint->length) < 0)

@@ -53,6 +53,10 @@ int number_parse(unsigned long *number, const char *text, unsigned long max);
 // interface alone and answers through it whatever the routes say. Returns the descriptor, or -1
 // with errno set. IPv6 wildcard sockets take IPv4 connections too.
 int socket_listen(const struct endpoint *endpoint, const char *device);
+// Binds a socket to a network interface by its name, also one that listens and was bound to another:
+// an interface that was made anew is another one. That takes CAP_NET_RAW. Returns 0, or -1 with
+// errno set.
+int socket_bind_to_device(int fd, const char *device);
 // Accepts a non-blocking connection with TCP_NODELAY. Returns the descriptor or -1 with errno.
 int socket_accept(int listener, struct endpoint *peer);
 // Begins a non-blocking connection with TCP_NODELAY. Returns the descriptor or -1 with errno.

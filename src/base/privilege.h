@@ -10,6 +10,7 @@
 // What a program goes on needing.
 struct privilege_needs {
     bool addresses; // to change addresses of network interfaces
+    bool devices;   // to bind sockets that it has to other network interfaces
     int folder;     // descriptor of a folder whose files it opens, or -1: it opens no files
 };
 

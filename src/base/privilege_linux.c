@@ -105,6 +105,7 @@ static int keep_capabilities(uint64_t keep)
 int privilege_drop(const struct log *log, const struct privilege_needs *needs)
 {
     uint64_t keep = needs->addresses ? bit_of(CAP_NET_ADMIN) : 0;
+    keep |= needs->devices ? bit_of(CAP_NET_RAW) : 0;
     bool is_root = geteuid() == 0;
     // From here on executing a program cannot give privilege, whatever its file or its bounding set say.
     if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0) {

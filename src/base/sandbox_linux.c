@@ -26,6 +26,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 // The sanitizers' run-time library makes many calls of its own.
@@ -193,6 +194,12 @@ static const struct rule file_rules[] = {
     {__NR_statx, ALWAYS, 0, 0},
 };
 
+// With interfaces that may be made anew: setsockopt() of this option, whose number means no harm at
+// other levels.
+static const struct rule device_rules[] = {
+    {__NR_setsockopt, IF_EQUAL, 2, SO_BINDTODEVICE},
+};
+
 // With a terminal: ioctl() with the two requests that only ask.
 static const struct rule terminal_rules[] = {
     {__NR_ioctl, IF_EQUAL, 1, TIOCGWINSZ},
@@ -205,7 +212,8 @@ static const struct rule terminal_rules[] = {
 #define PLACE_OF(part) ((uint32_t)offsetof(struct seccomp_data, part))
 
 _Static_assert(HEAD_LENGTH + 1 +
-                       RULE_LENGTH * (COUNT(rules) + COUNT(file_rules) + COUNT(terminal_rules)) <=
+                       RULE_LENGTH * (COUNT(rules) + COUNT(file_rules) + COUNT(device_rules) +
+                                      COUNT(terminal_rules)) <=
                    SANDBOX_CODE_MAX,
                "room for the filter");
 
@@ -260,6 +268,8 @@ size_t sandbox_write(struct sock_filter code[SANDBOX_CODE_MAX], const struct san
     length += write_rules(code + length, rules, COUNT(rules));
     if (needs->files)
         length += write_rules(code + length, file_rules, COUNT(file_rules));
+    if (needs->devices)
+        length += write_rules(code + length, device_rules, COUNT(device_rules));
     if (needs->terminal)
         length += write_rules(code + length, terminal_rules, COUNT(terminal_rules));
     code[length++] = head[2];

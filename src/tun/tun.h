@@ -52,26 +52,34 @@ bool tun_write_offloaded(struct tun *tun, const struct ip_packet *packet,
 // Removes the device and all that hangs on it.
 void tun_close(struct tun *tun);
 
-// An address that we put on an interface that is not ours.
+// Where phones find the laptop: an address on an interface that is not ours. We put it there, or
+// only look where it is.
 struct lent_address {
     struct netlink netlink;
-    int index;
-    uint32_t address; // host byte order
+    char name[IFNAMSIZ]; // of the interface
+    int index;           // of the interface that has the address; 0: none has
+    uint32_t address;    // host byte order
     uint8_t prefix_length;
-    bool ours; // false: it was there before us, and stays
+    bool lends;    // false: we only look
+    bool ours;     // we have put it there, and remove it
+    bool was_left; // a run of ours has put it there, which may still live
     const struct log *log;
 };
 
-// Puts an address on an interface. One that an earlier run left behind is taken over; one that
-// somebody else put there is left alone. Returns 0, or -1 after having said what is wrong.
-int lent_address_add(struct lent_address *lent, const char *interface, uint32_t address,
-                     uint8_t prefix_length, const struct log *log);
+// Puts an address on an interface, unless it is there; with NULL for the interface it only looks
+// which one has it. Returns 0, or -1 after having said what is wrong.
+int lent_address_open(struct lent_address *lent, const char *interface, uint32_t address,
+                      uint8_t prefix_length, const struct log *log);
+// Takes over what an earlier run left behind. Call when we listen at the address: now nobody else
+// does.
+void lent_address_own(struct lent_address *lent);
+// Looks where the address is now, and puts it back where it is missing. Call about once a second.
+// Returns the number of the interface that has it, another one where the interface was made anew,
+// or 0 where none has.
+int lent_address_follow(struct lent_address *lent);
 // Call at least every LENT_RENEW_MS: the kernel removes an address that is not renewed.
 #define LENT_RENEW_MS 20000
 void lent_address_renew(struct lent_address *lent);
 void lent_address_remove(struct lent_address *lent);
-
-// The name of the interface that has an IPv4 address. Returns false where none has.
-bool interface_with_address(uint32_t address, char name[IFNAMSIZ]);
 
 #endif

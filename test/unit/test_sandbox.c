@@ -98,7 +98,7 @@ static const struct {
     int number;
     int argument;
     uint64_t value;
-    enum { NEVER, ALWAYS, WITH_FILES, WITH_TERMINAL } allowed;
+    enum { NEVER, ALWAYS, WITH_FILES, WITH_DEVICES, WITH_TERMINAL } allowed;
 } calls[] = {
     {"read", __NR_read, 0, 0, ALWAYS},
     {"write", __NR_write, 0, 0, ALWAYS},
@@ -112,6 +112,8 @@ static const struct {
     {"exit_group", __NR_exit_group, 0, 0, ALWAYS},
     {"setsockopt of TCP", __NR_setsockopt, 1, IPPROTO_TCP, ALWAYS},
     {"setsockopt of sockets", __NR_setsockopt, 1, SOL_SOCKET, NEVER},
+    {"setsockopt SO_BINDTODEVICE", __NR_setsockopt, 2, SO_BINDTODEVICE, WITH_DEVICES},
+    {"setsockopt SO_ATTACH_FILTER", __NR_setsockopt, 2, SO_ATTACH_FILTER, NEVER},
     {"setsockopt of packet sockets", __NR_setsockopt, 1, 263, NEVER},
     {"ioctl SIOCGIFADDR", __NR_ioctl, 1, SIOCGIFADDR, ALWAYS},
     {"ioctl SIOCGIFINDEX", __NR_ioctl, 1, SIOCGIFINDEX, ALWAYS},
@@ -174,7 +176,9 @@ static const struct {
 static const struct sandbox_needs needs_nothing = {.files = false};
 static const struct sandbox_needs needs_files = {.files = true};
 static const struct sandbox_needs needs_terminal = {.terminal = true};
+static const struct sandbox_needs needs_devices = {.devices = true};
 static const struct sandbox_needs needs_both = {.files = true, .terminal = true};
+static const struct sandbox_needs needs_all = {.files = true, .devices = true, .terminal = true};
 
 static void check_calls(const struct sandbox_needs *needs)
 {
@@ -184,6 +188,7 @@ static void check_calls(const struct sandbox_needs *needs)
         struct seccomp_data data = {.nr = calls[i].number, .arch = architecture()};
         bool allowed = calls[i].allowed == ALWAYS ||
                        (calls[i].allowed == WITH_FILES && needs->files) ||
+                       (calls[i].allowed == WITH_DEVICES && needs->devices) ||
                        (calls[i].allowed == WITH_TERMINAL && needs->terminal);
         test_row("%s", calls[i].name);
         memset(data.args, 0, sizeof data.args);
@@ -203,6 +208,12 @@ static void calls_without_files(void)
 static void calls_with_files(void)
 {
     check_calls(&needs_files);
+}
+
+static void calls_with_devices(void)
+{
+    check_calls(&needs_devices);
+    check_calls(&needs_all);
 }
 
 static void calls_with_terminal(void)
@@ -355,6 +366,12 @@ static bool do_read_file(void)
 }
 
 // No terminal is needed to ask.
+static bool do_bind_to_device(void)
+{
+    (void)syscall(__NR_setsockopt, -1, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2);
+    return true;
+}
+
 static bool do_ask_terminal(void)
 {
     struct winsize size;
@@ -375,6 +392,7 @@ static const struct {
     {"the time", do_time, &needs_nothing},
     {"waiting for a child", do_wait, &needs_nothing},
     {"reading a file, with files", do_read_file, &needs_files},
+    {"binding to a device, with devices", do_bind_to_device, &needs_devices},
     {"asking a terminal, with one", do_ask_terminal, &needs_terminal},
 };
 
@@ -483,6 +501,7 @@ static const struct {
     {"memory to execute", do_code, &needs_both},
     {"a signal to another process", do_signal, &needs_both},
     {"reading a file, without files", do_read_file, &needs_terminal},
+    {"binding to a device, without devices", do_bind_to_device, &needs_both},
     {"asking a terminal, without one", do_ask_terminal, &needs_files},
 };
 
@@ -517,6 +536,7 @@ int main(void)
 {
     TEST("the filter allows what the programs do, and no more", calls_without_files);
     TEST("the filter allows to read files besides, where they are wanted", calls_with_files);
+    TEST("the filter allows to bind to devices, where they may be made anew", calls_with_devices);
     TEST("the filter allows to ask a terminal, where there is one", calls_with_terminal);
     TEST("the filter refuses the numbers of x32", x32_is_refused);
     TEST("the filter allows few calls altogether", few_are_allowed);
