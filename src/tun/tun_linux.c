@@ -25,7 +25,12 @@ static const char *advice(int error)
     if (error == EPERM || error == EACCES)
         return " (run me as root)";
     if (error == ENOENT || error == ENXIO || error == ENODEV)
-        return " (load the tun module: modprobe tun)";
+        return " (load the tun module: modprobe tun; a container must be given this device)";
+    if (error == EISDIR || error == ENOTTY)
+        return " (this is not the kernel's TUN driver: remove it, then modprobe tun, or "
+               "mknod " TUN_PATH " c 10 200)";
+    if (error == EBUSY)
+        return " (another program has this device: choose another name)";
     return "";
 }
 
@@ -57,12 +62,26 @@ static int make_device(struct tun *tun, struct ifreq *request)
     return errno == EINVAL ? ioctl(tun->fd, TUNSETIFF, request) : -1;
 }
 
+static void say_no_device(const struct log *log, const char *name, int error)
+{
+    if (error == ENOTTY)
+        log_error(log, "cannot use %s: %s%s", TUN_PATH, strerror(error), advice(error));
+    else if (error == EINVAL && if_nametoindex(name) != 0)
+        log_error(log, "%s is a network interface already, and no TUN device: choose another name",
+                  name);
+    else if (error == EINVAL)
+        log_error(log, "%s is no name for a network device: choose another name", name);
+    else
+        log_error(log, "cannot make the TUN device %s: %s%s", name, strerror(error), advice(error));
+}
+
 int tun_open(struct tun *tun, const char *name, const struct log *log)
 {
     struct ifreq request = {.ifr_flags = 0};
     *tun = (struct tun){.fd = -1, .netlink = {.fd = -1}, .log = log};
     if (strlen(name) >= sizeof request.ifr_name) {
-        log_error(log, "the name %s is too long for a network device", name);
+        log_error(log, "the name %s is too long for a network device (%u characters at most)", name,
+                  IFNAMSIZ - 1);
         return -1;
     }
     snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
@@ -72,7 +91,7 @@ int tun_open(struct tun *tun, const char *name, const struct log *log)
         return -1;
     }
     if (make_device(tun, &request) < 0) {
-        log_error(log, "cannot make the TUN device %s: %s%s", name, strerror(errno), advice(errno));
+        say_no_device(log, name, errno);
         return -1;
     }
     snprintf(tun->name, sizeof tun->name, "%s", request.ifr_name);

@@ -18,7 +18,6 @@ ends() { # STATUS PATTERN COMMAND...
 	grep -qiE -e "$pattern" <<<"$output" || { echo "no \"$pattern\" in what it said: $output"; return 1; }
 }
 
-
 refuses() { # NAME STATUS PATTERN HOST PROGRAM [ARGUMENTS...]
 	local name=$1 status=$2 pattern=$3 host=$4 program=$5
 	shift 5
@@ -60,9 +59,29 @@ check "tether-client says that it needs root" ends 1 "root|CAP_NET_ADMIN|permi" 
 	ip netns exec "$(lab_ns laptop)" "${nobody[@]}" "$LAB_DIR/tether-client" --open --wifi wifi0
 check "tether-server says that it needs root" ends 1 "root|CAP_NET_|permi" \
 	ip netns exec "$(lab_ns server)" "${nobody[@]}" "$LAB_DIR/tether-server" --open
-check "tether-client names /dev/net/tun where it is missing" ends 1 "/dev/net/tun" \
-	unshare --mount sh -c 'mount -t tmpfs none /dev/net && exec "$@"' sh \
-	ip netns exec "$(lab_ns laptop)" "$LAB_DIR/tether-client" --open --wifi wifi0
+# /dev/net holds nothing but what the command puts there.
+with_dev_net() { # STATUS PATTERN SHELL-COMMAND
+	ends "$1" "$2" unshare --mount sh -c "mount -t tmpfs none /dev/net && $3 && exec \"\$@\"" sh \
+		ip netns exec "$(lab_ns laptop)" "$LAB_DIR/tether-client" --open --wifi wifi0
+}
+check "tether-client says what to do where /dev/net/tun is missing" \
+	with_dev_net 1 "/dev/net/tun.*modprobe tun" true
+check "tether-client says that a plain file is not the TUN driver" \
+	with_dev_net 1 "/dev/net/tun.*not the kernel's TUN driver.*mknod" 'touch /dev/net/tun'
+check "tether-client says that a folder is not the TUN driver" \
+	with_dev_net 1 "/dev/net/tun.*not the kernel's TUN driver.*mknod" 'mkdir /dev/net/tun'
+refuses "tether-client says that another kind of interface has the TUN device's name" 1 \
+	"lo is a network interface already.*choose another name" "${client[@]}" --tun lo
+refuses "tether-client says that a name is none for a TUN device" 1 \
+	"a/b is no name for a network device" "${client[@]}" --tun a/b
+refuses "tether-client says that no phone comes to the loopback interface" 1 \
+	"lo, which is this laptop's loopback interface.*--wifi wants the Wi-Fi interface" \
+	laptop tether-client --open --wifi lo
+lab_start holder laptop "$LAB_BUILD/tether-client" --open --listen 127.0.0.1:7000 --tun held0
+check "a program that holds a TUN device starts" lab_wait_listening holder laptop 7000
+refuses "tether-client says that another program has the TUN device" 1 \
+	"held0.*another program has this device" "${client[@]}" --tun held0
+lab_stop holder
 
 hold_port() { # HOST PORT
 	lab_start holder "$1" "$LAB_PYTHON" "$LAB_TRAFFIC" --http-port "$2" --echo-port 7001 serve
