@@ -1,13 +1,14 @@
-// Reading tether-client's command line with getopt_long(). The key may come in three ways: --key, which
+// Reading tether-client's command line (see base/options.c). The key may come in three ways: --key, which
 // other users of the laptop can see for a moment; --key-file; and the environment variable TETHER_KEY.
 #include "client_options.h"
 
-#include <getopt.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/options.h"
 #include "key_file.h"
+
+#define PROGRAM "tether-client"
 
 // Where the first Tether listened, and its users look for it.
 #define DEFAULT_LISTEN  "169.254.134.89:6354"
@@ -29,17 +30,15 @@ static const char usage[] =
     "                        https://tether.example; may be repeated\n"
     "  --html DIR            serve the page from a folder, the only one that is then seen\n"
     "  -v | -q               say more, or only what is wrong\n"
-    "  --help, --version\n";
+    "  -h, --help, --version\n";
 
 static int wrong(const char *text, const char *value)
 {
-    fprintf(stderr, "tether-client: error: %s %s\ntether-client --help shows the usage\n", text,
-            value);
-    return 2;
+    return options_wrong(PROGRAM, "%s %s", text, value);
 }
 
 enum {
-    OPT_OPEN = 256,
+    OPT_OPEN,
     OPT_KEY,
     OPT_KEY_FILE,
     OPT_SERVER,
@@ -49,26 +48,22 @@ enum {
     OPT_ROUTE,
     OPT_NO_ROUTES,
     OPT_ORIGIN,
-    OPT_HTML,
-    OPT_HELP,
-    OPT_VERSION
+    OPT_HTML
 };
 
-static const struct option long_options[] = {
-    {"open", no_argument, NULL, OPT_OPEN},
-    {"key", required_argument, NULL, OPT_KEY},
-    {"key-file", required_argument, NULL, OPT_KEY_FILE},
-    {"server", required_argument, NULL, OPT_SERVER},
-    {"listen", required_argument, NULL, OPT_LISTEN},
-    {"wifi", required_argument, NULL, OPT_WIFI},
-    {"tun", required_argument, NULL, OPT_TUN},
-    {"route", required_argument, NULL, OPT_ROUTE},
-    {"no-routes", no_argument, NULL, OPT_NO_ROUTES},
-    {"origin", required_argument, NULL, OPT_ORIGIN},
-    {"html", required_argument, NULL, OPT_HTML},
-    {"help", no_argument, NULL, OPT_HELP},
-    {"version", no_argument, NULL, OPT_VERSION},
-    {NULL, 0, NULL, 0},
+static const struct option_name names[] = {
+    {"--open", OPT_OPEN, false},
+    {"--key", OPT_KEY, true},
+    {"--key-file", OPT_KEY_FILE, true},
+    {"--server", OPT_SERVER, true},
+    {"--listen", OPT_LISTEN, true},
+    {"--wifi", OPT_WIFI, true},
+    {"--tun", OPT_TUN, true},
+    {"--route", OPT_ROUTE, true},
+    {"--no-routes", OPT_NO_ROUTES, false},
+    {"--origin", OPT_ORIGIN, true},
+    {"--html", OPT_HTML, true},
+    {NULL, 0, false},
 };
 
 static int add_route_option(struct client_options *options, const char *value)
@@ -84,7 +79,7 @@ static int add_route_option(struct client_options *options, const char *value)
 // Finds the key. Returns -1 to go on, or an exit status.
 static int take_key(struct client_options *options, const enum log_level *level)
 {
-    const struct log log = {.program = "tether-client", .level = *level};
+    const struct log log = {.program = PROGRAM, .level = *level};
     char why[KEY_WHY_SIZE];
     const char *environment = getenv("TETHER_KEY");
     char *text = options->key_text;
@@ -136,11 +131,20 @@ static int take_server(struct client_options *options, const char *value)
     return wrong("--server wants HOST[:PORT], not", value);
 }
 
-// Takes one option. Returns 0, or an exit status.
-static int take_option(struct client_options *options, enum log_level *level, int option,
-                       char *value)
+static int take_key_file(struct client_options *options, const char *value)
 {
-    switch (option) {
+    if (key_file_name_is_key(value))
+        return options_wrong(PROGRAM,
+                             "--key-file wants a file's name, not a key (--key takes a key)");
+    options->key_file = value;
+    return 0;
+}
+
+// Takes one option. Returns 0, or an exit status.
+static int take_option(void *arg, int id, char *value)
+{
+    struct client_options *options = arg;
+    switch (id) {
     case OPT_OPEN:
         options->open = true;
         return 0;
@@ -148,8 +152,7 @@ static int take_option(struct client_options *options, enum log_level *level, in
         options->key_text = value;
         return 0;
     case OPT_KEY_FILE:
-        options->key_file = value;
-        return 0;
+        return take_key_file(options, value);
     case OPT_SERVER:
         return take_server(options, value);
     case OPT_LISTEN:
@@ -169,18 +172,9 @@ static int take_option(struct client_options *options, enum log_level *level, in
         return 0;
     case OPT_ORIGIN:
         return add_origin_option(&options->trust, value);
-    case OPT_HTML:
+    default: // OPT_HTML
         options->html = value;
         return 0;
-    case 'v':
-        *level = LOG_LEVEL_DEBUG;
-        return 0;
-    case 'q':
-        *level = LOG_LEVEL_WARN;
-        return 0;
-    default:
-        fputs("tether-client --help shows the usage\n", stderr); // getopt has said what is wrong
-        return 2;
     }
 }
 
@@ -189,18 +183,10 @@ int client_options_parse(struct client_options *options, enum log_level *level, 
 {
     options->tun_name = "tether%d";
     endpoint_parse(&options->listen, DEFAULT_LISTEN, DEFAULT_PORT);
-    int option;
-    while ((option = getopt_long(argc, argv, "vq", long_options, NULL)) != -1) {
-        if (option == OPT_HELP)
-            return fputs(usage, stdout), 0;
-        if (option == OPT_VERSION)
-            return puts("tether-client " TETHER_VERSION), 0;
-        int status = take_option(options, level, option, optarg);
-        if (status != 0)
-            return status;
-    }
-    if (optind < argc)
-        return wrong("unexpected argument", argv[optind]);
+    const struct options line = {PROGRAM, usage, names, level, take_option, options};
+    int status = options_read(&line, argc, argv);
+    if (status >= 0)
+        return status;
     if (options->open && (options->key_text != NULL || options->key_file != NULL))
         return wrong("--open and a key contradict each other", "");
     if (options->no_routes && options->route_count > 0)

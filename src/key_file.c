@@ -21,6 +21,17 @@ static void warn_of_readers(int fd, const char *path, const struct log *log)
         log_warn(log, "others can read the key in %s: chmod 600 %s", path, path);
 }
 
+bool key_file_name_is_key(const char *path)
+{
+    uint8_t key[KEY_SIZE];
+    char why[KEY_WHY_SIZE];
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    bool is_key = key_parse(key, name, strlen(name), why) == 0;
+    crypto_wipe(key, sizeof key);
+    return is_key;
+}
+
 int key_file_read(uint8_t key[KEY_SIZE], const char *path, const struct log *log)
 {
     char text[LINE_MAX_BYTES];

@@ -2,10 +2,15 @@
 #ifndef TETHER_KEY_FILE_H
 #define TETHER_KEY_FILE_H
 
+#include <stdbool.h>
+
 #include "base/log.h"
 #include "limits.h"
 #include "tunnel/key.h"
 
+// Whether what should be a file's name is a key, by itself or behind a folder: then someone took
+// one for the other, and a file of that name would show the key to all.
+bool key_file_name_is_key(const char *path);
 // Reads a key file, and warns where others can read it too. Returns 0; 1 where there is no such file; or -1
 // after having said what is wrong.
 int key_file_read(uint8_t key[KEY_SIZE], const char *path, const struct log *log);

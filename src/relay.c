@@ -11,7 +11,6 @@
 // another is tried beside it, again and again. Whichever brings something first, or opens, is used from then
 // on; what the old one still brings is copied, too, for a while.
 #include <errno.h>
-#include <getopt.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,9 +18,11 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/options.h"
 #include "ws/base64.h"
 #include "ws/conn.h"
 
+#define PROGRAM           "tether-relay"
 #define DEFAULT_LAPTOP    "ws://169.254.134.89:6354/websocket"
 #define DEFAULT_PATH      "/websocket"
 #define RETRY_FIRST_MS    250
@@ -85,7 +86,7 @@ struct relay {
 };
 
 static const char usage[] =
-    "usage: tether-relay [--laptop URL] --server URL [-v|-q] [--help] [--version]\n"
+    "usage: tether-relay [--laptop URL] --server URL [-v|-q] [-h|--help] [--version]\n"
     "  --laptop URL  the laptop's WebSocket (" DEFAULT_LAPTOP ")\n"
     "  --server URL  the server's WebSocket, such as ws://203.0.113.10:8080/websocket\n";
 
@@ -414,49 +415,43 @@ static void init_side(struct side *side, struct relay *relay, const char *name, 
                  side->tx, sizeof side->tx);
 }
 
-static int wrong(const char *text, const char *value)
+enum { OPT_LAPTOP, OPT_SERVER };
+
+static const struct option_name names[] = {
+    {"--laptop", OPT_LAPTOP, true},
+    {"--server", OPT_SERVER, true},
+    {NULL, 0, false},
+};
+
+// Takes one option. Returns 0, or an exit status.
+static int take_option(void *arg, int id, char *value)
 {
-    fprintf(stderr, "tether-relay: error: %s %s\ntether-relay --help shows the usage\n", text,
-            value);
-    return 2;
+    struct relay *relay = arg;
+    bool is_laptop = id == OPT_LAPTOP;
+    struct url *url = is_laptop ? &relay->laptop.url : &relay->servers[0].url;
+    if (parse_url(url, value))
+        return 0;
+    return options_wrong(PROGRAM, "%s wants an address such as ws://HOST:PORT/websocket, not %s",
+                         is_laptop ? "--laptop" : "--server", value);
 }
 
 // Reads the command line. Returns -1 to go on, or an exit status.
 static int parse_options(struct relay *relay, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"laptop", required_argument, NULL, 'l'},
-        {"server", required_argument, NULL, 's'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {NULL, 0, NULL, 0},
-    };
-    bool has_server = false;
-    int option;
+    const struct options line = {PROGRAM, usage, names, &relay->log.level, take_option, relay};
     parse_url(&relay->laptop.url, DEFAULT_LAPTOP);
-    while ((option = getopt_long(argc, argv, "vq", options, NULL)) != -1) {
-        struct side *side = option == 'l' ? &relay->laptop : &relay->servers[0];
-        if (option == 'h')
-            return fputs(usage, stdout), 0;
-        if (option == 'V')
-            return puts("tether-relay " TETHER_VERSION), 0;
-        if (option == '?')
-            return fputs("tether-relay --help shows the usage\n", stderr), 2;
-        if (option == 'v' || option == 'q')
-            relay->log.level = option == 'v' ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN;
-        else if (!parse_url(&side->url, optarg))
-            return wrong("an address looks like ws://HOST:PORT/websocket, not", optarg);
-        has_server |= option == 's';
-    }
-    if (optind < argc)
-        return wrong("unexpected argument", argv[optind]);
-    return has_server ? -1 : wrong("give the server's address:", "--server URL");
+    int status = options_read(&line, argc, argv);
+    if (status >= 0)
+        return status;
+    if (relay->servers[0].url.host[0] == '\0')
+        return options_wrong(PROGRAM, "give the server's address: --server URL");
+    return -1;
 }
 
 int main(int argc, char **argv)
 {
     static struct relay relay;
-    relay.log = (struct log){.program = "tether-relay", .level = LOG_LEVEL_INFO};
+    relay.log = (struct log){.program = PROGRAM, .level = LOG_LEVEL_INFO};
     int status = parse_options(&relay, argc, argv);
     if (status >= 0)
         return status;

@@ -1,9 +1,12 @@
-// Reading tether-server's command line with getopt_long().
+// Reading tether-server's command line (see base/options.c).
 #include "server_options.h"
 
-#include <getopt.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "base/options.h"
+#include "key_file.h"
+
+#define PROGRAM "tether-server"
 
 #define DEFAULT_KEY_FILE "/etc/tether.key"
 #define DEFAULT_LISTEN   "[::]:8080"
@@ -28,17 +31,15 @@ static const char usage[] =
     "  --filter address      UDP only from addresses that the laptop has sent to\n"
     "  --html DIR            serve the page from a folder, the only one that is then seen\n"
     "  -v | -q               say more, or only what is wrong\n"
-    "  --help, --version\n";
+    "  -h, --help, --version\n";
 
 static int wrong(const char *text, const char *value)
 {
-    fprintf(stderr, "tether-server: error: %s %s\ntether-server --help shows the usage\n", text,
-            value);
-    return 2;
+    return options_wrong(PROGRAM, "%s %s", text, value);
 }
 
 enum {
-    OPT_OPEN = 256,
+    OPT_OPEN,
     OPT_KEY_FILE,
     OPT_NEW_KEY,
     OPT_LISTEN,
@@ -47,25 +48,21 @@ enum {
     OPT_PORTS,
     OPT_ALLOW_PRIVATE,
     OPT_FILTER,
-    OPT_HTML,
-    OPT_HELP,
-    OPT_VERSION
+    OPT_HTML
 };
 
-static const struct option long_options[] = {
-    {"open", no_argument, NULL, OPT_OPEN},
-    {"key-file", required_argument, NULL, OPT_KEY_FILE},
-    {"new-key", no_argument, NULL, OPT_NEW_KEY},
-    {"listen", required_argument, NULL, OPT_LISTEN},
-    {"page", required_argument, NULL, OPT_PAGE},
-    {"interface", required_argument, NULL, OPT_INTERFACE},
-    {"ports", required_argument, NULL, OPT_PORTS},
-    {"allow-private", no_argument, NULL, OPT_ALLOW_PRIVATE},
-    {"filter", required_argument, NULL, OPT_FILTER},
-    {"html", required_argument, NULL, OPT_HTML},
-    {"help", no_argument, NULL, OPT_HELP},
-    {"version", no_argument, NULL, OPT_VERSION},
-    {NULL, 0, NULL, 0},
+static const struct option_name names[] = {
+    {"--open", OPT_OPEN, false},
+    {"--key-file", OPT_KEY_FILE, true},
+    {"--new-key", OPT_NEW_KEY, false},
+    {"--listen", OPT_LISTEN, true},
+    {"--page", OPT_PAGE, true},
+    {"--interface", OPT_INTERFACE, true},
+    {"--ports", OPT_PORTS, true},
+    {"--allow-private", OPT_ALLOW_PRIVATE, false},
+    {"--filter", OPT_FILTER, true},
+    {"--html", OPT_HTML, true},
+    {NULL, 0, false},
 };
 
 static int take_ports(struct server_options *options, const char *value)
@@ -96,17 +93,25 @@ static int take_page(struct server_options *options, const char *value)
     return wrong("--page wants ADDR:PORT or none, not", value);
 }
 
-// Takes one option. Returns 0, or an exit status.
-static int take_option(struct server_options *options, enum log_level *level, int option,
-                       const char *value)
+static int take_key_file(struct server_options *options, const char *value)
 {
-    switch (option) {
+    if (key_file_name_is_key(value))
+        return options_wrong(PROGRAM, "--key-file wants a file's name, not a key: the server makes "
+                                      "its key itself, and keeps it in that file");
+    options->key_file = value;
+    return 0;
+}
+
+// Takes one option. Returns 0, or an exit status.
+static int take_option(void *arg, int id, char *value)
+{
+    struct server_options *options = arg;
+    switch (id) {
     case OPT_OPEN:
         options->open = true;
         return 0;
     case OPT_KEY_FILE:
-        options->key_file = value;
-        return 0;
+        return take_key_file(options, value);
     case OPT_NEW_KEY:
         options->new_key = true;
         return 0;
@@ -129,40 +134,23 @@ static int take_option(struct server_options *options, enum log_level *level, in
         if (options->filter_by_address || strcmp(value, "none") == 0)
             return 0;
         return wrong("--filter wants address or none, not", value);
-    case OPT_HTML:
+    default: // OPT_HTML
         options->html = value;
         return 0;
-    case 'v':
-        *level = LOG_LEVEL_DEBUG;
-        return 0;
-    case 'q':
-        *level = LOG_LEVEL_WARN;
-        return 0;
-    default:
-        fputs("tether-server --help shows the usage\n", stderr); // getopt has said what is wrong
-        return 2;
     }
 }
 
 int server_options_parse(struct server_options *options, enum log_level *level, int argc,
                          char **argv)
 {
-    int option;
+    const struct options line = {PROGRAM, usage, names, level, take_option, options};
     options->port_low = PORTS_LOW;
     options->port_high = PORTS_HIGH;
     endpoint_parse(&options->listen, DEFAULT_LISTEN, DEFAULT_PORT);
     endpoint_parse(&options->page_listen, DEFAULT_PAGE, PAGE_PORT);
-    while ((option = getopt_long(argc, argv, "vq", long_options, NULL)) != -1) {
-        if (option == OPT_HELP)
-            return fputs(usage, stdout), 0;
-        if (option == OPT_VERSION)
-            return puts("tether-server " TETHER_VERSION), 0;
-        int status = take_option(options, level, option, optarg);
-        if (status != 0)
-            return status;
-    }
-    if (optind < argc)
-        return wrong("unexpected argument", argv[optind]);
+    int status = options_read(&line, argc, argv);
+    if (status >= 0)
+        return status;
     if (options->open && (options->key_file != NULL || options->new_key))
         return wrong("--open and a key contradict each other", "");
     if (options->key_file == NULL)

@@ -36,9 +36,37 @@ for program in tether-client tether-server tether-relay; do
 	refuses "$program --version says its version" 0 "^$program [0-9]" laptop $program --version
 	refuses "$program names an option that it does not know" 2 "nonsense" laptop $program --nonsense
 	refuses "$program names an argument that it has no use for" 2 "surplus" laptop $program surplus
+	refuses "$program -h explains itself" 0 "usage: $program" laptop $program -h
+	refuses "$program takes no abbreviation" 2 "no option --serv" laptop $program --serv ws://127.0.0.1/
+	refuses "$program does not show what a wrong option was given" 2 "no option --k\$" laptop $program --k=secret
 done
+refuses "an option takes its value after '=', too" 2 "--listen .* somewhere" "${server[@]}" --listen=somewhere
+refuses "an option does not take another one for its value" 2 "--key-file wants a value" \
+	laptop tether-client --key-file --open
 refuses "tether-server that cannot make its key file says so" 1 "nowhere/key" \
 	server tether-server --key-file "$LAB_DIR/nowhere/key"
+
+# No key's file may come of a mistaken command line. (This is the key of all zeros.)
+key=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaoipb5
+no_file_is_made() { # STATUS PATTERN ARGUMENTS...
+	local status=$1 pattern=$2 folder
+	shift 2
+	folder=$(mktemp -d "$LAB_DIR/keys.XXXX")
+	# Without an interface: a server that takes what it is given ends all the same.
+	(cd "$folder" && ends "$status" "$pattern" ip netns exec "$(lab_ns server)" \
+		"$LAB_DIR/tether-server" --interface nosuch0 "$@") >"$LAB_DIR/said" ||
+		{ cat "$LAB_DIR/said"; return 1; }
+	[ -z "$(ls -A "$folder")" ] || { echo "it made $(ls -A "$folder")"; return 1; }
+	! grep "$key" "$LAB_DIR/said"
+}
+check "tether-server has no --key, and makes no file of that name" no_file_is_made 2 "no option --key\$" --key "$key"
+check "tether-server takes no key for a file's name, nor shows it" \
+	no_file_is_made 2 "--key-file wants a file's name, not a key" --key-file "$key"
+check "tether-server takes no key for a file's name in a folder" \
+	no_file_is_made 2 "--key-file wants a file's name, not a key" --new-key --key-file "./$key"
+refuses "tether-client takes no key for a file's name" 2 "--key-file wants a file's name, not a key" \
+	laptop tether-client --key-file "$key"
+
 refuses "tether-client without a key says what is needed" 2 "--key" laptop tether-client
 refuses "tether-relay without --server says that it is needed" 2 "--server" phone tether-relay
 refuses "an option without its value is wrong usage" 2 "--listen" "${server[@]}" --listen
@@ -47,7 +75,8 @@ refuses "a port range that is upside down is wrong usage" 2 "30000-20000" "${ser
 refuses "a port range that is no range is wrong usage" 2 "many" "${server[@]}" --ports many
 refuses "a route that is none is wrong usage" 2 "10.1.0.0/40" "${client[@]}" --route 10.1.0.0/40
 refuses "a listening address that is none is wrong usage" 2 "somewhere" "${client[@]}" --listen somewhere
-refuses "an address of a relay that is none is wrong usage" 2 "gopher" phone tether-relay --server gopher://x/
+refuses "an address of a relay that is none is wrong usage" 2 "--server .* gopher" \
+	phone tether-relay --server gopher://x/
 
 refuses "tether-client names a Wi-Fi interface that is not there" 1 "nosuch0" \
 	laptop tether-client --open --wifi nosuch0
