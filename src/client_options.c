@@ -1,5 +1,6 @@
-// Reading tether-client's command line (see base/options.c). The key may come in three ways: --key, which
-// other users of the laptop can see for a moment; --key-file; and the environment variable TETHER_KEY.
+// Reading tether-client's command line (see base/options.c). The key may come in three ways: --key,
+// which other users of the laptop can see for a moment; --key-file; and the environment variable
+// TETHER_KEY.
 #include "client_options.h"
 
 #include <stdlib.h>
@@ -109,11 +110,15 @@ static int add_origin_option(struct http_trust *trust, const char *value)
     struct http_text text = {value, strlen(value)};
     if (text.length > 0 && value[text.length - 1] == '/')
         text.length--;
+    struct http_origin *origin = &trust->origins[trust->origin_count];
     if (trust->origin_count == CLIENT_ORIGINS)
         return wrong("too many --origin, at", value);
-    if (!http_read_origin(&trust->origins[trust->origin_count], &text))
+    if (!http_read_origin(origin, &text))
         return wrong("--origin wants SCHEME://HOST[:PORT], such as https://tether.example, not",
                      value);
+    const char *wanted = host_wants(origin->host.start);
+    if (wanted != NULL)
+        return options_wrong(PROGRAM, "--origin wants %s, not %s", wanted, value);
     trust->origin_count++;
     return 0;
 }
@@ -123,8 +128,11 @@ static int add_origin_option(struct http_trust *trust, const char *value)
 static int take_server(struct client_options *options, const char *value)
 {
     const struct http_text text = {value, strlen(value)};
+    const char *wanted = host_wants(value);
     uint16_t port;
     options->server = value;
+    if (wanted != NULL)
+        return options_wrong(PROGRAM, "--server wants %s, not %s", wanted, value);
     if (text.length < SERVER_NAME_MAX &&
         http_read_authority(&options->trust.server_host, &port, &text))
         return 0;

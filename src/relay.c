@@ -429,10 +429,12 @@ static int take_option(void *arg, int id, char *value)
     struct relay *relay = arg;
     bool is_laptop = id == OPT_LAPTOP;
     struct url *url = is_laptop ? &relay->laptop.url : &relay->servers[0].url;
-    if (parse_url(url, value))
+    const char *wanted = strncmp(value, "ws://", 5) == 0 ? host_wants(value + 5) : NULL;
+    if (wanted == NULL && parse_url(url, value))
         return 0;
-    return options_wrong(PROGRAM, "%s wants an address such as ws://HOST:PORT/websocket, not %s",
-                         is_laptop ? "--laptop" : "--server", value);
+    return options_wrong(PROGRAM, "%s wants %s, not %s", is_laptop ? "--laptop" : "--server",
+                         wanted != NULL ? wanted : "an address such as ws://HOST:PORT/websocket",
+                         value);
 }
 
 // Reads the command line. Returns -1 to go on, or an exit status.

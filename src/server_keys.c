@@ -27,7 +27,7 @@ static int read_or_make(const struct server *server, uint8_t key[KEY_SIZE], cons
 void server_print_line(const struct server *server, const uint8_t key[KEY_SIZE])
 {
     char text[KEY_TEXT + 1];
-    char host[ENDPOINT_TEXT_MAX] = "THIS-HOST";
+    char host[ENDPOINT_TEXT_MAX] = HOST_PLACEHOLDER;
     char port[8] = "";
     const uint32_t a = server->wire.address;
     if (a != 0 && ip_scope_of(a) ==
@@ -37,8 +37,8 @@ void server_print_line(const struct server *server, const uint8_t key[KEY_SIZE])
         snprintf(port, sizeof port, ":%u", (unsigned)endpoint_port(&server->options.listen));
     key_format(text, key);
     printf("On the laptop:\n\n    tether-client --server %s%s --key %s\n\n", host, port, text);
-    if (strcmp(host, "THIS-HOST") == 0)
-        printf("where THIS-HOST is the name or the public address of this host.\n");
+    if (strcmp(host, HOST_PLACEHOLDER) == 0)
+        printf("where " HOST_PLACEHOLDER " is the name or the public address of this host.\n");
     fflush(stdout);
     crypto_wipe(text, sizeof text);
 }

@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "bytes.h"
@@ -189,6 +190,38 @@ int cidr_parse(struct cidr *cidr, const char *text)
         return -1;
     *cidr = (struct cidr){network, (uint8_t)prefix_length};
     return 0;
+}
+
+// A host whose last label is a number is an IPv4 address or nothing, to browsers as well.
+static bool ends_in_number(const char *host, size_t length)
+{
+    size_t digits = 0;
+    while (digits < length && host[length - 1 - digits] >= '0' && host[length - 1 - digits] <= '9')
+        digits++;
+    return digits > 0 && (digits == length || host[length - 1 - digits] == '.');
+}
+
+const char *host_wants(const char *text)
+{
+    char host[INET_ADDRSTRLEN];
+    struct in_addr address;
+    size_t length = strcspn(text, ":/?#");
+    size_t rest = strcspn(text + length, "/?#");
+    if (*text == '[')
+        return NULL;
+    if (rest > 1 && memchr(text + length + 1, ':', rest - 1) != NULL)
+        return "an IPv6 address in brackets, such as [2001:db8::1]:8080";
+    if (length == sizeof HOST_PLACEHOLDER - 1 && strncasecmp(text, HOST_PLACEHOLDER, length) == 0)
+        return "the name or the public address of tether-server's host";
+    if (!ends_in_number(text, length))
+        return NULL;
+    if (length < sizeof host) {
+        memcpy(host, text, length);
+        host[length] = '\0';
+        if (inet_pton(AF_INET, host, &address) == 1)
+            return NULL;
+    }
+    return "an IPv4 address of four numbers up to 255, such as 203.0.113.10";
 }
 
 static int close_failed(int fd)

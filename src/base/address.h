@@ -10,6 +10,9 @@
 // "[" + an IPv6 address + "]:" + a port + NUL.
 #define ENDPOINT_TEXT_MAX 64
 
+// What tether-server prints for its address where it does not know that.
+#define HOST_PLACEHOLDER "THIS-HOST"
+
 // An IPv4 or IPv6 address with a port.
 struct endpoint {
     struct sockaddr_storage address;
@@ -45,6 +48,10 @@ uint64_t endpoint_source(const struct endpoint *endpoint);
 
 // Reads "10.0.0.0/8" or "10.1.2.3" (a /32). Bits beyond the prefix must be zero. Returns 0 or -1.
 int cidr_parse(struct cidr *cidr, const char *text);
+
+// What HOST, HOST:PORT or HOST:PORT/PATH should have instead of its HOST, for people ("it wants
+// %s"); NULL where nothing is wrong that can be seen without asking a resolver.
+const char *host_wants(const char *text);
 
 // A whole decimal number of at most `max`, nothing before or after it. Returns 0 or -1.
 int number_parse(unsigned long *number, const char *text, unsigned long max);

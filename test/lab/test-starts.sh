@@ -77,6 +77,15 @@ refuses "a route that is none is wrong usage" 2 "10.1.0.0/40" "${client[@]}" --r
 refuses "a listening address that is none is wrong usage" 2 "somewhere" "${client[@]}" --listen somewhere
 refuses "an address of a relay that is none is wrong usage" 2 "--server .* gopher" \
 	phone tether-relay --server gopher://x/
+at_server=(laptop tether-client --open --wifi nosuch0 --server)
+refuses "a server's address with a number beyond 255 is wrong usage" 2 "IPv4.* 203.0.113.300" \
+	"${at_server[@]}" 203.0.113.300
+refuses "a server's IPv6 address wants brackets" 2 "in brackets.* 2001:db8::1" "${at_server[@]}" 2001:db8::1
+refuses "the printed line's THIS-HOST is to be replaced" 2 "public address.* THIS-HOST" "${at_server[@]}" THIS-HOST:8080
+refuses "a server's address that is right is taken" 1 "nosuch0" "${at_server[@]}" '[2001:db8::1]:8080'
+refuses "a relay's server wants brackets too" 2 "--server .*in brackets" phone tether-relay --server ws://2001:db8::1/
+refuses "a relay's laptop is an address, too" 2 "--laptop .*IPv4" phone tether-relay --laptop ws://169.254.134.300:6354/
+refuses "an origin's host is an address, too" 2 "--origin .*IPv4" laptop tether-client --open --origin https://10.1.2.256
 
 refuses "tether-client names a Wi-Fi interface that is not there" 1 "nosuch0" \
 	laptop tether-client --open --wifi nosuch0

@@ -349,6 +349,46 @@ static void sockets(void)
     close(listener);
 }
 
+static void wanted_hosts(void)
+{
+    static const struct {
+        const char *text;
+        const char *wants; // a part of what is said, or NULL
+    } rows[] = {
+        {"203.0.113.10", NULL},
+        {"203.0.113.10:8080", NULL},
+        {"203.0.113.10:8080/websocket", NULL},
+        {"server.example:8080", NULL},
+        {"a1", NULL},
+        {"10.example", NULL},
+        {"v4.203.0.113.10a", NULL},
+        {"this-hosts", NULL},
+        {"[2001:db8::1]", NULL},
+        {"[2001:db8::1]:8080", NULL},
+        {"host:80/a:b", NULL},
+        {"203.0.113.300", "IPv4"},
+        {"203.0.113.300:8080", "IPv4"},
+        {"203.0.113", "IPv4"},
+        {"203.0.113.10.1", "IPv4"},
+        {"203.0.113.010", "IPv4"},
+        {"1203.1203.1203.1203", "IPv4"},
+        {"2130706433", "IPv4"},
+        {"a.example.1", "IPv4"},
+        {"THIS-HOST", "tether-server's host"},
+        {"this-host:8080/websocket", "tether-server's host"},
+        {"2001:db8::1", "brackets"},
+        {"2001:db8::1/websocket", "brackets"},
+        {"::1", "brackets"},
+        {"fe80::1:8080", "brackets"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const char *wants = host_wants(rows[i].text);
+        test_row("%s", rows[i].text);
+        CHECK((wants == NULL) == (rows[i].wants == NULL));
+        CHECK(wants == NULL || strstr(wants, rows[i].wants) != NULL);
+    }
+}
+
 int main(void)
 {
     TEST("endpoints are read, refused and written as they should be", endpoints_both_ways);
@@ -362,5 +402,6 @@ int main(void)
     TEST("numbers are read whole, or refused", numbers);
     TEST("no number above its limit is taken, whatever the limit", number_limits);
     TEST("sockets connect over loopback and never block", sockets);
+    TEST("what a host should have been is said", wanted_hosts);
     return test_end();
 }
