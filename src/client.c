@@ -143,12 +143,10 @@ static void undo_host(struct client *client)
 
 static void init(struct client *client)
 {
-    char where[ENDPOINT_TEXT_MAX];
     struct ws_host_config config = {
         .path = "/websocket",
         .page = &client->page,
         .admit = client_admit,
-        .forbidden = client->forbidden,
         .accept = client_phone_accept,
         .dynamic = client_dynamic,
         .arg = client,
@@ -157,11 +155,6 @@ static void init(struct client *client)
     client->wifi.lent.netlink.fd = client->wifi.listener = -1;
     client->started_ms = client->loop.now_ms;
     client->mappings = -1;
-    endpoint_format(&client->options.listen, where);
-    snprintf(client->forbidden, sizeof client->forbidden,
-             "Open http://%s/ in the browser. The laptop's page has no other name, and pages of "
-             "other sites\nare not let in, unless tether-client is started with their --origin.\n",
-             where);
     ws_host_init(&client->host, &client->loop, &config);
     client_phone_init(client);
 }

@@ -18,8 +18,7 @@
 #include "ws/host.h"
 
 // Connections: the phone's, and those of phones that it has replaced, on their way out.
-#define CLIENT_CONNS  4
-#define FORBIDDEN_MAX 256
+#define CLIENT_CONNS 4
 
 struct client;
 
@@ -71,9 +70,9 @@ struct client {
     uint32_t address;        // the laptop's inside address, host byte order
     uint32_t mtu;            // of the TUN device
     int64_t started_ms;
-    uint64_t not_ipv4;             // dropped: the tether carries IPv4, and what says its length
-    uint64_t tun_write;            // dropped: the TUN device did not take it
-    char forbidden[FORBIDDEN_MAX]; // what is said to pages that are not let in
+    uint64_t not_ipv4;         // dropped: the tether carries IPv4, and what says its length
+    uint64_t tun_write;        // dropped: the TUN device did not take it
+    int64_t said_forbidden_ms; // when a page that was not let in was last told of; 0: never
     // Open mode.
     bool said_keyed;
     uint64_t id; // random; by it the server knows this laptop again, whatever phone it has
@@ -100,8 +99,8 @@ void client_phone_init(struct client *client);
 // A free connection for a phone, for ws_host.
 struct ws_conn *client_phone_accept(void *arg, const struct endpoint *peer,
                                     const struct http_text *query);
-// Whether a request may come in, for ws_host: 0, or the status to refuse it with.
-int client_admit(void *arg, const struct http_request *request, bool websocket);
+// Whether a request may come in, for ws_host: 0, or the status to refuse it with, and why.
+int client_admit(void *arg, const struct http_request *request, bool websocket, struct text *why);
 // Sends what was queued.
 void client_pump(struct client *client);
 // What is due in time: about once a second, and several times a second.

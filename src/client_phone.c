@@ -9,11 +9,14 @@
 //
 // When the server owes an answer for some seconds, the path is dead, whatever TCP believes: the phone is told to
 // connect anew (close code 4003).
+#include <stdio.h>
+
 #include "client.h"
 #include "http/origin.h"
 
 #define FAILED_MS        2000 // a path that was silent for so long may be overtaken by an older one
 #define SAY_AGAIN_MS     10000
+#define SAY_FORBIDDEN_MS 60000
 #define CUT_PAUSE_MAX_MS 40000
 
 static struct client_conn *path_of(const struct client *client)
@@ -264,18 +267,40 @@ void client_phone_init(struct client *client)
     }
 }
 
-// Web pages from elsewhere are kept out, as any site that the phone shows could pose as the relay, or
-// read what this laptop says of itself.
-int client_admit(void *arg, const struct http_request *request, bool websocket)
+// Any web page that the phone shows may try it, again and again: one line a minute tells of them.
+static void say_forbidden(struct client *client, const char *origin)
 {
-    const struct client *client = arg;
+    int64_t now_ms = client->loop.now_ms;
+    if (client->said_forbidden_ms != 0 && now_ms - client->said_forbidden_ms < SAY_FORBIDDEN_MS)
+        return;
+    client->said_forbidden_ms = now_ms;
+    log_warn(&client->log,
+             "refused a web page from elsewhere (403): --origin %s would let it in; status.json "
+             "counts them all",
+             origin);
+}
+
+// Web pages from elsewhere are kept out, as any site that the phone shows could pose as the relay, or
+// read what this laptop says of itself. How to let one in is said, with its origin where what came
+// as that can be shown.
+int client_admit(void *arg, const struct http_request *request, bool websocket, struct text *why)
+{
+    struct client *client = arg;
     const struct http_trust *trust = &client->options.trust;
-    if (http_host_is_trusted(trust, request) &&
-        (!websocket || http_origin_is_trusted(trust, request)))
+    char origin[HTTP_ORIGIN_SHOWN + 1] = "SCHEME://HOST[:PORT]";
+    char where[ENDPOINT_TEXT_MAX];
+    bool is_called_well = http_host_is_trusted(trust, request);
+    if (is_called_well && (!websocket || http_origin_is_trusted(trust, request)))
         return 0;
-    if (client->host.forbidden == 0)
-        log_warn(&client->log, "refused a web page from elsewhere (403); status.json counts them, "
-                               "and --origin lets one in");
+    struct http_text shown = http_shown_origin(request);
+    if (is_called_well && shown.length > 0)
+        snprintf(origin, sizeof origin, "%.*s", (int)shown.length, shown.start);
+    endpoint_format(&client->options.listen, where);
+    text_add(why,
+             "Open http://%s/ in the browser. The laptop's page has no other name, and pages of "
+             "other sites\nare not let in, unless tether-client is started with --origin %s\n",
+             where, origin);
+    say_forbidden(client, origin);
     return 403;
 }
 

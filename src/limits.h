@@ -13,11 +13,13 @@
 #define LOOP_MAX_FDS    1024
 #define LOOP_MAX_TIMERS 16
 
-// HTTP: the longest request head, its header fields, and a response that is made on the fly.
+// HTTP: the longest request head, its header fields, a response that is made on the fly, a name of
+// the page's files, and what is said to those who are not let in.
 #define HTTP_REQUEST_MAX  4096
 #define HTTP_HEADERS_MAX  64
 #define HTTP_RESPONSE_MAX 4096
 #define HTTP_NAME_MAX     64
+#define HTTP_WHY_MAX      1024
 
 // Sources (addresses) whose attempts are counted at a time, wherever they are limited.
 #ifndef RATE_SOURCES

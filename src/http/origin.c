@@ -191,3 +191,15 @@ bool http_origin_is_trusted(const struct http_trust *trust, const struct http_re
         return true;
     return default_port(&origin.scheme) != 0 && is_same_host(&origin.host, &trust->server_host);
 }
+
+struct http_text http_shown_origin(const struct http_request *request)
+{
+    struct http_origin origin;
+    const struct http_header *headers = request->headers;
+    size_t count = request->header_count;
+    const struct http_text *text = http_find_header(headers, count, "Origin");
+    if (text == NULL || text->length > HTTP_ORIGIN_SHOWN ||
+        http_count_headers(headers, count, "Origin") != 1 || !http_read_origin(&origin, text))
+        return (struct http_text){"", 0};
+    return *text;
+}

@@ -9,6 +9,9 @@
 #include "../limits.h"
 #include "request.h"
 
+// The longest origin that is shown: "https://", a name as long as DNS has them, and a port.
+#define HTTP_ORIGIN_SHOWN 267
+
 // An origin as RFC 6454 section 6.2 writes it: scheme "://" host [ ":" port ].
 struct http_origin {
     struct http_text scheme;
@@ -34,5 +37,8 @@ bool http_read_origin(struct http_origin *origin, const struct http_text *text);
 bool http_host_is_trusted(const struct http_trust *trust, const struct http_request *request);
 // Whether the request comes from no web page, from the host's own, or from a trusted one.
 bool http_origin_is_trusted(const struct http_trust *trust, const struct http_request *request);
+// The origin of the page that asks, where it may be shown to people: --origin would take it, so
+// that it is of letters, digits and ".-_:/[]+" alone, and it is not long. Else its length is 0.
+struct http_text http_shown_origin(const struct http_request *request);
 
 #endif

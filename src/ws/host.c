@@ -251,11 +251,22 @@ static void respond(struct http_slot *slot, const struct http_response *response
     enter(slot, HTTP_WRITING, HTTP_RESPONSE_TIMEOUT_MS);
 }
 
-// Answers with an error. `keep_alive` where the request was read whole and more may follow.
-static void refuse(struct http_slot *slot, int status, const char *extra, bool keep_alive)
+// Begins a response whose body is of this moment: it is kept behind the head.
+static void respond_with_copy(struct http_slot *slot, const struct http_response *response,
+                              const char *body)
 {
-    const char *forbidden = slot->host->config.forbidden;
-    const char *body = status == 403 && forbidden != NULL ? forbidden : http_reason(status);
+    respond(slot, response, NULL);
+    size_t length = response->body_length;
+    if (!slot->head_only && slot->head_length + length <= sizeof slot->head) {
+        memcpy(slot->head + slot->head_length, body, length);
+        slot->head_length += length;
+    }
+}
+
+// Answers with an error. `keep_alive` where the request was read whole and more may follow.
+static void refuse_saying(struct http_slot *slot, int status, const char *body, const char *extra,
+                          bool keep_alive)
+{
     struct http_response response = {
         .status = status,
         .type = "text/plain; charset=utf-8",
@@ -265,7 +276,12 @@ static void refuse(struct http_slot *slot, int status, const char *extra, bool k
         .keep_alive = keep_alive,
     };
     slot->host->refused++;
-    respond(slot, &response, body);
+    respond_with_copy(slot, &response, body);
+}
+
+static void refuse(struct http_slot *slot, int status, const char *extra, bool keep_alive)
+{
+    refuse_saying(slot, status, http_reason(status), extra, keep_alive);
 }
 
 static void refuse_with(struct http_slot *slot, int status)
@@ -367,11 +383,7 @@ static bool send_dynamic(struct http_slot *slot, const struct http_request *requ
         .body_length = (size_t)length,
         .keep_alive = request->keep_alive,
     };
-    respond(slot, &response, NULL);
-    if (!slot->head_only && slot->head_length + (size_t)length <= sizeof slot->head) {
-        memcpy(slot->head + slot->head_length, body, (size_t)length);
-        slot->head_length += (size_t)length;
-    }
+    respond_with_copy(slot, &response, body);
     return true;
 }
 
@@ -379,12 +391,16 @@ static bool send_dynamic(struct http_slot *slot, const struct http_request *requ
 static bool admit(struct http_slot *slot, const struct http_request *request, bool websocket)
 {
     struct ws_host *host = slot->host;
-    int status =
-        host->config.admit != NULL ? host->config.admit(host->config.arg, request, websocket) : 0;
+    char said[HTTP_WHY_MAX];
+    struct text why;
+    if (host->config.admit == NULL)
+        return true;
+    text_init(&why, said, sizeof said);
+    int status = host->config.admit(host->config.arg, request, websocket, &why);
     if (status == 0)
         return true;
     host->forbidden++;
-    refuse(slot, status, NULL, false);
+    refuse_saying(slot, status, said, NULL, false);
     return false;
 }
 

@@ -10,6 +10,7 @@
 #include "../base/address.h"
 #include "../base/crowd.h"
 #include "../base/loop.h"
+#include "../base/text.h"
 #include "../http/page.h"
 #include "conn.h"
 
@@ -19,9 +20,8 @@ struct ws_host_config {
     const char *path;        // where the WebSocket is; a trailing slash in the request is fine
     const struct page *page; // NULL: no page
     // Whether a request is let in; `websocket`: it asks for the WebSocket. Returns 0, or a status to
-    // refuse with. NULL: everybody is.
-    int (*admit)(void *arg, const struct http_request *request, bool websocket);
-    const char *forbidden; // what those are told who get 403, plain text; NULL: the reason alone
+    // refuse with, after having written into `why` what is said, plain text. NULL: everybody is.
+    int (*admit)(void *arg, const struct http_request *request, bool websocket, struct text *why);
     // A connection for a WebSocket that `peer` asks for with this query (what follows a '?'), or NULL
     // when there is none to give (503).
     struct ws_conn *(*accept)(void *arg, const struct endpoint *peer,

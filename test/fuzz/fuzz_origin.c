@@ -109,6 +109,10 @@ static void try_request(const struct http_trust *trust, const struct http_text *
         return;
     if (let_in)
         expect_reason(trust, host, origin);
+    struct http_text shown = http_shown_origin(&request);
+    EXPECT(shown.length == 0 || (shown.start == origin->start && shown.length == origin->length));
+    for (size_t i = 0; i < shown.length; i++) // fit for a terminal
+        EXPECT(is_name(&shown.start[i], 1) || memchr(":/[]+", shown.start[i], 5) != NULL);
     // Said twice is once too often.
     request.headers[request.header_count++] = (struct http_header){{"origin", 6}, *origin};
     EXPECT(!http_origin_is_trusted(trust, &request));

@@ -10,10 +10,12 @@ Needs root: it runs itself in a network namespace of its own. CASE runs those wh
 
 import json
 import os
+import re
 import resource
 import socket
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from http_raw import ADDRESS, Answer, head, in_namespace, with_program
@@ -100,8 +102,30 @@ def let_in(origin):
     no_phone()
 
 
+def is_shown(origin):
+    """Whether an origin is fit to be shown: one that --origin takes (those with an invalid port aside)."""
+    return re.fullmatch(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?", origin, re.I) is not None
+
+
 def kept_out(*origins):
-    check_counted(lambda: check_refusal(ask_websocket(*origins)))
+    """The refusal names the origin that --origin needs; what is none is not repeated."""
+    def ask_and_check():
+        answer = ask_websocket(*origins)
+        check_refusal(answer)
+        said = answer.body.decode().partition("--origin ")[2].strip()
+        shown = len(origins) == 1 and is_shown(origins[0]) and not origins[0].endswith(":80000")
+        wanted = origins[0] if shown else "SCHEME://HOST[:PORT]"
+        check(said == wanted, f"it is told to use --origin {said}, not {wanted}")
+    check_counted(ask_and_check)
+
+
+def logged(cases, began):
+    """The log says of the first that was refused how to let it in, and of a crowd no more than that."""
+    ask_websocket(KEPT_OUT[0]).expect(403)
+    lines = [line for line in cases.program.output().splitlines() if "(403)" in line]
+    check(lines and f"--origin {KEPT_OUT[0]} would" in lines[0], f"it logged {lines[:1]}")
+    minutes = int((time.monotonic() - began) / 60)
+    check(len(lines) <= 1 + minutes, f"it logged {len(lines)} lines in {minutes} minutes")
 
 
 def called(host):
@@ -140,7 +164,8 @@ def page_is_no_websocket():
     check("access-control-allow-origin" not in answer.fields, "the answer lets pages from elsewhere read it")
 
 
-def door_cases(case):
+def door_cases(cases):
+    case, began = cases.run, time.monotonic()
     for origin in LET_IN:
         case(f"a page of {'no origin' if origin is None else origin} opens the WebSocket", let_in, origin)
     for origin in KEPT_OUT:
@@ -154,6 +179,7 @@ def door_cases(case):
     case("its own page by the name of a listed origin opens the WebSocket", own_page_by_name)
     case("HTTP/1.0 without a Host is let in, unless a page asks", old_http)
     case("pages from elsewhere cannot read what the laptop serves", page_is_no_websocket)
+    case("the log names the first page that was refused, and no crowd", logged, cases, began)
 
 
 def server_cases(case):
@@ -285,7 +311,8 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     cases = Cases(only=sys.argv[1] if len(sys.argv) > 1 else None)
     origins = [part for origin in LISTED for part in ("--origin", origin)]
-    with_program(cases, CLIENT + ["--server", "Server.example:8080"] + origins, [6354], door_cases)
+    with_program(cases, CLIENT + ["--server", "Server.example:8080"] + origins, [6354],
+                 lambda case: door_cases(cases))
     with_program(cases, CLIENT, [6354], lambda case: (
         case("without --server and --origin the own page is let in", let_in, f"http://{HERE}"),
         case("without --server its page is kept out", kept_out, "http://server.example"),

@@ -369,6 +369,52 @@ static void nobody_trusted(void)
     CHECK(!trusted);
 }
 
+static void shown_origins(void)
+{
+    static char longest[HTTP_ORIGIN_SHOWN + 1] = "https://";
+    static char too_long[HTTP_ORIGIN_SHOWN + 2] = "https://";
+    memset(longest + 8, 'a', HTTP_ORIGIN_SHOWN - 8);
+    memset(too_long + 8, 'a', HTTP_ORIGIN_SHOWN + 1 - 8);
+    const struct {
+        const char *origin;
+        bool shown;
+    } rows[] = {
+        {"http://evil.example", true},
+        {"HTTPS://[2001:db8::1]:99", true},
+        {"capacitor://app", true},
+        {longest, true},
+        {too_long, false},
+        {"null", false},
+        {"", false},
+        {"http://a/", false},
+        {"http://a b", false},
+        {"http://a\x1b[2J", false},
+        {"http://a\tb", false},
+        {"http://a%n", false},
+        {"http://b\xc3\xbc.example", false},
+        {"http://a\r\nOrigin: http://b", false},
+        {"http://a<b>", false},
+        {"http://a;reboot", false},
+        {"http://$(reboot)", false},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        static struct http_request request;
+        char text[512];
+        request.header_count = 0;
+        struct http_text origin = {rows[i].origin, strlen(rows[i].origin)};
+        request.headers[request.header_count++] = (struct http_header){{"origin", 6}, origin};
+        test_row("%s", rows[i].origin);
+        struct http_text shown = http_shown_origin(&request);
+        CHECK_INT(shown.length, rows[i].shown ? origin.length : 0);
+        snprintf(text, sizeof text, "%.*s", (int)shown.length, shown.start);
+        CHECK_TEXT(text, rows[i].shown ? rows[i].origin : "");
+        request.headers[request.header_count++] = (struct http_header){{"Origin", 6}, origin};
+        CHECK_INT(http_shown_origin(&request).length, 0);
+        request.header_count = 0;
+        CHECK_INT(http_shown_origin(&request).length, 0);
+    }
+}
+
 int main(void)
 {
     TEST("a host and its port are read, or refused", authorities);
@@ -377,5 +423,6 @@ int main(void)
     TEST("a Host must be an address, localhost or the host of a listed origin", hosts);
     TEST("a page is let in from here, from the server, or from a listed origin", pages_let_in);
     TEST("without a list only the own page is let in", nobody_trusted);
+    TEST("only an origin that is one, and alone, is shown", shown_origins);
     return test_end();
 }
