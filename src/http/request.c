@@ -277,7 +277,8 @@ int http_parse_response(struct http_response_head *response, const uint8_t *byte
     if (!take_line(&cursor, &line))
         return -400;
     // "HTTP/1.1 101 Switching Protocols"; the reason may be missing (RFC 9112 section 4).
-    if (line.length < 12 || memcmp(line.start, "HTTP/1.", 7) != 0 || line.start[8] != ' ')
+    if (line.length < 12 || memcmp(line.start, "HTTP/1.", 7) != 0 || line.start[7] < '0' ||
+        line.start[7] > '9' || line.start[8] != ' ')
         return -400;
     response->status = 0;
     for (int i = 9; i < 12; i++) {

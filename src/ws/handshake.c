@@ -30,12 +30,11 @@ bool ws_request_is_upgrade(const struct http_request *request)
     return http_has_token(request->headers, request->header_count, "Upgrade", "websocket");
 }
 
-// The key must be base64 of exactly 16 bytes, and there must be no second one (section 11.3.1).
-static bool key_is_valid(const struct http_request *request, const struct http_text *key)
+// The key must be base64 of exactly 16 bytes.
+static bool key_is_valid(const struct http_text *key)
 {
     uint8_t bytes[WS_KEY_TEXT_SIZE];
-    return http_count_headers(request->headers, request->header_count, "Sec-WebSocket-Key") == 1 &&
-           key->length == WS_KEY_TEXT_SIZE - 1 &&
+    return key != NULL && key->length == WS_KEY_TEXT_SIZE - 1 &&
            base64_decode(bytes, key->start, key->length) == 16;
 }
 
@@ -53,9 +52,13 @@ int ws_answer_request(char *out, size_t size, const struct http_request *request
     if (request->minor_version < 1 || request->has_body ||
         !http_has_token(headers, count, "Connection", "Upgrade"))
         return -400;
+    // Neither may be there twice (sections 11.3.1 and 11.3.5).
+    if (http_count_headers(headers, count, "Sec-WebSocket-Key") > 1 ||
+        http_count_headers(headers, count, "Sec-WebSocket-Version") > 1)
+        return -400;
     if (version == NULL || !http_text_is(version, "13"))
         return -426;
-    if (!key_is_valid(request, key))
+    if (!key_is_valid(key))
         return -400;
     ws_accept_for_key(accept, key->start, key->length);
     snprintf(line, sizeof line, "Sec-WebSocket-Accept: %s\r\n", accept);
@@ -89,10 +92,14 @@ bool ws_response_accepts(const struct http_response_head *response, const char *
     const struct http_header *headers = response->headers;
     size_t count = response->header_count;
     const struct http_text *got = http_find_header(headers, count, "Sec-WebSocket-Accept");
+    const struct http_text *upgrade = http_find_header(headers, count, "Upgrade");
 
     ws_accept_for_key(accept, key, strlen(key));
-    return response->status == 101 && http_has_token(headers, count, "Upgrade", "websocket") &&
-           http_has_token(headers, count, "Connection", "Upgrade") && got != NULL &&
+    // The two that are compared as a whole are there once (section 11.3.3, and section 4.1, item 2).
+    return response->status == 101 && http_count_headers(headers, count, "Upgrade") == 1 &&
+           http_text_is_nocase(upgrade, "websocket") &&
+           http_has_token(headers, count, "Connection", "Upgrade") &&
+           http_count_headers(headers, count, "Sec-WebSocket-Accept") == 1 &&
            http_text_is(got, accept) &&
            http_find_header(headers, count, "Sec-WebSocket-Extensions") == NULL &&
            http_find_header(headers, count, "Sec-WebSocket-Protocol") == NULL;

@@ -36,6 +36,7 @@ def http_heads():
         "upgrade": upgrade,
         "old-version": upgrade.replace(b"13", b"8"),
         "two-keys": upgrade.replace(b"Host: a:8080", b"Host: a\r\nSec-WebSocket-Key: " + KEY),
+        "two-versions": upgrade.replace(b"Host: a:8080", b"Host: a\r\nSec-WebSocket-Version: 8"),
         "switching": switching,
         "extension": switching.replace(b"Upgrade: w", b"Sec-WebSocket-Extensions: x\r\nUpgrade: w"),
         "not-found": b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",

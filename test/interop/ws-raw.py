@@ -351,6 +351,11 @@ def run_handshakes(case):
         case(f"4.2.1: a key that is {name} is answered by 400", lambda: handshake_refused([400], key=key))
     case("11.3.1: a second key is answered by 400", lambda: handshake_refused(
         [400], more=["Sec-WebSocket-Key: " + KEY.decode()]))
+    for version in "13", "8":
+        case(f"11.3.5: a second version, {version}, is answered by 400", lambda version=version: handshake_refused(
+            [400], more=[f"Sec-WebSocket-Version: {version}"]))
+    case("4.2.1: a second Host is answered by 400 (RFC 9112, 3.2)", lambda: handshake_refused(
+        [400], more=["Host: other"]))
     case("4.2.1: a missing Host is answered by 400", lambda: handshake_refused([400], host=None))
     case("4.1: a POST is refused", lambda: handshake_refused([400, 404, 405, 426, 501], method="POST"))
     case("4.1: HTTP/1.0 is refused", lambda: handshake_refused([400, 404, 426, 505], version="HTTP/1.0"))

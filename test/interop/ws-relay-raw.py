@@ -249,6 +249,13 @@ def run(case):
     case("4.1: a wrong Sec-WebSocket-Accept is refused", refuses, lambda fields: answer(
         fields, accept=b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="))
     case("4.1: an empty Sec-WebSocket-Accept is refused", refuses, lambda fields: answer(fields, accept=b""))
+    case("11.3.3: a second Sec-WebSocket-Accept is refused", refuses, lambda fields: answer(
+        fields, more=["Sec-WebSocket-Accept: " + accept_value(fields["sec-websocket-key"].encode()).decode()]))
+    case("11.3.3: a second Sec-WebSocket-Accept that is wrong is refused", refuses, lambda fields: answer(
+        fields, more=["Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="]))
+    case("4.1: a second Upgrade is refused", refuses, lambda fields: answer(fields, more=["Upgrade: websocket"]))
+    case("4.1: an Upgrade to more than WebSocket is refused", refuses, lambda fields: answer(
+        fields, upgrade="h2c, websocket"))
     case("4.1: an answer without Upgrade is refused", refuses, lambda fields: answer(fields, upgrade=""))
     case("4.1: an answer with another Upgrade is refused", refuses, lambda fields: answer(fields, upgrade="h2c"))
     case("4.1: an answer without Connection is refused", refuses, lambda fields: answer(fields, connection=""))

@@ -77,6 +77,27 @@ static const struct {
      "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
      "Sec-WebSocket-Version: 013\r\nSec-WebSocket-Key: " EXAMPLE_KEY "\r\n\r\n",
      -426},
+    {"the version twice (section 11.3.5)",
+     "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " EXAMPLE_KEY "\r\n"
+     "Sec-WebSocket-Version: 13\r\n\r\n",
+     -400},
+    {"a second version that is another (section 11.3.5)",
+     "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " EXAMPLE_KEY "\r\n"
+     "sec-websocket-version: 8\r\n\r\n",
+     -400},
+    {"versions as a list",
+     "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+     "Sec-WebSocket-Version: 13, 8\r\nSec-WebSocket-Key: " EXAMPLE_KEY "\r\n\r\n",
+     -426},
+    {"offers in several fields (sections 11.3.2 and 11.3.4)",
+     "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nConnection: Upgrade\r\n"
+     "Upgrade: h2c\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: chat\r\n"
+     "Sec-WebSocket-Protocol: superchat\r\nSec-WebSocket-Extensions: a\r\n"
+     "Sec-WebSocket-Extensions: b\r\nSec-WebSocket-Version: 13\r\n"
+     "Sec-WebSocket-Key: " EXAMPLE_KEY "\r\n\r\n",
+     0},
     {"no key",
      "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
      "Sec-WebSocket-Version: 13\r\n\r\n",
@@ -254,6 +275,23 @@ static const struct {
     {"another Connection",
      "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: close\r\n"
      "Sec-WebSocket-Accept: " EXAMPLE_ACCEPT "\r\n\r\n",
+     false},
+    {"Upgrade twice",
+     "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+     "Sec-WebSocket-Accept: " EXAMPLE_ACCEPT "\r\n\r\n",
+     false},
+    {"Upgrade to more",
+     "HTTP/1.1 101 x\r\nUpgrade: h2c, websocket\r\nConnection: Upgrade\r\n"
+     "Sec-WebSocket-Accept: " EXAMPLE_ACCEPT "\r\n\r\n",
+     false},
+    {"Accept twice (section 11.3.3)",
+     "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: "
+     "Upgrade\r\nSec-WebSocket-Accept: " EXAMPLE_ACCEPT "\r\nSec-WebSocket-Accept: " EXAMPLE_ACCEPT
+     "\r\n\r\n",
+     false},
+    {"a second Accept that is another",
+     "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: "
+     "Upgrade\r\nSec-WebSocket-Accept: " EXAMPLE_ACCEPT "\r\nsec-websocket-accept: x\r\n\r\n",
      false},
     {"no Accept", "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", false},
     {"another key's Accept",
