@@ -13,9 +13,11 @@
 #define LOOP_MAX_FDS    1024
 #define LOOP_MAX_TIMERS 16
 
-// HTTP: the longest request head, its header fields, a response that is made on the fly, a name of
-// the page's files, and what is said to those who are not let in.
-#define HTTP_REQUEST_MAX  4096
+// HTTP: the longest head of a request, in which a browser sends all that it holds of cookies for a
+// host, whatever the port; the longest head of a response that is read; a head's fields; a response
+// that is made on the fly; a name of the page's files; what is said to those who are not let in.
+#define HTTP_REQUEST_MAX  8192
+#define HTTP_ANSWER_MAX   4096
 #define HTTP_HEADERS_MAX  64
 #define HTTP_RESPONSE_MAX 4096
 #define HTTP_NAME_MAX     64

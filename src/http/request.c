@@ -119,15 +119,15 @@ static int parse_headers(struct cursor *cursor, struct http_header *headers, siz
 }
 
 // Finds the end of the head: CRLF CRLF. Returns its length with them, 0 when it has not come yet,
-// or -431 when it is too long (RFC 6585 section 5).
-static int head_length(const uint8_t *bytes, size_t length)
+// or -431 when it is longer than `max` (RFC 6585 section 5).
+static int head_length(const uint8_t *bytes, size_t length, size_t max)
 {
-    size_t limit = length < HTTP_REQUEST_MAX ? length : HTTP_REQUEST_MAX;
+    size_t limit = length < max ? length : max;
     size_t start = limit >= 2 && memcmp(bytes, "\r\n", 2) == 0 ? 2 : 0; // an empty line before it
     for (size_t i = start + 3; i < limit; i++)
         if (bytes[i] == '\n' && memcmp(bytes + i - 3, "\r\n\r\n", 4) == 0)
             return (int)(i + 1);
-    return length >= HTTP_REQUEST_MAX ? -431 : 0;
+    return length >= max ? -431 : 0;
 }
 
 const struct http_text *http_find_header(const struct http_header *headers, size_t count,
@@ -255,7 +255,7 @@ static int check_framing(struct http_request *request)
 
 int http_parse_request(struct http_request *request, const uint8_t *bytes, size_t length)
 {
-    int head = head_length(bytes, length);
+    int head = head_length(bytes, length, HTTP_REQUEST_MAX);
     if (head <= 0)
         return head;
     struct cursor cursor = {(const char *)bytes, (const char *)bytes + head};
@@ -270,7 +270,7 @@ int http_parse_request(struct http_request *request, const uint8_t *bytes, size_
 int http_parse_response(struct http_response_head *response, const uint8_t *bytes, size_t length)
 {
     struct http_text line;
-    int head = head_length(bytes, length);
+    int head = head_length(bytes, length, HTTP_ANSWER_MAX);
     if (head <= 0)
         return head < 0 ? -400 : 0;
     struct cursor cursor = {(const char *)bytes, (const char *)bytes + head};

@@ -41,7 +41,7 @@ struct http_response_head {
 // is whole, 0 when more is needed, or a status to refuse it with, negated: -400, -431, -501, -505.
 int http_parse_request(struct http_request *request, const uint8_t *bytes, size_t length);
 
-// The same for a response head; any failure is -400.
+// The same for a response head of at most HTTP_ANSWER_MAX bytes; any failure is -400.
 int http_parse_response(struct http_response_head *response, const uint8_t *bytes, size_t length);
 
 // The first header of that name (any letter case), or NULL.

@@ -95,7 +95,7 @@ bool ws_response_accepts(const struct http_response_head *response, const char *
     const struct http_text *upgrade = http_find_header(headers, count, "Upgrade");
 
     ws_accept_for_key(accept, key, strlen(key));
-    // The two that are compared as a whole are there once (section 11.3.3, and section 4.1, item 2).
+    // The two that are compared as a whole are there once (sections 11.3.3 and 4.1).
     return response->status == 101 && http_count_headers(headers, count, "Upgrade") == 1 &&
            http_text_is_nocase(upgrade, "websocket") &&
            http_has_token(headers, count, "Connection", "Upgrade") &&

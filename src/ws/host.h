@@ -41,7 +41,7 @@ struct ws_listener {
 
 enum http_state { HTTP_FREE, HTTP_READING, HTTP_WRITING, HTTP_LINGERING };
 
-// A connection that is not, or not yet, a WebSocket: some 12 KiB, of which one that says nothing
+// A connection that is not, or not yet, a WebSocket: some 16 KiB, of which one that says nothing
 // touches only what comes before the buffers.
 struct http_slot {
     struct ws_host *host;

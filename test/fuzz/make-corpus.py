@@ -32,7 +32,7 @@ def http_heads():
         "bare-lf": b"GET / HTTP/1.1\nHost: a\n\n",
         "folded": b"GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n",
         "many": b"GET / HTTP/1.1\r\nHost: a\r\n" + b"a: b\r\n" * 70 + b"\r\n",
-        "long": b"GET / HTTP/1.1\r\nHost: " + b"a" * 4096 + b"\r\n\r\n",
+        "long": b"GET / HTTP/1.1\r\nHost: " + b"a" * 8192 + b"\r\n\r\n",
         "upgrade": upgrade,
         "old-version": upgrade.replace(b"13", b"8"),
         "two-keys": upgrade.replace(b"Host: a:8080", b"Host: a\r\nSec-WebSocket-Key: " + KEY),

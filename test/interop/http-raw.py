@@ -276,6 +276,7 @@ class Site:
         test("HTTP/1.0 needs no Host", self.get, "/", 200, host=None, version="HTTP/1.0")
         for method in "POST", "DELETE", "BREW":
             test(f"{method} brings 405 or 501 (RFC 9110, 9.1)", self.method, method)
+        test("a browser's cookies of 7 KiB are no obstacle", self.cookies, websockets)
         test("a header field that is too long brings 431 (RFC 6585, 5)", self.get, "/", 431,
              more=["X-Long: " + "x" * 20000])
         test("too many header fields bring 431 (RFC 6585, 5)", self.get, "/", 431,
@@ -288,6 +289,18 @@ class Site:
         test("a thousand half requests keep nobody out", self.many, 1000)
         if websockets:
             self.run_websockets(test)
+
+    def cookies(self, websockets):
+        """Cookies are the host's, whatever the port (RFC 6265, 8.5): its other services may have set many."""
+        cookie = "Cookie: " + "; ".join(f"service-{i}=" + "c" * 300 for i in range(23))
+        check(7000 < len(cookie) < 7500, f"the test's cookies have {len(cookie)} bytes")
+        self.get("/style.css", 200, more=[cookie])
+        peer = connect(ADDRESS, self.port)
+        peer.send_slowly(head("/style.css", more=[cookie]))
+        check(Answer(peer).expect(200).body == read_file("style.css"), "style.css came changed")
+        peer.close()
+        if websockets:
+            self.ask(request("/websocket", more=[cookie]), 101)
 
     def method(self, method):
         answer = self.get("/", 405, 501, method=method)

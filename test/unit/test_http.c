@@ -191,6 +191,16 @@ static void pipelined_requests(void)
     CHECK_INT(parse(&request, two + first, sizeof two - 1 - (size_t)first, NULL), 28);
 }
 
+// A browser sends a host's cookies to all of its ports (RFC 6265 section 8.5).
+static void cookies(void)
+{
+    static struct http_request request;
+    static char bytes[8192];
+    int length =
+        snprintf(bytes, sizeof bytes, "GET / HTTP/1.1\r\nHost: a\r\nCookie: a=%07200d\r\n\r\n", 0);
+    CHECK_INT(parse(&request, bytes, (size_t)length, NULL), length);
+}
+
 // RFC 6585 section 5: 431 for a head that is too long, or has too many fields.
 static void size_limits(void)
 {
@@ -297,7 +307,7 @@ static void response_heads(void)
 static void endless_response(void)
 {
     static struct http_response_head response;
-    static uint8_t bytes[HTTP_REQUEST_MAX];
+    static uint8_t bytes[HTTP_ANSWER_MAX];
     memset(bytes, 'a', sizeof bytes);
     CHECK_INT(http_parse_response(&response, bytes, sizeof bytes - 1), 0);
     CHECK_INT(http_parse_response(&response, bytes, sizeof bytes), -400);
@@ -439,6 +449,7 @@ int main(void)
     TEST("bad requests are refused with the status that fits", bad_requests);
     TEST("zero bytes are refused everywhere", zero_bytes);
     TEST("a second request behind the first is left for later", pipelined_requests);
+    TEST("a request with all of a host's cookies is read", cookies);
     TEST("long heads and too many fields are refused with 431", size_limits);
     TEST("fields and list items are found in any letter case", headers_are_found);
     TEST("response heads are read, refused, or waited for", response_heads);
