@@ -20,9 +20,12 @@
 #include "record.h"
 #include "session.h"
 
+struct tunnel_mode;
+
 struct tunnel_link {
-    struct ws_conn *conn;      // the phone, or NULL while there is none
-    bool text;                 // the form to send in: that of the last message received
+    const struct tunnel_mode *mode; // open or keyed
+    struct ws_conn *conn;           // the phone, or NULL while there is none
+    bool text;                      // the form to send in: that of the last message received
     struct session_keys *keys; // keyed: asked at each use for the session to seal with; NULL: open
     struct fair_queue queue;
     struct flow flow;              // keyed: what is on its way,
