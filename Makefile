@@ -66,7 +66,17 @@ $(BUILD)/qr-pbm: $(call objects,test/interop/qr-pbm.c $(wildcard src/qr/*.c))
 $(BUILD)/tether-client $(BUILD)/tether-server $(BUILD)/tether-relay $(BUILD)/ws-echo $(BUILD)/qr-pbm:
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
 
-$(BUILD)/obj/%.o: %.c Makefile
+# LIMITS="NAME=VALUE ..." overrides sizes of src/limits.h.
+LIMITS ?=
+$(BUILD)/limits_of_build.h: FORCE
+	@mkdir -p $(@D)
+	@for limit in $(LIMITS); do \
+		grep -q "^#define $${limit%%=*} " src/limits.h || { echo "src/limits.h has no $${limit%%=*}" >&2; exit 1; }; \
+		printf '#undef %s\n#define %s (%s)\n' "$${limit%%=*}" "$${limit%%=*}" "$${limit#*=}"; \
+	done > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(BUILD)/obj/%.o: %.c Makefile $(BUILD)/limits_of_build.h
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -104,10 +114,10 @@ STORM := $(call objects,src/client_phone.c src/client_records.c src/server_lapto
 	src/server_records.c) $(BUILD)/obj/storm/session.o
 $(BUILD)/obj/storm/session.o: src/tunnel/session.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) -DSESSION_REKEY_MS=5000 $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) -Itest/unit/storm $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/unit/test_session_storm: test/unit/test_session_storm.c $(STORM) test/unit/test.h $(BUILD)/libtether.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) -DSESSION_REKEY_MS=5000 -Itest/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(STORM) \
+	$(CC) -Itest/unit/storm $(ALL_CPPFLAGS) -Itest/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(STORM) \
 		$(BUILD)/libtether.a
 
 $(BUILD)/unit/test_cell_link: $(wildcard test/bench/cell_link.*)
@@ -267,5 +277,5 @@ clean:
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all objects unit-tests fuzz-plain fuzz-programs fuzz-linked test test-more test-cross fuzz bench-programs bench \
+.PHONY: FORCE all objects unit-tests fuzz-plain fuzz-programs fuzz-linked test test-more test-cross fuzz bench-programs bench \
 	bench-quick bench-smoke bench-parts bench-page soak-page demo install clean

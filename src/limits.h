@@ -1,9 +1,10 @@
-// Every fixed size of the programs, in one place.
+// The sizes of tables and buffers, and the times, that somebody may want to change, in one place. (What a
+// protocol or the kernel fixes stands where it is used, with its source.)
 //
 // Nothing is allocated after start-up: each table and buffer below is part of a program's context
 // struct, so memory use is known when the program is built, and no peer can make it grow. Pages
 // that are never touched cost nothing, so a generous limit is cheap until it is used. A build for a
-// small device overrides any of them: make CPPFLAGS=-DNAT_MAPPINGS=4096
+// small device overrides any of them: make LIMITS="NAT_MAPPINGS=4096 QUEUE_FLOWS=256"
 #ifndef TETHER_LIMITS_H
 #define TETHER_LIMITS_H
 
@@ -24,15 +25,11 @@
 #define HTTP_WHY_MAX      1024
 
 // Sources (addresses) whose attempts are counted at a time, wherever they are limited.
-#ifndef RATE_SOURCES
 #define RATE_SOURCES 1024
-#endif
 
 // Connections that have not (yet) become WebSockets; when all are taken, one of the source that holds
 // the most gives way.
-#ifndef HTTP_SLOTS
-#define HTTP_SLOTS 128
-#endif
+#define HTTP_SLOTS               128
 #define HTTP_LISTENERS           4
 #define HTTP_REQUEST_TIMEOUT_MS  10000
 #define HTTP_KEEPALIVE_MS        15000
@@ -58,19 +55,15 @@
 // The size of TCP segments that the laptop asks for (RFC 9293 section 3.7.1): each, sealed, fits into one segment on
 // the phone's link, which has 1500 bytes less IPv6 and TCP with timestamps (72), a masked WebSocket frame (8), the
 // seal (29), a few more (3), and the laptop's own IP and TCP headers (40).
-#define TUN_MSS 1348
-#ifndef QUEUE_BYTES
+#define TUN_MSS     1348
 #define QUEUE_BYTES (1024 * 1024)
-#endif
 // The fair queue keeps that in cells of this size, and before each packet has room for the head of a
 // record. Flows that it tells apart, and what each may send in its turn: small, so that small packets
 // do not wait for many large ones (RFC 8290 sections 5.2.5 and 5.2.4).
 #define QUEUE_CELL     256
 #define QUEUE_HEAD_MAX 16
-#ifndef QUEUE_FLOWS
-#define QUEUE_FLOWS 1024
-#endif
-#define QUEUE_QUANTUM 300
+#define QUEUE_FLOWS    1024
+#define QUEUE_QUANTUM  300
 // Connections whose segments are put together again at a time.
 #define COALESCE_RUNS 8
 // How long packets should wait at most, and for how long they may wait longer than that (RFC 8289
@@ -95,17 +88,13 @@
 // Keyed sessions. The replay window; when fresh keys are agreed on, and when the old ones end at the
 // latest; when an offer is repeated (then after twice as long, up to eight times), how often at most,
 // and when a fresh one is made; how often a source may send offers, and how many at once.
-#define REPLAY_WINDOW 2048
-#ifndef SESSION_REKEY_MS
-#define SESSION_REKEY_MS (120 * 1000)
-#endif
-#define SESSION_OVER_MS (3 * (int64_t)SESSION_REKEY_MS)
-#ifndef SESSION_REKEY_MESSAGES
+#define REPLAY_WINDOW          2048
+#define SESSION_REKEY_MS       (120 * 1000)
+#define SESSION_OVER_MS        (3 * (int64_t)SESSION_REKEY_MS)
 #define SESSION_REKEY_MESSAGES (UINT64_C(1) << 32)
-#endif
-#define OFFER_RETRY_MS    1000
-#define OFFER_LEAST_MS    200
-#define OFFER_LIFETIME_MS 30000
+#define OFFER_RETRY_MS         1000
+#define OFFER_LEAST_MS         200
+#define OFFER_LIFETIME_MS      30000
 // So long nothing is sealed when the server says that it does not know the session, at most this often.
 #define OFFER_HOLD_MS       1000
 #define OFFER_HOLD_AGAIN_MS 20000
@@ -132,16 +121,10 @@
 #define RESOLVERS_MAX 4
 
 // The server: laptops at a time, NAT mappings and TCP connections at a time.
-#ifndef SERVER_LINKS
-#define SERVER_LINKS 16
-#endif
-#ifndef NAT_MAPPINGS
-#define NAT_MAPPINGS 65536
-#endif
-#ifndef NAT_CONNECTIONS
+#define SERVER_LINKS    16
+#define NAT_MAPPINGS    65536
 #define NAT_CONNECTIONS NAT_MAPPINGS
-#endif
-#define NAT_LAPTOPS SERVER_LINKS
+#define NAT_LAPTOPS     SERVER_LINKS
 // Its WebSockets. Those of strangers have small buffers, enough for a handshake, and end after some time;
 // those of laptops have large ones, of which there are some more than laptops for phones on their way
 // out. A stranger's connection ends after so many messages that are not genuine.
@@ -179,5 +162,18 @@
 // The laptop: routes into the tunnel, and origins of web pages, that the command line may name.
 #define CLIENT_ROUTES  32
 #define CLIENT_ORIGINS 16
+
+// What this build overrides; make writes it from LIMITS.
+#include "limits_of_build.h"
+
+_Static_assert(WS_MESSAGE_MAX >= LINK_TX_SIZE, "each end takes what the other may send");
+_Static_assert(LINK_TX_SIZE >= 2 * IP_PACKET_MAX, "a packet of the largest size fits, in base64");
+_Static_assert(WS_RX_SIZE > WS_MESSAGE_MAX, "a receive buffer holds the longest message");
+_Static_assert(SERVER_CARRIAGES > SERVER_LINKS, "there is a large buffer for each laptop's phone");
+_Static_assert(SERVER_CONNS >= SERVER_CARRIAGES, "there is a connection for each large buffer");
+_Static_assert(LOOP_MAX_FDS >= HTTP_SLOTS + SERVER_CONNS + HTTP_LISTENERS + 16,
+               "the loop can watch all connections");
+_Static_assert(REPLAY_WINDOW % 64 == 0 && REPLAY_WINDOW >= 128, "the replay window is whole words");
+_Static_assert(HTTP_RESPONSE_MAX >= 4096, "status.json fits into a response");
 
 #endif

@@ -1,0 +1,3 @@
+// Keys that last for seconds, for test_session_storm.
+#undef SESSION_REKEY_MS
+#define SESSION_REKEY_MS 5000
