@@ -32,7 +32,8 @@ static void send_up(struct client *client, uint8_t *bytes, size_t length,
 {
     struct ip_packet packet;
     bool is_whole = offload->segment_size == 0 && !offload->partial_checksum;
-    if (length < 4 || !ip_looks_like_ipv4(bytes, length) || get_be16(bytes + 2) != length ||
+    if (length < 4 || !ip_looks_like_ipv4(bytes, length) ||
+        get_be16(bytes + IP_AT_TOTAL_LENGTH) != length ||
         (!is_whole && ip_parse(&packet, bytes, length) != IP_GOOD))
         client->not_ipv4++;
     else if (is_whole)

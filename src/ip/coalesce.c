@@ -13,12 +13,6 @@
 #include "../base/bytes.h"
 #include "checksum.h"
 
-#define IP_HEADER_MIN  20
-#define TCP_HEADER_MIN 20
-
-// Places in the IP header (RFC 791 section 3.1), in the TCP header (RFC 9293 section 3.1), and PSH among its flags.
-enum { IP_TRAFFIC_CLASS = 1, IP_FRAGMENT = 6 };
-enum { TCP_ACKNOWLEDGMENT = 8, TCP_FLAGS = 13, TCP_WINDOW = 14, TCP_URGENT = 18, TCP_PSH = 0x08 };
 // The acknowledgment, and behind it the header's length and the bits that RFC 9293 reserves, of which
 // accurate ECN feedback uses one.
 #define ACKNOWLEDGMENT_AND_LENGTH 5
@@ -65,16 +59,17 @@ static bool follows(const struct ip_run *run, const struct ip_packet *p)
     size_t headers = ip_header_sizes(first);
     size_t options = headers - first->header_length - TCP_HEADER_MIN;
     return !run->is_full && run->segments < SEGMENTS_MAX && p->tcp_sequence == run->next_sequence &&
-           p->ttl == first->ttl && p->bytes[IP_TRAFFIC_CLASS] == first->bytes[IP_TRAFFIC_CLASS] &&
-           memcmp(first->bytes + IP_FRAGMENT, p->bytes + IP_FRAGMENT, 2) == 0 &&
+           p->ttl == first->ttl &&
+           p->bytes[IP_AT_TRAFFIC_CLASS] == first->bytes[IP_AT_TRAFFIC_CLASS] &&
+           memcmp(first->bytes + IP_AT_FRAGMENT, p->bytes + IP_AT_FRAGMENT, 2) == 0 &&
            (p->dont_fragment ||
             p->identification == (uint16_t)(first->identification + run->segments)) &&
            ip_header_sizes(p) == headers && p->length - headers <= run->segment_size &&
            first->length + (p->length - headers) <= IP_PACKET_MAX &&
-           memcmp(ours + TCP_ACKNOWLEDGMENT, its + TCP_ACKNOWLEDGMENT, ACKNOWLEDGMENT_AND_LENGTH) ==
-               0 &&
-           memcmp(ours + TCP_WINDOW, its + TCP_WINDOW, 2) == 0 &&
-           memcmp(ours + TCP_URGENT, its + TCP_URGENT, 2 + options) == 0;
+           memcmp(ours + TCP_AT_ACKNOWLEDGMENT, its + TCP_AT_ACKNOWLEDGMENT,
+                  ACKNOWLEDGMENT_AND_LENGTH) == 0 &&
+           memcmp(ours + TCP_AT_WINDOW, its + TCP_AT_WINDOW, 2) == 0 &&
+           memcmp(ours + TCP_AT_URGENT, its + TCP_AT_URGENT, 2 + options) == 0;
 }
 
 static void note_end(struct ip_run *run, const struct ip_packet *p, size_t payload)
@@ -103,7 +98,7 @@ static void append(struct ip_run *run, const struct ip_packet *p)
     }
     memcpy(run->bytes + run->first.length, p->bytes + headers, payload);
     run->first.length += payload;
-    tcp_of(&run->first)[TCP_FLAGS] |= p->tcp_flags & TCP_PSH;
+    tcp_of(&run->first)[TCP_AT_FLAGS] |= p->tcp_flags & TCP_PSH;
     note_end(run, p, payload);
 }
 
@@ -118,9 +113,7 @@ static void end_run(struct ip_run *run, ip_piece_receiver *out, void *arg)
         out(arg, bytes, p->length, 0);
         return;
     }
-    put_be16(bytes + 2, (uint16_t)p->length);
-    put_be16(bytes + 10, 0);
-    put_be16(bytes + 10, (uint16_t)~checksum_fold(checksum_add(0, bytes, p->header_length)));
+    ip_set_length(bytes, p->header_length, p->length);
     ip_set_transport_checksum(bytes, p->header_length, p->length, true);
     out(arg, bytes, p->length, run->segment_size);
 }

@@ -8,7 +8,6 @@
 #include "../base/bytes.h"
 #include "checksum.h"
 
-#define HEADER         20
 #define MORE_FRAGMENTS 0x2000
 #define UNIT           8
 
@@ -16,21 +15,19 @@ int ip_fragment(const struct ip_packet *packet, size_t mtu, uint8_t *scratch,
                 void (*out)(void *arg, uint8_t *bytes, size_t length), void *arg)
 {
     size_t payload = packet->length - packet->header_length;
-    uint16_t field = get_be16(packet->bytes + 6);
-    if (packet->header_length != HEADER || mtu < HEADER + UNIT)
+    uint16_t field = get_be16(packet->bytes + IP_AT_FRAGMENT);
+    if (packet->header_length != IP_HEADER_MIN || mtu < IP_HEADER_MIN + UNIT)
         return -1;
-    size_t most = (mtu - HEADER) / UNIT * UNIT;
+    size_t most = (mtu - IP_HEADER_MIN) / UNIT * UNIT;
     int count = 0;
     for (size_t at = 0; at < payload; count++) {
         size_t piece = payload - at < most ? payload - at : most;
         uint16_t more = at + piece < payload ? MORE_FRAGMENTS : 0;
-        memcpy(scratch, packet->bytes, HEADER);
-        memcpy(scratch + HEADER, packet->bytes + HEADER + at, piece);
-        put_be16(scratch + 2, (uint16_t)(HEADER + piece));
-        put_be16(scratch + 6, (uint16_t)((field + at / UNIT) | more));
-        put_be16(scratch + 10, 0);
-        put_be16(scratch + 10, (uint16_t)~checksum_fold(checksum_add(0, scratch, HEADER)));
-        out(arg, scratch, HEADER + piece);
+        memcpy(scratch, packet->bytes, IP_HEADER_MIN);
+        memcpy(scratch + IP_HEADER_MIN, packet->bytes + IP_HEADER_MIN + at, piece);
+        put_be16(scratch + IP_AT_FRAGMENT, (uint16_t)((field + at / UNIT) | more));
+        ip_set_length(scratch, IP_HEADER_MIN, IP_HEADER_MIN + piece);
+        out(arg, scratch, IP_HEADER_MIN + piece);
         at += piece;
     }
     return count;

@@ -8,13 +8,7 @@
 #include "checksum.h"
 #include "scope.h"
 
-enum {
-    AT_CODE = 1,
-    AT_CHECKSUM = 2,
-    AT_MTU = 6,
-    IP_HEADER_MIN = 20,
-    OUR_TTL = 64, // RFC 1700
-};
+#define OUR_TTL 64 // RFC 1700
 
 bool icmp_is_error(uint8_t type)
 {
@@ -34,14 +28,14 @@ bool icmp_checksum_is_good(const struct ip_packet *packet)
 
 void icmp_set_checksum(struct ip_packet *packet)
 {
-    uint8_t *checksum = packet->bytes + packet->header_length + AT_CHECKSUM;
+    uint8_t *checksum = packet->bytes + packet->header_length + ICMP_AT_CHECKSUM;
     put_be16(checksum, 0);
     put_be16(checksum, (uint16_t)~sum_of_message(packet));
 }
 
 bool icmp_parse_embedded(struct ip_packet *embedded, const struct ip_packet *error)
 {
-    size_t before = error->header_length + ICMP_HEADER_SIZE;
+    size_t before = error->header_length + ICMP_HEADER;
     if (error->length < before)
         return false;
     return ip_parse_start(embedded, error->bytes + before, error->length - before) == IP_GOOD &&
@@ -51,25 +45,24 @@ bool icmp_parse_embedded(struct ip_packet *embedded, const struct ip_packet *err
 size_t icmp_make_error(uint8_t *out, uint32_t source, uint8_t type, uint8_t code, uint16_t mtu,
                        const struct ip_packet *about)
 {
-    const size_t before = IP_HEADER_MIN + ICMP_HEADER_SIZE;
+    const size_t before = IP_HEADER_MIN + ICMP_HEADER;
     size_t quoted =
         about->length < ICMP_ERROR_MAX - before ? about->length : ICMP_ERROR_MAX - before;
     uint8_t *icmp = out + IP_HEADER_MIN;
     memset(out, 0, before);
     out[0] = 0x45;
-    out[1] = 0xc0; // internetwork control (RFC 1812 section 4.3.2.5)
-    put_be16(out + 2, (uint16_t)(before + quoted));
-    out[8] = OUR_TTL;
-    out[9] = IP_ICMP;
-    put_be32(out + 12, source);
-    put_be32(out + 16, about->source);
-    put_be16(out + 10, (uint16_t)~checksum_fold(checksum_add(0, out, IP_HEADER_MIN)));
+    out[IP_AT_TRAFFIC_CLASS] = 0xc0; // internetwork control (RFC 1812 section 4.3.2.5)
+    out[IP_AT_TTL] = OUR_TTL;
+    out[IP_AT_PROTOCOL] = IP_ICMP;
+    put_be32(out + IP_AT_SOURCE, source);
+    put_be32(out + IP_AT_DESTINATION, about->source);
+    ip_set_length(out, IP_HEADER_MIN, before + quoted);
     icmp[0] = type;
-    icmp[AT_CODE] = code;
-    put_be16(icmp + AT_MTU, mtu);
-    memcpy(icmp + ICMP_HEADER_SIZE, about->bytes, quoted);
-    uint64_t sum = checksum_add(0, icmp, ICMP_HEADER_SIZE + quoted);
-    put_be16(icmp + AT_CHECKSUM, (uint16_t)~checksum_fold(sum));
+    icmp[ICMP_AT_CODE] = code;
+    put_be16(icmp + ICMP_AT_MTU, mtu);
+    memcpy(icmp + ICMP_HEADER, about->bytes, quoted);
+    uint64_t sum = checksum_add(0, icmp, ICMP_HEADER + quoted);
+    put_be16(icmp + ICMP_AT_CHECKSUM, (uint16_t)~checksum_fold(sum));
     return before + quoted;
 }
 

@@ -7,11 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "header.h"
 #include "packet.h"
 
-// The header before the embedded packet, and the longest error we make (RFC 1812 section 4.3.2.3).
-#define ICMP_HEADER_SIZE 8
-#define ICMP_ERROR_MAX   576
+// The longest error that we make, in bytes (RFC 1812 section 4.3.2.3).
+#define ICMP_ERROR_MAX 576
 
 // Codes of ICMP_UNREACHABLE (RFC 792, RFC 1812 section 5.2.7.1).
 enum icmp_unreachable_code {

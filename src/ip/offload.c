@@ -24,9 +24,6 @@ enum {
     KIND_ECN = 0x80, // with KIND_TCPV4: CWR is set, and belongs to the first segment alone
 };
 
-// The checksum's place in TCP (RFC 9293 section 3.1) and UDP (RFC 768), and CWR among TCP's flags.
-enum { TCP_CHECKSUM = 16, UDP_CHECKSUM = 6, TCP_FLAGS = 13, TCP_CWR = 0x80 };
-
 static uint16_t get16(const uint8_t *at)
 {
     uint16_t value;
@@ -74,7 +71,7 @@ void ip_offload_write(uint8_t header[VNET_HEADER], const struct ip_packet *packe
         return;
     header[AT_KIND] = packet->protocol == IP_TCP ? KIND_TCPV4 : KIND_UDP_L4;
     if (packet->protocol == IP_TCP &&
-        (packet->bytes[packet->header_length + TCP_FLAGS] & TCP_CWR) != 0)
+        (packet->bytes[packet->header_length + TCP_AT_FLAGS] & TCP_CWR) != 0)
         header[AT_KIND] |= KIND_ECN;
     put16(header + AT_HEADERS, link_header + ip_header_sizes(packet));
     put16(header + AT_SEGMENT_SIZE, offload->segment_size);
@@ -92,7 +89,7 @@ int ip_offload_of_super(struct ip_offload *offload, const struct ip_packet *pack
     if (segment_size == 0 || payload <= segment_size ||
         payload > (size_t)segment_size * SEGMENTS_MAX)
         return -1;
-    size_t at = packet->protocol == IP_TCP ? TCP_CHECKSUM : UDP_CHECKSUM;
+    size_t at = packet->protocol == IP_TCP ? TCP_AT_CHECKSUM : UDP_AT_CHECKSUM;
     *offload = (struct ip_offload){
         .partial_checksum = true,
         .checksum_start = (uint16_t)packet->header_length,

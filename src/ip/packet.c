@@ -11,38 +11,20 @@
 #include "../base/bytes.h"
 #include "checksum.h"
 
-// Places in the IP header.
-enum {
-    AT_TOTAL_LENGTH = 2,
-    AT_IDENTIFICATION = 4,
-    AT_FRAGMENT = 6,
-    AT_TTL = 8,
-    AT_PROTOCOL = 9,
-    AT_CHECKSUM = 10,
-    AT_SOURCE = 12,
-    AT_DESTINATION = 16,
-    IP_HEADER_MIN = 20,
-};
-
-enum {
-    TCP_HEADER_MIN = 20,
-    UDP_HEADER = 8,
-    ICMP_HEADER = 8,
-    TRANSPORT_START = 8, // what an ICMP error quotes at least (RFC 792)
-};
+#define TRANSPORT_START 8 // what an ICMP error quotes at least (RFC 792)
 
 static bool read_tcp(struct ip_packet *p, const uint8_t *transport, size_t length)
 {
     if (length < TCP_HEADER_MIN)
         return false;
-    size_t header = (size_t)(transport[12] >> 4) * 4;
+    size_t header = (size_t)(transport[TCP_AT_DATA_OFFSET] >> 4) * 4;
     if (header < TCP_HEADER_MIN || header > length)
         return false;
-    p->source_port = get_be16(transport);
-    p->destination_port = get_be16(transport + 2);
-    p->tcp_sequence = get_be32(transport + 4);
-    p->tcp_acknowledgment = get_be32(transport + 8);
-    p->tcp_flags = transport[13];
+    p->source_port = get_be16(transport + TCP_AT_SOURCE_PORT);
+    p->destination_port = get_be16(transport + TCP_AT_DESTINATION_PORT);
+    p->tcp_sequence = get_be32(transport + TCP_AT_SEQUENCE);
+    p->tcp_acknowledgment = get_be32(transport + TCP_AT_ACKNOWLEDGMENT);
+    p->tcp_flags = transport[TCP_AT_FLAGS];
     return true;
 }
 
@@ -50,12 +32,12 @@ static bool read_udp(struct ip_packet *p, const uint8_t *transport, size_t lengt
 {
     if (length < UDP_HEADER)
         return false;
-    size_t claimed = get_be16(transport + 4);
+    size_t claimed = get_be16(transport + UDP_AT_LENGTH);
     // A first fragment holds less than the datagram's length.
     if (claimed < UDP_HEADER || (claimed > length && !p->is_fragment))
         return false;
-    p->source_port = get_be16(transport);
-    p->destination_port = get_be16(transport + 2);
+    p->source_port = get_be16(transport + TCP_AT_SOURCE_PORT);
+    p->destination_port = get_be16(transport + TCP_AT_DESTINATION_PORT);
     return true;
 }
 
@@ -64,7 +46,7 @@ static bool read_icmp(struct ip_packet *p, const uint8_t *transport, size_t leng
     if (length < ICMP_HEADER)
         return false;
     p->icmp_type = transport[0];
-    p->source_port = p->destination_port = get_be16(transport + 4);
+    p->source_port = p->destination_port = get_be16(transport + ICMP_AT_IDENTIFIER);
     return true;
 }
 
@@ -99,23 +81,23 @@ static enum ip_result read_header(struct ip_packet *p, uint8_t *bytes, size_t le
         return IP_BAD_LENGTH;
     p->bytes = bytes;
     p->header_length = (size_t)(bytes[0] & 0x0f) * 4;
-    p->length = get_be16(bytes + AT_TOTAL_LENGTH);
+    p->length = get_be16(bytes + IP_AT_TOTAL_LENGTH);
     if (p->header_length < IP_HEADER_MIN || p->length < p->header_length ||
         p->header_length > length)
         return IP_BAD_LENGTH;
     if (checksum_fold(checksum_add(0, bytes, p->header_length)) != 0xffff)
         return IP_BAD_CHECKSUM;
-    uint16_t fragment = get_be16(bytes + AT_FRAGMENT);
-    p->identification = get_be16(bytes + AT_IDENTIFICATION);
+    uint16_t fragment = get_be16(bytes + IP_AT_FRAGMENT);
+    p->identification = get_be16(bytes + IP_AT_IDENTIFICATION);
     p->dont_fragment = (fragment & 0x4000) != 0;
     p->more_fragments = (fragment & 0x2000) != 0;
     p->fragment_start = (size_t)(fragment & 0x1fff) * 8;
     p->is_fragment = p->more_fragments || p->fragment_start != 0;
     p->is_first_fragment = p->more_fragments && p->fragment_start == 0;
-    p->protocol = bytes[AT_PROTOCOL];
-    p->ttl = bytes[AT_TTL];
-    p->source = get_be32(bytes + AT_SOURCE);
-    p->destination = get_be32(bytes + AT_DESTINATION);
+    p->protocol = bytes[IP_AT_PROTOCOL];
+    p->ttl = bytes[IP_AT_TTL];
+    p->source = get_be32(bytes + IP_AT_SOURCE);
+    p->destination = get_be32(bytes + IP_AT_DESTINATION);
     return IP_GOOD;
 }
 
@@ -140,10 +122,10 @@ enum ip_result ip_parse_start(struct ip_packet *p, uint8_t *bytes, size_t length
     p->has_transport = true;
     if (p->protocol == IP_ICMP) {
         p->icmp_type = transport[0];
-        p->source_port = p->destination_port = get_be16(transport + 4);
+        p->source_port = p->destination_port = get_be16(transport + ICMP_AT_IDENTIFIER);
     } else if (p->protocol == IP_TCP || p->protocol == IP_UDP) {
-        p->source_port = get_be16(transport);
-        p->destination_port = get_be16(transport + 2);
+        p->source_port = get_be16(transport + TCP_AT_SOURCE_PORT);
+        p->destination_port = get_be16(transport + TCP_AT_DESTINATION_PORT);
     } else {
         p->has_transport = false;
     }
@@ -213,7 +195,7 @@ static void set_address(struct ip_packet *p, uint8_t *checksum, size_t place, ui
     uint8_t bytes[4];
     put_be32(bytes, address);
     update_for_address(p, checksum, p->bytes + place, bytes);
-    replace(p->bytes + place, bytes, sizeof bytes, p->bytes + AT_CHECKSUM);
+    replace(p->bytes + place, bytes, sizeof bytes, p->bytes + IP_AT_CHECKSUM);
 }
 
 static void set_port(struct ip_packet *p, uint8_t *checksum, size_t place, uint16_t port)
@@ -236,7 +218,7 @@ static void set_endpoint(struct ip_packet *p, size_t address_place, uint32_t add
     uint8_t *checksum = transport_checksum(p);
     set_address(p, checksum, address_place, address);
     if (p->has_transport)
-        set_port(p, checksum, p->protocol == IP_ICMP ? 4 : port_place, port);
+        set_port(p, checksum, p->protocol == IP_ICMP ? ICMP_AT_IDENTIFIER : port_place, port);
     if (p->protocol == IP_UDP && checksum != NULL && !p->partial_checksum &&
         get_be16(checksum) == 0)
         put_be16(checksum, 0xffff);
@@ -244,34 +226,35 @@ static void set_endpoint(struct ip_packet *p, size_t address_place, uint32_t add
 
 void ip_set_source(struct ip_packet *p, uint32_t address, uint16_t port)
 {
-    set_endpoint(p, AT_SOURCE, address, 0, port);
+    set_endpoint(p, IP_AT_SOURCE, address, TCP_AT_SOURCE_PORT, port);
     p->source = address;
     p->source_port = port;
 }
 
 void ip_set_destination(struct ip_packet *p, uint32_t address, uint16_t port)
 {
-    set_endpoint(p, AT_DESTINATION, address, 2, port);
+    set_endpoint(p, IP_AT_DESTINATION, address, TCP_AT_DESTINATION_PORT, port);
     p->destination = address;
     p->destination_port = port;
 }
 
 void ip_set_source_address(struct ip_packet *p, uint32_t address)
 {
-    set_address(p, transport_checksum(p), AT_SOURCE, address);
+    set_address(p, transport_checksum(p), IP_AT_SOURCE, address);
     p->source = address;
 }
 
 void ip_set_destination_address(struct ip_packet *p, uint32_t address)
 {
-    set_address(p, transport_checksum(p), AT_DESTINATION, address);
+    set_address(p, transport_checksum(p), IP_AT_DESTINATION, address);
     p->destination = address;
 }
 
 size_t ip_header_sizes(const struct ip_packet *p)
 {
     if (p->protocol == IP_TCP)
-        return p->header_length + (size_t)(p->bytes[p->header_length + 12] >> 4) * 4;
+        return p->header_length +
+               (size_t)(p->bytes[p->header_length + TCP_AT_DATA_OFFSET] >> 4) * 4;
     return p->header_length + UDP_HEADER;
 }
 
@@ -279,8 +262,16 @@ void ip_set_identification(struct ip_packet *p, uint16_t identification)
 {
     uint8_t bytes[2];
     put_be16(bytes, identification);
-    replace(p->bytes + AT_IDENTIFICATION, bytes, sizeof bytes, p->bytes + AT_CHECKSUM);
+    replace(p->bytes + IP_AT_IDENTIFICATION, bytes, sizeof bytes, p->bytes + IP_AT_CHECKSUM);
     p->identification = identification;
+}
+
+void ip_set_length(uint8_t *header, size_t header_length, size_t length)
+{
+    put_be16(header + IP_AT_TOTAL_LENGTH, (uint16_t)length);
+    put_be16(header + IP_AT_CHECKSUM, 0);
+    put_be16(header + IP_AT_CHECKSUM,
+             (uint16_t)~checksum_fold(checksum_add(0, header, header_length)));
 }
 
 bool ip_decrement_ttl(struct ip_packet *p)
@@ -288,7 +279,7 @@ bool ip_decrement_ttl(struct ip_packet *p)
     uint8_t changed[2] = {(uint8_t)(p->ttl - 1), p->protocol};
     if (p->ttl <= 1)
         return false;
-    replace(p->bytes + AT_TTL, changed, sizeof changed, p->bytes + AT_CHECKSUM);
+    replace(p->bytes + IP_AT_TTL, changed, sizeof changed, p->bytes + IP_AT_CHECKSUM);
     p->ttl--;
     return true;
 }

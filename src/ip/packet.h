@@ -8,11 +8,19 @@
 #include <stdint.h>
 
 #include "../base/bytes.h"
+#include "header.h"
 
 enum ip_protocol { IP_ICMP = 1, IP_TCP = 6, IP_UDP = 17 };
 
-// TCP flags, as in byte 13 of its header.
-enum tcp_flag { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_ACK = 0x10 };
+// TCP flags.
+enum tcp_flag {
+    TCP_FIN = 0x01,
+    TCP_SYN = 0x02,
+    TCP_RST = 0x04,
+    TCP_PSH = 0x08,
+    TCP_ACK = 0x10,
+    TCP_CWR = 0x80, // RFC 3168 section 6.1
+};
 
 // ICMP types (RFC 792).
 enum icmp_type {
@@ -84,6 +92,9 @@ void ip_set_destination_address(struct ip_packet *packet, uint32_t address);
 // Bytes of the IP header and of the TCP or UDP header behind it.
 size_t ip_header_sizes(const struct ip_packet *packet);
 
+// Writes the total length into a header, and its checksum anew.
+void ip_set_length(uint8_t *header, size_t header_length, size_t length);
+
 // Takes one from the TTL (RFC 1812 section 5.3.1). Returns false when it has run out: the packet
 // must not be forwarded.
 bool ip_decrement_ttl(struct ip_packet *packet);
@@ -98,7 +109,7 @@ static inline bool ip_looks_like_ipv4(const uint8_t *bytes, size_t length)
 // or more follow (RFC 791 section 3.1).
 static inline bool ip_header_is_fragment(const uint8_t *header)
 {
-    return (get_be16(header + 6) & 0x3fff) != 0;
+    return (get_be16(header + IP_AT_FRAGMENT) & 0x3fff) != 0;
 }
 
 #endif

@@ -14,8 +14,6 @@
 #include "../base/bytes.h"
 #include "checksum.h"
 
-enum { TCP_PSH = 0x08, TCP_CWR = 0x80 };
-
 // Completes a checksum: sums from its start, with the pseudo-header's sum that is in its field.
 static bool complete_checksum(const struct ip_packet *p, const struct ip_offload *offload)
 {
@@ -36,12 +34,13 @@ static bool complete_checksum(const struct ip_packet *p, const struct ip_offload
 
 void ip_set_transport_checksum(uint8_t *packet, size_t header_length, size_t length, bool partial)
 {
-    uint8_t protocol = packet[9];
+    uint8_t protocol = packet[IP_AT_PROTOCOL];
     uint8_t *transport = packet + header_length;
-    uint8_t *at = transport + (protocol == IP_TCP ? 16 : 6);
+    uint8_t *at = transport + (protocol == IP_TCP ? TCP_AT_CHECKSUM : UDP_AT_CHECKSUM);
     size_t transport_length = length - header_length;
-    uint64_t sum = checksum_add_pseudo_header(0, get_be32(packet + 12), get_be32(packet + 16),
-                                              protocol, (uint16_t)transport_length);
+    uint64_t sum = checksum_add_pseudo_header(0, get_be32(packet + IP_AT_SOURCE),
+                                              get_be32(packet + IP_AT_DESTINATION), protocol,
+                                              (uint16_t)transport_length);
     if (partial) {
         put_be16(at, checksum_fold(sum));
         return;
@@ -63,11 +62,11 @@ struct piece {
 
 static void finish_tcp(uint8_t *tcp, const struct piece *piece)
 {
-    put_be32(tcp + 4, get_be32(tcp + 4) + (uint32_t)piece->offset);
+    put_be32(tcp + TCP_AT_SEQUENCE, get_be32(tcp + TCP_AT_SEQUENCE) + (uint32_t)piece->offset);
     if (!piece->is_last)
-        tcp[13] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+        tcp[TCP_AT_FLAGS] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
     if (piece->offset > 0)
-        tcp[13] &= (uint8_t)~TCP_CWR;
+        tcp[TCP_AT_FLAGS] &= (uint8_t)~TCP_CWR;
 }
 
 // Makes the headers of a piece fit its place.
@@ -75,14 +74,13 @@ static void finish_piece(const struct ip_packet *p, uint8_t *bytes, const struct
 {
     uint8_t *transport = bytes + p->header_length;
     size_t length = piece->headers + piece->payload;
-    put_be16(bytes + 2, (uint16_t)length);
-    put_be16(bytes + 4, (uint16_t)(get_be16(bytes + 4) + piece->number));
-    put_be16(bytes + 10, 0);
-    put_be16(bytes + 10, (uint16_t)~checksum_fold(checksum_add(0, bytes, p->header_length)));
+    uint8_t *identification = bytes + IP_AT_IDENTIFICATION;
+    put_be16(identification, (uint16_t)(get_be16(identification) + piece->number));
+    ip_set_length(bytes, p->header_length, length);
     if (p->protocol == IP_TCP)
         finish_tcp(transport, piece);
     else
-        put_be16(transport + 4, (uint16_t)(length - p->header_length));
+        put_be16(transport + UDP_AT_LENGTH, (uint16_t)(length - p->header_length));
     ip_set_transport_checksum(bytes, p->header_length, length, piece->is_super);
 }
 

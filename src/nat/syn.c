@@ -15,7 +15,7 @@ void nat_keep_syn(struct nat *nat, const struct ip_packet *packet, int64_t now_m
     struct nat_syn *syn = &nat->syns[(nat->first_syn + nat->syn_count++) % NAT_SYNS];
     syn->packet = *packet;
     syn->packet.bytes = syn->bytes;
-    syn->packet.length = packet->header_length + ICMP_HEADER_SIZE;
+    syn->packet.length = packet->header_length + ICMP_HEADER;
     syn->came_ms = now_ms;
     syn->expected = false;
     memcpy(syn->bytes, packet->bytes, syn->packet.length);

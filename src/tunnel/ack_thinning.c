@@ -14,33 +14,24 @@
 #include "../base/bytes.h"
 #include "../ip/packet.h"
 
-// Places in the IP header (RFC 791 section 3.1) without options, and in that of TCP (RFC 9293 section 3.1).
-enum {
-    AT_PROTOCOL = 9,
-    AT_ADDRESSES = 12,
-    IP_HEADER = 20,
-    AT_ACKNOWLEDGMENT = 8,
-    AT_DATA_OFFSET = 12,
-    AT_FLAGS = 13,
-    AT_OPTIONS = 20,
-    TCP_HEADER = 20,
-    TIMESTAMP_OPTION = 12, // with two bytes before it that bring it into line
-};
+#define TIMESTAMP_OPTION 12 // bytes, with two before it that bring it into line
 
 static const uint8_t timestamp[] = {1, 1, 8, 10};
 
 static bool is_pure_ack(const uint8_t *packet, size_t length)
 {
-    const uint8_t *tcp = packet + IP_HEADER;
-    if (length != IP_HEADER + TCP_HEADER && length != IP_HEADER + TCP_HEADER + TIMESTAMP_OPTION)
+    const uint8_t *tcp = packet + IP_HEADER_MIN;
+    if (length != IP_HEADER_MIN + TCP_HEADER_MIN &&
+        length != IP_HEADER_MIN + TCP_HEADER_MIN + TIMESTAMP_OPTION)
         return false;
-    if (packet[0] != 0x45 || packet[AT_PROTOCOL] != IP_TCP || ip_header_is_fragment(packet))
+    if (packet[0] != 0x45 || packet[IP_AT_PROTOCOL] != IP_TCP || ip_header_is_fragment(packet))
         return false;
     // Beside the offset, in 32-bit words, are reserved bits.
-    if (tcp[AT_FLAGS] != TCP_ACK || tcp[AT_DATA_OFFSET] != (length - IP_HEADER) / 4 << 4)
+    if (tcp[TCP_AT_FLAGS] != TCP_ACK || tcp[TCP_AT_DATA_OFFSET] != (length - IP_HEADER_MIN) / 4
+                                                                       << 4)
         return false;
-    return length == IP_HEADER + TCP_HEADER ||
-           memcmp(tcp + AT_OPTIONS, timestamp, sizeof timestamp) == 0;
+    return length == IP_HEADER_MIN + TCP_HEADER_MIN ||
+           memcmp(tcp + TCP_HEADER_MIN, timestamp, sizeof timestamp) == 0;
 }
 
 bool ack_thinning_replaces(const uint8_t *newer, const uint8_t *older, size_t length)
@@ -48,10 +39,10 @@ bool ack_thinning_replaces(const uint8_t *newer, const uint8_t *older, size_t le
     if (!is_pure_ack(newer, length) || !is_pure_ack(older, length))
         return false;
     // Addresses, ports and sequence number are in one piece.
-    size_t same = IP_HEADER + AT_ACKNOWLEDGMENT - AT_ADDRESSES;
-    if (memcmp(newer + AT_ADDRESSES, older + AT_ADDRESSES, same) != 0)
+    size_t same = IP_HEADER_MIN + TCP_AT_ACKNOWLEDGMENT - IP_AT_SOURCE;
+    if (memcmp(newer + IP_AT_SOURCE, older + IP_AT_SOURCE, same) != 0)
         return false;
-    uint32_t more = get_be32(newer + IP_HEADER + AT_ACKNOWLEDGMENT) -
-                    get_be32(older + IP_HEADER + AT_ACKNOWLEDGMENT);
+    uint32_t more = get_be32(newer + IP_HEADER_MIN + TCP_AT_ACKNOWLEDGMENT) -
+                    get_be32(older + IP_HEADER_MIN + TCP_AT_ACKNOWLEDGMENT);
     return more != 0 && more < UINT32_MAX / 2;
 }

@@ -41,15 +41,6 @@
 _Static_assert((QUEUE_FLOWS & (QUEUE_FLOWS - 1)) == 0, "QUEUE_FLOWS must be a power of two");
 _Static_assert(QUEUE_FLOWS < UINT16_MAX, "flows are numbered with 16 bits");
 
-// Places in the IP header (RFC 791 section 3.1).
-enum {
-    AT_TRAFFIC_CLASS = 1,
-    AT_PROTOCOL = 9,
-    AT_CHECKSUM = 10,
-    AT_ADDRESSES = 12,
-    IP_HEADER_MIN = 20,
-};
-
 // The lower two bits of the traffic class (RFC 3168 section 5): 00 says that the sender does not know
 // marks, 11 is the mark.
 #define ECN_BITS   0x03
@@ -118,8 +109,8 @@ static uint16_t flow_of(const struct fair_queue *queue, const uint8_t *packet, s
     uint64_t rest = 0;
     if (length >= IP_HEADER_MIN && ip_looks_like_ipv4(packet, length)) {
         size_t header = (size_t)(packet[0] & 0x0f) * 4;
-        addresses = get_be64(packet + AT_ADDRESSES);
-        rest = packet[AT_PROTOCOL];
+        addresses = get_be64(packet + IP_AT_SOURCE);
+        rest = packet[IP_AT_PROTOCOL];
         if ((rest == IP_TCP || rest == IP_UDP) && !ip_header_is_fragment(packet) &&
             length >= header + 4)
             rest |= (uint64_t)get_be32(packet + header) << 8;
@@ -257,12 +248,12 @@ static bool mark_packet(struct fair_queue *queue, uint16_t cell)
     uint8_t *header = cells_packet(&queue->cells, cell);
     size_t length = queue->packets[cell].length;
     if (length < IP_HEADER_MIN || !ip_looks_like_ipv4(header, length) ||
-        (header[AT_TRAFFIC_CLASS] & ECN_BITS) == 0)
+        (header[IP_AT_TRAFFIC_CLASS] & ECN_BITS) == 0)
         return false;
-    uint8_t marked[2] = {header[0], header[AT_TRAFFIC_CLASS] | ECN_MARKED};
-    uint16_t checksum = get_be16(header + AT_CHECKSUM);
-    put_be16(header + AT_CHECKSUM, checksum_update(checksum, header, marked, sizeof marked));
-    header[AT_TRAFFIC_CLASS] = marked[1];
+    uint8_t marked[2] = {header[0], header[IP_AT_TRAFFIC_CLASS] | ECN_MARKED};
+    uint16_t checksum = get_be16(header + IP_AT_CHECKSUM);
+    put_be16(header + IP_AT_CHECKSUM, checksum_update(checksum, header, marked, sizeof marked));
+    header[IP_AT_TRAFFIC_CLASS] = marked[1];
     queue->marked++;
     return true;
 }

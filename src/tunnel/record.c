@@ -13,7 +13,7 @@
 static size_t packet_length(const uint8_t *bytes, size_t length)
 {
     if (bytes[0] >> 4 == 4)
-        return length >= 4 ? get_be16(bytes + 2) : 0;
+        return length >= 4 ? get_be16(bytes + IP_AT_TOTAL_LENGTH) : 0;
     return length >= 6 ? IPV6_HEADER + (size_t)get_be16(bytes + 4) : 0;
 }
 
