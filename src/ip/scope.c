@@ -1,6 +1,15 @@
-// Address ranges that are not simply somewhere on the Internet, from RFC 6890's tables; and one that
-// is, but where a cloud (Azure) keeps what others keep in the link-local range. The first that fits
-// decides.
+// Address ranges that are not simply somewhere on the Internet, from RFC 6890's tables. The first
+// that fits decides.
+//
+// Before them stand the addresses at which a cloud has what most have in the link-local range
+// (169.254.169.254 and others): the metadata service, which gives credentials to whoever asks from
+// the machine. They count as link-local wherever they lie. The clouds' own documents name them:
+// - Alibaba Cloud, "Instance metadata" (ECS); cloud-init's data source AliYun
+// - BytePlus and Volcengine, "Viewing instance metadata" (ECS)
+// - UCloud, "metadata-server" (UHost)
+// - Azure, "What is IP address 168.63.129.16?"
+// Oracle's Classic has 192.0.0.192, which is refused anyway. CloudStack's is at the router of each
+// network (cloud-init's data source CloudStack): no list can hold that one.
 #include "scope.h"
 
 #include <stddef.h>
@@ -10,12 +19,15 @@ static const struct {
     uint8_t prefix_length;
     enum ip_scope scope;
 } ranges[] = {
+    {0x646464c8, 32, SCOPE_LINK_LOCAL}, // 100.100.100.200, Alibaba
+    {0x64600060, 32, SCOPE_LINK_LOCAL}, // 100.96.0.96, BytePlus, Volcengine
+    {0x64505050, 32, SCOPE_LINK_LOCAL}, // 100.80.80.80, UCloud
+    {0xa83f8110, 32, SCOPE_LINK_LOCAL}, // 168.63.129.16, Azure
     {0x00000000, 8, SCOPE_NOWHERE},     // 0.0.0.0/8
     {0x0a000000, 8, SCOPE_PRIVATE},     // 10.0.0.0/8
     {0x64400000, 10, SCOPE_PRIVATE},    // 100.64.0.0/10
     {0x7f000000, 8, SCOPE_LOOPBACK},    // 127.0.0.0/8
     {0xa9fe0000, 16, SCOPE_LINK_LOCAL}, // 169.254.0.0/16
-    {0xa83f8110, 32, SCOPE_LINK_LOCAL}, // 168.63.129.16, a virtual machine's own host
     {0xac100000, 12, SCOPE_PRIVATE},    // 172.16.0.0/12
     {0xc0000000, 24, SCOPE_NOWHERE},    // 192.0.0.0/24, protocol assignments
     {0xc0a80000, 16, SCOPE_PRIVATE},    // 192.168.0.0/16

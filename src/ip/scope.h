@@ -1,4 +1,5 @@
-// What an IPv4 address is for, by the registry of special-purpose addresses (RFC 6890).
+// What an IPv4 address is for, by the registry of special-purpose addresses (RFC 6890), and by what
+// clouds use it for.
 #ifndef TETHER_IP_SCOPE_H
 #define TETHER_IP_SCOPE_H
 
@@ -7,7 +8,7 @@
 enum ip_scope {
     SCOPE_GLOBAL,
     SCOPE_PRIVATE,    // 10/8, 172.16/12, 192.168/16 (RFC 1918), 100.64/10 (RFC 6598)
-    SCOPE_LINK_LOCAL, // 169.254/16 (RFC 3927); clouds keep their metadata services here
+    SCOPE_LINK_LOCAL, // 169.254/16 (RFC 3927), and clouds' metadata services elsewhere
     SCOPE_LOOPBACK,   // 127/8
     SCOPE_MULTICAST,  // 224/4
     SCOPE_NOWHERE,    // 0/8 "this network", 240/4 reserved, 255.255.255.255 broadcast

@@ -311,7 +311,7 @@ lab_stop client2
 check "the tether stops" stop_tether
 test_smaller_outside_mtu
 test_allow_private
-for address in 169.254.169.254 127.0.0.1 127.9.9.9; do
+for address in 169.254.169.254 100.100.100.200 127.0.0.1 127.9.9.9; do
 	check "--allow-private does not open $address" never_leads_to $address
 done
 check "the tether stops again" stop_tether

@@ -1,4 +1,5 @@
-// Address ranges (RFC 6890): first and last address of each, and their neighbours.
+// Address ranges (RFC 6890): first and last address of each, and their neighbours. Clouds' metadata
+// services.
 #include "ip/scope.h"
 
 #include "packets.h"
@@ -17,6 +18,16 @@ static const struct {
     {ADDRESS(11, 0, 0, 0), SCOPE_GLOBAL},
     {ADDRESS(100, 63, 255, 255), SCOPE_GLOBAL},
     {ADDRESS(100, 64, 0, 0), SCOPE_PRIVATE},
+    {ADDRESS(100, 80, 80, 79), SCOPE_PRIVATE},
+    {ADDRESS(100, 80, 80, 80),
+     SCOPE_LINK_LOCAL}, // clouds' metadata services, out of their usual range
+    {ADDRESS(100, 80, 80, 81), SCOPE_PRIVATE},
+    {ADDRESS(100, 96, 0, 95), SCOPE_PRIVATE},
+    {ADDRESS(100, 96, 0, 96), SCOPE_LINK_LOCAL},
+    {ADDRESS(100, 96, 0, 97), SCOPE_PRIVATE},
+    {ADDRESS(100, 100, 100, 199), SCOPE_PRIVATE},
+    {ADDRESS(100, 100, 100, 200), SCOPE_LINK_LOCAL},
+    {ADDRESS(100, 100, 100, 201), SCOPE_PRIVATE},
     {ADDRESS(100, 127, 255, 255), SCOPE_PRIVATE},
     {ADDRESS(100, 128, 0, 0), SCOPE_GLOBAL},
     {ADDRESS(126, 255, 255, 255), SCOPE_GLOBAL},
@@ -38,6 +49,7 @@ static const struct {
     {ADDRESS(172, 32, 0, 0), SCOPE_GLOBAL},
     {ADDRESS(191, 255, 255, 255), SCOPE_GLOBAL},
     {ADDRESS(192, 0, 0, 0), SCOPE_NOWHERE},
+    {ADDRESS(192, 0, 0, 192), SCOPE_NOWHERE}, // Oracle Classic's metadata service
     {ADDRESS(192, 0, 0, 255), SCOPE_NOWHERE},
     {ADDRESS(192, 0, 1, 0), SCOPE_GLOBAL},
     {ADDRESS(192, 167, 255, 255), SCOPE_GLOBAL},
