@@ -10,12 +10,13 @@
 #include "parts.h"
 #include "tcp.h"
 
-// Nobody's address, a group's, loopback or our own: no packet that comes by the wire has these honestly.
-static bool comes_from_a_host(const struct nat_config *config, uint32_t source)
+// Nobody's address, a group's, loopback or one of our own: no packet that comes by the wire has
+// these honestly.
+static bool comes_from_a_host(const struct nat *nat, uint32_t source)
 {
     enum ip_scope scope = ip_scope_of(source);
-    return source != config->outside_address && scope != SCOPE_NOWHERE &&
-           scope != SCOPE_MULTICAST && scope != SCOPE_LOOPBACK;
+    return source != nat->config.outside_address && !nat_is_own_address(nat, source) &&
+           scope != SCOPE_NOWHERE && scope != SCOPE_MULTICAST && scope != SCOPE_LOOPBACK;
 }
 
 static enum nat_verdict read_packet(struct nat_passage *passage, uint8_t *bytes, size_t length)
@@ -33,7 +34,7 @@ static enum nat_verdict read_packet(struct nat_passage *passage, uint8_t *bytes,
     uint32_t ours = passage->sender == NAT_TO_HOST ? config->host_address : config->outside_address;
     if (packet->destination != ours)
         return NAT_NO_MAPPING;
-    if (passage->sender == NAT_OUTSIDE && !comes_from_a_host(config, packet->source))
+    if (passage->sender == NAT_OUTSIDE && !comes_from_a_host(passage->nat, packet->source))
         return NAT_BAD_SOURCE;
     return NAT_PASS;
 }

@@ -40,7 +40,7 @@ static bool is_hairpin(struct nat *nat, const struct ip_packet *packet)
            nat_has_port(nat, embedded.protocol, embedded.source_port);
 }
 
-static bool is_own_address(const struct nat *nat, uint32_t address)
+bool nat_is_own_address(const struct nat *nat, uint32_t address)
 {
     for (size_t i = 0; i < NAT_OWN_ADDRESSES; i++)
         if (address != 0 && nat->config.own_addresses[i] == address)
@@ -63,7 +63,7 @@ static enum nat_verdict judge_destination(struct nat_passage *passage, uint16_t 
             *receiver = NAT_TO_HOST;
         return *hairpin || nat->config.output.to_host != NULL ? NAT_PASS : NAT_REFUSED;
     }
-    if (is_own_address(nat, packet->destination) && nat->config.output.to_host != NULL) {
+    if (nat_is_own_address(nat, packet->destination) && nat->config.output.to_host != NULL) {
         *receiver = NAT_TO_HOST;
         return NAT_PASS;
     }

@@ -17,6 +17,9 @@ struct nat_passage {
 
 // ---- outbound.c and inbound.c ----
 
+// Whether it is one of the server's addresses beside the outside one.
+bool nat_is_own_address(const struct nat *nat, uint32_t address);
+
 // A packet of a laptop; a packet from the wire or from the server's own stack.
 enum nat_verdict nat_go_out(struct nat_passage *passage, uint8_t *bytes, size_t length);
 enum nat_verdict nat_come_in(struct nat_passage *passage, uint8_t *bytes, size_t length);

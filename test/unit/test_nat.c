@@ -423,6 +423,23 @@ static void other_own_addresses(void)
     CHECK_INT(out(4, to(tcp(5000, TCP_SYN), ADDRESS(172, 31, 5, 7), 22)), NAT_REFUSED);
 }
 
+// None of them is a sender's on the wire. Only the host's own stack sends from them.
+static void own_sources(void)
+{
+    static const uint32_t ours[] = {ADDRESS(203, 0, 113, 77), ADDRESS(172, 31, 5, 6), OUTSIDE};
+    struct nat_config config = lab_config();
+    config.own_addresses[0] = ours[0];
+    config.own_addresses[NAT_OWN_ADDRESSES - 1] = ours[1];
+    lab_start_with(&config);
+    struct packet_spec to_mapped = answer(udp(5000), port_out(0, udp(5000)));
+    for (size_t i = 0; i < COUNT(ours); i++) {
+        test_row("%08x", (unsigned)ours[i]);
+        CHECK_INT(in(from(to_mapped, ours[i], 53)), NAT_BAD_SOURCE);
+        CHECK_INT(lab.count, 0);
+        CHECK_INT(in(from(to_mapped, ours[i] + 1, 53)), NAT_PASS);
+    }
+}
+
 static void reserved_ports(void)
 {
     struct nat_config config = lab_config();
@@ -470,6 +487,7 @@ int main(void)
          odd_packets);
     TEST("what is for the server itself goes to its own stack, and back", to_the_host_and_back);
     TEST("so does what is for another address of the server", other_own_addresses);
+    TEST("what comes by the wire from an address of the server's own is dropped", own_sources);
     TEST("without a stack of the server's, packets for it are refused", without_a_host_stack);
     TEST("a port that the server uses is not given out, and leads to the server", reserved_ports);
     return test_end();
