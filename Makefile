@@ -239,6 +239,7 @@ SUITES := \
 	'test/lab/test-wifi.sh' \
 	'test/lab/test-terminal.sh' \
 	'test/lab/test-restart.sh' \
+	'test/lab/test-suspend.sh' \
 	'test/lab/test-reload.sh' \
 	'test/lab/test-crowd.sh' \
 	'test/lab/test-nat.sh' \

@@ -6,6 +6,9 @@
 //
 // Signals arrive through a signalfd, as one more descriptor: no handler runs, so there is no global
 // state and no interrupted system call to think about.
+//
+// The clock goes on while the machine sleeps (suspend), so that keys age then too. Thus the time may
+// jump by hours from one poll() to the next. A timer runs once then, however often it was due.
 #include "loop.h"
 
 #include <errno.h>
@@ -15,10 +18,17 @@
 #include <time.h>
 #include <unistd.h>
 
+// POSIX leaves it open whether CLOCK_MONOTONIC stands still in suspend. On Linux it does.
+#ifdef CLOCK_BOOTTIME
+#define CLOCK CLOCK_BOOTTIME
+#else
+#define CLOCK CLOCK_MONOTONIC
+#endif
+
 int64_t loop_clock_us(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 

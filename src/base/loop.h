@@ -34,7 +34,7 @@ struct loop {
     int signal_fd;
     bool stop;
     bool failed;    // stopped because it could not go on
-    int64_t now_us; // CLOCK_MONOTONIC, read once each time that poll() returns
+    int64_t now_us; // loop_clock_us(), read once each time that poll() returns
     int64_t now_ms; // the same
 };
 
@@ -63,7 +63,7 @@ void loop_stop(struct loop *loop);
 // The same, and loop_run() returns -1: the program cannot go on, and has said why.
 void loop_fail(struct loop *loop);
 
-// Milliseconds and microseconds of CLOCK_MONOTONIC.
+// Milliseconds and microseconds of a clock that nobody sets, and that goes on in suspend.
 int64_t loop_clock_ms(void);
 int64_t loop_clock_us(void);
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ws/host.h"
 
@@ -102,6 +103,14 @@ static struct ws_conn *on_accept(void *arg, const struct endpoint *from,
     return NULL;
 }
 
+// As flow.py has it: the loop's own clock is another.
+static long long monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
 static void on_tick(void *arg, short ready)
 {
     struct flow *flow = arg;
@@ -109,8 +118,7 @@ static void on_tick(void *arg, short ready)
     for (size_t i = 0; i < PEERS; i++) {
         struct flow_peer *peer = &flow->peers[i];
         if (peer->bytes > 0)
-            printf("%s %lld %llu\n", peer->name, (long long)loop_clock_ms(),
-                   (unsigned long long)peer->bytes);
+            printf("%s %lld %llu\n", peer->name, monotonic_ms(), (unsigned long long)peer->bytes);
         peer->bytes = 0;
         if (peer->limit > 0 && peer->conn.state == WS_OPEN) {
             peer->allowed += peer->allowed < peer->limit
