@@ -240,6 +240,7 @@ SUITES := \
 	'test/lab/test-terminal.sh' \
 	'test/lab/test-restart.sh' \
 	'test/lab/test-suspend.sh' \
+	'test/lab/test-interface.sh' \
 	'test/lab/test-reload.sh' \
 	'test/lab/test-crowd.sh' \
 	'test/lab/test-nat.sh' \

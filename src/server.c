@@ -139,8 +139,9 @@ static void on_tick(void *arg, short events)
     server_laptops_tick(server);
     nat_expire(&server->nat, server->loop.now_ms);
     wire_tick(&server->wire, server->loop.now_ms);
-    if (!wire_is_unchanged(&server->wire))
+    if (!wire_follow(&server->wire))
         loop_fail(&server->loop);
+    server->nat.config.outside_mtu = server->wire.mtu;
     server_pump(server);
 }
 
@@ -243,7 +244,7 @@ static int set_up_nat(struct server *server)
         log_error(&server->log, "the kernel gives no random numbers: %s", strerror(errno));
         return -1;
     }
-    wire_own_addresses(&server->wire, config.own_addresses, NAT_OWN_ADDRESSES);
+    memcpy(config.own_addresses, server->wire.own_addresses, sizeof config.own_addresses);
     nat_init(&server->nat, &config);
     if (wire_local_ports(on_local_port, server) < 0)
         log_warn(&server->log, "cannot see which ports local sockets use: %s", strerror(errno));

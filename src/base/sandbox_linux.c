@@ -146,9 +146,10 @@ static const struct rule rules[] = {
     {__NR_socketcall, IF_EQUAL, 0, SYS_SHUTDOWN},
 #endif
 
-    // ioctl(): whether the interface is there and has its address
+    // ioctl(): whether the interface is there, its address and its MTU
     {__NR_ioctl, IF_EQUAL, 1, SIOCGIFINDEX},
     {__NR_ioctl, IF_EQUAL, 1, SIOCGIFADDR},
+    {__NR_ioctl, IF_EQUAL, 1, SIOCGIFMTU},
 
     // getrandom(): masks and keys
     {__NR_getrandom, ALWAYS, 0, 0},

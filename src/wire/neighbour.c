@@ -18,6 +18,7 @@
 #include "wire.h"
 
 #define ROUTE_MS     5000
+#define NO_ROUTE_MS  1000 // it may come at any time
 #define FRESH_MS     30000
 #define ASK_AGAIN_MS 1000
 #define ASK_TIMES    3
@@ -72,7 +73,8 @@ uint32_t wire_next_hop(struct wire *wire, uint32_t destination, int64_t now_ms)
     uint32_t next_hop = answer.gateway != 0 ? answer.gateway : destination;
     if (error < 0 || !answer.usable || answer.interface != wire->index)
         next_hop = 0;
-    *route = (struct wire_route){destination, next_hop, now_ms + ROUTE_MS};
+    int64_t until_ms = now_ms + (next_hop != 0 ? ROUTE_MS : NO_ROUTE_MS);
+    *route = (struct wire_route){destination, next_hop, until_ms};
     return next_hop;
 }
 
@@ -238,7 +240,7 @@ void wire_read_arp(struct wire *wire, int64_t now_ms)
 
 void wire_tick(struct wire *wire, int64_t now_ms)
 {
-    for (size_t i = 0; i < WIRE_NEIGHBOURS; i++) {
+    for (size_t i = 0; i < WIRE_NEIGHBOURS && !wire->is_away; i++) {
         struct wire_neighbour *neighbour = &wire->neighbours[i];
         if (neighbour->address == 0 || neighbour->known ||
             now_ms - neighbour->asked_ms < ASK_AGAIN_MS)

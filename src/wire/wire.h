@@ -68,6 +68,8 @@ struct wire {
     int index;
     uint8_t mac[MAC_SIZE];
     uint32_t address; // of the interface, host byte order
+    bool is_away;     // it has lost that address: nothing is sent until it has it again
+    uint32_t own_addresses[NAT_OWN_ADDRESSES]; // the host's others, on whatever interface; 0: none
     uint32_t mtu;
     int packet_fd;
     int arp_fd;
@@ -100,14 +102,10 @@ struct wire {
 };
 
 // Finds the interface (NULL: the one of the default route) and opens the sockets, which capture
-// nothing yet. Returns 0, or -1 after having said what is wrong. The address, MAC and MTU are set
-// then.
+// nothing yet. Returns 0, or -1 after having said what is wrong. The addresses, MAC and MTU are set
+// then. The host's others are without loopback and link-local ones.
 int wire_open(struct wire *wire, const char *interface, const struct log *log);
 void wire_close(struct wire *wire);
-
-// The host's IPv4 addresses, on whatever interface, but for the outside one, loopback and link-local.
-// Fills `addresses` (host byte order) up to `most`, and the rest with 0.
-void wire_own_addresses(struct wire *wire, uint32_t *addresses, size_t most);
 
 // Starts to capture what arrives for our address: ports from `low` to `high` of TCP and UDP, ICMP,
 // and fragments. Returns 0, or -1 after having said what is wrong.
@@ -133,8 +131,10 @@ int wire_receive(struct wire *wire, wire_receiver *receiver, void *arg);
 void wire_read_arp(struct wire *wire, int64_t now_ms);
 // Asks again where no answer came; call about once a second.
 void wire_tick(struct wire *wire, int64_t now_ms);
-// Whether the interface still is what it was; says so if not.
-bool wire_is_unchanged(struct wire *wire);
+// Follows what becomes of the interface, and says it: a new MTU is in `mtu` from then on, and while
+// the address is away it waits, for as long as it takes. Returns false when it cannot go on: the
+// interface is gone or another one, or it has a new address. Call about once a second.
+bool wire_follow(struct wire *wire);
 
 // Calls back with each port that a local socket is bound to (IPPROTO_TCP or IPPROTO_UDP), from
 // /proc/net. Returns 0, or -1 with errno set.

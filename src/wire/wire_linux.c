@@ -55,33 +55,28 @@ static int find_interface(struct wire *wire, const char *interface)
     return 0;
 }
 
-struct address_list {
-    uint32_t *addresses;
-    size_t count;
-    size_t most;
-    uint32_t except;
-};
-
 static void on_own_address(void *arg, uint16_t type, const uint8_t *body, size_t length)
 {
-    struct address_list *list = arg;
+    struct wire *wire = arg;
+    size_t i = 0;
     const uint8_t *local = netlink_find(body, length, sizeof(struct ifaddrmsg), IFA_LOCAL, 4, NULL);
-    if (type != RTM_NEWADDR || local == NULL || list->count == list->most)
+    if (type != RTM_NEWADDR || local == NULL)
         return;
     uint32_t address = get_be32(local);
     enum ip_scope scope = ip_scope_of(address);
-    if (address != list->except && (scope == SCOPE_GLOBAL || scope == SCOPE_PRIVATE))
-        list->addresses[list->count++] = address;
+    while (i < NAT_OWN_ADDRESSES && wire->own_addresses[i] != 0)
+        i++;
+    if (i < NAT_OWN_ADDRESSES && address != wire->address &&
+        (scope == SCOPE_GLOBAL || scope == SCOPE_PRIVATE))
+        wire->own_addresses[i] = address;
 }
 
-void wire_own_addresses(struct wire *wire, uint32_t *addresses, size_t most)
+static void read_own_addresses(struct wire *wire)
 {
     struct netlink_request request;
     struct ifaddrmsg body = {.ifa_family = AF_INET};
-    struct address_list list = {addresses, 0, most, wire->address};
-    memset(addresses, 0, most * sizeof *addresses);
     netlink_begin(&request, RTM_GETADDR, NLM_F_DUMP, &body, sizeof body);
-    int error = netlink_talk(&wire->netlink, &request, on_own_address, &list);
+    int error = netlink_talk(&wire->netlink, &request, on_own_address, wire);
     if (error < 0)
         log_warn(wire->log, "cannot see this host's addresses: %s", strerror(-error));
 }
@@ -92,6 +87,21 @@ static int ask(struct wire *wire, int fd, unsigned long what, struct ifreq *requ
     memset(request, 0, sizeof *request);
     snprintf(request->ifr_name, sizeof request->ifr_name, "%s", wire->interface);
     return ioctl(fd, what, request);
+}
+
+// The interface's address: that which we use, if it has it, or else its first. 0: none.
+static uint32_t find_address(const struct wire *wire)
+{
+    struct ifreq request;
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    memset(&request, 0, sizeof request);
+    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", wire->interface);
+    address.sin_addr.s_addr = htonl(wire->address); // the kernel looks for this one first
+    memcpy(&request.ifr_addr, &address, sizeof address);
+    if (ioctl(wire->arp_fd, SIOCGIFADDR, &request) < 0)
+        return 0;
+    memcpy(&address, &request.ifr_addr, sizeof address);
+    return ntohl(address.sin_addr.s_addr);
 }
 
 static int read_interface(struct wire *wire)
@@ -115,11 +125,12 @@ static int read_interface(struct wire *wire)
         return -1;
     }
     wire->mtu = (uint32_t)request.ifr_mtu;
-    if (ask(wire, fd, SIOCGIFADDR, &request) < 0) {
+    wire->address = find_address(wire);
+    if (wire->address == 0) {
         log_error(wire->log, "%s has no IPv4 address", name);
         return -1;
     }
-    wire->address = ntohl(((const struct sockaddr_in *)&request.ifr_addr)->sin_addr.s_addr);
+    read_own_addresses(wire);
     if (ask(wire, fd, SIOCGIFFLAGS, &request) < 0 || (request.ifr_flags & IFF_UP) == 0) {
         log_error(wire->log, "%s is down: ip link set %s up", name, name);
         return -1;
@@ -127,19 +138,57 @@ static int read_interface(struct wire *wire)
     return 0;
 }
 
-bool wire_is_unchanged(struct wire *wire)
+// Whether an address takes the place of ours: not one that the host had before, nor one that it gave
+// itself because nobody else does (RFC 3927).
+static bool is_new(const struct wire *wire, uint32_t address)
+{
+    for (size_t i = 0; i < NAT_OWN_ADDRESSES; i++)
+        if (wire->own_addresses[i] == address)
+            return false;
+    return address != 0 && ip_scope_of(address) != SCOPE_LINK_LOCAL;
+}
+
+// The address goes and comes where a lease is renewed, or a cable put in again.
+static bool follow_address(struct wire *wire)
+{
+    char was[INET_ADDRSTRLEN];
+    char is[INET_ADDRSTRLEN];
+    uint32_t address = find_address(wire);
+    bool is_away = address != wire->address;
+    inet_ntop(AF_INET, &(struct in_addr){htonl(wire->address)}, was, sizeof was);
+    inet_ntop(AF_INET, &(struct in_addr){htonl(address)}, is, sizeof is);
+    if (is_away && is_new(wire, address)) {
+        log_error(wire->log, "the address of %s was %s and is %s now: start me again",
+                  wire->interface, was, is);
+        return false;
+    }
+    if (is_away && !wire->is_away)
+        log_warn(wire->log, "%s has lost its address %s: waiting for it", wire->interface, was);
+    if (!is_away && wire->is_away) {
+        log_info(wire->log, "%s has its address %s again", wire->interface, was);
+        memset(wire->routes, 0, sizeof wire->routes); // they went with it
+    }
+    wire->is_away = is_away;
+    return true;
+}
+
+bool wire_follow(struct wire *wire)
 {
     struct ifreq request;
-    if (ask(wire, wire->arp_fd, SIOCGIFINDEX, &request) < 0 || request.ifr_ifindex != wire->index) {
-        log_error(wire->log, "the network interface %s is gone", wire->interface);
+    const char *name = wire->interface;
+    bool is_there = ask(wire, wire->arp_fd, SIOCGIFINDEX, &request) == 0;
+    if (!is_there || request.ifr_ifindex != wire->index) {
+        log_error(wire->log, "the network interface %s %s", name,
+                  is_there ? "was made anew: start me again" : "is gone");
         return false;
     }
-    if (ask(wire, wire->arp_fd, SIOCGIFADDR, &request) < 0 ||
-        ntohl(((const struct sockaddr_in *)&request.ifr_addr)->sin_addr.s_addr) != wire->address) {
-        log_error(wire->log, "the address of %s has changed: start me again", wire->interface);
-        return false;
+    if (ask(wire, wire->arp_fd, SIOCGIFMTU, &request) == 0 &&
+        (uint32_t)request.ifr_mtu != wire->mtu) {
+        log_info(wire->log, "the MTU of %s was %u and is %d now", name, (unsigned)wire->mtu,
+                 request.ifr_mtu);
+        wire->mtu = (uint32_t)request.ifr_mtu;
     }
-    return true;
+    return follow_address(wire);
 }
 
 // Everything that never changes between system calls.
@@ -314,7 +363,7 @@ void wire_send(struct wire *wire, const struct ip_packet *packet, const struct i
                int64_t now_ms)
 {
     uint8_t mac[MAC_SIZE];
-    uint32_t next_hop = wire_next_hop(wire, packet->destination, now_ms);
+    uint32_t next_hop = wire->is_away ? 0 : wire_next_hop(wire, packet->destination, now_ms);
     if (next_hop == 0) {
         wire->no_route++;
         return;

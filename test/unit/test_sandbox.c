@@ -117,6 +117,7 @@ static const struct {
     {"setsockopt of packet sockets", __NR_setsockopt, 1, 263, NEVER},
     {"ioctl SIOCGIFADDR", __NR_ioctl, 1, SIOCGIFADDR, ALWAYS},
     {"ioctl SIOCGIFINDEX", __NR_ioctl, 1, SIOCGIFINDEX, ALWAYS},
+    {"ioctl SIOCGIFMTU", __NR_ioctl, 1, SIOCGIFMTU, ALWAYS},
     {"ioctl SIOCSIFADDR", __NR_ioctl, 1, SIOCSIFADDR, NEVER},
     {"ioctl TIOCGWINSZ", __NR_ioctl, 1, TIOCGWINSZ, WITH_TERMINAL},
     {"ioctl TIOCGPGRP", __NR_ioctl, 1, TIOCGPGRP, WITH_TERMINAL},
