@@ -85,7 +85,7 @@ static void on_records(struct client *client, struct client_conn *conn, bool is_
         log_info(&client->log, "the server answers again");
     client->said_silent = false;
     follow(client, conn, is_newest);
-    client_hear_records(client, bytes, length);
+    client_hear_records(client, is_newest, bytes, length);
 }
 
 static void on_session(struct client *client, struct client_conn *conn)

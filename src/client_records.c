@@ -94,7 +94,7 @@ static void on_goodbye(struct client *client, const struct record *record)
     initiator_give_up(&client->initiator, client->loop.now_ms, FULL_PAUSE_MS);
 }
 
-static void on_record(struct client *client, const struct record *record)
+static void on_record(struct client *client, const struct record *record, bool is_newest)
 {
     switch (record->type) {
     case RECORD_PACKET:
@@ -118,14 +118,15 @@ static void on_record(struct client *client, const struct record *record)
         tunnel_link_acknowledged(&client->link, record, client->loop.now_us);
         break;
     case RECORD_GOODBYE:
-        on_goodbye(client, record);
+        if (is_newest) // else the server has spoken since, and may have found a place
+            on_goodbye(client, record);
         break;
     default:
         break; // of a later version
     }
 }
 
-void client_hear_records(struct client *client, uint8_t *bytes, size_t length)
+void client_hear_records(struct client *client, bool is_newest, uint8_t *bytes, size_t length)
 {
     struct record record;
     const uint8_t *message = bytes - SEALED_HEAD;
@@ -137,7 +138,7 @@ void client_hear_records(struct client *client, uint8_t *bytes, size_t length)
             client->link.bad_message++;
             break;
         }
-        on_record(client, &record);
+        on_record(client, &record, is_newest);
         bytes += used;
         length -= used;
     }

@@ -12,7 +12,10 @@
 //     neither ended nor over;
 //   - no pair of key and counter is used twice;
 //   - a packet arrives at its own laptop's place or at its own laptop, at most once, and unaltered;
-//   - a stranger's bytes and connections do not take the path from a phone that works.
+//   - a stranger's bytes and connections do not take the path from a phone that works;
+//   - what one part holds of another (paths, buffers, places) is there, and holds it too.
+// The server has as many free places as there are laptops, and one more laptop comes and goes: who is away
+// may find its place given to another.
 // And from time to time the storm stops: then every laptop must have a session again within seconds.
 //
 //   STORM_STEPS=5000000 STORM_SEED=7 build/unit/test_session_storm
@@ -28,6 +31,7 @@
 #define LAPTOPS       3
 #define PHONES        9
 #define STRANGERS     4
+#define GUESTS        (SERVER_LINKS - LAPTOPS + 1) // laptops that have places and say nothing
 #define HELD          48  // messages that one direction of a phone holds back
 #define MESSAGE_MOST  600 // longer ones are dropped, as a bad phone may
 #define KEPT          64  // messages that may be sent again
@@ -85,7 +89,7 @@ static struct {
     uint64_t sealed;
     uint64_t sessions;
     uint64_t silent_closings;
-    bool is_calm;
+    struct ws_conn elsewhere; // the guests' phones
 } world;
 
 static struct client clients[LAPTOPS];
@@ -188,7 +192,7 @@ enum nat_verdict nat_outbound(struct nat *nat, uint16_t place, uint8_t *bytes, s
 static bool is_known(const struct session *session)
 {
     for (size_t i = 0; i < LEDGER; i++)
-        if (world.ledger[i].index[true] == session->receive_index)
+        if (memcmp(world.ledger[i].key[true], session->receive_key, AEAD_KEY) == 0)
             return true;
     return false;
 }
@@ -217,6 +221,9 @@ static const struct session *sealing_session(const struct ws_conn *conn, bool up
     for (size_t i = 0; !up && i < SERVER_LINKS; i++)
         if (server.responder.laptops[i].current.send_index == index)
             return &server.responder.laptops[i].current;
+    for (size_t i = 0; !up && i < SERVER_CONNS; i++) // who finds no place is told so under it
+        if (server.conns[i].pending.session.send_index == index)
+            return &server.conns[i].pending.session;
     return NULL;
 }
 
@@ -382,6 +389,49 @@ static void open_conn(struct ws_conn *conn, const struct endpoint *peer)
     conn->events->opened(conn->arg);
 }
 
+// ---- what points at what ----
+
+static bool has_conn(const struct laptop *laptop, const struct ws_conn *conn)
+{
+    const struct server_conn *path = conn->arg;
+    return conn->state == WS_OPEN && path->laptop == laptop && path->carriage != NULL &&
+           path->carriage->user == path;
+}
+
+static void check_pointers(void)
+{
+    for (int i = 0; i < LAPTOPS; i++)
+        if (clients[i].link.conn != NULL && clients[i].link.conn->state != WS_OPEN)
+            test_fail(__FILE__, __LINE__, "the path of laptop %d is not open", i);
+    for (size_t i = 0; i < SERVER_LINKS; i++) {
+        const struct ws_conn *conn = server.laptops[i].link.conn;
+        if (conn != NULL && conn != &world.elsewhere && !has_conn(&server.laptops[i], conn))
+            test_fail(__FILE__, __LINE__, "the path of place %zu is another's", i);
+    }
+    for (size_t i = 0; i < SERVER_CONNS; i++) {
+        const struct server_conn *conn = &server.conns[i];
+        bool is_open = conn->ws.state == WS_OPEN;
+        if (server.strangers[i].held > 0 && (!is_open || conn->laptop != NULL))
+            test_fail(__FILE__, __LINE__, "connection %zu counts as a stranger's", i);
+        if (!is_open && conn->pending.session.live)
+            test_fail(__FILE__, __LINE__, "a handshake outlives connection %zu", i);
+        if (is_open && conn->carriage != NULL && conn->carriage->user != conn)
+            test_fail(__FILE__, __LINE__, "connection %zu uses another's buffers", i);
+    }
+}
+
+// A laptop that says nothing comes, where there is a place for it, or goes.
+static void guest_acts(int number, bool comes)
+{
+    struct offer offer = {.identity = {(uint8_t)(0x80 + number)}};
+    int place = server_admit(&server, &offer);
+    world.elsewhere.state = WS_OPEN;
+    if (place < 0)
+        return;
+    server.laptops[place].link.conn = comes ? &world.elsewhere : NULL;
+    server.laptops[place].seen_ms = server.loop.now_ms;
+}
+
 // An end is given a message.
 static void give(struct ws_conn *conn, const struct message *message)
 {
@@ -397,6 +447,7 @@ static void give(struct ws_conn *conn, const struct message *message)
         conn->events->batch_end(conn->arg);
     }
     free(copy);
+    check_pointers();
     for (size_t i = 0; conn->loop == &server.loop && i < SERVER_CONNS; i++)
         keep_entry(&server.conns[i].pending);
 }
@@ -578,6 +629,9 @@ static void set_clocks(void)
     }
     server.loop.now_us = world.us + 5000000000;
     server.loop.now_ms = server.loop.now_us / 1000;
+    for (size_t i = 0; i < SERVER_LINKS; i++)
+        if (server.laptops[i].link.conn == &world.elsewhere)
+            server.laptops[i].seen_ms = server.loop.now_ms;
 }
 
 static void pass_time(void)
@@ -636,6 +690,8 @@ static void step(void)
     case 1:
         if (test_below(20) == 0)
             lose(phone);
+        else if (test_below(8) == 0)
+            guest_acts(GUESTS - 1, test_below(4) > 0);
         break;
     case 2:
     case 3:
@@ -712,6 +768,7 @@ static void calm(void)
     uint32_t before[LAPTOPS];
     for (size_t i = 0; i < COUNT(world.phones); i++)
         lose(&world.phones[i]);
+    guest_acts(GUESTS - 1, false);
     go_on_calmly(CALM_MS, false);
     uint64_t closings = world.silent_closings;
     go_on_calmly(CALM_MS, true);
@@ -737,6 +794,8 @@ static void begin(void)
     server.log.program = "server";
     server.host_tun.fd = -1;
     (void)server_laptops_init(&server, key);
+    for (int i = 0; i < GUESTS - 1; i++)
+        guest_acts(i, true);
     for (int i = 0; i < LAPTOPS; i++) {
         struct client *client = &clients[i];
         uint8_t identity[IDENTITY_SIZE] = {(uint8_t)i, 0x77};
@@ -778,11 +837,41 @@ static void storm(void)
     CHECK(world.sealed > steps / 100);
 }
 
+// The server says this to the first laptop.
+static struct message say(uint8_t type, uint8_t body)
+{
+    struct message message = {.length = SEALED_OVERHEAD + RECORD_HEAD + 1, .opcode = WS_BINARY};
+    size_t length = record_write(message.bytes + SEALED_HEAD, type, &body, 1);
+    for (size_t i = 0; i < SERVER_LINKS; i++) {
+        struct session *session = &server.responder.laptops[i].current;
+        if (session->live && session->send_index == clients[0].initiator.keys.current.receive_index)
+            (void)session_seal(session, message.bytes, length);
+    }
+    return message;
+}
+
+static void goodbyes(void)
+{
+    const struct session *session = &clients[0].initiator.keys.current;
+    go_on_calmly(CALM_MS, false);
+    CHECK(session->live && clients[0].link.conn != NULL);
+    struct message full = say(RECORD_GOODBYE, GOODBYE_FULL);
+    struct message later = say(RECORD_PONG, 0);
+    give(clients[0].link.conn, &later);
+    give(clients[0].link.conn, &full);
+    CHECK(session->live);
+    full = say(RECORD_GOODBYE, GOODBYE_FULL);
+    give(clients[0].link.conn, &full);
+    CHECK(!session->live);
+}
+
 int main(void)
 {
     if (getenv("STORM_LOUD") == NULL && freopen("/dev/null", "w", stderr) == NULL)
         return 2;
     TEST("in a storm nothing leaves but sealed under a key of both ends, and all come online again",
          storm);
+    TEST("that there is no place ends the session, but not where the server has spoken since",
+         goodbyes);
     return test_end();
 }
