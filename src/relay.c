@@ -198,10 +198,14 @@ static void connect_side(struct side *side)
     }
 }
 
-// The laptop is here: a server that waited for it is connected again.
+// The laptop is here: a server that waited for it is connected again, as soon as its last connection is over.
 static void wake(struct side *side)
 {
-    if (side->is_idle)
+    if (!side->is_idle)
+        return;
+    side->is_idle = false;
+    side->retry_at_ms = side->relay->loop.now_ms;
+    if (side->ws.state == WS_FREE)
         connect_side(side);
 }
 
@@ -210,12 +214,14 @@ static struct side *spare_of(struct relay *relay)
     return &relay->servers[relay->laptop.other == &relay->servers[0]];
 }
 
-// What comes from the laptop goes to the spare connection from now on, and the other one is the spare.
+// What comes from the laptop goes to the spare connection from now on, and the other one is the spare. What the
+// other one had no room for goes there, too.
 static void use_spare(struct relay *relay)
 {
     relay->laptop.other = spare_of(relay);
     relay->leave_at_ms = relay->loop.now_ms + LEAVING_MS;
     relay->asked_ms = -1;
+    ws_conn_resume(&relay->laptop.ws);
 }
 
 static void on_opened(void *arg)
@@ -231,7 +237,6 @@ static void on_opened(void *arg)
         ws_conn_resume(&relay->servers[1].ws);
     } else if (side == spare_of(relay)) {
         use_spare(relay);
-        ws_conn_resume(&relay->laptop.ws); // what the silent one had no room for
     }
     wake(side->other);
 }

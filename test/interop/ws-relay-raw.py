@@ -18,9 +18,11 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from ws_raw import (BINARY, CLOSE, CONTINUATION, LIMIT_S, MESSAGE_MAX, PING, ROOT, TEXT, Cases, Failed, Peer, Program,
-                    accept_value, check, close_payload, frame, short)
+                    accept_value, check, close_payload, frame, short, wait_for)
 
 RELAY = None
+NOBODY = 4002  # the server's code where no laptop speaks
+SEALED = b"\x03"  # how a message begins that the server owes an answer
 
 
 class Listener:
@@ -224,6 +226,50 @@ def silent_server():
         peer.close()
 
 
+def is_closed(peer):
+    try:
+        peer.send(b"?")
+    except (BrokenPipeError, ConnectionResetError):
+        return True
+    return False
+
+
+def laptop_comes_while_the_server_leaves():
+    """The server, for which there was no laptop, has said goodbye, and its connection is not over when the laptop
+    comes. The laptop gets a new one, and the old one is closed."""
+    with Session() as session:
+        left = session.server.open()
+        session.works(left)
+        session.up.close()
+        laptop, _, fields = session.laptop.accept()
+        left.frame(CLOSE, close_payload(NOBODY))
+        left.expect_close(NOBODY)
+        laptop.send(answer(fields))
+        session.up = laptop
+        session.up.frame(PING, b"open?")
+        session.up.expect_pong(b"open?")
+        session.works(session.server.open())
+        wait_for("the old connection is closed", lambda: is_closed(left))
+
+
+def goes_back():
+    """The laptop waits for room on a second connection to the server. When that one breaks, the first, which has room
+    again, is used, and the laptop need not wait."""
+    long = b"x" * (MESSAGE_MAX * 3 // 4)
+    with Session() as session:
+        session.server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+        first = session.server.open()
+        session.works(first)
+        session.up.frame(BINARY, SEALED + long)  # to which there is no answer
+        session.up.frame(BINARY, b"E" + long)  # for which there is no room
+        second = session.server.open()
+        session.up.frame(BINARY, b"F" + long)  # nor on the second
+        first.expect_message(BINARY, SEALED + long)
+        time.sleep(0.5)  # so that the relay has seen room on the first, and none on the second
+        second.close()
+        first.expect_message(BINARY, b"F" + long)
+
+
 def stops():
     with Session() as session:
         peer = session.server.open()
@@ -289,6 +335,8 @@ def run(case):
     case("7.2.3: refused again and again, it waits longer each time", backs_off)
     case("messages for a side that is away are dropped, not kept", messages_wait_for_nobody)
     case("a server that never answers is given up, and the laptop is served meanwhile", silent_server)
+    case("a server that leaves while the laptop comes is connected to anew", laptop_comes_while_the_server_leaves)
+    case("when the second connection breaks, the laptop goes on by the first", goes_back)
     case("asked to stop, it leaves with status 0 and ends both connections", stops)
 
 
