@@ -36,13 +36,11 @@
 #define UNSENT            (64 * 1024)
 #define OFFER             0x01 // first bytes of a laptop's messages that the server answers
 #define SEALED            0x03
-#define SILENCE_MS        2000 // of a server that owes an answer: another connection is tried,
-#define SILENCE_DOUBLINGS                                                                          \
-    5 // later and later where another did not help: who is asked may have no answer
-#define ATTEMPT_MS 2000  // each for so long (TCP sends two SYNs in that time)
-#define LEAVING_MS 15000 // and the old one may bring what it still has
-#define HOLD_MS    2000  // for a laptop that is connected to again at once
-#define BACKOFF_MS 2000  // the longest pause before TCP repeats something
+#define SILENCE_MS        2000  // of a server that owes an answer: another connection is tried,
+#define ATTEMPT_MS        2000  // each for so long (TCP sends two SYNs in that time)
+#define LEAVING_MS        15000 // and the old one may bring what it still has
+#define HOLD_MS           2000  // for a laptop that is connected to again at once
+#define BACKOFF_MS        2000  // the longest pause before TCP repeats something
 
 // ws://HOST[:PORT][/PATH], taken apart.
 struct url {
@@ -82,7 +80,6 @@ struct relay {
     int64_t asked_ms;       // since when the server owes an answer; -1: it owes none
     int64_t hold_until_ms;  // what comes for the laptop waits for its connection until then
     int64_t leave_at_ms;    // when the connection that is leaving ends
-    unsigned in_vain; // connections that were changed for others since the server said anything
 };
 
 static const char usage[] =

@@ -180,15 +180,14 @@ static uint8_t *begin_frame(struct ws_conn *conn, uint8_t opcode, size_t length)
         .final = true, .masked = conn->is_client, .opcode = opcode, .length = length};
     if (conn->is_client)
         take_random(conn, conn->pending.mask, sizeof conn->pending.mask);
-    size_t head = ws_write_head(at, &conn->pending);
-    conn->pending_head = head;
-    conn->tx_end += head;
-    return at + head;
+    conn->pending_head = ws_write_head(at, &conn->pending);
+    return at + conn->pending_head;
 }
 
 void ws_conn_commit(struct ws_conn *conn)
 {
     size_t length = (size_t)conn->pending.length;
+    conn->tx_end += conn->pending_head;
     if (conn->pending.masked)
         ws_mask(conn->tx + conn->tx_end, length, conn->pending.mask, 0);
     conn->tx_end += length;
@@ -197,12 +196,12 @@ void ws_conn_commit(struct ws_conn *conn)
 // The head says the length in as few bytes as it takes (section 5.2), which may be fewer now.
 void ws_conn_commit_part(struct ws_conn *conn, size_t length)
 {
-    uint8_t *at = conn->tx + conn->tx_end - conn->pending_head;
+    uint8_t *at = conn->tx + conn->tx_end;
     conn->pending.length = length;
     size_t head = ws_write_head(at, &conn->pending);
     if (head < conn->pending_head)
         memmove(at + head, at + conn->pending_head, length);
-    conn->tx_end -= conn->pending_head - head;
+    conn->pending_head = head;
     ws_conn_commit(conn);
 }
 

@@ -94,7 +94,7 @@ int ws_conn_connect(struct ws_conn *conn, const struct endpoint *to, const char 
 
 // Sends one message in two steps: begin gives the place for exactly `length` bytes of payload, or
 // NULL when the send buffer has no room now (`writable` tells when) or the connection is not open;
-// commit finishes it. Nothing is sent before ws_conn_flush().
+// commit finishes it; what is not committed is not sent. Nothing is sent before ws_conn_flush().
 // Whether there is room for a message of `length` bytes; where not, `writable` tells when to ask again.
 bool ws_conn_has_room(struct ws_conn *conn, size_t length);
 uint8_t *ws_conn_begin(struct ws_conn *conn, uint8_t opcode, size_t length);

@@ -278,6 +278,7 @@ static void messages_both_ways(void)
     turns(3);
     CHECK_TEXT(side.heard, "opened() text(one) binary(two\\20three) text() ");
     send_message(WS_TEXT, "four");
+    CHECK(ws_conn_begin(&side.conn, WS_BINARY, 1000) != NULL); // begun, and thought better of
     send_message(WS_BINARY, "five");
     CHECK_TEXT(hear(), ""); // not before it is flushed
     ws_conn_flush(&side.conn);
