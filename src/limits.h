@@ -79,7 +79,7 @@
 // unsent: on a slow link, all beyond is delay. On a fast one they may be the bytes of a millisecond, as
 // each program would wait for the next one more often than it must.
 #define LINK_BATCH       (32 * 1024)
-#define LINK_BATCH_MOST  (128 * 1024)
+#define LINK_BATCH_MOST  (96 * 1024)
 #define LINK_UNSENT      (16 * 1024)
 #define LINK_UNSENT_MOST (256 * 1024)
 // After an outage TCP goes on after so long at the latest, where the kernel can be told so.
@@ -167,7 +167,8 @@
 #include "limits_of_build.h"
 
 _Static_assert(WS_MESSAGE_MAX >= LINK_TX_SIZE, "each end takes what the other may send");
-_Static_assert(LINK_TX_SIZE >= 2 * IP_PACKET_MAX, "a packet of the largest size fits, in base64");
+_Static_assert(LINK_TX_SIZE >= LINK_BATCH_MOST + 4 * (IP_PACKET_MAX + 2 * LINK_CONTROL) / 3,
+               "behind a full batch the largest packet fits, in base64: who may send has room");
 _Static_assert(WS_RX_SIZE > WS_MESSAGE_MAX, "a receive buffer holds the longest message");
 _Static_assert(SERVER_CARRIAGES > SERVER_LINKS, "there is a large buffer for each laptop's phone");
 _Static_assert(SERVER_CONNS >= SERVER_CARRIAGES, "there is a connection for each large buffer");
