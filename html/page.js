@@ -6,6 +6,7 @@
 "use strict";
 
 var CONFIG_LIMIT_MS = 10000;
+var CONFIG_PAUSE_MS = 1000;
 var graph = new TetherGraph(element("graph"), element("up-mark"), element("down-mark"));
 var config = null;
 var addresses = null;
@@ -197,17 +198,26 @@ function begin() {
 	}
 }
 
+/* A host may have none. One that did not answer is asked again, if it matters. */
 function loadConfig() {
+	var named = findAddresses(location, null, "");
 	var request = new XMLHttpRequest();
 	request.open("GET", "config.json");
 	request.timeout = CONFIG_LIMIT_MS;
 	request.onload = request.onerror = request.ontimeout = function () {
+		var answered = request.status > 0 && request.status < 500;
 		try {
 			config = JSON.parse(request.responseText);
 		} catch (error) {
 			config = null;
 		}
-		begin();
+		if (config || answered || named.laptop.url && named.server.url) {
+			show("problem", false);
+			begin();
+		} else {
+			showProblem("The host of this page does not answer. Trying again…");
+			setTimeout(loadConfig, CONFIG_PAUSE_MS);
+		}
 	};
 	request.send();
 }

@@ -24,7 +24,8 @@ const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-firs
   "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8",
   ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml" };
-const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; " +
+const RESPONSE = fs.readFileSync(path.join(ROOT, "src", "http", "response.c"), "utf8");
+const POLICY = `default-src 'none'; ${/script-src [^;]*/.exec(RESPONSE)[0]}; style-src 'self'; ` +
   "connect-src 'self' ws: wss:; img-src 'self'; worker-src 'self'";
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -9,6 +9,8 @@ Needs root: it runs itself in a network namespace of its own, with an interface 
 nowhere. CASE runs those whose name contains it.
 """
 
+import base64
+import hashlib
 import json
 import os
 import resource
@@ -23,7 +25,7 @@ HTML = os.path.join(ROOT, "html")
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml",
          ".json": "application/json"}
 SERVER_CONFIG = {"role": "server", "laptop": "169.254.134.89:6354", "websocket_port": 8080}
-POLICY = {"default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "frame-ancestors": "'none'",
+POLICY = {"default-src": "'none'", "style-src": "'self'", "frame-ancestors": "'none'",
           "base-uri": "'none'", "form-action": "'none'"}
 HEADERS = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer",
            "cross-origin-resource-policy": "same-origin"}
@@ -33,6 +35,12 @@ SECRET = "this file is outside the page's folder"
 def read_file(name):
     with open(os.path.join(HTML, name), "rb") as file:
         return file.read()
+
+
+def inline_script():
+    """The source, for a policy, of the one script inside index.html."""
+    script = read_file("index.html").split(b"<script>")[1].split(b"</script>")[0]
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
 
 
 class Site:
@@ -84,6 +92,8 @@ class Site:
             what = f"{data[:40]!r}, {status}"
             policy = fields.get("content-security-policy", "")
             parts = {part.split()[0]: part.split()[1:] for part in policy.split(";") if part.split()}
+            check(parts.get("script-src") == ["'self'", inline_script()],
+                  f"{what} comes with the policy {policy!r}")
             for directive, value in POLICY.items():
                 check(parts.get(directive) == [value], f"{what} comes with the policy {policy!r}")
             for name, value in HEADERS.items():
