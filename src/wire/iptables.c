@@ -8,28 +8,30 @@
 // When this process ends, however it ends, the kernel closes that end; the guardian reads the end of
 // the file, removes the rules, and ends too.
 //
-// Its second descriptor is a socket with a name (unix(7), an abstract address, which every network
-// namespace has for itself): as long as it is open nobody else can take the name. So a server that is
-// started right after one was killed waits until the old rules are gone. What a guardian leaves that was
-// killed as well is removed at the next start.
+// Its second descriptor is a file that it has locked (flock(2)): a server that is started right
+// after one was killed waits until the old rules are gone. The file is root's in a folder of
+// root's, so no other user can hold the lock. It is named for the interface and the network
+// namespace, as these may share a file system; the guardian removes it at its end. What a guardian
+// leaves that was killed as well is removed at the next start.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
-#include <sys/un.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "wire.h"
 
-#define NAME_TRIES   100
-#define NAME_WAIT_MS 100
+#define LOCK_FOLDER  "/run" // where the iptables program has its own lock
+#define LOCK_TRIES   100
+#define LOCK_WAIT_MS 100
 
 // Waits for a child. Returns true when it said it was done.
 static bool wait_for(pid_t child)
@@ -100,23 +102,27 @@ static bool add_ranges(const struct wire *wire, const char *protocol,
     return true;
 }
 
-// Takes the name that the chain's owner has, and waits while an old guardian has it. Returns the socket
-// that holds it, or -1 with errno set.
-static int take_name(const struct wire *wire)
+// The lock's file.
+static void lock_name(const struct wire *wire, char name[64])
 {
-    struct sockaddr_un name = {.sun_family = AF_UNIX}; // sun_path[0] is 0: an abstract address
-    chain_name(wire, name.sun_path + 1);
-    socklen_t length =
-        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name.sun_path + 1));
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct stat namespace = {.st_ino = 0}; // without /proc there is one name for all
+    (void)stat("/proc/self/ns/net", &namespace);
+    snprintf(name, 64, LOCK_FOLDER "/tether-%s-%llu.lock", wire->interface,
+             (unsigned long long)namespace.st_ino);
+}
+
+// Locks the file, if nobody else has. Returns its descriptor, or -1 with errno set (EWOULDBLOCK:
+// another has it).
+static int try_lock(const char *name)
+{
+    struct stat file;
+    int fd = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -1;
-    for (int i = 0; i < NAME_TRIES; i++) {
-        if (bind(fd, (const struct sockaddr *)&name, length) == 0)
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &file) == 0) {
+        if (file.st_nlink > 0)
             return fd;
-        if (errno != EADDRINUSE)
-            break;
-        poll(NULL, 0, NAME_WAIT_MS);
+        errno = EWOULDBLOCK; // the last guardian has just removed it: what we have is nobody's lock
     }
     int saved = errno;
     close(fd);
@@ -124,10 +130,30 @@ static int take_name(const struct wire *wire)
     return -1;
 }
 
+// Takes the lock, and waits while an old guardian has it. Returns its descriptor, or -1 after
+// having said what is wrong.
+static int take_lock(const struct wire *wire)
+{
+    char name[64];
+    lock_name(wire, name);
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        int fd = try_lock(name);
+        if (fd >= 0)
+            return fd;
+        if (errno != EWOULDBLOCK)
+            break;
+        poll(NULL, 0, LOCK_WAIT_MS);
+    }
+    log_error(wire->log, "cannot lock %s: %s%s", name, strerror(errno),
+              errno == EWOULDBLOCK ? " (is another tether-server running?)" : "");
+    return -1;
+}
+
 // The guardian's life. `wait_fd`: the reading end of the pipe.
-static _Noreturn void guard(const struct wire *wire, int wait_fd, int name_fd)
+static _Noreturn void guard(const struct wire *wire, int wait_fd, int lock_fd)
 {
     char byte;
+    char lock[64];
     ssize_t got;
     setsid();
     prctl(PR_SET_NAME,
@@ -136,22 +162,25 @@ static _Noreturn void guard(const struct wire *wire, int wait_fd, int name_fd)
     signal(SIGTERM, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     for (int fd = 0; fd < LOOP_MAX_FDS; fd++)
-        if (fd != wait_fd && fd != name_fd)
+        if (fd != wait_fd && fd != lock_fd)
             close(fd);
     do
         got = read(wait_fd, &byte, 1);
     while (got > 0 || (got < 0 && errno == EINTR));
-    _exit(remove_chain(wire) ? 0 : 1);
+    bool is_gone = remove_chain(wire);
+    lock_name(wire, lock);
+    (void)unlink(lock);
+    _exit(is_gone ? 0 : 1);
 }
 
-static bool start_guardian(struct wire *wire, int name_fd)
+static bool start_guardian(struct wire *wire, int lock_fd)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return false;
     pid_t child = fork();
     if (child == 0)
-        guard(wire, ends[0], name_fd);
+        guard(wire, ends[0], lock_fd);
     close(ends[0]);
     if (child < 0) {
         close(ends[1]);
@@ -167,14 +196,11 @@ bool wire_silence_by_iptables(struct wire *wire, const struct port_ranges *tcp,
 {
     char chain[32];
     chain_name(wire, chain);
-    int name_fd = take_name(wire);
-    if (name_fd < 0) {
-        log_error(wire->log, "cannot take the name %s: %s%s", chain, strerror(errno),
-                  errno == EADDRINUSE ? " (is another tether-server running?)" : "");
+    int lock_fd = take_lock(wire);
+    if (lock_fd < 0)
         return false;
-    }
-    bool guarded = start_guardian(wire, name_fd);
-    close(name_fd);
+    bool guarded = start_guardian(wire, lock_fd);
+    close(lock_fd);
     if (!guarded)
         return false;
     (void)remove_chain(wire);
