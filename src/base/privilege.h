@@ -19,8 +19,8 @@ struct privilege_needs {
 void privilege_no_core_dumps(void);
 
 // Gives up, for good, all but what is needed. Call when everything is open. A process of root becomes
-// one of nobody; one that has its capabilities from its file keeps its user. Returns 0, or -1 after
-// having said what is wrong.
+// one of a user without a name; one that has its capabilities from its file keeps its user. Returns
+// 0, or -1 after having said what is wrong.
 int privilege_drop(const struct log *log, const struct privilege_needs *needs);
 
 #endif

@@ -6,8 +6,9 @@
 // that any program it executes could have, and ambient and inheritable ones, which pass on to such a
 // program. All of these are emptied: nothing is executed any more.
 //
-// The user is nobody, by number: looking the name up would mean to read files and, in a static program,
-// to load shared libraries.
+// The user is one that is nobody else's. Of nobody (65534) there may be other programs, and
+// processes of one user may send each other signals. It is a number without a name: to look a name
+// up would mean to read files and, in a static program, to load shared libraries.
 //
 // A folder whose files are still to be read (--html) may be open to root alone. So the process keeps
 // the capability to read what its user may not (CAP_DAC_READ_SEARCH), but first makes the folder the
@@ -24,7 +25,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define NOBODY 65534L // user and group, by convention
+// User and group. No system gives out numbers from 65536 to 99999 by itself: ordinary users end
+// before, those of containers begin after (useradd's SUB_UID_MIN). A container may have fewer users
+// than that.
+#define OWN_USER 76354L
+#define NOBODY   65534L // by convention
 
 // The bare system calls: libc's functions change all threads alike, with code of some size, and there is
 // only one. Where the first of these calls had users of 16 bits, those of 32 bits have another name.
@@ -71,19 +76,24 @@ static void empty_sets_for_programs(void)
         (void)prctl(PR_CAPBSET_DROP, i, 0L, 0L, 0L);
 }
 
-// Becomes nobody. In a container there may be no such user, or no capability to change to it.
+static bool become(long user)
+{
+    return syscall(SET_GROUP, user, user, user) == 0 && syscall(SET_USER, user, user, user) == 0;
+}
+
+// Becomes a user of its own, or nobody. In a container there may be neither, or no capability to
+// change to them.
 static int change_user(const struct log *log)
 {
     if (prctl(PR_SET_KEEPCAPS, 1L, 0L, 0L, 0L) == 0 && syscall(SET_GROUPS, 0L, NULL) == 0 &&
-        syscall(SET_GROUP, NOBODY, NOBODY, NOBODY) == 0 &&
-        syscall(SET_USER, NOBODY, NOBODY, NOBODY) == 0)
+        (become(OWN_USER) || become(NOBODY)))
         return 0;
     if (errno != EPERM && errno != EINVAL) {
-        log_error(log, "cannot change to user %ld: %s", NOBODY, strerror(errno));
+        log_error(log, "cannot change to user %ld: %s", OWN_USER, strerror(errno));
         return -1;
     }
     log_warn(log, "cannot change to user %ld (%s): going on as root without its capabilities",
-             NOBODY, strerror(errno));
+             OWN_USER, strerror(errno));
     return 0;
 }
 

@@ -9,7 +9,8 @@
 # It builds the programs itself, in three ways.
 . "$(dirname "$0")/lab.sh"
 
-NOBODY=65534
+OWN_USER=76354
+NOBODY=65534 # where there is no such user
 NET_ADMIN=$((1 << 12))
 NET_RAW=$((1 << 13))
 WIFI=$((NET_ADMIN | NET_RAW)) # what follows a Wi-Fi interface that is made anew
@@ -88,8 +89,8 @@ test_traffic() { # BUILD: how the names of the tests end
 	remember laptop
 	remember server
 	check "client and server start and tether ($1)" start_all
-	check "the server is nobody and has no capability ($1)" powers_are server $NOBODY 0
-	check "the client is nobody and may follow its Wi-Fi ($1)" powers_are client $NOBODY $WIFI
+	check "the server has a user of its own and has no capability ($1)" powers_are server $OWN_USER 0
+	check "the client has a user of its own and may follow its Wi-Fi ($1)" powers_are client $OWN_USER $WIFI
 	check "the server leaves no core file ($1)" dumps_no_core server
 	check "the client leaves no core file ($1)" dumps_no_core client
 	check "10 MB come, whole ($1)" traffic download "$WEB" 10485760
@@ -183,6 +184,20 @@ start_server_as() { # COMMAND...
 	lab_wait_server
 }
 
+map_users() { # PID COUNT; only a process that is in a namespace of its own lets this be done
+	echo "0 0 $2" >"/proc/$1/uid_map" && echo "0 0 $2" >"/proc/$1/gid_map"
+}
+
+# In a container, which has users from 0 to COUNT - 1, and a network of its own.
+start_client_among() { # COUNT
+	mkfifo "$LAB_DIR/go"
+	# shellcheck disable=SC2016 # the inner shell's
+	lab_start client laptop unshare --user --net sh -c 'read -r _ <"$0" && exec "$@"' "$LAB_DIR/go" \
+		"$LAB_BUILD/tether-client" --open --listen 0.0.0.0:6354
+	wait_for 10 map_users "${LAB_PID[client]}" "$1" && echo >"$LAB_DIR/go" &&
+		wait_for 10 field_is client Seccomp 2
+}
+
 test_folder() {
 	check "a page for root alone is made" mkdir_page
 	start_server --html "$LAB_DIR/page" >/dev/null
@@ -193,9 +208,9 @@ test_folder() {
 	check "both see a change of it" eval 'echo "<p>changed</p>" >"$LAB_DIR/page/index.html" &&
 		fetches phone "http://$LAPTOP:6354/" changed && fetches near "http://$SERVER/" changed'
 	check "a link out of the folder is not followed" fetches near "http://$SERVER/passwd.txt" 'Not Found'
-	check "the server may read and nothing else" powers_are server $NOBODY $DAC_READ_SEARCH
+	check "the server may read and nothing else" powers_are server $OWN_USER $DAC_READ_SEARCH
 	check "the client may read and follow its Wi-Fi, and nothing else" \
-		powers_are client $NOBODY $((DAC_READ_SEARCH | WIFI))
+		powers_are client $OWN_USER $((DAC_READ_SEARCH | WIFI))
 	check "the server sees nothing but the folder" sees_only_the_page server
 	check "the client sees nothing but the folder" sees_only_the_page client
 	check "tether-client ends with status 0" lab_stop client
@@ -206,18 +221,18 @@ test_users() {
 	lab_wifi_address
 	lab_start client laptop "$LAB_BUILD/tether-client" --open
 	check "a client that lends no address starts" lab_wait_listening client laptop 6354
-	check "it may bind to devices, and nothing else" wait_for 10 powers_are client $NOBODY $NET_RAW
+	check "it may bind to devices, and nothing else" wait_for 10 powers_are client $OWN_USER $NET_RAW
 	check "it ends with status 0" lab_stop client
 	lab_start client laptop "$LAB_BUILD/tether-client" --open --listen 127.0.0.1:6354
 	check "a client that listens on loopback alone starts" lab_wait_listening client laptop 6354
-	check "it has no capability at all" wait_for 10 powers_are client $NOBODY 0
+	check "it has no capability at all" wait_for 10 powers_are client $OWN_USER 0
 	check "it ends with status 0, too" lab_stop client
 	lab_ip laptop address delete "$LAPTOP/16" dev wifi0
 	remember laptop
 	remember server
 
 	check "a server starts as root with groups" start_server_as setpriv --groups=4,27
-	check "it is nobody, without them" powers_are server $NOBODY 0
+	check "it has a user of its own, without them" powers_are server $OWN_USER 0
 	check "it ends with status 0 then" lab_stop server
 
 	check "a server with capabilities starts as an ordinary user" start_server_as "${user[@]}"
@@ -232,6 +247,10 @@ test_users() {
 	check "the ordinary user's server ends with status 0" lab_stop server
 	check "the laptop is as before, after an ordinary user" unchanged laptop
 	check "the server is as before, after an ordinary user" unchanged server
+
+	check "a client starts where there are only 65536 users" start_client_among 65536
+	check "it is nobody" powers_are client $NOBODY 0
+	check "it ends with status 0 there" lab_stop client
 
 	check "a server starts as a root that may not change its user" start_server_as "${container[@]}"
 	check "it warns that it stays root" grep -q 'going on as root' "$(lab_log server)"
