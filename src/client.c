@@ -14,6 +14,7 @@
 #include "base/privilege.h"
 #include "base/sandbox.h"
 #include "client.h"
+#include "crypto/memory.h"
 #include "crypto/random.h"
 #include "ip/packet.h"
 
@@ -88,7 +89,9 @@ static int choose_identity(struct client *client)
     host = 1 + host % (INSIDE_HOSTS - 1); // without the network's ends
     client->address = client->options.open ? OPEN_ADDRESS : INSIDE_NETWORK | host;
     client->mtu = TUN_MTU;
+    crypto_lock(&client->initiator, sizeof client->initiator);
     initiator_init(&client->initiator, client->options.key, identity, client->address);
+    crypto_wipe(client->options.key, sizeof client->options.key);
     ip_coalescer_init(&client->coalescer);
     return 0;
 }

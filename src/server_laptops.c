@@ -10,6 +10,7 @@
 // mappings, its keys) does not depend on any connection and stays while phones come and go.
 #include <string.h>
 
+#include "crypto/memory.h"
 #include "crypto/random.h"
 #include "server.h"
 #include "ws/base64.h"
@@ -397,7 +398,9 @@ int server_laptops_init(struct server *server, const uint8_t key[KEY_SIZE])
         log_error(&server->log, "the kernel gives no random numbers");
         return -1;
     }
+    crypto_lock(&server->responder, sizeof server->responder);
     responder_init(&server->responder, &config);
+    crypto_wipe(config.key, sizeof config.key);
     server->configuration.mtu = TUN_MTU;
     server->configuration.message_max = WS_MESSAGE_MAX;
     return 0;

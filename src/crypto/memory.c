@@ -9,10 +9,16 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 
 void crypto_wipe(void *bytes, size_t length)
 {
     explicit_bzero(bytes, length);
+}
+
+void crypto_lock(const void *bytes, size_t length)
+{
+    (void)mlock(bytes, length);
 }
 
 bool crypto_equal(const void *a, const void *b, size_t length)

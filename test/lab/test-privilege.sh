@@ -217,6 +217,25 @@ test_folder() {
 	check "tether-server ends with status 0" lab_stop server
 }
 
+# Some pages of the process's are kept out of swap space, and no more than its keys need.
+locks_its_keys() { # NAME
+	local kib
+	kib=$(status_field "$1" VmLck)
+	kib=${kib%% *}
+	[ "$kib" -gt 0 ] && [ "$kib" -le 64 ] || { echo "$1: $kib KiB are locked"; return 1; }
+}
+
+test_keys() {
+	local LAB_MODE=keyed
+	start_server >/dev/null
+	start_client >/dev/null
+	check "the server keeps its keys out of swap space" locks_its_keys server
+	check "the client keeps its keys out of swap space" locks_its_keys client
+	echo "# resident: server $(resident_kib server) KiB, client $(resident_kib client) KiB"
+	check "the keyed client ends with status 0" lab_stop client
+	check "the keyed server ends with status 0" lab_stop server
+}
+
 test_users() {
 	lab_wifi_address
 	lab_start client laptop "$LAB_BUILD/tether-client" --open
@@ -294,6 +313,7 @@ start_targets || lab_die "the web hosts do not start"
 wait_for 10 addresses_settled laptop server
 test_calls
 test_folder
+test_keys
 test_users
 for folder in "${!others[@]}"; do
 	wait "${others[$folder]}"
