@@ -145,8 +145,16 @@ static void undo_host(struct client *client)
     terminal_close(&client->terminal);
 }
 
+// Whether "HOST", "HOST:PORT" or "[ADDRESS]:PORT" ends in a port.
+static bool has_port(const char *name)
+{
+    const char *bracket = strrchr(name, ']');
+    return strchr(bracket != NULL ? bracket : name, ':') != NULL;
+}
+
 static void init(struct client *client)
 {
+    const char *server = client->options.server;
     struct ws_host_config config = {
         .path = "/websocket",
         .page = &client->page,
@@ -157,6 +165,9 @@ static void init(struct client *client)
     };
     client->tun.fd = client->tun.netlink.fd = -1;
     client->wifi.lent.netlink.fd = client->wifi.listener = -1;
+    if (server != NULL)
+        snprintf(client->server, sizeof client->server, "%s%s", server,
+                 has_port(server) ? "" : ":8080");
     client->started_ms = client->loop.now_ms;
     client->mappings = -1;
     ws_host_init(&client->host, &client->loop, &config);
@@ -199,7 +210,8 @@ int main(int argc, char **argv)
     client_terminal_open(&client);
     if (choose_identity(&client) < 0)
         return 1;
-    if (page_open(&client.page, client.options.html) < 0) {
+    if (page_open(&client.page, client.options.html,
+                  client.server[0] != '\0' ? client.server : NULL) < 0) {
         log_error(&client.log, "cannot open the folder %s: %s", client.options.html,
                   strerror(errno));
         return 1;

@@ -52,6 +52,7 @@ struct client_wifi {
 
 struct client {
     struct client_options options;
+    char server[SERVER_NAME_MAX + 6]; // HOST:PORT of the server; empty: the page is told none
     struct log log;
     struct terminal terminal; // of the status line
     struct client_shown shown;

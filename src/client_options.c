@@ -12,9 +12,8 @@
 #define PROGRAM "tether-client"
 
 // Where the first Tether listened, and its users look for it.
-#define DEFAULT_LISTEN  "169.254.134.89:6354"
-#define DEFAULT_PORT    6354
-#define SERVER_NAME_MAX 256
+#define DEFAULT_LISTEN "169.254.134.89:6354"
+#define DEFAULT_PORT   6354
 
 static const char usage[] =
     "usage: tether-client --key KEY [options]\n"

@@ -11,6 +11,9 @@
 #include "limits.h"
 #include "tunnel/key.h"
 
+// The longest --server, with its NUL.
+#define SERVER_NAME_MAX 256
+
 struct client_options {
     char *key_text; // on the command line, or NULL
     const char *key_file;

@@ -83,21 +83,13 @@ static void write_status(struct client *client, bool is_ours, struct text *text)
              (unsigned long long)client->host.forbidden);
 }
 
-// Whether "HOST", "HOST:PORT" or "[ADDRESS]:PORT" ends in a port.
-static bool has_port(const char *name)
-{
-    const char *bracket = strrchr(name, ']');
-    return strchr(bracket != NULL ? bracket : name, ':') != NULL;
-}
-
 static void write_config(const struct client *client, struct text *text)
 {
-    const char *server = client->options.server;
     text_add(text, "{\"role\":\"laptop\",\"server\":");
-    if (server == NULL)
+    if (client->server[0] == '\0')
         text_add(text, "null");
     else
-        text_add(text, "\"%s%s\"", server, has_port(server) ? "" : ":8080");
+        text_add(text, "\"%s\"", client->server);
     if (client->options.open)
         text_add(text, ",\"id\":\"%016llx\"", (unsigned long long)client->id);
     text_add(text, "}\n");

@@ -383,7 +383,7 @@ int main(int argc, char **argv)
         return 1;
     }
     init(&server);
-    if (page_open(&server.page, server.options.html) < 0) {
+    if (page_open(&server.page, server.options.html, NULL) < 0) {
         log_error(&server.log, "cannot open the folder %s: %s", server.options.html,
                   strerror(errno));
         return 1;

@@ -1,6 +1,7 @@
 // Looking up the page's files. Embedded files carry an ETag made from their content; files of a
 // folder get one from their time and size, so that editing a file while the program runs shows at
-// the next reload.
+// the next reload. A file that comes with another policy gets another ETag: some browsers (WebKit)
+// keep the policy that they have when a 304 brings another.
 #include "page.h"
 
 #include <fcntl.h>
@@ -34,9 +35,10 @@ const char *page_type(const char *name)
     return "application/octet-stream";
 }
 
-int page_open(struct page *page, const char *folder)
+int page_open(struct page *page, const char *folder, const char *only)
 {
     page->folder = -1;
+    page->only = only;
     if (folder == NULL)
         return 0;
     page->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -98,6 +100,16 @@ static bool find_in_folder(int folder, const char *name, struct page_body *body)
     return true;
 }
 
+// The 32-bit FNV-1a hash, as a part of the ETag.
+static void mark_policy(struct page_body *body, const char *only)
+{
+    uint32_t hash = 0x811c9dc5;
+    size_t length = strlen(body->etag) - 1; // without the quote at its end
+    for (; *only != '\0'; only++)
+        hash = (hash ^ (uint8_t)*only) * 0x01000193;
+    snprintf(body->etag + length, sizeof body->etag - length, "-%lx\"", (unsigned long)hash);
+}
+
 bool page_find(const struct page *page, const struct http_text *path, struct page_body *body)
 {
     char name[HTTP_NAME_MAX];
@@ -106,7 +118,9 @@ bool page_find(const struct page *page, const struct http_text *path, struct pag
     if (!path_to_name(path, name))
         return false;
     body->type = page_type(name);
-    if (page->folder >= 0)
-        return find_in_folder(page->folder, name, body);
-    return find_embedded(name, body);
+    bool found =
+        page->folder >= 0 ? find_in_folder(page->folder, name, body) : find_embedded(name, body);
+    if (found && page->only != NULL)
+        mark_policy(body, page->only);
+    return found;
 }

@@ -8,7 +8,7 @@
 
 #include "request.h"
 
-#define PAGE_ETAG_MAX 48
+#define PAGE_ETAG_MAX 64
 
 // A file inside the program; the table is written by embed.c when the program is built.
 struct page_file {
@@ -22,7 +22,8 @@ extern const size_t page_file_count;
 
 // Where the files come from.
 struct page {
-    int folder; // descriptor of the --html folder, or -1 for the embedded files
+    int folder;       // descriptor of the --html folder, or -1 for the embedded files
+    const char *only; // HOST:PORT that the page may connect to beside its own host; NULL: any
 };
 
 // One file, found: its bytes, or a descriptor that the caller reads and closes.
@@ -34,8 +35,9 @@ struct page_body {
     char etag[PAGE_ETAG_MAX];
 };
 
-// Opens the folder, or with NULL prepares for the embedded files. Returns 0, or -1 with errno set.
-int page_open(struct page *page, const char *folder);
+// Opens the folder, or with NULL prepares for the embedded files. `only` is kept. Returns 0, or -1
+// with errno set.
+int page_open(struct page *page, const char *folder, const char *only);
 
 // Finds the file of a request's path ("/" is index.html). Names are letters, digits, '.', '-' and
 // '_', do not begin with '.', and have no folders, so no path leads out of the page. Returns

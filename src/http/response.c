@@ -14,14 +14,17 @@
 
 #include <stdio.h>
 
-static const char page_policy[] =
-    "Content-Security-Policy: default-src 'none'; "
-    "script-src 'self' 'sha256-D5OHndkyERSF784dUuuyl9GJli6TwT+f5ePgLJZEqos='; worker-src 'self'; "
-    "style-src 'self'; img-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'\r\n"
-    "X-Content-Type-Options: nosniff\r\n"
-    "Referrer-Policy: no-referrer\r\n"
-    "Cross-Origin-Resource-Policy: same-origin\r\n";
+// With the sources of connect-src in the middle. X-Frame-Options (RFC 7034) is for browsers that
+// are older than frame-ancestors.
+#define PAGE_POLICY                                                                                \
+    "Content-Security-Policy: default-src 'none'; "                                                \
+    "script-src 'self' 'sha256-D5OHndkyERSF784dUuuyl9GJli6TwT+f5ePgLJZEqos='; worker-src 'self'; " \
+    "style-src 'self'; img-src 'self'; connect-src 'self'%s; base-uri 'none'; "                    \
+    "form-action 'none'; frame-ancestors 'none'\r\n"                                               \
+    "X-Frame-Options: DENY\r\n"                                                                    \
+    "X-Content-Type-Options: nosniff\r\n"                                                          \
+    "Referrer-Policy: no-referrer\r\n"                                                             \
+    "Cross-Origin-Resource-Policy: same-origin\r\n"
 
 static const struct {
     int status;
@@ -67,9 +70,10 @@ size_t http_write_head(char *out, size_t size, const struct http_response *respo
     if (response->upgrade)
         connection = response->keep_alive ? "Upgrade: websocket\r\nConnection: Upgrade\r\n"
                                           : "Upgrade: websocket\r\nConnection: Upgrade, close\r\n";
-    int written =
-        snprintf(out, size, "HTTP/1.1 %d %s\r\n%s%s%sCache-Control: no-cache\r\n%s%s%s\r\n",
-                 response->status, http_reason(response->status), type, length, etag, page_policy,
-                 response->extra != NULL ? response->extra : "", connection);
+    int written = snprintf(
+        out, size, "HTTP/1.1 %d %s\r\n%s%s%sCache-Control: no-cache\r\n" PAGE_POLICY "%s%s\r\n",
+        response->status, http_reason(response->status), type, length, etag,
+        response->connect != NULL ? response->connect : "",
+        response->extra != NULL ? response->extra : "", connection);
     return written > 0 && (size_t)written < size ? (size_t)written : 0;
 }

@@ -10,6 +10,9 @@ struct http_response {
     const char *type;  // Content-Type, or NULL without a body
     const char *etag;  // with its quotes, or NULL
     const char *extra; // further header lines, each ending in CRLF, or NULL
+    // What the page may connect to beside its own host: sources of a Content-Security-Policy, each
+    // after a space; NULL: nothing
+    const char *connect;
     size_t body_length;
     bool upgrade; // change to WebSocket (101), or offer to (RFC 9110 section 7.8)
     bool keep_alive;

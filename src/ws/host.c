@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../http/policy.h"
 #include "../http/request.h"
 #include "../http/response.h"
 #include "handshake.h"
@@ -339,16 +340,19 @@ static bool is_unchanged(const struct http_request *request, const char *etag)
 static void send_file(struct http_slot *slot, const struct http_request *request)
 {
     struct page_body file;
-    if (slot->host->config.page == NULL ||
-        !page_find(slot->host->config.page, &request->path, &file)) {
+    char sources[POLICY_SOURCES_MAX];
+    const struct page *page = slot->host->config.page;
+    if (page == NULL || !page_find(page, &request->path, &file)) {
         refuse(slot, 404, NULL, request->keep_alive);
         return;
     }
     bool unchanged = is_unchanged(request, file.etag);
+    policy_write_sources(sources, page->only, request);
     struct http_response response = {
         .status = unchanged ? 304 : 200,
         .type = unchanged ? NULL : file.type,
         .etag = file.etag,
+        .connect = sources,
         .body_length = file.length,
         .keep_alive = request->keep_alive,
     };

@@ -140,7 +140,7 @@ int main(int argc, char **argv)
     static struct flow flow;
     struct endpoint endpoint;
     if (argc != 3 || endpoint_parse(&endpoint, argv[1], 7000) < 0 ||
-        page_open(&flow.page, argv[2]) < 0) {
+        page_open(&flow.page, argv[2], NULL) < 0) {
         fprintf(stderr, "usage: ws-flow ADDR:PORT FOLDER\n");
         return 2;
     }

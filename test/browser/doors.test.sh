@@ -1,17 +1,18 @@
 #!/bin/bash
 # The laptop's doors in a real Chromium on the lab's phone: pages of other sites, and pages whose name was made to
 # lead to the laptop (DNS rebinding), do not become the relay; the laptop's own page, the server's, and those of
-# --origin do.
+# --origin do. With --server the laptop's page opens WebSockets to the laptop and to that server alone.
 #
 #   test/browser/doors.test.sh
 #
-# Needs root, build/tether-*, and: test/packages.sh lab browser
+# Needs root, build/tether-*, build/ws-echo, and: test/packages.sh lab browser
 . "$(dirname "$0")/../lab/lab.sh"
 
 OWN=http://$LAPTOP:6354/
 SOCKET=ws://$LAPTOP:6354/websocket
 ON_PHONE=http://$PHONE:8000/   # a site near by, so that Chromium itself has nothing against it
 ON_LAPTOP=http://$LAPTOP:8000/ # the laptop too, but another port
+ELSEWHERE=ws://$PHONE:8001/ # an echo
 RELAYING="The laptop is online"
 
 # Chromium on the phone; what it takes for the laptop beside its address, and further arguments.
@@ -44,6 +45,15 @@ socket_is() { # open|refused URL-OF-PAGE [URL-OF-SOCKET]
 	[ "$said" = "$1" ] || { echo "the WebSocket is: $said"; return 1; }
 }
 
+worker_is() { # open|refused URL-OF-PAGE URL-OF-SOCKET
+	local said
+	page open "$2" || return
+	said=$(page worker "$3")
+	[ "$said" = "$1" ] || { echo "the WebSocket is: $said"; return 1; }
+}
+
+both_open() { socket_is open "$@" && worker_is open "$@"; } # URL-OF-PAGE URL-OF-SOCKET
+
 # The same, and it was the laptop that refused it, not the browser.
 laptop_refuses() { # URL-OF-PAGE [URL-OF-SOCKET]
 	local before after
@@ -71,6 +81,8 @@ start_server || lab_die "tether-server does not start"
 start_client || lab_die "tether-client does not start"
 start_site phone || lab_die "there is no other site"
 start_site laptop || lab_die "there is no other site"
+lab_start elsewhere phone "$LAB_BUILD/ws-echo" "$PHONE:8001"
+lab_wait_listening elsewhere phone 8001 || lab_die "there is no other WebSocket"
 start_driver
 
 check "the laptop's own page relays" relays "$OWN"
@@ -85,6 +97,16 @@ check "by another name the WebSocket does not open, although to the browser it i
 check "the client says that a page was kept out, and how to let it in" \
 	grep -- "--origin ${ON_PHONE%/} would let it in" "$(lab_log client)"
 check "after all that, the laptop's own page relays" relays "$OWN"
+
+# The page has nothing to do but between the two, and its policy knows that.
+check "with --server the page opens no WebSocket elsewhere" socket_is refused "$OWN" "$ELSEWHERE"
+check "with --server its Worker does not, either" worker_is refused "$OWN" "$ELSEWHERE"
+check "with --server both open the server's" both_open "$OWN" "ws://$SERVER:8080/websocket"
+page open about:blank >/dev/null
+lab_stop client
+lab_start client laptop "$LAB_BUILD/tether-client" $(lab_mode) --wifi wifi0
+lab_wait_listening client laptop 6354 || lab_die "tether-client does not start without --server"
+check "without --server both open any WebSocket, as a person may name any" both_open "$OWN" "$ELSEWHERE"
 
 page open about:blank >/dev/null
 lab_stop client

@@ -7,6 +7,7 @@
  *                      says this                 text ID          an element's text
  *   click SELECTOR     clicks on it              link ID          where a link leads
  *   fill ID TEXT       types it into a field     websocket URL    whether one opens from here: open, refused
+ *   worker URL         the same from a Worker that runs the page's relay.js
  *   tab                goes on in a new tab      close            closes this tab, and goes on in the one before
  *   audit NAME         pictures of it, in build/screenshots/, and whether everybody can use it (audit.js)
  *
@@ -54,6 +55,18 @@ const COMMANDS = {
         socket.close();
       };
       socket.onerror = () => resolve("refused");
+    }), url);
+  },
+  worker(url) {
+    return page.evaluate((address) => new Promise((resolve) => {
+      const worker = new Worker("relay.js");
+      worker.onmessage = ({ data }) => {
+        if (data.server.failures || data.server.state === "connected") {
+          worker.terminate();
+          resolve(data.server.failures ? "refused" : "open");
+        }
+      };
+      worker.postMessage({ command: "start", laptop: null, server: address, status: null });
     }), url);
   },
   async fill(rest) {

@@ -39,7 +39,7 @@ static void expect_page(const struct http_text *path)
 {
     struct page page;
     struct page_body body;
-    EXPECT(page_open(&page, NULL) == 0);
+    EXPECT(page_open(&page, NULL, NULL) == 0);
     if (!page_find(&page, path, &body))
         return;
     EXPECT(body.fd < 0 && body.bytes != NULL);

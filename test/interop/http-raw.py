@@ -28,7 +28,7 @@ SERVER_CONFIG = {"role": "server", "laptop": "169.254.134.89:6354", "websocket_p
 POLICY = {"default-src": "'none'", "style-src": "'self'", "frame-ancestors": "'none'",
           "base-uri": "'none'", "form-action": "'none'"}
 HEADERS = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer",
-           "cross-origin-resource-policy": "same-origin"}
+           "cross-origin-resource-policy": "same-origin", "x-frame-options": "DENY"}
 SECRET = "this file is outside the page's folder"
 
 
@@ -98,6 +98,17 @@ class Site:
                 check(parts.get(directive) == [value], f"{what} comes with the policy {policy!r}")
             for name, value in HEADERS.items():
                 check(fields.get(name) == value, f"{what} comes with {name} {fields.get(name)}")
+
+    def connects(self, only):
+        """Each file that runs says where it may connect to, also in a 304."""
+        for host in ADDRESS + ":6354", "localhost":
+            for name in "/", "/relay.js":
+                answer = self.ask(head(name, host=host), 200)
+                again = self.ask(head(name, host=host, more=["If-None-Match: " + answer.fields["etag"]]), 304)
+                here = f"ws://{host} wss://{host} {only}" if "://" in only else only
+                for fields in answer.fields, again.fields:
+                    check(f"; connect-src 'self' {here};" in fields["content-security-policy"],
+                          f"{name} has the policy {fields['content-security-policy']}")
 
     def config_json(self):
         answer = self.get("/config.json")
@@ -389,18 +400,23 @@ def main():
     client = ["tether-client", "--open", "--listen", f"{ADDRESS}:6354", "--no-routes"]
     laptop = {"role": "laptop", "server": "203.0.113.10:8080"}
 
-    with_program(cases, client + ["--server", "203.0.113.10"], [6354],
-                 lambda case: Site(6354, laptop).run(case, "tether-client"))
+    with_program(cases, client + ["--server", "203.0.113.10"], [6354], lambda case: (
+        Site(6354, laptop).run(case, "tether-client"),
+        case("tether-client: the page may connect to the laptop and to the server alone", Site(6354, laptop).connects,
+             "ws://203.0.113.10:8080 wss://203.0.113.10:8080")))
     with_program(cases, server, [8080, 80], lambda case: (
         Site(8080, SERVER_CONFIG).run(case, "tether-server, port 8080"),
         Site(80, SERVER_CONFIG).run(case, "tether-server, port 80", websockets=False)))
 
-    with_program(cases, client, [6354], lambda case: case(
-        "tether-client without --server: config.json says null",
-        Site(6354, {"role": "laptop", "server": None}).config_json))
-    with_program(cases, client + ["--server", "[2001:db8::1]:81"], [6354], lambda case: case(
-        "tether-client with an IPv6 server: config.json has it in brackets",
-        Site(6354, {"role": "laptop", "server": "[2001:db8::1]:81"}).config_json))
+    alone = Site(6354, {"role": "laptop", "server": None})
+    ipv6 = Site(6354, {"role": "laptop", "server": "[2001:db8::1]:81"})
+    with_program(cases, client, [6354], lambda case: (
+        case("tether-client without --server: config.json says null", alone.config_json),
+        case("tether-client without --server: the page may connect to any WebSocket", alone.connects, "ws: wss:")))
+    with_program(cases, client + ["--server", "[2001:db8::1]:81"], [6354], lambda case: (
+        case("tether-client with an IPv6 server: config.json has it in brackets", ipv6.config_json),
+        case("tether-client with an IPv6 server: the page may connect to any at its port, as policies have no "
+             "IPv6 addresses", ipv6.connects, "ws://*:81 wss://*:81")))
     with tempfile.TemporaryDirectory() as parent:
         for program, port, command in ("tether-client", 6354, client), ("tether-server", 8080, server):
             folder = make_folder(parent)

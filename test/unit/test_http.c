@@ -402,7 +402,8 @@ static void written_policies(void)
     static const int statuses[] = {101, 200, 304, 400, 403, 404, 405, 413,
                                    426, 431, 500, 501, 503, 505, 299};
     static const char *const names[] = {"Content-Security-Policy", "X-Content-Type-Options",
-                                        "Referrer-Policy", "Cross-Origin-Resource-Policy"};
+                                        "Referrer-Policy", "Cross-Origin-Resource-Policy",
+                                        "X-Frame-Options"};
     for (size_t i = 0; i < COUNT(statuses) * 2; i++) {
         static struct http_response_head head;
         char out[HTTP_RESPONSE_MAX];

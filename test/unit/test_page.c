@@ -51,7 +51,7 @@ static void embedded_files(void)
 {
     struct page page;
     struct page_body body;
-    CHECK_INT(page_open(&page, NULL), 0);
+    CHECK_INT(page_open(&page, NULL, NULL), 0);
     CHECK(page_file_count > 0);
     for (size_t i = 0; i < page_file_count; i++) {
         char path[HTTP_NAME_MAX + 1];
@@ -73,7 +73,7 @@ static void slash_is_index(void)
     struct page page;
     struct page_body slash;
     struct page_body index;
-    CHECK_INT(page_open(&page, NULL), 0);
+    CHECK_INT(page_open(&page, NULL, NULL), 0);
     CHECK(find(&page, "/", &slash));
     CHECK(find(&page, "/index.html", &index));
     CHECK(slash.bytes == index.bytes && slash.bytes != NULL);
@@ -84,7 +84,7 @@ static void embedded_nowhere(void)
 {
     struct page page;
     struct page_body body;
-    CHECK_INT(page_open(&page, NULL), 0);
+    CHECK_INT(page_open(&page, NULL, NULL), 0);
     for (size_t i = 0; i < COUNT(nowhere); i++) {
         test_row("\"%s\"", nowhere[i]);
         CHECK(!find(&page, nowhere[i], &body));
@@ -208,7 +208,7 @@ static void check_folder(const struct folder *folder)
     struct page page;
     struct page_body body;
     struct page_body after;
-    CHECK_INT(page_open(&page, folder->page), 0);
+    CHECK_INT(page_open(&page, folder->page, NULL), 0);
     check_content(&page, "/", "<p>hello");
     check_content(&page, "/index.html", "<p>hello");
     check_content(&page, "/empty", "");
@@ -238,11 +238,26 @@ static void folder_files(void)
     remove_folder(&folder);
 }
 
+// Or a browser could go on with a policy that it has kept.
+static void policies_differ(void)
+{
+    static const char *const only[] = {NULL, "a:1", "b:1"};
+    struct page_body bodies[COUNT(only)];
+    for (size_t i = 0; i < COUNT(only); i++) {
+        struct page page;
+        CHECK_INT(page_open(&page, NULL, only[i]), 0);
+        CHECK(find(&page, "/relay.js", &bodies[i]));
+        CHECK(bodies[i].etag[strlen(bodies[i].etag) - 1] == '"');
+        for (size_t k = 0; k < i; k++)
+            CHECK(strcmp(bodies[i].etag, bodies[k].etag) != 0);
+    }
+}
+
 static void folder_that_is_none(void)
 {
     struct page page;
-    CHECK_INT(page_open(&page, "/no/such/folder"), -1);
-    CHECK_INT(page_open(&page, "/dev/null"), -1);
+    CHECK_INT(page_open(&page, "/no/such/folder", NULL), -1);
+    CHECK_INT(page_open(&page, "/dev/null", NULL), -1);
 }
 
 int main(void)
@@ -251,6 +266,7 @@ int main(void)
     TEST("/ is index.html", slash_is_index);
     TEST("no other path finds anything among the embedded files", embedded_nowhere);
     TEST("embedded files have ETags of their own", etags_differ);
+    TEST("a file has another ETag where it comes with another policy", policies_differ);
     TEST("a name's ending gives its type", types);
     TEST("a folder gives its plain files, and no link, fifo, subfolder or file outside it",
          folder_files);
