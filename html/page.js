@@ -13,6 +13,7 @@ var addresses = null;
 var command = null; // function (message): to the relay, see relay.js
 var latest = null; // the last report
 var permission = ""; // to reach local addresses, if the browser says
+var tabs = null;
 
 /* What is remembered between visits, and heard by other tabs, where the browser allows it. */
 function memory(name, value) {
@@ -37,8 +38,14 @@ function servedByLaptop() {
 		pageOf(addresses.laptop.url) === location.protocol + "//" + location.host + "/";
 }
 
+/* Whether a side is in a state, which are both. */
+function isIn(state) {
+	return !!latest && (latest.laptop.state === state || latest.server.state === state);
+}
+
 function showReport(report) {
 	latest = report;
+	tabs.mind(report.time, isIn("replaced"));
 	graph.add(report);
 	viewReport(report, addresses, {
 		servedByLaptop: servedByLaptop(),
@@ -52,7 +59,7 @@ function showReport(report) {
 
 /* Starts, or starts again; another tab of this page stands back. */
 function start() {
-	memory("tab", Math.random());
+	tabs.claim();
 	command({
 		command: "start",
 		laptop: addresses.laptop.url,
@@ -167,9 +174,10 @@ function listen(awake) {
 	}
 
 	element("main-button").onclick = function () {
-		if (/stopped|replaced/.test(latest.laptop.state + latest.server.state)) {
+		if (isIn("stopped") || isIn("replaced")) {
 			start();
 		} else {
+			tabs.resign();
 			command({ command: "stop" });
 		}
 	};
@@ -178,11 +186,13 @@ function listen(awake) {
 	window.addEventListener("online", function () {
 		command({ command: "online" });
 	});
-	window.addEventListener("storage", function (event) {
-		if (event.key === "tether.tab") {
-			command({ command: "standBack" });
-		}
-	});
+}
+
+/* Another tab has started; what was stopped stays so. */
+function standBack() {
+	if (!isIn("stopped")) {
+		command({ command: "standBack" });
+	}
 }
 
 function begin() {
@@ -190,6 +200,7 @@ function begin() {
 	if (!config && !(addresses.laptop.url && addresses.server.url)) {
 		showProblem("This page could not load config.json. Load it again, or add ?laptop=HOST&server=HOST.");
 	}
+	tabs = new TetherTabs(memory, standBack, start);
 	watchPermission();
 	relayInWorker();
 	listen(setUpAwake());

@@ -12,8 +12,10 @@
 
 const h = require("./harness");
 const { audit } = require("./audit");
-const { Host, assert, copies, equal, openPage, seen, text, until, untilSeen, untilState } = h;
+const { Host, assert, copies, equal, openPage, seen, state, text, until, untilSeen, untilState } = h;
 
+// Shares its process with what opened it; a tab of its own does not.
+const POPUP = "void window.open('/')";
 const UP = { session: { state: "up", round_trip_ms: 48 } };
 const LONG = "Donaudampfschifffahrtsgesellschaftskapitaensmuetzenabzeichenverordnung.example";
 
@@ -236,6 +238,62 @@ const TESTS = [
     await untilState(page, "summary", "relaying");
     await untilState(newer, "summary", "replaced");
     await copies(laptop, server, ["by the older"]);
+  }],
+
+  ...[["is closed", POPUP, (tab) => tab.close()], ["goes elsewhere", POPUP, (tab) => tab.goto("about:blank")],
+    ["crashes", "", async (tab) => { (await tab.context().newCDPSession(tab)).send("Page.crash").catch(() => {}); }]
+  ].map(([what, popup, leave]) => [`the tab that stood back takes over again when the newer one ${what}`, async (after) => {
+    const { page, laptop, server } = await relaying(after);
+    const opened = page.context().waitForEvent("page");
+    await (popup ? page.evaluate(popup) : page.context().newPage());
+    const newer = await opened;
+    if (!popup) {
+      await newer.goto(laptop.url);
+    }
+    await untilState(newer, "summary", "relaying");
+    await untilState(page, "summary", "replaced");
+    await leave(newer, laptop);
+    await untilState(page, "summary", "relaying");
+    await copies(laptop, server, ["by the older"]);
+    equal(laptop.sockets.length, 1, "connections of the laptop");
+  }]),
+
+  ["the tab that stood back stays so while the newer is there, and where a person or another phone ended that one",
+    async (after) => {
+      const { page, laptop, server } = await relaying(after);
+      const still = async (what) => {
+        const attempts = laptop.attempts.length;
+        await h.sleep(8000);    // longer than it takes to find out that a tab is gone
+        equal(laptop.attempts.length, attempts, `attempts while the newer tab ${what}`);
+        equal(await state(page, "summary"), "replaced", "the older tab");
+      };
+      const newer = await page.context().newPage();
+      await newer.goto(laptop.url);
+      await untilState(newer, "summary", "relaying");
+      await untilState(page, "summary", "replaced");
+      await still("relays");
+      (await server.connection()).close(4001, "another phone");
+      await untilState(newer, "summary", "replaced");
+      await until("that is known to all tabs", () => newer.evaluate(() => localStorage["tether.tab"] === ""));
+      await newer.close();
+      await still("was closed when another phone had its place");
+      await page.click("text=Use this one");
+      await untilState(page, "summary", "relaying");
+      await page.click("text=Stop");
+      const last = await page.context().newPage();
+      await last.goto(laptop.url);
+      await untilState(last, "summary", "relaying");
+      await last.close();
+      await h.sleep(8000);
+      equal(await state(page, "summary"), "stopped", "the tab that a person stopped");
+    }],
+
+  ["a browser that stores nothing new relays all the same", async (after) => {
+    const { page } = await relaying(after, { scripts: [`
+      try { localStorage.setItem("tether.tab", "of another time"); } catch (error) { /* no storage here */ }
+      Storage.prototype.setItem = () => { throw new Error("full"); };`] });
+    await h.sleep(2500);
+    equal(await state(page, "summary"), "relaying", "the page");
   }],
 
   ["a laptop that falls silent is noticed within seconds, and found again", async (after) => {
