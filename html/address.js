@@ -3,7 +3,8 @@
  *   the laptop  {"role": "laptop", "server": "HOST:PORT" or null, "id": "..."}
  *   the server  {"role": "server", "laptop": "HOST:PORT", "websocket_port": 8080}
  * and the page's own address may name either end instead: ?laptop=...&server=..., each one HOST,
- * HOST:PORT (IPv6 in brackets, RFC 3986, section 3.2.2) or a whole ws:// or wss:// address.
+ * HOST:PORT (IPv6 in brackets, RFC 3986, section 3.2.2) or a whole ws:// or wss:// address. A name is of letters,
+ * digits, dots, hyphens and underscores: what a person reads must be where it leads.
  */
 
 "use strict";
@@ -17,16 +18,15 @@ var PATH = "/websocket";
  * none was written, except for wss: there a TLS front answers, at TLS's own.
  */
 function parseAddress(text, scheme, port) {
-	var parts;
-	if (/^wss?:\/\/[^\s\/]+/i.test(text)) {
-		return text;
-	}
-	parts = /^(\[[0-9a-f:.]+\]|[^\s\[\]:\/?#@]+)(?::([0-9]{1,5}))?$/i.exec(text);
-	if (!text || !parts || Number(parts[2]) > 65535) {
+	var parts = /^(wss?:\/\/)?(\[[0-9a-f:.]+\]|[\w.\-]{1,253})(?::([0-9]{1,5}))?([\/?][^\s#]*)?$/i.exec(text);
+	if (!text || !parts || Number(parts[3]) > 65535 || !parts[1] && parts[4]) {
 		return null;
 	}
-	port = parts[2] || (scheme === "wss:" ? "" : port);
-	return scheme + "//" + parts[1] + (port ? ":" + port : "") + PATH;
+	if (parts[1]) {
+		return text;
+	}
+	port = parts[3] || (scheme === "wss:" ? "" : port);
+	return scheme + "//" + parts[2] + (port ? ":" + port : "") + PATH;
 }
 
 /* The value that a query such as "?laptop=a&server=b" has for a name, or "". */
@@ -57,14 +57,14 @@ function configured(location, config, scheme) {
 }
 
 /*
- * Both addresses, as {url, text}: url is null if none is known or if text cannot be understood. entered is a
- * server from the settings, or "".
+ * Both addresses, as {url, text}: url is null if none is known or if text cannot be understood. query is what of
+ * the page's own address counts, entered a server from the settings, or "".
  */
-function findAddresses(location, config, entered) {
+function findAddresses(location, query, config, entered) {
 	var scheme = location.protocol === "https:" ? "wss:" : "ws:";
 	var known = configured(location, config, scheme);
-	var laptop = queryValue(location.search, "laptop");
-	var server = queryValue(location.search, "server") || entered || config && config.server || "";
+	var laptop = queryValue(query, "laptop");
+	var server = queryValue(query, "server") || entered || config && config.server || "";
 	var url = server ? parseAddress(server, scheme, SERVER_PORT) : known.server || null;
 	if (url && config && config.id && url.indexOf("?") < 0) {
 		url += "?id=" + config.id; // by which the server knows the laptop, whatever phone it has

@@ -9,6 +9,7 @@ var CONFIG_LIMIT_MS = 10000;
 var CONFIG_PAUSE_MS = 1000;
 var graph = new TetherGraph(element("graph"), element("up-mark"), element("down-mark"));
 var config = null;
+var query = ""; // of the page's address, where a person agreed
 var addresses = null;
 var command = null; // function (message): to the relay, see relay.js
 var latest = null; // the last report
@@ -106,9 +107,9 @@ function relayInWorker() {
 	start();
 }
 
-/* What a person entered holds as long as the laptop names the same server as it did then. */
+/* What a person entered, where the laptop names no server. Else there is no other: the page's policy says so. */
 function enteredServer() {
-	return config && memory("instead-of") === String(config.server) && memory("server") || "";
+	return config && !config.server && memory("server") || "";
 }
 
 function setUpSettings() {
@@ -116,7 +117,7 @@ function setUpSettings() {
 	var input = element("server-input");
 
 	element("settings-button").onclick = function () {
-		input.value = enteredServer() || config.server || "";
+		input.value = enteredServer();
 		setText("server-error", "");
 		sheet.showModal();
 	};
@@ -126,14 +127,12 @@ function setUpSettings() {
 			setText("server-error", "Not an address. Examples: 203.0.113.10, host.example:8080");
 			return false;
 		}
-		memory("instead-of", config.server);
 		memory("server", text);
-		addresses = findAddresses(location, config, text);
+		addresses = findAddresses(location, "", config, text);
 		start();
 		sheet.close();
 		return false;
 	};
-	setText("server-help", config.server ? "If empty: " + config.server : "HOST or HOST:PORT");
 	show("settings-button", sheet.showModal);
 }
 
@@ -195,23 +194,44 @@ function standBack() {
 	}
 }
 
-function begin() {
-	addresses = findAddresses(location, config, enteredServer());
+function run() {
+	addresses = findAddresses(location, query, config, enteredServer());
 	if (!config && !(addresses.laptop.url && addresses.server.url)) {
 		showProblem("This page could not load config.json. Load it again, or add ?laptop=HOST&server=HOST.");
 	}
+	show("tether", true);
 	tabs = new TetherTabs(memory, standBack, start);
 	watchPermission();
 	relayInWorker();
 	listen(setUpAwake());
-	if (config && config.role === "laptop") {
+	if (config && config.role === "laptop" && !config.server) {
 		setUpSettings();
 	}
 }
 
+function begin() {
+	var usual = findAddresses(location, "", config, enteredServer());
+	var asked = findAddresses(location, location.search, config, enteredServer());
+
+	function answer(yes) {
+		if (yes) {
+			query = location.search;
+		} else if (history.replaceState) {
+			history.replaceState(null, "", location.pathname);
+		}
+		run();
+	}
+
+	if (asked.laptop.url === usual.laptop.url && asked.server.url === usual.server.url) {
+		return answer(true);
+	}
+	show("tether", false);
+	askFor(usual, asked, config && config.role === "laptop" && config.server, answer);
+}
+
 /* A host may have none. One that did not answer is asked again, if it matters. */
 function loadConfig() {
-	var named = findAddresses(location, null, "");
+	var named = findAddresses(location, location.search, null, "");
 	var request = new XMLHttpRequest();
 	request.open("GET", "config.json");
 	request.timeout = CONFIG_LIMIT_MS;

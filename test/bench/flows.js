@@ -135,9 +135,10 @@ class Chromium {
   }
 }
 
-/* The address at which a host serves the page that relays between these two WebSockets. */
+/* The address at which a host serves the page that relays, from now on between these two WebSockets. */
 function pageUrl(host, laptop, server) {
-  return `${host.url}?laptop=${encodeURIComponent(laptop)}&server=${encodeURIComponent(server)}`;
+  host.config = { role: "other", laptop, server };
+  return host.url;
 }
 
 /* Asks a Chromium that runs, in the protocol of its developer tools; only what is asked for is observed. */

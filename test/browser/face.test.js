@@ -37,6 +37,7 @@ let browser;
 
 const setUp = (after, options) => h.setUp(browser, after, options);
 const relaying = (after, options) => h.relaying(browser, after, options);
+const noServer = (laptop) => { laptop.config = { role: "laptop", server: null }; };
 const withStatus = (laptop) => { laptop.status = UP; };
 
 /* Something in both directions, for the graph. */
@@ -86,8 +87,17 @@ const STATES = [
     [`Tried: ${LONG}:8080`]],
   ["no-config", (laptop) => { laptop.config = null; }, async () => {},
     ["could not load config.json", "Add ?server=HOST to this page's address."]],
-  ["settings", () => {}, (page) => page.click("#settings-button"), ["Address of the server"]],
-  ["settings-error", () => {}, async (page) => {
+  ["question", noServer, async (page, laptop) => {
+    await page.goto(`${laptop.url}?server=203.0.113.99`);
+    await until("a person can say yes", () => page.isEnabled("#yes-button"));
+  }, ["Use other addresses?", "203.0.113.99:8080", "No, forget them", "Yes, connect to them"]],
+  ["question-with-long-words", noServer, (page, laptop) =>
+    page.goto(`${laptop.url}?server=wss://${LONG}/of/its/own&laptop=${LONG}`),
+  ["Use other addresses?", `wss://${LONG}/of/its/own`, `${LONG}:6354 instead of`]],
+  ["question-with-no-yes", () => {}, (page, laptop) => page.goto(`${laptop.url}?server=203.0.113.99`),
+    ["203.0.113.99:8080 instead of", "This laptop's page connects to the server of tether-client's --server alone."]],
+  ["settings", noServer, (page) => page.click("#settings-button"), ["Address of the server"]],
+  ["settings-error", noServer, async (page) => {
     await page.click("#settings-button");
     await page.fill("#server-input", "no/address");
     await page.click("text=Save");
@@ -190,37 +200,39 @@ const TESTS = [
     await copies(laptop, server, ["again"]);
   }],
 
-  ["a server that a person enters is used, and remembered until the laptop names another", async (after) => {
+  ["a server that a person enters is used, and remembered, as long as the laptop names none", async (after) => {
     const other = await new Host().start();
     after(() => other.stop());
-    const { page, laptop, server } = await relaying(after);
+    const { page, laptop, server } = await setUp(after, { before: noServer });
     await page.click("#settings-button");
-    equal(await page.inputValue("#server-input"), server.address, "what the laptop says");
+    equal(await page.inputValue("#server-input"), "", "what there is");
     assert(await page.evaluate(() => document.activeElement.id === "server-input"), "the field has no focus");
     await page.fill("#server-input", ` ${other.address} `);
     await page.keyboard.press("Enter");
-    await other.connection();
-    await until("the old connection ends", () => server.sockets.length === 0);
+    await untilState(page, "summary", "relaying");
     assert(!await page.isVisible("#settings"), "the sheet stays");
     await copies(laptop, other, ["to the other"]);
     await page.reload();
     await untilState(page, "summary", "relaying");
     await copies(other, laptop, ["and again"]);
-    equal(server.sockets.length, 0, "connections to the laptop's own choice");
-    laptop.config = { role: "laptop", server: `127.0.0.1:${server.port}/`.slice(0, -1).replace("127.0.0.1", "localhost") };
-    await page.reload();
-    await untilState(page, "summary", "relaying");
-    await copies(server, laptop, ["of the new choice"]);
     await page.click("#settings-button");
-    await page.fill("#server-input", other.address);
+    await page.fill("#server-input", server.address);
     await page.click("text=Cancel");
     assert(!await page.isVisible("#settings"), "the sheet stays");
     await page.click("#settings-button");
-    equal(await page.inputValue("#server-input"), laptop.config.server, "what was not saved");
+    equal(await page.inputValue("#server-input"), other.address, "what was not saved");
+    await page.click("text=Cancel");
+    laptop.config = { role: "laptop", server: server.address };
+    await page.reload();
+    await untilState(page, "summary", "relaying");
+    await copies(server, laptop, ["of the laptop's choice"]);
+    assert(!await page.isVisible("#settings-button"), "there are settings, which the policy lets do nothing");
+    noServer(laptop);
+    await page.reload();
+    await page.click("#settings-button");
     await page.fill("#server-input", "");
     await page.click("text=Save");
-    await untilState(page, "summary", "relaying");
-    await copies(laptop, server, ["and empty means the laptop's"]);
+    await untilSeen(page, "Address not known");
   }],
 
   ["of two tabs of one phone the older stands back at once, whatever the hosts do", async (after) => {
@@ -241,7 +253,8 @@ const TESTS = [
   }],
 
   ...[["is closed", POPUP, (tab) => tab.close()], ["goes elsewhere", POPUP, (tab) => tab.goto("about:blank")],
-    ["crashes", "", async (tab) => { (await tab.context().newCDPSession(tab)).send("Page.crash").catch(() => {}); }]
+    ["crashes", "", async (tab) => { (await tab.context().newCDPSession(tab)).send("Page.crash").catch(() => {}); }],
+    ["asks whether to use other addresses", "", (tab, laptop) => tab.goto(`${laptop.url}?server=203.0.113.99`)]
   ].map(([what, popup, leave]) => [`the tab that stood back takes over again when the newer one ${what}`, async (after) => {
     const { page, laptop, server } = await relaying(after);
     const opened = page.context().waitForEvent("page");
@@ -257,6 +270,19 @@ const TESTS = [
     await copies(laptop, server, ["by the older"]);
     equal(laptop.sockets.length, 1, "connections of the laptop");
   }]),
+
+  ["a tab that asks whether to use other addresses leaves the good tab alone", async (after) => {
+    const { page, laptop, server } = await relaying(after);
+    const newer = await page.context().newPage();
+    const kept = await laptop.connection();
+    await newer.goto(`${laptop.url}?server=203.0.113.99`);
+    await untilSeen(newer, "Use other addresses?");
+    await h.sleep(1500);
+    await newer.close();
+    await copies(laptop, server, ["by the older, still"]);
+    equal(laptop.sockets[0], kept, "its connection");
+    equal(laptop.attempts.length, 1, "attempts");
+  }],
 
   ["the tab that stood back stays so while the newer is there, and where a person or another phone ended that one",
     async (after) => {

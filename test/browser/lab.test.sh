@@ -134,7 +134,9 @@ check "without --server the laptop's page loads" page open "$PAGE"
 check "without --server the page says how to name one" reads lab-no-address \
 	"Address not known" "Enter the server's address in the settings"
 check "the page's address names the server" page open "$PAGE?server=$SERVER"
-check "the page's address names the server: the laptop is online" online
+check "the page's address names the server: the page asks first" reads lab-question "Use other addresses?" "$SERVER:8080"
+check "a person says yes" page click "#yes-button"
+check "a person says yes: the laptop is online" online
 check "the page's address names none" page open "$PAGE?server=a:b:c"
 check "the page's address names none: the page says so" reads lab-wrong-address "Wrong address" "a:b:c"
 page open "$PAGE" >/dev/null

@@ -19,6 +19,7 @@ let browser;
 
 const setUp = (after, options) => h.setUp(browser, after, options);
 const relaying = (after, options) => h.relaying(browser, after, options);
+const noServer = (laptop) => { laptop.config = { role: "laptop", server: null }; };
 
 const MESSAGES = [
   "", "x", "RQAAHAAAQABAAQ==", "Grüße, κόσμε, 世界, 🙂, \u0000 and \uFFFD", "t".repeat(65536),
@@ -94,7 +95,13 @@ const ADDRESSES = [
   [AT_LAPTOP, LAPTOP, "?server=host:99999", L, null],
   [AT_LAPTOP, LAPTOP, "?server=http://host/", L, null],
   [AT_LAPTOP, LAPTOP, "?server=a%20b", L, null],
-  [AT_LAPTOP, LAPTOP, "?server=%E0%A4%A", L, "ws://%E0%A4%A:8080/websocket"]
+  [AT_LAPTOP, LAPTOP, "?server=%E0%A4%A", L, null],
+  [AT_LAPTOP, LAPTOP, "?server=wss://host.example:99999/x", L, null],
+  [AT_LAPTOP, LAPTOP, "?server=ws://203.0.113.10@evil.example/", L, null],
+  [AT_LAPTOP, LAPTOP, "?server=ws://evil.example%5C@203.0.113.10/", L, null],
+  [AT_LAPTOP, LAPTOP, "?server=ws:%5Cevil.example", L, null],
+  [AT_LAPTOP, LAPTOP, "?server=ws://b%C3%BCcher.example/", L, null],
+  [AT_LAPTOP, LAPTOP, "?server=203.0.113.10%E2%80%AE.evil", L, null]
 ];
 
 const TESTS = [
@@ -117,7 +124,7 @@ const TESTS = [
   ["both addresses follow from who serves the page, from config.json and from the page's address", async () => {
     const address = loadAddress();
     for (const [location, config, query, laptop, server] of ADDRESSES) {
-      const found = address.findAddresses({ ...location, search: query }, config, "");
+      const found = address.findAddresses(location, query, config, "");
       const what = `${location.host}${query} with ${JSON.stringify(config)}`;
       equal(found.laptop.url, laptop, `the laptop's address at ${what}`);
       equal(found.server.url, server, `the server's address at ${what}`);
@@ -287,27 +294,85 @@ const TESTS = [
     after(() => other.stop());
     after(() => deep.stop());
     const query = `?laptop=${other.address}&server=${encodeURIComponent(`ws://${deep.address}/deep/er`)}`;
-    const { page, laptop, server } = await relaying(after, { query });
+    const { page, laptop, server } = await setUp(after, { query, before: noServer });
+    await page.click("#yes-button");
+    await untilState(page, "summary", "relaying");
     await copies(other, deep, ["there"]);
     await copies(deep, other, ["and back"]);
     equal(laptop.attempts.length + server.attempts.length, 0, "attempts at the configured ends");
   }],
 
+  ["what the page's address names is neither connected nor stored before a person says yes", async (after) => {
+    const evil = await new Host().start();
+    after(() => evil.stop());
+    const { page, laptop, server } = await setUp(after, { query: `?server=ws://${evil.address}/websocket`,
+      before: noServer });
+    const untouched = async () => {
+      equal(evil.attempts.length + laptop.attempts.length + server.attempts.length, 0, "attempts to connect");
+      equal(await page.evaluate(() => localStorage.length + sessionStorage.length), 0, "what is stored");
+    };
+    await h.sleep(2000);
+    await untouched();
+    await untilSeen(page, "Use other addresses?");
+    await untilSeen(page, evil.address);
+    await untilSeen(page, laptop.address);
+    equal(await page.evaluate(() => document.activeElement.tagName), "BODY", "what a key would press");
+    // This page comes to the front under a finger that was about to tap on another.
+    for (const event of ["focus", "blur"]) {
+      await page.evaluate((name) => {
+        window.dispatchEvent(new Event(name));
+        document.getElementById("yes-button").click();
+      }, event);
+      assert(await page.isVisible("#question"), "that tap was taken for a yes");
+    }
+    await untouched();
+    await page.click("#yes-button");
+    await untilState(page, "summary", "relaying");
+    await copies(laptop, evil, ["agreed"]);
+  }],
+
+  ["a no forgets what the page's address names", async (after) => {
+    const evil = await new Host().start();
+    after(() => evil.stop());
+    const { page, laptop, server } = await setUp(after, { query: `?server=${evil.address}` });
+    await untilSeen(page, `${evil.address} instead of ${server.address}`);
+    await page.click("#no-button");
+    await untilState(page, "summary", "relaying");
+    await copies(laptop, server, ["as ever"]);
+    equal(page.url(), laptop.url, "the page's address");
+    await page.reload();
+    await untilState(page, "summary", "relaying");
+    equal(evil.attempts.length, 0, "attempts at what was refused");
+  }],
+
+  ["an address that names the ends in use needs no question, and one beside --server has only a no", async (after) => {
+    const { page, laptop, server } = await setUp(after);
+    await page.goto(`${laptop.url}?server=${server.address}&laptop=${laptop.address}`);
+    await untilState(page, "summary", "relaying");
+    await page.goto(`${laptop.url}?laptop=192.0.2.7`);
+    await untilSeen(page, `192.0.2.7:6354 instead of ${laptop.address}`);
+    await untilSeen(page, "connects to the server of tether-client's --server alone");
+    assert(!await page.isVisible("#yes-button"), "there is a yes");
+  }],
+
   ["an address that is none is said to be none", async (after) => {
-    const { page } = await setUp(after, { query: "?server=a:b:c" });
+    const { page, laptop } = await setUp(after, { query: "?server=a:b:c", before: noServer });
     await untilSeen(page, "Wrong address");
     await untilSeen(page, "Not an address: a:b:c");
     equal(await state(page, "server"), "invalid", "the server's state");
     await untilState(page, "laptop", "connected");
+    await page.goto(`${laptop.url}?server=a:b:c&laptop=192.0.2.7`);
+    await untilSeen(page, "Not an address: a:b:c");
+    assert(!await page.isVisible("#yes-button"), "there is a yes");
   }],
 
   ["an address that only looks like one is said not to be understood by the browser", async (after) => {
-    const { page } = await setUp(after, { query: "?server=%25%25" });
-    await untilSeen(page, "Not an address: %%");
+    const { page } = await setUp(after, { before: (l) => { l.config = { role: "laptop", server: "1.2.3.400" }; } });
+    await untilSeen(page, "Not an address: 1.2.3.400");
   }],
 
   ["without a server the laptop's page says how to name one", async (after) => {
-    const { page } = await setUp(after, { before: (l) => { l.config = { role: "laptop", server: null }; } });
+    const { page } = await setUp(after, { before: noServer });
     await untilSeen(page, "Address not known");
     await untilSeen(page, "Enter the server's address in the settings, or start tether-client with --server HOST.");
     await untilState(page, "laptop", "connected");
@@ -319,6 +384,7 @@ const TESTS = [
     await untilSeen(page, "could not load config.json");
     const query = `?laptop=${laptop.address}&server=${server.address}`;
     await page.goto(laptop.url + query);
+    await page.click("#yes-button");
     await untilState(page, "summary", "relaying");
     assert(!(await seen(page)).includes("config.json"), "it still complains");
     await copies(laptop, server, ["fine"]);
