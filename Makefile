@@ -243,6 +243,7 @@ SUITES := \
 	'test/lab/test-interface.sh' \
 	'test/lab/test-reload.sh' \
 	'test/lab/test-crowd.sh' \
+	'test/lab/test-strangers-wifi.sh' \
 	'test/lab/test-nat.sh' \
 	'test/lab/test-nat-packets.sh' \
 	'test/lab/test-nat-discovery.sh' \

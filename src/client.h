@@ -17,7 +17,7 @@
 #include "tunnel/liveness.h"
 #include "ws/host.h"
 
-// Connections: the phone's, and those of phones that it has replaced, on their way out.
+// Connections: the phone's, those of phones that it has replaced, on their way out, and strangers'.
 #define CLIENT_CONNS 4
 
 struct client;
@@ -25,11 +25,14 @@ struct client;
 struct client_conn {
     struct client *client;
     struct ws_conn ws;
-    uint32_t serial; // connections are numbered as they open
-    bool heard;      // a message came on it,
-    bool binary;     // one of them in binary: its phone carries that
-    bool text;       // the form to send in
-    unsigned pings;  // sent before a message came
+    uint32_t serial;          // connections are numbered as they open
+    bool heard;               // a message came on it,
+    bool binary;              // one of them in binary: its phone carries that
+    bool text;                // the form to send in
+    unsigned pings;           // sent before a message came,
+    unsigned offers;          // and offers
+    bool has_delivered;       // keyed: the server was heard on it
+    struct liveness liveness; // keyed: of the server, by what goes and comes on this connection
     uint8_t rx[WS_RX_SIZE];
     uint8_t tx[LINK_TX_SIZE];
 };
@@ -66,10 +69,9 @@ struct client {
     struct tunnel_link link;       // link.conn is the path: the connection that is sent on
     struct ip_coalescer coalescer; // of what the laptop is given
     struct client_conn conns[CLIENT_CONNS];
-    uint32_t serial;         // of the last connection that opened
-    bool path_has_delivered; // the server was heard on the path
-    uint32_t address;        // the laptop's inside address, host byte order
-    uint32_t mtu;            // of the TUN device
+    uint32_t serial;  // of the last connection that opened
+    uint32_t address; // the laptop's inside address, host byte order
+    uint32_t mtu;     // of the TUN device
     int64_t started_ms;
     uint64_t not_ipv4;         // dropped: the tether carries IPv4, and what says its length
     uint64_t tun_write;        // dropped: the TUN device did not take it
@@ -79,7 +81,7 @@ struct client {
     uint64_t id; // random; by it the server knows this laptop again, whatever phone it has
     // Keyed mode.
     struct initiator initiator;
-    struct liveness liveness;
+    int64_t round_trip_ms;              // of the last ping that was answered; -1: none was
     struct configuration configuration; // what the server said; all zero before
     int64_t mappings;                   // in the server's NAT, as it said; -1 before
     int64_t cut_pause_ms; // how long the next silence must be for the phone to be told
@@ -104,6 +106,11 @@ struct ws_conn *client_phone_accept(void *arg, const struct endpoint *peer,
 int client_admit(void *arg, const struct http_request *request, bool websocket, struct text *why);
 // Sends what was queued.
 void client_pump(struct client *client);
+// The path, or NULL.
+struct client_conn *client_path(const struct client *client);
+// The connection that a person would call the phone's: the path, or else the one that opened last,
+// or NULL.
+const struct ws_conn *client_phone(const struct client *client);
 // What is due in time: about once a second, and several times a second.
 void client_phone_tick(struct client *client);
 void client_session_tick(void *arg, short events);

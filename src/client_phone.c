@@ -7,8 +7,13 @@
 // failed. So a new phone takes over without a gap, and one whose own way to the server does not work takes
 // nothing over.
 //
-// When the server owes an answer for some seconds, the path is dead, whatever TCP believes: the phone is told to
-// connect anew (close code 4003).
+// Anybody in the Wi-Fi can connect as a phone does, and say what is not authenticated. While he has
+// brought nothing genuine he gets pings and offers, and no more: packets wait for a path. What is
+// asked on a connection is owed on that one alone, so nothing that he does speaks against the path.
+//
+// When the server owes an answer on the path for some seconds, the path is dead, whatever TCP
+// believes: the phone is told to connect anew (close code 4003). While there is no path, that holds
+// for each connection.
 #include <stdio.h>
 
 #include "client.h"
@@ -19,17 +24,29 @@
 #define SAY_FORBIDDEN_MS 60000
 #define CUT_PAUSE_MAX_MS 40000
 
-static struct client_conn *path_of(const struct client *client)
+struct client_conn *client_path(const struct client *client)
 {
     return client->link.conn != NULL ? client->link.conn->arg : NULL;
 }
 
+const struct ws_conn *client_phone(const struct client *client)
+{
+    const struct client_conn *newest = client_path(client);
+    for (size_t i = 0; i < CLIENT_CONNS && client->link.conn == NULL; i++) {
+        const struct client_conn *conn = &client->conns[i];
+        if (conn->ws.state == WS_OPEN && (newest == NULL || conn->serial > newest->serial))
+            newest = conn;
+    }
+    return newest != NULL ? &newest->ws : NULL;
+}
+
 void client_pump(struct client *client)
 {
+    struct client_conn *path = client_path(client);
     uint64_t before = client->link.packets_sent;
     tunnel_link_pump(&client->link, client->loop.now_us);
-    if (client->link.packets_sent != before) // which are acknowledged
-        liveness_sent(&client->liveness, client->loop.now_ms);
+    if (path != NULL && client->link.packets_sent != before) // which are acknowledged
+        liveness_sent(&path->liveness, client->loop.now_ms);
     int64_t due_us = tunnel_link_due_us(&client->link, client->loop.now_us);
     client->alarm->due_ms = due_us == INT64_MAX ? LOOP_NEVER : (due_us + 999) / 1000;
 }
@@ -37,7 +54,6 @@ void client_pump(struct client *client)
 static void take_path(struct client *client, struct client_conn *conn)
 {
     client->path_changes++;
-    client->path_has_delivered = false;
     client->link.text = conn->text;
     tunnel_link_set_conn(&client->link, &conn->ws, client->loop.now_us);
 }
@@ -51,35 +67,36 @@ static void ping(struct client *client, struct client_conn *conn)
     struct session *session = tunnel_link_session(&client->link, client->loop.now_us);
     if (session == NULL || conn->ws.state != WS_OPEN)
         return;
-    liveness_ping(&client->liveness, body, client->loop.now_ms);
+    liveness_ping(&conn->liveness, body, client->loop.now_ms);
     size_t length = record_write(message + SEALED_HEAD, RECORD_PING, body, sizeof body);
     if (!session_seal(session, message, length))
         return;
     bool text = conn->heard ? conn->text : conn->pings++ % 2 == 1;
     if (tunnel_send(&conn->ws, text, message, SEALED_OVERHEAD + length))
-        liveness_sent(&client->liveness, client->loop.now_ms);
+        liveness_sent(&conn->liveness, client->loop.now_ms);
 }
 
 // A genuine message came on a connection: is it the path from now on?
 static void follow(struct client *client, struct client_conn *conn, bool is_newest)
 {
-    const struct client_conn *path = path_of(client);
-    if (path != conn) {
-        bool is_older = path != NULL && conn->serial < path->serial;
-        if (is_older && (!is_newest || client->loop.now_ms - path->ws.heard_ms < FAILED_MS))
-            return;
-        take_path(client, conn);
-        ping(client, conn); // so that the server follows
+    const struct client_conn *path = client_path(client);
+    if (path == conn) {
+        client->link.text = conn->text;
+        return;
     }
-    client->path_has_delivered = true;
-    client->link.text = conn->text;
+    bool is_older = path != NULL && conn->serial < path->serial;
+    if (is_older && (!is_newest || client->loop.now_ms - path->liveness.heard_ms < FAILED_MS))
+        return;
+    take_path(client, conn);
+    ping(client, conn); // so that the server follows
 }
 
 // Records that opened under the session, from a connection.
 static void on_records(struct client *client, struct client_conn *conn, bool is_newest,
                        uint8_t *bytes, size_t length)
 {
-    liveness_heard(&client->liveness, client->loop.now_ms);
+    liveness_heard(&conn->liveness, client->loop.now_ms);
+    conn->has_delivered = true;
     client->cut_pause_ms = LIVENESS_DEAD_MS;
     if (client->said_silent)
         log_info(&client->log, "the server answers again");
@@ -94,7 +111,9 @@ static void on_session(struct client *client, struct client_conn *conn)
         log_info(&client->log, "the session with the server is up");
     else
         log_debug(&client->log, "the session has new keys");
-    if (path_of(client) != conn)
+
+    liveness_heard(&conn->liveness, client->loop.now_ms);
+    if (client_path(client) != conn)
         take_path(client, conn);
     client->link.text = conn->text;
     ping(client, conn); // under the new keys: only now does the server know that we have them
@@ -133,7 +152,7 @@ static void on_keyed_message(struct client_conn *conn, uint8_t opcode, uint8_t *
         on_records(client, conn, false, bytes, length);
         break;
     case INITIATOR_WRONG_KEY:
-        liveness_heard(&client->liveness, client->loop.now_ms);
+        liveness_excuse(&conn->liveness); // not the others: anybody could have said it
         say_wrong_key(client);
         break;
     case INITIATOR_GREETING:
@@ -182,16 +201,26 @@ static void on_writable(void *arg)
         client_pump(conn->client);
 }
 
-// The open connection that opened last, or NULL.
-static struct client_conn *newest_conn(struct client *client)
+// The open connection on which the server was heard last, or NULL.
+static struct client_conn *last_that_delivered(struct client *client)
 {
-    struct client_conn *newest = NULL;
+    struct client_conn *last = NULL;
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         struct client_conn *conn = &client->conns[i];
-        if (conn->ws.state == WS_OPEN && (newest == NULL || conn->serial > newest->serial))
-            newest = conn;
+        if (conn->ws.state == WS_OPEN && conn->has_delivered &&
+            (last == NULL || conn->liveness.heard_ms > last->liveness.heard_ms))
+            last = conn;
     }
-    return newest;
+    return last;
+}
+
+// Whichever of them has a way to the server may be the path.
+static void ask_all(struct client *client)
+{
+    for (size_t i = 0; i < CLIENT_CONNS; i++) {
+        liveness_excuse(&client->conns[i].liveness); // beside the path nothing had to come on it
+        ping(client, &client->conns[i]);
+    }
 }
 
 static void on_closed(void *arg, uint16_t status)
@@ -203,36 +232,47 @@ static void on_closed(void *arg, uint16_t status)
     tunnel_link_set_conn(&client->link, NULL, client->loop.now_us);
     if (client->loop.stop)
         return;
-    struct client_conn *other = client->link.keys != NULL ? newest_conn(client) : NULL;
+    struct client_conn *other = client->link.keys != NULL ? last_that_delivered(client) : NULL;
     if (other != NULL) {
         take_path(client, other);
         ping(client, other);
         return;
     }
     log_info(&client->log, "the phone is gone (status %u); waiting for it to return", status);
+    ask_all(client);
+}
+
+static void say_opened(struct client *client, const struct client_conn *conn)
+{
+    char peer[ENDPOINT_TEXT_MAX];
+    endpoint_format_host(&conn->ws.peer, peer);
+    log_info(&client->log, "phone %s is connected%s", peer,
+             client->link.conn != NULL ? ", beside the one before" : "");
+}
+
+// Open mode: the newest phone has the tether.
+static void replace_phone(struct client *client, struct client_conn *conn)
+{
+    struct ws_conn *old = client->link.conn;
+    tunnel_link_set_conn(&client->link, &conn->ws, client->loop.now_us);
+    if (old != NULL)
+        ws_conn_close(old, WS_STATUS_REPLACED, "another phone or tab took over");
 }
 
 static void on_opened(void *arg)
 {
     struct client_conn *conn = arg;
     struct client *client = conn->client;
-    struct ws_conn *old = client->link.conn;
-    char peer[ENDPOINT_TEXT_MAX];
-    endpoint_format_host(&conn->ws.peer, peer);
     conn->serial = ++client->serial;
     conn->text = client->link.keys == NULL;
-    conn->heard = conn->binary = false;
-    conn->pings = 0;
-    log_info(&client->log, "phone %s is connected%s", peer,
-             old != NULL ? ", beside the one before" : "");
+    conn->heard = conn->binary = conn->has_delivered = false;
+    conn->pings = conn->offers = 0;
+    liveness_init(&conn->liveness, client->loop.now_ms);
+    say_opened(client, conn);
     if (client->link.keys == NULL) {
-        tunnel_link_set_conn(&client->link, &conn->ws, client->loop.now_us);
-        if (old != NULL)
-            ws_conn_close(old, WS_STATUS_REPLACED, "another phone or tab took over");
+        replace_phone(client, conn);
         return;
     }
-    if (old == NULL)
-        take_path(client, conn);
     initiator_hurry(&client->initiator, client->loop.now_ms);
     ping(client, conn);
     client_session_tick(client, 0);
@@ -257,7 +297,7 @@ void client_phone_init(struct client *client)
     tunnel_link_init(&client->link, client->options.open ? NULL : &client->initiator.keys,
                      &client->queue_key, client->loop.now_us);
     client->alarm = loop_alarm(&client->loop, on_alarm, client);
-    liveness_init(&client->liveness, client->loop.now_ms);
+    client->round_trip_ms = -1;
     client->cut_pause_ms = LIVENESS_DEAD_MS;
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         struct client_conn *conn = &client->conns[i];
@@ -327,46 +367,68 @@ struct ws_conn *client_phone_accept(void *arg, const struct endpoint *peer,
 
 void client_phone_tick(struct client *client)
 {
-    const struct client_conn *path = path_of(client);
+    const struct client_conn *path = client_path(client);
     session_expire(&client->initiator.keys, client->loop.now_ms);
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         struct client_conn *conn = &client->conns[i];
-        if (path != NULL && client->path_has_delivered && conn->ws.state == WS_OPEN &&
+        if (path != NULL && path->has_delivered && conn->ws.state == WS_OPEN &&
             conn->serial < path->serial)
             ws_conn_close(&conn->ws, WS_STATUS_REPLACED, "another phone or tab took over");
         ws_conn_tick(&conn->ws);
     }
 }
 
+// Where it is not known what form a phone carries, its connection gets both in turn. How often the
+// offer was repeated does not count there, as strangers can hurry it.
 static void send_offer(struct client *client, const uint8_t *offer, size_t length, bool other_form)
 {
-    liveness_sent(&client->liveness, client->loop.now_ms);
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         struct client_conn *conn = &client->conns[i];
-        if (conn->ws.state == WS_OPEN)
-            tunnel_send(&conn->ws, conn->text != other_form, offer, length);
+        if (conn->ws.state != WS_OPEN)
+            continue;
+        liveness_sent(&conn->liveness, client->loop.now_ms);
+        bool text = conn->heard ? conn->text != other_form : conn->offers++ % 2 == 1;
+        tunnel_send(&conn->ws, text, offer, length);
     }
 }
 
-// A path on which nothing is heard: says so, asks on all connections, and in the end has the phone connect
-// anew.
+// The server does not answer on a connection: its phone is told so.
+static void cut(struct client *client, struct client_conn *conn)
+{
+    if (!client->said_silent)
+        log_warn(&client->log, "the server does not answer through this phone, which is told to "
+                               "connect anew");
+    client->said_silent = true;
+    if (client_path(client) == conn)
+        tunnel_link_set_conn(&client->link, NULL, client->loop.now_us);
+    ws_conn_close(&conn->ws, WS_STATUS_SILENT, "the server does not answer");
+}
+
+// Asks on the path in a while. Where nothing is heard on it, or there is none, asks on all
+// connections, and in the end has the phones connect anew that were of no use.
 static void mind_silence(struct client *client)
 {
-    int64_t silence_ms = liveness_silence(&client->liveness, client->loop.now_ms);
-    if (liveness_ping_is_due(&client->liveness, client->loop.now_ms)) {
-        for (size_t i = 0; i < CLIENT_CONNS; i++)
-            if (silence_ms >= LIVENESS_PROBE_MS || &client->conns[i].ws == client->link.conn)
-                ping(client, &client->conns[i]);
+    const struct client_conn *path = client_path(client);
+    int64_t now_ms = client->loop.now_ms;
+    int64_t silence_ms =
+        path != NULL ? liveness_silence(&path->liveness, now_ms) : client->cut_pause_ms;
+    bool has_cut = false;
+    for (size_t i = 0; i < CLIENT_CONNS; i++) {
+        struct client_conn *conn = &client->conns[i];
+        if ((conn == path || silence_ms >= LIVENESS_PROBE_MS) &&
+            liveness_ping_is_due(&conn->liveness, now_ms))
+            ping(client, conn);
     }
-    if (silence_ms < client->cut_pause_ms)
-        return;
-    if (!client->said_silent)
-        log_warn(&client->log, "the server does not answer through this phone");
-    client->said_silent = true;
-    client->cut_pause_ms *= client->cut_pause_ms < CUT_PAUSE_MAX_MS ? 2 : 1;
-    liveness_heard(&client->liveness, client->loop.now_ms); // the next connection has its own time
-    if (client->link.conn != NULL)                          // a ping may have found it broken
-        ws_conn_close(client->link.conn, WS_STATUS_SILENT, "the server does not answer");
+    for (size_t i = 0; i < CLIENT_CONNS && silence_ms >= client->cut_pause_ms; i++) {
+        struct client_conn *conn = &client->conns[i];
+        if (conn->ws.state != WS_OPEN ||
+            liveness_silence(&conn->liveness, now_ms) < client->cut_pause_ms)
+            continue;
+        cut(client, conn);
+        has_cut = true;
+    }
+    if (has_cut && client->cut_pause_ms < CUT_PAUSE_MAX_MS)
+        client->cut_pause_ms *= 2;
 }
 
 void client_session_tick(void *arg, short events)
@@ -375,15 +437,13 @@ void client_session_tick(void *arg, short events)
     uint8_t offer[OFFER_SIZE];
     bool other_form = false;
     (void)events;
-    if (client->link.conn == NULL) {
-        liveness_heard(&client->liveness, client->loop.now_ms); // nobody could have answered
+
+    if (client_phone(client) == NULL)
         return;
-    }
     size_t length = initiator_due(&client->initiator, client->loop.now_ms, offer, &other_form);
     if (length > 0)
         send_offer(client, offer, length, other_form);
-    if (client->link.conn != NULL)
-        mind_silence(client);
+    mind_silence(client);
 }
 
 void client_phone_close(struct client *client)

@@ -94,6 +94,15 @@ static void on_goodbye(struct client *client, const struct record *record)
     initiator_give_up(&client->initiator, client->loop.now_ms, FULL_PAUSE_MS);
 }
 
+static void on_pong(struct client *client, const struct record *record)
+{
+    int64_t round_trip_ms = -1;
+    if (record->length == PING_BYTES)
+        round_trip_ms = liveness_round_trip(record->bytes, client->loop.now_ms);
+    if (round_trip_ms >= 0)
+        client->round_trip_ms = round_trip_ms;
+}
+
 static void on_record(struct client *client, const struct record *record, bool is_newest)
 {
     switch (record->type) {
@@ -108,8 +117,7 @@ static void on_record(struct client *client, const struct record *record, bool i
         tunnel_link_control(&client->link, RECORD_PONG, record->bytes, record->length);
         break;
     case RECORD_PONG:
-        if (record->length == PING_BYTES)
-            liveness_pong(&client->liveness, record->bytes, client->loop.now_ms);
+        on_pong(client, record);
         break;
     case RECORD_STATUS:
         on_status(client, record);

@@ -5,13 +5,17 @@
 
 const char *client_session_state(const struct client *client)
 {
+    const struct client_conn *path = client_path(client);
     if (client->link.keys == NULL)
         return "open";
-    if (client->link.conn == NULL)
+    if (client_phone(client) == NULL)
         return "no phone";
+    if (tunnel_link_session(&client->link, client->loop.now_us) == NULL &&
+        client->initiator.key_was_refused)
+        return "wrong key";
     if (tunnel_link_session(&client->link, client->loop.now_us) == NULL)
-        return client->initiator.key_was_refused ? "wrong key" : "handshake";
-    return client->said_silent || !client->path_has_delivered ? "silent" : "up";
+        return "handshake";
+    return client->said_silent || path == NULL || !path->has_delivered ? "silent" : "up";
 }
 
 static void write_session(const struct client *client, bool is_ours, struct text *text)
@@ -21,7 +25,7 @@ static void write_session(const struct client *client, bool is_ours, struct text
     text_add(text, ",\"session\":{\"state\":\"%s\"", client_session_state(client));
     if (client->link.keys != NULL) {
         text_add(text, ",\"round_trip_ms\":%lld,\"sessions\":%llu,\"path_changes\":%llu",
-                 (long long)client->liveness.round_trip_ms, (unsigned long long)client->sessions,
+                 (long long)client->round_trip_ms, (unsigned long long)client->sessions,
                  (unsigned long long)client->path_changes);
         text_add(text, ",\"messages_up\":%llu,\"forged\":%llu,\"replayed\":%llu",
                  (unsigned long long)client->link.messages_sent,
@@ -51,13 +55,14 @@ static void write_session(const struct client *client, bool is_ours, struct text
 static void write_status(struct client *client, bool is_ours, struct text *text)
 {
     const struct tunnel_link *link = &client->link;
+    const struct ws_conn *phone = client_phone(client);
     char peer[ENDPOINT_TEXT_MAX] = "";
-    if (link->conn != NULL)
-        endpoint_format_host(&link->conn->peer, peer);
+    if (phone != NULL)
+        endpoint_format_host(&phone->peer, peer);
     text_add(text, "{\"program\":\"tether-client\",\"version\":\"%s\",\"uptime_s\":%lld",
              TETHER_VERSION, (long long)(client->loop.now_ms - client->started_ms) / 1000);
     text_add(text, ",\"phone\":{\"connected\":%s,\"address\":\"%s\"},\"form\":\"%s\"",
-             link->conn != NULL ? "true" : "false", peer, link->text ? "text" : "binary");
+             phone != NULL ? "true" : "false", peer, link->text ? "text" : "binary");
     write_session(client, is_ours, text);
     text_add(text, ",\"packets_up\":%llu,\"bytes_up\":%llu", (unsigned long long)link->packets_sent,
              (unsigned long long)link->bytes_sent);

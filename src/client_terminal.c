@@ -120,13 +120,13 @@ static void write_line(struct client *client, struct text *line)
         shown->connected_ms = -1;
     else if (shown->connected_ms < 0)
         shown->connected_ms = client->loop.now_ms;
-    add_field(line, link->conn != NULL ? "phone up" : "phone down");
+    add_field(line, client_phone(client) != NULL ? "phone up" : "phone down");
     if (server != NULL)
         add_field(line, server);
     if (connected) {
         add_rate(line, "up", link->bytes_sent - shown->bytes_up, elapsed_ms);
         add_rate(line, "down", link->bytes_received - shown->bytes_down, elapsed_ms);
-        add_number(line, link->keys != NULL ? client->liveness.round_trip_ms : -1, "ms");
+        add_number(line, link->keys != NULL ? client->round_trip_ms : -1, "ms");
         add_time(line, client->loop.now_ms - shown->connected_ms);
         add_number(line, client->mappings, client->mappings == 1 ? "mapping" : "mappings");
     }

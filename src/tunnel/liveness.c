@@ -3,6 +3,8 @@
 // always answered, a few seconds of silence mean that the path is dead. While all is well there is
 // one ping in a while, which keeps the phone's connections open and measures the round trip.
 //
+// Each connection has its own account: what was asked on one is not owed on another.
+//
 // A ping carries the sender's own clock and comes back as it is, so nothing need be remembered.
 #include "liveness.h"
 
@@ -10,7 +12,7 @@
 
 void liveness_init(struct liveness *liveness, int64_t now_ms)
 {
-    *liveness = (struct liveness){now_ms, -1, now_ms - LIVENESS_IDLE_MS, -1};
+    *liveness = (struct liveness){now_ms, -1, now_ms - LIVENESS_IDLE_MS};
 }
 
 void liveness_sent(struct liveness *liveness, int64_t now_ms)
@@ -22,6 +24,11 @@ void liveness_sent(struct liveness *liveness, int64_t now_ms)
 void liveness_heard(struct liveness *liveness, int64_t now_ms)
 {
     liveness->heard_ms = now_ms;
+    liveness->waiting_ms = -1;
+}
+
+void liveness_excuse(struct liveness *liveness)
+{
     liveness->waiting_ms = -1;
 }
 
@@ -43,9 +50,8 @@ void liveness_ping(struct liveness *liveness, uint8_t body[PING_BYTES], int64_t 
     liveness->pinged_ms = now_ms;
 }
 
-void liveness_pong(struct liveness *liveness, const uint8_t body[PING_BYTES], int64_t now_ms)
+int64_t liveness_round_trip(const uint8_t body[PING_BYTES], int64_t now_ms)
 {
     int64_t sent_ms = (int64_t)get_be64(body);
-    if (sent_ms <= now_ms && sent_ms >= now_ms - LIVENESS_IDLE_MS)
-        liveness->round_trip_ms = now_ms - sent_ms;
+    return sent_ms <= now_ms && sent_ms >= now_ms - LIVENESS_IDLE_MS ? now_ms - sent_ms : -1;
 }

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""Strangers at the server's door: many connections, none of which belongs to a laptop.
+"""Strangers at the server's door, or at the laptop's: many connections, none of which belongs to a laptop or a phone.
 
 usage: strangers.py KIND SERVER PORT --from ADDRESS... --count N --rate N --until FILE
 
   silent    connects and says nothing
   request   sends half an HTTP request
+  visit     becomes a WebSocket, and says nothing more
   offer     becomes a WebSocket, and sends half of an offer
   noise     sends random bytes, every second time as a message of a WebSocket
   wrong     becomes a WebSocket, and sends an offer that no key has made
@@ -31,7 +32,7 @@ TICK_S = 0.01
 OFFER_SIZE = 74
 OFFER = 1
 BINARY = 2
-UPGRADE = (b"GET /websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+UPGRADE = (b"GET /websocket HTTP/1.1\r\nHost: 192.0.2.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
            b"Sec-WebSocket-Key: c2l4dGVlbiBieXRlcyEhIQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
 
 
@@ -55,7 +56,7 @@ def words(kind, number):
     if kind == "noise":
         noise = os.urandom(1 + number % 1000)
         return UPGRADE + message(noise) if number % 2 else noise
-    return UPGRADE + wrong_offer() if kind == "wrong" else UPGRADE if kind == "flood" else b""
+    return UPGRADE + wrong_offer() if kind == "wrong" else UPGRADE if kind in ("flood", "visit") else b""
 
 
 class Strangers:
@@ -145,7 +146,7 @@ class Strangers:
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=["silent", "request", "offer", "noise", "wrong", "flood"])
+    parser.add_argument("kind", choices=["silent", "request", "visit", "offer", "noise", "wrong", "flood"])
     parser.add_argument("server")
     parser.add_argument("port", type=int)
     parser.add_argument("--from", nargs="+", required=True)

@@ -9,6 +9,7 @@ static struct liveness liveness;
 // Pings when one is due, at `step_ms` intervals; notes when the pings went.
 static int64_t pings[100];
 static size_t ping_count;
+static int64_t round_trip_ms; // of the last
 
 static void pass_time(int64_t from_ms, int64_t to_ms, int64_t step_ms, bool answered)
 {
@@ -22,7 +23,7 @@ static void pass_time(int64_t from_ms, int64_t to_ms, int64_t step_ms, bool answ
         liveness_sent(&liveness, now_ms);
         if (answered) {
             liveness_heard(&liveness, now_ms + 40);
-            liveness_pong(&liveness, body, now_ms + 40);
+            round_trip_ms = liveness_round_trip(body, now_ms + 40);
         }
     }
 }
@@ -32,14 +33,13 @@ static void all_is_well(void)
 {
     liveness_init(&liveness, 5000);
     ping_count = 0;
-    CHECK_INT(liveness.round_trip_ms, -1);
     CHECK_INT(liveness_silence(&liveness, 5000), 0);
     CHECK_INT(liveness_silence(&liveness, 900000), 0);
     pass_time(5000, 5000 + 5 * LIVENESS_IDLE_MS, 250, true);
     CHECK_INT(ping_count, 5);
     for (size_t i = 0; i < ping_count; i++)
         CHECK_INT(pings[i], 5000 + (int64_t)i * LIVENESS_IDLE_MS);
-    CHECK_INT(liveness.round_trip_ms, 40);
+    CHECK_INT(round_trip_ms, 40);
     CHECK_INT(liveness_silence(&liveness, 5000 + 5 * LIVENESS_IDLE_MS), 0);
 }
 
@@ -72,6 +72,19 @@ static void silence(void)
     liveness_heard(&liveness, 8000);
     CHECK_INT(liveness_silence(&liveness, 9000), 0);
     CHECK(!liveness_ping_is_due(&liveness, 9000));
+}
+
+// Who is excused owes nothing until he is sent something again; he was not heard by that.
+static void excused(void)
+{
+    liveness_init(&liveness, 0);
+    liveness_sent(&liveness, 1000);
+    CHECK_INT(liveness_silence(&liveness, 6000), 5000);
+    liveness_excuse(&liveness);
+    CHECK_INT(liveness_silence(&liveness, 6000), 0);
+    CHECK_INT(liveness.heard_ms, 0);
+    liveness_sent(&liveness, 7000);
+    CHECK_INT(liveness_silence(&liveness, 7300), 300);
 }
 
 // A peer that dies in any moment is asked within a second, and known to be dead soon after the limit.
@@ -121,9 +134,7 @@ static void pongs(void)
         uint8_t body[PING_BYTES];
         test_row("%s", cases[i].body);
         CHECK_INT(test_hex(body, sizeof body, cases[i].body), PING_BYTES);
-        liveness_init(&liveness, 100000);
-        liveness_pong(&liveness, body, 100000);
-        CHECK_INT(liveness.round_trip_ms, cases[i].round_trip_ms);
+        CHECK_INT(liveness_round_trip(body, 100000), cases[i].round_trip_ms);
     }
 }
 
@@ -140,6 +151,7 @@ int main(void)
     TEST("while all is well there is a ping in a while, and it measures", all_is_well);
     TEST("who was sent nothing owes nothing", nothing_is_owed);
     TEST("silence counts from the first message without an answer, and is asked about", silence);
+    TEST("who is excused owes nothing until he is asked again", excused);
     TEST("whenever a peer dies, it is asked within a second and soon known dead", noticed_in_time);
     TEST("a peer that dies while nothing is sent is noticed by the idle ping", noticed_when_idle);
     TEST("only a pong that makes sense is believed", pongs);
