@@ -5,6 +5,7 @@
 #ifndef TETHER_CLIENT_H
 #define TETHER_CLIENT_H
 
+#include "base/crowd.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/terminal.h"
@@ -69,7 +70,10 @@ struct client {
     struct tunnel_link link;       // link.conn is the path: the connection that is sent on
     struct ip_coalescer coalescer; // of what the laptop is given
     struct client_conn conns[CLIENT_CONNS];
-    uint32_t serial;  // of the last connection that opened
+    struct crowd_place crowd[CLIENT_CONNS]; // whose they are; the path has left it
+    uint32_t serial;                        // of the last connection that opened
+    unsigned opened;                        // connections since opened_since_ms
+    int64_t opened_since_ms;
     uint32_t address; // the laptop's inside address, host byte order
     uint32_t mtu;     // of the TUN device
     int64_t started_ms;

@@ -10,6 +10,8 @@
 // Anybody in the Wi-Fi can connect as a phone does, and say what is not authenticated. While he has
 // brought nothing genuine he gets pings and offers, and no more: packets wait for a path. What is
 // asked on a connection is owed on that one alone, so nothing that he does speaks against the path.
+// Where all places are taken, one of the address that holds the most is given away, and never the
+// path's.
 //
 // When the server owes an answer on the path for some seconds, the path is dead, whatever TCP
 // believes: the phone is told to connect anew (close code 4003). While there is no path, that holds
@@ -21,6 +23,7 @@
 
 #define FAILED_MS        2000 // a path that was silent for so long may be overtaken by an older one
 #define SAY_AGAIN_MS     10000
+#define SAY_OPENED       5 // connections in that time; the others are counted
 #define SAY_FORBIDDEN_MS 60000
 #define CUT_PAUSE_MAX_MS 40000
 
@@ -51,11 +54,37 @@ void client_pump(struct client *client)
     client->alarm->due_ms = due_us == INT64_MAX ? LOOP_NEVER : (due_us + 999) / 1000;
 }
 
+static void enter_crowd(struct client_conn *conn)
+{
+    struct client *client = conn->client;
+    crowd_enter(client->crowd, CLIENT_CONNS, (size_t)(conn - client->conns),
+                endpoint_source(&conn->ws.peer));
+}
+
+static void leave_crowd(struct client_conn *conn)
+{
+    struct client *client = conn->client;
+    size_t index = (size_t)(conn - client->conns);
+    if (client->crowd[index].held > 0)
+        crowd_leave(client->crowd, CLIENT_CONNS, index);
+}
+
+// Sends on this connection from now on, or with NULL on none.
+static void set_path(struct client *client, struct client_conn *conn)
+{
+    struct client_conn *old = client_path(client);
+    if (old != NULL && old->ws.state == WS_OPEN)
+        enter_crowd(old);
+    tunnel_link_set_conn(&client->link, conn != NULL ? &conn->ws : NULL, client->loop.now_us);
+    if (conn != NULL)
+        leave_crowd(conn);
+}
+
 static void take_path(struct client *client, struct client_conn *conn)
 {
     client->path_changes++;
     client->link.text = conn->text;
-    tunnel_link_set_conn(&client->link, &conn->ws, client->loop.now_us);
+    set_path(client, conn);
 }
 
 // Sends a ping on a connection, whatever the path is. Its phone may carry text only: until it has brought
@@ -227,9 +256,10 @@ static void on_closed(void *arg, uint16_t status)
 {
     struct client_conn *conn = arg;
     struct client *client = conn->client;
+    leave_crowd(conn);
     if (client->link.conn != &conn->ws)
         return;
-    tunnel_link_set_conn(&client->link, NULL, client->loop.now_us);
+    set_path(client, NULL);
     if (client->loop.stop)
         return;
     struct client_conn *other = client->link.keys != NULL ? last_that_delivered(client) : NULL;
@@ -242,19 +272,33 @@ static void on_closed(void *arg, uint16_t status)
     ask_all(client);
 }
 
+// A crowd at the door gets some lines of the log, and then a number.
 static void say_opened(struct client *client, const struct client_conn *conn)
 {
     char peer[ENDPOINT_TEXT_MAX];
+    if (client->opened++ >= SAY_OPENED)
+        return;
     endpoint_format_host(&conn->ws.peer, peer);
     log_info(&client->log, "phone %s is connected%s", peer,
              client->link.conn != NULL ? ", beside the one before" : "");
+}
+
+static void sum_up_opened(struct client *client)
+{
+    if (client->loop.now_ms - client->opened_since_ms < SAY_AGAIN_MS)
+        return;
+    if (client->opened > SAY_OPENED)
+        log_warn(&client->log, "%u more connections came to the phone's door in %d s",
+                 client->opened - SAY_OPENED, SAY_AGAIN_MS / 1000);
+    client->opened = 0;
+    client->opened_since_ms = client->loop.now_ms;
 }
 
 // Open mode: the newest phone has the tether.
 static void replace_phone(struct client *client, struct client_conn *conn)
 {
     struct ws_conn *old = client->link.conn;
-    tunnel_link_set_conn(&client->link, &conn->ws, client->loop.now_us);
+    set_path(client, conn);
     if (old != NULL)
         ws_conn_close(old, WS_STATUS_REPLACED, "another phone or tab took over");
 }
@@ -268,6 +312,7 @@ static void on_opened(void *arg)
     conn->heard = conn->binary = conn->has_delivered = false;
     conn->pings = conn->offers = 0;
     liveness_init(&conn->liveness, client->loop.now_ms);
+    enter_crowd(conn);
     say_opened(client, conn);
     if (client->link.keys == NULL) {
         replace_phone(client, conn);
@@ -344,22 +389,26 @@ int client_admit(void *arg, const struct http_request *request, bool websocket, 
     return 403;
 }
 
-// A connection that is free, or else one that is on its way out, or the oldest beside the path.
+// A connection that is free, or else one that is on its way out, or one of the address that holds
+// the most.
 struct ws_conn *client_phone_accept(void *arg, const struct endpoint *peer,
                                     const struct http_text *query)
 {
     struct client *client = arg;
     struct client_conn *leaving = NULL;
-    (void)peer;
     (void)query;
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         struct client_conn *conn = &client->conns[i];
         if (conn->ws.state == WS_FREE)
             return &conn->ws;
-        if (&conn->ws == client->link.conn)
-            continue;
-        if (leaving == NULL || conn->ws.state != WS_OPEN || conn->serial < leaving->serial)
+        if (conn->ws.state != WS_OPEN)
             leaving = conn;
+    }
+    if (leaving == NULL) {
+        size_t index = crowd_gives_way(client->crowd, CLIENT_CONNS, endpoint_source(peer));
+        if (index == CLIENT_CONNS)
+            return NULL;
+        leaving = &client->conns[index];
     }
     ws_conn_abort(&leaving->ws);
     return &leaving->ws;
@@ -369,6 +418,7 @@ void client_phone_tick(struct client *client)
 {
     const struct client_conn *path = client_path(client);
     session_expire(&client->initiator.keys, client->loop.now_ms);
+    sum_up_opened(client);
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         struct client_conn *conn = &client->conns[i];
         if (path != NULL && path->has_delivered && conn->ws.state == WS_OPEN &&
@@ -400,7 +450,7 @@ static void cut(struct client *client, struct client_conn *conn)
                                "connect anew");
     client->said_silent = true;
     if (client_path(client) == conn)
-        tunnel_link_set_conn(&client->link, NULL, client->loop.now_us);
+        set_path(client, NULL);
     ws_conn_close(&conn->ws, WS_STATUS_SILENT, "the server does not answer");
 }
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Strangers in the laptop's Wi-Fi, who connect to it as phones do: a keyed tether that nobody uses at
-# the moment keeps its path, and a phone that has no way to the server is told so.
+# the moment keeps its path, a phone at another address gets in through a crowd, and one that has no
+# way to the server is told so.
 #
 #   test/lab/test-strangers-wifi.sh
 #
@@ -8,7 +9,8 @@
 . "$(dirname "$0")/lab.sh"
 LAB_MODE=keyed
 stranger=169.254.7.7 # another address in the Wi-Fi
-watch_s=10 # the path was given up after 5 s of what was taken for silence
+watch_s=10           # the path was given up after 5 s of what was taken for silence
+gets_in_s=20
 
 log_lines() { grep -c "$2" "$(lab_log "$1")"; } # NAME TEXT
 
@@ -96,6 +98,22 @@ test_return() {
 	check "he has been there" visits_end
 }
 
+# ---- a crowd ----
+
+test_crowd() {
+	lab_stop relay
+	lab_stop client
+	check "the client starts anew" start_client
+	check "a crowd comes from one address" start_visits 430
+	start_relay
+	check "a phone at another address gets its session" tunnel_ready $gets_in_s
+	check "it keeps it" pings_pass
+	check "the crowd has come" visits_end
+	check "the log has some lines about it, not one a connection" at_most 12 client 'connect'
+	check "and says how many there were" \
+		wait_for 15 grep -q '[0-9]\{3\} more connections' "$(lab_log client)"
+}
+
 # ---- a phone without a way to the server ----
 
 # A server that is not there; the phone says of itself when it is told to connect anew.
@@ -119,6 +137,7 @@ lab_up
 lab_ip phone address add "$stranger/16" dev wifi0
 test_path
 test_return
+test_crowd
 test_dead_way
 check "tether-client ends with status 0" lab_stop client
 lab_passed

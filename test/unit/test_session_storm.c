@@ -601,8 +601,9 @@ static void stranger_acts(int number)
     const struct client *client = &clients[laptop];
     const struct ws_conn *path = client->link.conn;
     const struct phone *phone = path != NULL ? phone_of(path) : NULL;
-    bool works = phone != NULL && phone->far != NULL && client->path_has_delivered &&
-                 liveness_silence(&client->liveness, client->loop.now_ms) < LIVENESS_DEAD_MS;
+    bool works =
+        phone != NULL && phone->far != NULL && client_path(client)->has_delivered &&
+        liveness_silence(&client_path(client)->liveness, client->loop.now_ms) < LIVENESS_DEAD_MS;
     bool may_carry = false; // as any phone does
     switch (test_below(8)) {
     case 0:
