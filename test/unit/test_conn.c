@@ -823,7 +823,7 @@ static int answer_request(char *answer, size_t size)
 
 static void client_opens(void)
 {
-    char answer[512];
+    char answer[1024];
     CHECK(open_client());
     int length = answer_request(answer, sizeof answer);
     CHECK(length > 0);
@@ -845,7 +845,7 @@ static void client_opens(void)
 
 static bool open_client_whole(void)
 {
-    char answer[512];
+    char answer[1024];
     if (!open_client())
         return false;
     int length = answer_request(answer, sizeof answer);
@@ -919,7 +919,7 @@ static void client_is_refused(void)
         {"SSH-2.0-OpenSSH_9.2p1\r\n\r\n", 0},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        char answer[512];
+        char answer[1024];
         test_row("answer %lu", (unsigned long)i);
         CHECK(open_client());
         CHECK(answer_request(answer, sizeof answer) > 0);
