@@ -8,6 +8,7 @@
 #   make test                    what can be tested in some twenty minutes (root)
 #   make test-more               what needs more packages: the page in Firefox (root)
 #   make bench, bench-quick      Tether measured beside its peers (root); bench-smoke: whether that works
+#   make storm                   sessions under an adversary, millions of steps, with sanitizers
 #   make soak-page               the page relays for an hour, and its memory stays flat
 #
 # CFLAGS, CPPFLAGS and LDFLAGS are yours to set; what the project needs is added to them.
@@ -190,6 +191,14 @@ bench-page:
 	node test/bench/relay-cost.js
 	test/bench/page-start.sh
 
+# Sessions in a storm, with sanitizers: STEPS=1000000 SEEDS="1 2 3".
+storm:
+	test/packages.sh build check
+	$(MAKE) -s BUILD=build/asan CC=clang FORTIFY= CPPFLAGS=-DSESSION_STRICT CFLAGS="$(SANITIZE)" \
+		build/asan/unit/test_session_storm
+	for seed in $(or $(SEEDS),1 2 3); do \
+		STORM_STEPS=$(or $(STEPS),1000000) STORM_SEED=$$seed build/asan/unit/test_session_storm || exit 1; done
+
 # SECONDS=60 for less than an hour.
 soak-page:
 	test/packages.sh build browser
@@ -281,4 +290,4 @@ clean:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 .PHONY: FORCE all objects unit-tests fuzz-plain fuzz-programs fuzz-linked test test-more test-cross fuzz bench-programs bench \
-	bench-quick bench-smoke bench-parts bench-page soak-page demo install clean
+	bench-quick bench-smoke bench-parts bench-page soak-page storm demo install clean

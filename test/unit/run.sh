@@ -48,6 +48,7 @@ cross)
 	shift
 	declare -A triplets=([aarch64]=aarch64-linux-gnu [arm]=arm-linux-gnueabihf [mips]=mips-linux-gnu)
 	[ $# -gt 0 ] || set -- aarch64 arm mips
+	export STORM_STEPS=20000 # an emulator is slow
 	for machine in "$@"; do
 		triplet=${triplets[$machine]}
 		build "$machine" BUILD="build/$triplet" STATIC=1 CC="$triplet-gcc" &&
