@@ -42,16 +42,13 @@ ALL_LDFLAGS  := $(PIE_LD) $(LDFLAGS)
 
 PROGRAMS := tether-client tether-server tether-relay
 
-# One folder, one idea; see README.md for what each is.
-BASE   := $(wildcard src/base/*.c)
-WS     := $(BASE) $(wildcard src/sha1/*.c) $(filter-out src/http/embed.c,$(wildcard src/http/*.c)) \
-          $(wildcard src/ws/*.c)
-TUNNEL := $(WS) $(wildcard src/crypto/*.c) $(wildcard src/ip/*.c) $(wildcard src/tunnel/*.c)
-NAT    := $(TUNNEL) $(wildcard src/nat/*.c)
-
-CLIENT := $(wildcard src/client*.c) src/key_file.c $(wildcard src/qr/*.c) $(TUNNEL) $(wildcard src/tun/*.c)
-SERVER := $(wildcard src/server*.c) src/key_file.c $(NAT) $(wildcard src/tun/*.c) $(wildcard src/wire/*.c)
-RELAY  := src/relay.c $(WS)
+# One folder, one idea; see README.md for what each is. A program is its own folder and the folders it needs.
+sources = $(foreach folder,$(1),$(wildcard src/$(folder)/*.c))
+RELAY_NEEDS  := base os sha1 http ws
+KEYED_NEEDS  := $(RELAY_NEEDS) crypto ip session flow queue tunnel tun
+CLIENT := $(call sources,client $(KEYED_NEEDS) qr)
+SERVER := $(call sources,server $(KEYED_NEEDS) nat wire)
+RELAY  := $(call sources,relay $(RELAY_NEEDS))
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 PAGE    := $(BUILD)/obj/page_files.o
@@ -61,7 +58,7 @@ all: $(addprefix $(BUILD)/,$(PROGRAMS))
 $(BUILD)/tether-client: $(call objects,$(CLIENT)) $(PAGE)
 $(BUILD)/tether-server: $(call objects,$(SERVER)) $(PAGE)
 $(BUILD)/tether-relay: $(call objects,$(RELAY)) $(PAGE)
-$(BUILD)/ws-echo: $(call objects,test/ws-echo.c $(WS)) $(PAGE)
+$(BUILD)/ws-echo: $(call objects,test/ws-echo.c $(call sources,$(RELAY_NEEDS))) $(PAGE)
 $(BUILD)/qr-pbm: $(call objects,test/interop/qr-pbm.c $(wildcard src/qr/*.c))
 
 $(BUILD)/tether-client $(BUILD)/tether-server $(BUILD)/tether-relay $(BUILD)/ws-echo $(BUILD)/qr-pbm:
@@ -85,7 +82,7 @@ $(BUILD)/obj/%.o: %.c Makefile $(BUILD)/limits_of_build.h
 objects: $(call objects,$(sort $(CLIENT) $(SERVER) $(RELAY)))
 
 # The page's files, inside the programs.
-$(BUILD)/embed: src/http/embed.c
+$(BUILD)/embed: tools/embed.c
 	@mkdir -p $(@D)
 	$(HOSTCC) -O1 -o $@ $<
 
@@ -96,8 +93,8 @@ $(PAGE): $(BUILD)/page_files.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
-# Everything but the programs' own files, for the tests.
-LIBRARY := $(filter-out src/http/embed.c,$(wildcard src/*/*.c))
+# Everything but the programs' own folders, for the tests.
+LIBRARY := $(filter-out $(call sources,client server relay),$(wildcard src/*/*.c))
 
 $(BUILD)/libtether.a: $(call objects,$(LIBRARY)) $(PAGE)
 	rm -f $@
@@ -111,9 +108,9 @@ $(BUILD)/unit/%: test/unit/%.c $(wildcard test/unit/*.h) $(BUILD)/libtether.a
 	$(CC) $(ALL_CPPFLAGS) -Itest/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libtether.a
 
 # The programs' own parts that deal with sessions, with keys that last for seconds.
-STORM := $(call objects,src/client_phone.c src/client_records.c src/server_laptops.c src/server_places.c \
-	src/server_records.c) $(BUILD)/obj/storm/session.o
-$(BUILD)/obj/storm/session.o: src/tunnel/session.c Makefile
+STORM := $(call objects,src/client/phone.c src/client/records.c src/server/laptops.c src/server/places.c \
+	src/server/records.c) $(BUILD)/obj/storm/session.o
+$(BUILD)/obj/storm/session.o: src/session/session.c Makefile
 	@mkdir -p $(@D)
 	$(CC) -Itest/unit/storm $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/unit/test_session_storm: test/unit/test_session_storm.c $(STORM) test/unit/test.h $(BUILD)/libtether.a

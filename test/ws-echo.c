@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "ws/host.h"
+#include "http/host.h"
 
 #define PEERS   64
 #define TX_SIZE (WS_MESSAGE_MAX + 1024)

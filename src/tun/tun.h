@@ -14,9 +14,9 @@
 
 #include "../base/address.h"
 #include "../base/log.h"
-#include "../base/netlink.h"
 #include "../ip/offload.h"
 #include "../limits.h"
+#include "../os/netlink.h"
 
 struct tun {
     int fd;                // one read() is one packet, one write() too

@@ -12,13 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../flow/flow.h"
 #include "../ip/segment.h"
 #include "../limits.h"
+#include "../queue/fair_queue.h"
+#include "../session/record.h"
+#include "../session/session.h"
 #include "../ws/conn.h"
-#include "fair_queue.h"
-#include "flow.h"
-#include "record.h"
-#include "session.h"
 
 struct tunnel_mode;
 

@@ -12,9 +12,9 @@
 #include <sys/uio.h>
 
 #include "../base/log.h"
-#include "../base/netlink.h"
 #include "../ip/offload.h"
 #include "../limits.h"
+#include "../os/netlink.h"
 
 #define MAC_SIZE        6
 #define ETHERNET_HEADER 14

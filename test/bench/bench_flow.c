@@ -14,9 +14,9 @@
 
 #include "cell_link.h"
 #include "cell_trace.h"
-#include "tunnel/flow.h"
-#include "tunnel/record.h"
-#include "tunnel/session.h"
+#include "flow/flow.h"
+#include "session/record.h"
+#include "session/session.h"
 
 #define US           1000000
 #define STEP_US      200

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "ws/host.h"
+#include "http/host.h"
 
 #define PEERS       4
 #define MESSAGE_MAX 65536

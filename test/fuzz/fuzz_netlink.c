@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-#include "base/netlink.h"
 #include "fuzz.h"
+#include "os/netlink.h"
 
 static void try_find(const uint8_t *body, size_t length)
 {

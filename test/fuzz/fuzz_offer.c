@@ -6,8 +6,8 @@
 #include "crypto/random.h"
 #include "crypto/x25519.h"
 #include "fuzz.h"
-#include "tunnel/initiator.h"
-#include "tunnel/responder.h"
+#include "session/initiator.h"
+#include "session/responder.h"
 
 #define LAPTOPS     2
 #define CONNS       3

@@ -3,7 +3,7 @@
 #include "../unit/packets.h"
 #include "base/bytes.h"
 #include "fuzz.h"
-#include "tunnel/record.h"
+#include "session/record.h"
 
 static void expect_configuration(const struct record *record)
 {

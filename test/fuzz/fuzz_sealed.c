@@ -3,7 +3,7 @@
 // input themselves. What opens was sealed by the other end, is what was sealed, and opens once.
 #include "base/bytes.h"
 #include "fuzz.h"
-#include "tunnel/session.h"
+#include "session/session.h"
 
 #define FLIGHT  24
 #define RECORDS 64

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "tunnel/fair_queue.h"
+#include "queue/fair_queue.h"
 
 struct fair_queue_sums {
     bool seen_cell[QUEUE_CELLS];

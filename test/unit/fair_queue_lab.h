@@ -2,7 +2,7 @@
 #ifndef TETHER_TEST_UNIT_FAIR_QUEUE_LAB_H
 #define TETHER_TEST_UNIT_FAIR_QUEUE_LAB_H
 
-#include "tunnel/fair_queue.h"
+#include "queue/fair_queue.h"
 
 #include "fair_queue_check.h"
 #include "packets.h"

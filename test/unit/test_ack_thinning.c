@@ -1,5 +1,5 @@
 // Which acknowledgements make those before them needless (RFC 3449 section 5.2.1), and what the fair queue does then.
-#include "tunnel/ack_thinning.h"
+#include "queue/ack_thinning.h"
 
 #include "fair_queue_lab.h"
 

@@ -1,6 +1,6 @@
 // CoDel against the pseudocode of RFC 8289 section 5.5, written down here as it stands there, with a queue
 // of its own and in floating point.
-#include "tunnel/codel.h"
+#include "queue/codel.h"
 
 #include "limits.h"
 #include "test.h"

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "http/host.h"
 #include "test.h"
-#include "ws/host.h"
 
 #define MESSAGE_MAX 5000
 #define RX_SIZE     (MESSAGE_MAX + WS_HEAD_MAX + WS_CONTROL_MAX)

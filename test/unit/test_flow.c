@@ -1,5 +1,5 @@
 // Bounded flight over simulated links: a queue without end before a link of some rate, and a fixed delay.
-#include "tunnel/flow.h"
+#include "flow/flow.h"
 
 #include "test.h"
 

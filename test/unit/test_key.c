@@ -1,6 +1,6 @@
 // The key's text. The expected texts are from Python: base64.b32encode(key + sha256(b"tether key" +
 // key).digest()[:3]).decode().lower().
-#include "tunnel/key.h"
+#include "session/key.h"
 
 #include "test.h"
 

@@ -1,5 +1,5 @@
 // Liveness: when to ask, and how long an answer has been owed.
-#include "tunnel/liveness.h"
+#include "session/liveness.h"
 
 #include "base/bytes.h"
 #include "test.h"

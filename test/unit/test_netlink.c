@@ -1,6 +1,6 @@
 // Netlink messages: requests as they are put together, attributes as they are found, and the
 // conversation with a kernel that is played by the other end of a socket pair.
-#include "base/netlink.h"
+#include "os/netlink.h"
 
 #include <errno.h>
 #include <sys/socket.h>

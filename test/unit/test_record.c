@@ -1,5 +1,5 @@
 // Records: what is found in a message, and what is not.
-#include "tunnel/record.h"
+#include "session/record.h"
 
 #include "packets.h"
 #include "test.h"

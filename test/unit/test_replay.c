@@ -1,5 +1,5 @@
 // The replay window, against a model that remembers every counter.
-#include "tunnel/replay.h"
+#include "session/replay.h"
 
 #include "test.h"
 

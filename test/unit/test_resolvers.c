@@ -1,5 +1,5 @@
 // Name servers from the text of /etc/resolv.conf; the lines are as resolv.conf(5) describes them.
-#include "base/resolvers.h"
+#include "os/resolvers.h"
 
 #include "test.h"
 

@@ -3,7 +3,7 @@
 // it is looked at for every processor that the tests are built for. And where the kernel has seccomp,
 // processes enter the sandbox and try what is allowed and what is not; an emulator's kernel has none,
 // and there they find out that sandbox_enter() says so.
-#include "base/sandbox.h"
+#include "os/sandbox.h"
 
 #include <asm/unistd.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 // What is told of a link that is seen only by when messages come to it and leave it.
-#include "tunnel/service.h"
+#include "flow/service.h"
 
 #include "test.h"
 

@@ -1,9 +1,9 @@
 // Sealed messages: what opens, and above all what does not.
-#include "tunnel/session.h"
+#include "session/session.h"
 
 #include "base/bytes.h"
+#include "session/record.h"
 #include "test.h"
-#include "tunnel/record.h"
 
 #define RECORDS_MAX 70000
 

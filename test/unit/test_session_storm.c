@@ -22,10 +22,10 @@
 #include <inttypes.h>
 
 #include "base/bytes.h"
-#include "client.h"
+#include "client/client.h"
 #include "crypto/aead.h"
 #include "crypto/random.h"
-#include "server.h"
+#include "server/server.h"
 #include "test.h"
 
 #define LAPTOPS       3

@@ -3,10 +3,10 @@
 //
 // A block of the document is "```hex LABEL" or "```text LABEL", its content, and "```". In hex, '#' begins a
 // remark.
-#include "tunnel/handshake.h"
-#include "tunnel/key.h"
-#include "tunnel/record.h"
-#include "tunnel/session.h"
+#include "session/handshake.h"
+#include "session/key.h"
+#include "session/record.h"
+#include "session/session.h"
 #include "ws/base64.h"
 
 #include "test.h"

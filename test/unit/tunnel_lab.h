@@ -10,9 +10,9 @@
 
 #include "base/bytes.h"
 #include "crypto/random.h"
+#include "session/initiator.h"
+#include "session/responder.h"
 #include "test.h"
-#include "tunnel/initiator.h"
-#include "tunnel/responder.h"
 
 #define LAB_LAPTOPS (SERVER_LINKS + 4)
 #define LAB_CONNS   48

@@ -1,0 +1,204 @@
+// Reading tether-client's command line (see base/options.c). The key may come in three ways: --key,
+// which other users of the laptop can see for a moment; --key-file; and the environment variable
+// TETHER_KEY.
+#include "options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/options.h"
+#include "../session/key_file.h"
+
+#define PROGRAM "tether-client"
+
+// Where the first Tether listened, and its users look for it.
+#define DEFAULT_LISTEN "169.254.134.89:6354"
+#define DEFAULT_PORT   6354
+
+static const char usage[] =
+    "usage: tether-client --key KEY [options]\n"
+    "  --server HOST[:PORT]  the remote host, which the page is told (port 8080)\n"
+    "  --key KEY             the key that tether-server printed; or\n"
+    "  --key-file FILE       a file with it; or the environment variable TETHER_KEY\n"
+    "  --open                no key: speak the classic clear-text protocol\n"
+    "  --listen ADDR:PORT    where the phone's browser finds this laptop (" DEFAULT_LISTEN ")\n"
+    "  --wifi IF             put that address on this interface while running\n"
+    "  --tun NAME            the TUN device's name (tether%d)\n"
+    "  --route CIDR          send only this through the tether; may be repeated\n"
+    "  --no-routes           leave the routes alone\n"
+    "  --origin ORIGIN       take browsers with pages of this origin too, such as\n"
+    "                        https://tether.example; may be repeated\n"
+    "  --html DIR            serve the page from a folder, the only one that is then seen\n"
+    "  -v | -q               say more, or only what is wrong\n"
+    "  -h, --help, --version\n";
+
+static int wrong(const char *text, const char *value)
+{
+    return options_wrong(PROGRAM, "%s %s", text, value);
+}
+
+enum {
+    OPT_OPEN,
+    OPT_KEY,
+    OPT_KEY_FILE,
+    OPT_SERVER,
+    OPT_LISTEN,
+    OPT_WIFI,
+    OPT_TUN,
+    OPT_ROUTE,
+    OPT_NO_ROUTES,
+    OPT_ORIGIN,
+    OPT_HTML
+};
+
+static const struct option_name names[] = {
+    {"--open", OPT_OPEN, false},
+    {"--key", OPT_KEY, true},
+    {"--key-file", OPT_KEY_FILE, true},
+    {"--server", OPT_SERVER, true},
+    {"--listen", OPT_LISTEN, true},
+    {"--wifi", OPT_WIFI, true},
+    {"--tun", OPT_TUN, true},
+    {"--route", OPT_ROUTE, true},
+    {"--no-routes", OPT_NO_ROUTES, false},
+    {"--origin", OPT_ORIGIN, true},
+    {"--html", OPT_HTML, true},
+    {NULL, 0, false},
+};
+
+static int add_route_option(struct client_options *options, const char *value)
+{
+    if (options->route_count == CLIENT_ROUTES)
+        return wrong("too many --route, at", value);
+    if (cidr_parse(&options->routes[options->route_count], value) < 0)
+        return wrong("--route wants a network such as 203.0.113.0/24, not", value);
+    options->route_count++;
+    return 0;
+}
+
+// Finds the key. Returns -1 to go on, or an exit status.
+static int take_key(struct client_options *options, const enum log_level *level)
+{
+    const struct log log = {.program = PROGRAM, .level = *level};
+    char why[KEY_WHY_SIZE];
+    const char *environment = getenv("TETHER_KEY");
+    char *text = options->key_text;
+    if (text == NULL && options->key_file != NULL) {
+        int result = key_file_read(options->key, options->key_file, &log);
+        if (result > 0)
+            log_error(&log, "there is no key file %s", options->key_file);
+        return result == 0 ? -1 : 1;
+    }
+    if (text == NULL && environment == NULL)
+        return wrong(
+            "give the key that tether-server printed, with --key, --key-file or TETHER_KEY "
+            "(or no key on both sides, with --open)",
+            "");
+    const char *from = text != NULL ? text : environment;
+    if (key_parse(options->key, from, strlen(from), why) < 0)
+        return wrong(
+            text != NULL ? "--key does not hold a key:" : "TETHER_KEY does not hold a key:", why);
+    if (text != NULL)
+        memset(text, 'x', strlen(text));
+    return -1;
+}
+
+// An origin as browsers write it; people end it with a slash, too.
+static int add_origin_option(struct http_trust *trust, const char *value)
+{
+    struct http_text text = {value, strlen(value)};
+    if (text.length > 0 && value[text.length - 1] == '/')
+        text.length--;
+    struct http_origin *origin = &trust->origins[trust->origin_count];
+    if (trust->origin_count == CLIENT_ORIGINS)
+        return wrong("too many --origin, at", value);
+    if (!http_read_origin(origin, &text))
+        return wrong("--origin wants SCHEME://HOST[:PORT], such as https://tether.example, not",
+                     value);
+    const char *wanted = host_wants(origin->host.start);
+    if (wanted != NULL)
+        return options_wrong(PROGRAM, "--origin wants %s, not %s", wanted, value);
+    trust->origin_count++;
+    return 0;
+}
+
+// HOST or HOST:PORT, an IPv6 address in brackets. The page is told it as JSON, where names, addresses
+// and ports need no escaping; its host's pages may be the relay.
+static int take_server(struct client_options *options, const char *value)
+{
+    const struct http_text text = {value, strlen(value)};
+    const char *wanted = host_wants(value);
+    uint16_t port;
+    options->server = value;
+    if (wanted != NULL)
+        return options_wrong(PROGRAM, "--server wants %s, not %s", wanted, value);
+    if (text.length < SERVER_NAME_MAX &&
+        http_read_authority(&options->trust.server_host, &port, &text))
+        return 0;
+    return wrong("--server wants HOST[:PORT], not", value);
+}
+
+static int take_key_file(struct client_options *options, const char *value)
+{
+    if (key_file_name_is_key(value))
+        return options_wrong(PROGRAM,
+                             "--key-file wants a file's name, not a key (--key takes a key)");
+    options->key_file = value;
+    return 0;
+}
+
+// Takes one option. Returns 0, or an exit status.
+static int take_option(void *arg, int id, char *value)
+{
+    struct client_options *options = arg;
+    switch (id) {
+    case OPT_OPEN:
+        options->open = true;
+        return 0;
+    case OPT_KEY:
+        options->key_text = value;
+        return 0;
+    case OPT_KEY_FILE:
+        return take_key_file(options, value);
+    case OPT_SERVER:
+        return take_server(options, value);
+    case OPT_LISTEN:
+        return endpoint_parse(&options->listen, value, DEFAULT_PORT) == 0
+                   ? 0
+                   : wrong("--listen wants ADDR:PORT, not", value);
+    case OPT_WIFI:
+        options->wifi = value;
+        return 0;
+    case OPT_TUN:
+        options->tun_name = value;
+        return 0;
+    case OPT_ROUTE:
+        return add_route_option(options, value);
+    case OPT_NO_ROUTES:
+        options->no_routes = true;
+        return 0;
+    case OPT_ORIGIN:
+        return add_origin_option(&options->trust, value);
+    default: // OPT_HTML
+        options->html = value;
+        return 0;
+    }
+}
+
+int client_options_parse(struct client_options *options, enum log_level *level, int argc,
+                         char **argv)
+{
+    options->tun_name = "tether%d";
+    endpoint_parse(&options->listen, DEFAULT_LISTEN, DEFAULT_PORT);
+    const struct options line = {PROGRAM, usage, names, level, take_option, options};
+    int status = options_read(&line, argc, argv);
+    if (status >= 0)
+        return status;
+    if (options->open && (options->key_text != NULL || options->key_file != NULL))
+        return wrong("--open and a key contradict each other", "");
+    if (options->no_routes && options->route_count > 0)
+        return wrong("--route and --no-routes contradict each other", "");
+    if (options->wifi != NULL && endpoint_ipv4(&options->listen) == 0)
+        return wrong("--wifi wants an IPv4 address in --listen", "");
+    return options->open ? -1 : take_key(options, level);
+}

@@ -1,0 +1,88 @@
+// What listens: connections begin as HTTP, get the page's files, and become a WebSocket where they
+// ask for one. Shared by the laptop's program, the server's, and the echo server of the tests.
+#ifndef TETHER_HTTP_HOST_H
+#define TETHER_HTTP_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../base/address.h"
+#include "../base/crowd.h"
+#include "../base/loop.h"
+#include "../base/text.h"
+#include "../ws/conn.h"
+#include "page.h"
+
+struct ws_host;
+
+struct ws_host_config {
+    const char *path;        // where the WebSocket is; a trailing slash in the request is fine
+    const struct page *page; // NULL: no page
+    // Whether a request is let in; `websocket`: it asks for the WebSocket. Returns 0, or a status to
+    // refuse with, after having written into `why` what is said, plain text. NULL: everybody is.
+    int (*admit)(void *arg, const struct http_request *request, bool websocket, struct text *why);
+    // A connection for a WebSocket that `peer` asks for with this query (what follows a '?'), or NULL
+    // when there is none to give (503).
+    struct ws_conn *(*accept)(void *arg, const struct endpoint *peer,
+                              const struct http_text *query);
+    // Writes the body of a JSON resource that is made on the fly into `body`. Returns its length, 0
+    // where the path is none of these, or a status to refuse with, negated. May be NULL.
+    int (*dynamic)(void *arg, const struct endpoint *peer, const struct http_text *path, char *body,
+                   size_t size);
+    void *arg;
+};
+
+struct ws_listener {
+    struct ws_host *host;
+    int fd;
+    bool websocket; // false: the page alone
+};
+
+enum http_state { HTTP_FREE, HTTP_READING, HTTP_WRITING, HTTP_LINGERING };
+
+// A connection that is not, or not yet, a WebSocket: some 16 KiB, of which one that says nothing
+// touches only what comes before the buffers.
+struct http_slot {
+    struct ws_host *host;
+    const struct ws_listener *listener;
+    struct endpoint peer;
+    int fd;
+    enum http_state state;
+    int64_t deadline_ms; // when it must have left the state
+    bool keep_alive;
+    bool head_only; // the request was HEAD: no body (RFC 9110 section 9.3.2)
+    size_t got;     // bytes in request[]
+    // What is being sent: head[] from `sent` to `head_length`, then the body from memory or a file.
+    size_t head_length;
+    size_t head_sent;
+    const uint8_t *body;
+    size_t body_left;
+    int body_fd;
+    uint8_t request[HTTP_REQUEST_MAX];
+    char head[2 * HTTP_RESPONSE_MAX];
+};
+
+struct ws_host {
+    struct loop *loop;
+    struct ws_host_config config;
+    struct ws_listener listeners[HTTP_LISTENERS];
+    int listener_count;
+    struct crowd_place places[HTTP_SLOTS]; // whose slots they are
+    // Counters for status.json.
+    uint64_t accepted;
+    uint64_t evicted;   // gave way to a newer connection
+    uint64_t expired;   // ran out of time
+    uint64_t refused;   // answered with an error
+    uint64_t forbidden; // of these, not admitted
+    struct http_slot slots[HTTP_SLOTS];
+};
+
+void ws_host_init(struct ws_host *host, struct loop *loop, const struct ws_host_config *config);
+// Takes over a listening socket. Returns 0, or -1 when there are too many.
+int ws_host_listen(struct ws_host *host, int fd, bool websocket);
+void ws_host_close(struct ws_host *host);
+// Time limits; call about once a second.
+void ws_host_tick(struct ws_host *host);
+
+#endif

@@ -1,0 +1,159 @@
+// Reading tether-server's command line (see base/options.c).
+#include "options.h"
+
+#include <string.h>
+
+#include "../base/options.h"
+#include "../session/key_file.h"
+
+#define PROGRAM "tether-server"
+
+#define DEFAULT_KEY_FILE "/etc/tether.key"
+#define DEFAULT_LISTEN   "[::]:8080"
+#define DEFAULT_PORT     8080
+#define DEFAULT_PAGE     "[::]:80"
+#define PAGE_PORT        80
+#define PORTS_LOW        20000
+#define PORTS_HIGH       32767
+
+static const char usage[] =
+    "usage: tether-server [options]\n"
+    "  --key-file FILE       the key that laptops must know (" DEFAULT_KEY_FILE
+    "); made if missing\n"
+    "  --new-key             put a new key into that file, and end\n"
+    "  --open                no key: speak the classic clear-text protocol; anybody may use this "
+    "host\n"
+    "  --listen ADDR:PORT    WebSocket and page (" DEFAULT_LISTEN ")\n"
+    "  --page ADDR:PORT|none page alone (" DEFAULT_PAGE ")\n"
+    "  --interface IF        the interface to the Internet (that of the default route)\n"
+    "  --ports LO-HI         the NAT's ports (20000-32767)\n"
+    "  --allow-private       let laptops reach private networks, such as this host's\n"
+    "  --filter address      UDP only from addresses that the laptop has sent to\n"
+    "  --html DIR            serve the page from a folder, the only one that is then seen\n"
+    "  -v | -q               say more, or only what is wrong\n"
+    "  -h, --help, --version\n";
+
+static int wrong(const char *text, const char *value)
+{
+    return options_wrong(PROGRAM, "%s %s", text, value);
+}
+
+enum {
+    OPT_OPEN,
+    OPT_KEY_FILE,
+    OPT_NEW_KEY,
+    OPT_LISTEN,
+    OPT_PAGE,
+    OPT_INTERFACE,
+    OPT_PORTS,
+    OPT_ALLOW_PRIVATE,
+    OPT_FILTER,
+    OPT_HTML
+};
+
+static const struct option_name names[] = {
+    {"--open", OPT_OPEN, false},
+    {"--key-file", OPT_KEY_FILE, true},
+    {"--new-key", OPT_NEW_KEY, false},
+    {"--listen", OPT_LISTEN, true},
+    {"--page", OPT_PAGE, true},
+    {"--interface", OPT_INTERFACE, true},
+    {"--ports", OPT_PORTS, true},
+    {"--allow-private", OPT_ALLOW_PRIVATE, false},
+    {"--filter", OPT_FILTER, true},
+    {"--html", OPT_HTML, true},
+    {NULL, 0, false},
+};
+
+static int take_ports(struct server_options *options, const char *value)
+{
+    char low_text[8];
+    unsigned long low;
+    unsigned long high;
+    const char *dash = strchr(value, '-');
+    size_t length = dash != NULL ? (size_t)(dash - value) : sizeof low_text;
+    if (length < sizeof low_text) {
+        memcpy(low_text, value, length);
+        low_text[length] = '\0';
+        if (number_parse(&low, low_text, 65535) == 0 && number_parse(&high, dash + 1, 65535) == 0 &&
+            low >= 1 && low <= high) {
+            options->port_low = (uint16_t)low;
+            options->port_high = (uint16_t)high;
+            return 0;
+        }
+    }
+    return wrong("--ports wants a range such as 20000-32767, not", value);
+}
+
+static int take_page(struct server_options *options, const char *value)
+{
+    options->no_page = strcmp(value, "none") == 0;
+    if (options->no_page || endpoint_parse(&options->page_listen, value, PAGE_PORT) == 0)
+        return 0;
+    return wrong("--page wants ADDR:PORT or none, not", value);
+}
+
+static int take_key_file(struct server_options *options, const char *value)
+{
+    if (key_file_name_is_key(value))
+        return options_wrong(PROGRAM, "--key-file wants a file's name, not a key: the server makes "
+                                      "its key itself, and keeps it in that file");
+    options->key_file = value;
+    return 0;
+}
+
+// Takes one option. Returns 0, or an exit status.
+static int take_option(void *arg, int id, char *value)
+{
+    struct server_options *options = arg;
+    switch (id) {
+    case OPT_OPEN:
+        options->open = true;
+        return 0;
+    case OPT_KEY_FILE:
+        return take_key_file(options, value);
+    case OPT_NEW_KEY:
+        options->new_key = true;
+        return 0;
+    case OPT_LISTEN:
+        return endpoint_parse(&options->listen, value, DEFAULT_PORT) == 0
+                   ? 0
+                   : wrong("--listen wants ADDR:PORT, not", value);
+    case OPT_PAGE:
+        return take_page(options, value);
+    case OPT_INTERFACE:
+        options->interface = value;
+        return 0;
+    case OPT_PORTS:
+        return take_ports(options, value);
+    case OPT_ALLOW_PRIVATE:
+        options->allow_private = true;
+        return 0;
+    case OPT_FILTER:
+        options->filter_by_address = strcmp(value, "address") == 0;
+        if (options->filter_by_address || strcmp(value, "none") == 0)
+            return 0;
+        return wrong("--filter wants address or none, not", value);
+    default: // OPT_HTML
+        options->html = value;
+        return 0;
+    }
+}
+
+int server_options_parse(struct server_options *options, enum log_level *level, int argc,
+                         char **argv)
+{
+    const struct options line = {PROGRAM, usage, names, level, take_option, options};
+    options->port_low = PORTS_LOW;
+    options->port_high = PORTS_HIGH;
+    endpoint_parse(&options->listen, DEFAULT_LISTEN, DEFAULT_PORT);
+    endpoint_parse(&options->page_listen, DEFAULT_PAGE, PAGE_PORT);
+    int status = options_read(&line, argc, argv);
+    if (status >= 0)
+        return status;
+    if (options->open && (options->key_file != NULL || options->new_key))
+        return wrong("--open and a key contradict each other", "");
+    if (options->key_file == NULL)
+        options->key_file = DEFAULT_KEY_FILE;
+    return -1;
+}

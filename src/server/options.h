@@ -1,0 +1,31 @@
+// The command line of tether-server.
+#ifndef TETHER_SERVER_OPTIONS_H
+#define TETHER_SERVER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../base/address.h"
+#include "../base/log.h"
+
+struct server_options {
+    struct endpoint listen;
+    struct endpoint page_listen;
+    const char *interface; // or NULL: that of the default route
+    const char *html;      // folder of the page, or NULL
+    const char *key_file;
+    uint16_t port_low;
+    uint16_t port_high;
+    bool no_page;
+    bool open;    // no key: the classic protocol
+    bool new_key; // make a new key and end
+    bool allow_private;
+    bool filter_by_address;
+};
+
+// Reads the command line. Returns -1 to go on, or an exit status after having said why: 0 for
+// --help and --version, 2 for wrong usage.
+int server_options_parse(struct server_options *options, enum log_level *level, int argc,
+                         char **argv);
+
+#endif
