@@ -209,6 +209,7 @@ test:
 	test/run.sh $(SUITES)
 SUITES := \
 	'test/build/test-build.sh' \
+	'test/build/test-house.sh' \
 	'test/unit/run.sh native' \
 	'test/bench/test-cellular.sh' \
 	'node test/browser/soak.test.js 20' \

@@ -1,5 +1,5 @@
-// The sizes of tables and buffers, and the times, that somebody may want to change, in one place. (What a
-// protocol or the kernel fixes stands where it is used, with its source.)
+// The sizes of tables and buffers, and the times, that somebody may want to change, in one place.
+// (What a protocol or the kernel fixes stands where it is used, with its source.)
 //
 // Nothing is allocated after start-up: each table and buffer below is part of a program's context
 // struct, so memory use is known when the program is built, and no peer can make it grow. Pages
@@ -27,8 +27,8 @@
 // Sources (addresses) whose attempts are counted at a time, wherever they are limited.
 #define RATE_SOURCES 1024
 
-// Connections that have not (yet) become WebSockets; when all are taken, one of the source that holds
-// the most gives way.
+// Connections that have not (yet) become WebSockets; when all are taken, one of the source that
+// holds the most gives way.
 #define HTTP_SLOTS               128
 #define HTTP_LISTENERS           4
 #define HTTP_REQUEST_TIMEOUT_MS  10000
@@ -52,14 +52,15 @@
 // Packets: the largest IP packet, and what may wait for a slow peer before some is dropped.
 #define IP_PACKET_MAX 65535
 #define TUN_MTU       1500
-// The size of TCP segments that the laptop asks for (RFC 9293 section 3.7.1): each, sealed, fits into one segment on
-// the phone's link, which has 1500 bytes less IPv6 and TCP with timestamps (72), a masked WebSocket frame (8), the
-// seal (29), a few more (3), and the laptop's own IP and TCP headers (40).
+// The size of TCP segments that the laptop asks for (RFC 9293 section 3.7.1): each, sealed, fits
+// into one segment on the phone's link, which has 1500 bytes less IPv6 and TCP with timestamps
+// (72), a masked WebSocket frame (8), the seal (29), a few more (3), and the laptop's own IP and
+// TCP headers (40).
 #define TUN_MSS     1348
 #define QUEUE_BYTES (1024 * 1024)
-// The fair queue keeps that in cells of this size, and before each packet has room for the head of a
-// record. Flows that it tells apart, and what each may send in its turn: small, so that small packets
-// do not wait for many large ones (RFC 8290 sections 5.2.5 and 5.2.4).
+// The fair queue keeps that in cells of this size, and before each packet has room for the head of
+// a record. Flows that it tells apart, and what each may send in its turn: small, so that small
+// packets do not wait for many large ones (RFC 8290 sections 5.2.5 and 5.2.4).
 #define QUEUE_CELL     256
 #define QUEUE_HEAD_MAX 16
 #define QUEUE_FLOWS    1024
@@ -70,14 +71,15 @@
 // sections 4.4 and 4.3), on links on which that is the time of many packets.
 #define CODEL_TARGET_US   5000
 #define CODEL_INTERVAL_US 100000
-// Where the link's rate is known, nothing is dropped from a flow of which no more than ten segments wait.
+// Where the link's rate is known, nothing is dropped from a flow of which no more than ten segments
+// wait.
 #define CODEL_BEGUN (10 * TUN_MTU)
 // A WebSocket's send buffer: a few full batches; what does not fit waits in the queue above. It
 // holds at least one message that carries a packet of the largest size in base64.
 #define LINK_TX_SIZE (192 * 1024)
 // Messages are put into it until this much waits for the kernel, and the kernel keeps about as much
-// unsent: on a slow link, all beyond is delay. On a fast one they may be the bytes of a millisecond, as
-// each program would wait for the next one more often than it must.
+// unsent: on a slow link, all beyond is delay. On a fast one they may be the bytes of a
+// millisecond, as each program would wait for the next one more often than it must.
 #define LINK_BATCH       (32 * 1024)
 #define LINK_BATCH_MOST  (96 * 1024)
 #define LINK_UNSENT      (16 * 1024)
@@ -85,9 +87,9 @@
 // After an outage TCP goes on after so long at the latest, where the kernel can be told so.
 #define LINK_BACKOFF_MS 2000
 
-// Keyed sessions. The replay window; when fresh keys are agreed on, and when the old ones end at the
-// latest; when an offer is repeated (then after twice as long, up to eight times), how often at most,
-// and when a fresh one is made; how often a source may send offers, and how many at once.
+// Keyed sessions. The replay window; when fresh keys are agreed on, and when the old ones end at
+// the latest; when an offer is repeated (then after twice as long, up to eight times), how often at
+// most, and when a fresh one is made; how often a source may send offers, and how many at once.
 #define REPLAY_WINDOW          2048
 #define SESSION_REKEY_MS       (120 * 1000)
 #define SESSION_OVER_MS        (3 * (int64_t)SESSION_REKEY_MS)
@@ -95,18 +97,20 @@
 #define OFFER_RETRY_MS         1000
 #define OFFER_LEAST_MS         200
 #define OFFER_LIFETIME_MS      30000
-// So long nothing is sealed when the server says that it does not know the session, at most this often.
+// So long nothing is sealed when the server says that it does not know the session, at most this
+// often.
 #define OFFER_HOLD_MS       1000
 #define OFFER_HOLD_AGAIN_MS 20000
 #define OFFER_INTERVAL_MS   200
 #define OFFER_BURST         20
-// A peer that owes an answer this long is pinged, and again each time that this has passed; a peer with
-// which all is well, this often. After so long without an answer the path is dead.
+// A peer that owes an answer this long is pinged, and again each time that this has passed; a peer
+// with which all is well, this often. After so long without an answer the path is dead.
 #define LIVENESS_PROBE_MS 1000
 #define LIVENESS_IDLE_MS  10000
 #define LIVENESS_DEAD_MS  5000
-// What came in so long before a phone returned goes on through it, and of what is older a little of each flow: its
-// sender learns by it that the way is open again, long before it would try anew. In the end all is too old.
+// What came in so long before a phone returned goes on through it, and of what is older a little of
+// each flow: its sender learns by it that the way is open again, long before it would try anew. In
+// the end all is too old.
 #define LINK_HELD_MS      3000
 #define LINK_HELD_MOST_MS 90000
 #define LINK_HELD_BYTES   6000
@@ -125,9 +129,9 @@
 #define NAT_MAPPINGS    65536
 #define NAT_CONNECTIONS NAT_MAPPINGS
 #define NAT_LAPTOPS     SERVER_LINKS
-// Its WebSockets. Those of strangers have small buffers, enough for a handshake, and end after some time;
-// those of laptops have large ones, of which there are some more than laptops for phones on their way
-// out. A stranger's connection ends after so many messages that are not genuine.
+// Its WebSockets. Those of strangers have small buffers, enough for a handshake, and end after some
+// time; those of laptops have large ones, of which there are some more than laptops for phones on
+// their way out. A stranger's connection ends after so many messages that are not genuine.
 #define SERVER_CONNS      96
 #define SERVER_CARRIAGES  (SERVER_LINKS + 8)
 #define STRANGER_RX       512

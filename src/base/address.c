@@ -232,9 +232,10 @@ static int close_failed(int fd)
     return -1;
 }
 
-// Has TCP send by CUBIC (RFC 9438) where the kernel lets us, also where BBR is the host's choice. The tunnel measures the
-// link by itself, and what it sends fits on it. BBR measures too: every ten seconds it lets the way run empty for
-// 200 ms, and sends what waited in a burst. What a listening socket accepts inherits the choice.
+// Has TCP send by CUBIC (RFC 9438) where the kernel lets us, also where BBR is the host's choice.
+// The tunnel measures the link by itself, and what it sends fits on it. BBR measures too: every ten
+// seconds it lets the way run empty for 200 ms, and sends what waited in a burst. What a listening
+// socket accepts inherits the choice.
 static void prefer_cubic(int fd)
 {
     static const char cubic[] = "cubic";
@@ -295,8 +296,9 @@ int socket_connect(const struct endpoint *endpoint)
 void socket_limit_backoff(int fd, int ms)
 {
     unsigned patience_ms = PATIENCE_MS;
-    // A kernel before 6.15 doubles the pause up to two minutes. It gives a connection up after so many repetitions,
-    // which with short pauses is soon, unless it is told for how long to go on (RFC 5482).
+    // A kernel before 6.15 doubles the pause up to two minutes. It gives a connection up after so
+    // many repetitions, which with short pauses is soon, unless it is told for how long to go on
+    // (RFC 5482).
     (void)setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &ms, sizeof ms);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms, sizeof patience_ms);
 }

@@ -40,10 +40,10 @@ bool endpoint_same_host(const struct endpoint *a, const struct endpoint *b);
 uint16_t endpoint_port(const struct endpoint *endpoint);
 // The IPv4 address in host byte order, or 0 where the endpoint has none.
 uint32_t endpoint_ipv4(const struct endpoint *endpoint);
-// One number for whoever is behind an address, to count by: the IPv4 address (also where it is mapped
-// into IPv6), or the upper 64 bits of an IPv6 address, since a subscriber has at least a /64 and can
-// use all of it. (Addresses fe80:: of one link are one source.) The two kinds do not meet: what begins
-// with 32 zero bits is not given out as IPv6.
+// One number for whoever is behind an address, to count by: the IPv4 address (also where it is
+// mapped into IPv6), or the upper 64 bits of an IPv6 address, since a subscriber has at least a /64
+// and can use all of it. (Addresses fe80:: of one link are one source.) The two kinds do not meet:
+// what begins with 32 zero bits is not given out as IPv6.
 uint64_t endpoint_source(const struct endpoint *endpoint);
 
 // Reads "10.0.0.0/8" or "10.1.2.3" (a /32). Bits beyond the prefix must be zero. Returns 0 or -1.
@@ -60,9 +60,9 @@ int number_parse(unsigned long *number, const char *text, unsigned long max);
 // interface alone and answers through it whatever the routes say. Returns the descriptor, or -1
 // with errno set. IPv6 wildcard sockets take IPv4 connections too.
 int socket_listen(const struct endpoint *endpoint, const char *device);
-// Binds a socket to a network interface by its name, also one that listens and was bound to another:
-// an interface that was made anew is another one. That takes CAP_NET_RAW. Returns 0, or -1 with
-// errno set.
+// Binds a socket to a network interface by its name, also one that listens and was bound to
+// another: an interface that was made anew is another one. That takes CAP_NET_RAW. Returns 0, or -1
+// with errno set.
 int socket_bind_to_device(int fd, const char *device);
 // Accepts a non-blocking connection with TCP_NODELAY. Returns the descriptor or -1 with errno.
 int socket_accept(int listener, struct endpoint *peer);

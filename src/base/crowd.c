@@ -1,8 +1,8 @@
-// A table of fixed size is full, and somebody new is at the door. If the oldest of all gave way, one
-// peer with a thousand connections would push out everybody else. So each peer is counted by its
-// source (its IPv4 address, or the /64 of its IPv6 address, which is what one subscriber has), and
-// the source that holds the most places gives up its oldest. The newcomer counts as if it were in
-// already: who comes from the largest source pushes out one of its own.
+// A table of fixed size is full, and somebody new is at the door. If the oldest of all gave way,
+// one peer with a thousand connections would push out everybody else. So each peer is counted by
+// its source (its IPv4 address, or the /64 of its IPv6 address, which is what one subscriber has),
+// and the source that holds the most places gives up its oldest. The newcomer counts as if it were
+// in already: who comes from the largest source pushes out one of its own.
 //
 // What follows: among S sources, the newcomer's included, one that holds no more than its share of
 // the places (count / S) never loses any to another, so an attacker with one address only ever

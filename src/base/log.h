@@ -6,8 +6,8 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-// Who speaks, how much of it is shown (-q: warnings and errors; -v: everything), and what status line it has
-// to pass above.
+// Who speaks, how much of it is shown (-q: warnings and errors; -v: everything), and what status
+// line it has to pass above.
 struct log {
     const char *program;
     enum log_level level;

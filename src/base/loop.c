@@ -7,8 +7,8 @@
 // Signals arrive through a signalfd, as one more descriptor: no handler runs, so there is no global
 // state and no interrupted system call to think about.
 //
-// The clock goes on while the machine sleeps (suspend), so that keys age then too. Thus the time may
-// jump by hours from one poll() to the next. A timer runs once then, however often it was due.
+// The clock goes on while the machine sleeps (suspend), so that keys age then too. Thus the time
+// may jump by hours from one poll() to the next. A timer runs once then, however often it was due.
 #include "loop.h"
 
 #include <errno.h>

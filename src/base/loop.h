@@ -52,12 +52,13 @@ void loop_remove(struct loop *loop, int fd);
 // Calls back every `every_ms` milliseconds from now on. Returns 0, or -1 when all timers are taken.
 int loop_every(struct loop *loop, int64_t every_ms, loop_callback *callback, void *arg);
 
-// A timer that is due once, at timer->due_ms of now_ms, which its owner sets (LOOP_NEVER: not at all) and
-// which is LOOP_NEVER again when it calls back. Returns NULL when all timers are taken.
+// A timer that is due once, at timer->due_ms of now_ms, which its owner sets (LOOP_NEVER: not at
+// all) and which is LOOP_NEVER again when it calls back. Returns NULL when all timers are taken.
 #define LOOP_NEVER INT64_MAX
 struct loop_timer *loop_alarm(struct loop *loop, loop_callback *callback, void *arg);
 
-// Runs until loop_stop() or a signal. Returns 0, or -1 after loop_fail() or when poll() itself failed.
+// Runs until loop_stop() or a signal. Returns 0, or -1 after loop_fail() or when poll() itself
+// failed.
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 // The same, and loop_run() returns -1: the program cannot go on, and has said why.

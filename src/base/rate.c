@@ -1,6 +1,7 @@
 // A token bucket for each source, kept as one number: the time at which it will be full again. To
-// take a token moves that time on by one interval; it may not lie further ahead than the whole burst
-// takes to fill. (The "virtual scheduling" of ITU-T I.371, known as GCRA, is this arithmetic.)
+// take a token moves that time on by one interval; it may not lie further ahead than the whole
+// burst takes to fill. (The "virtual scheduling" of ITU-T I.371, known as GCRA, is this
+// arithmetic.)
 //
 // The table is small and its attackers may have more addresses than it has places, so what is
 // forgotten matters. A full bucket says nothing: a source without a bucket has a full one. So a new
@@ -10,7 +11,8 @@
 // - Nobody gains by being forgotten. When a bucket was taken away, it was the fullest; all others
 //   were as empty or emptier, and fill at the same speed. So whoever comes back never finds more
 //   than his own would hold by now, however many other addresses he used to be forgotten.
-// - However many sources there are, in a time t at most RATE_SOURCES * (burst + t / interval) tokens
+// - However many sources there are, in a time t at most RATE_SOURCES * (burst + t / interval)
+// tokens
 //   are given out.
 // - With fewer attackers than places, each empties his own bucket, and those of others stay full.
 //   With more, all tokens are fought over, and an honest source's chances are those of each other

@@ -1,6 +1,6 @@
-// SipHash for messages of exactly 16 bytes, which hold what the tables are searched by. SipHash-c-d has
-// c rounds for each word and d to finish. The paper's section 2 gives the rounds and the final word,
-// whose top byte is the message's length.
+// SipHash for messages of exactly 16 bytes, which hold what the tables are searched by. SipHash-c-d
+// has c rounds for each word and d to finish. The paper's section 2 gives the rounds and the final
+// word, whose top byte is the message's length.
 #include "siphash.h"
 
 static uint64_t rotate_left(uint64_t value, int bits)

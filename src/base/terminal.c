@@ -1,11 +1,13 @@
-// The status line is what was last written, without a newline, so the cursor stands at its end. To draw it
-// anew the cursor returns to the line's start, the new text overwrites the old one, and what is left
-// of that is erased (ECMA-48, erase in line). It is kept shorter than the terminal is wide, for a line that
-// is continued in the next could not be taken back. The width is asked each time, as it can change.
+// The status line is what was last written, without a newline, so the cursor stands at its end. To
+// draw it anew the cursor returns to the line's start, the new text overwrites the old one, and
+// what is left of that is erased (ECMA-48, erase in line). It is kept shorter than the terminal is
+// wide, for a line that is continued in the next could not be taken back. The width is asked each
+// time, as it can change.
 //
-// The terminal is opened anew, for a descriptor that does not block (stderr is shared with the shell): so one
-// that is stopped (Ctrl-S), or whose other end does not read, stops no packets. What it does not take is
-// lost, and the next drawing mends it. A user who may not open it, such as one after su(1), has stderr alone.
+// The terminal is opened anew, for a descriptor that does not block (stderr is shared with the
+// shell): so one that is stopped (Ctrl-S), or whose other end does not read, stops no packets. What
+// it does not take is lost, and the next drawing mends it. A user who may not open it, such as one
+// after su(1), has stderr alone.
 #include "terminal.h"
 
 #include <fcntl.h>

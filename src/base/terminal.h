@@ -1,5 +1,5 @@
-// The terminal that stderr may be: how large it is, and a status line at the foot of what was written to it,
-// which is drawn anew in place while log lines pass above it.
+// The terminal that stderr may be: how large it is, and a status line at the foot of what was
+// written to it, which is drawn anew in place while log lines pass above it.
 #ifndef TETHER_BASE_TERMINAL_H
 #define TETHER_BASE_TERMINAL_H
 
@@ -16,8 +16,8 @@ struct terminal {
     char line[TERMINAL_LINE_MAX]; // what stands there; "": nothing
 };
 
-// Finds out whether stderr is a terminal that understands the escape sequences of ECMA-48. Returns that.
-// Nothing below does anything where it is not.
+// Finds out whether stderr is a terminal that understands the escape sequences of ECMA-48. Returns
+// that. Nothing below does anything where it is not.
 bool terminal_open(struct terminal *terminal);
 // Clears the status line, and closes.
 void terminal_close(struct terminal *terminal);
@@ -25,8 +25,8 @@ void terminal_close(struct terminal *terminal);
 // How many columns and lines the terminal has now.
 void terminal_size(const struct terminal *terminal, unsigned *columns, unsigned *lines);
 
-// Draws the status line: ASCII, cut to the terminal's width. While another program has the terminal (the
-// shell: this one runs in the background) nothing is drawn.
+// Draws the status line: ASCII, cut to the terminal's width. While another program has the terminal
+// (the shell: this one runs in the background) nothing is drawn.
 void terminal_show(struct terminal *terminal, const char *line);
 // Takes the status line away, so that something else can be written, and puts it back.
 void terminal_hide(const struct terminal *terminal);

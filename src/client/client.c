@@ -18,8 +18,8 @@
 #include "../os/sandbox.h"
 #include "client.h"
 
-// The address inside the tether: in open mode the one that the first Tether had, in keyed mode a random
-// one of those that no network of people's own has (RFC 6598), so that laptops differ.
+// The address inside the tether: in open mode the one that the first Tether had, in keyed mode a
+// random one of those that no network of people's own has (RFC 6598), so that laptops differ.
 #define OPEN_ADDRESS    0x0a000001 // 10.0.0.1/24
 #define OPEN_PREFIX     24
 #define KEYED_PREFIX    32
@@ -27,7 +27,8 @@
 
 #define TUN_READS 256 // packets read before other descriptors get their turn
 
-// A packet of the laptop. Packets delimit themselves in a message: what they say of their length must be so.
+// A packet of the laptop. Packets delimit themselves in a message: what they say of their length
+// must be so.
 static void send_up(struct client *client, uint8_t *bytes, size_t length,
                     const struct ip_offload *offload)
 {

@@ -123,8 +123,8 @@ void client_phone_close(struct client *client);
 
 // client_records.c: gives the laptop a packet.
 void client_deliver(struct client *client, const uint8_t *packet, size_t length);
-// Takes the records of a message that opened in place, SEALED_HEAD bytes behind its start. `is_newest`:
-// the server has said nothing since.
+// Takes the records of a message that opened in place, SEALED_HEAD bytes behind its start.
+// `is_newest`: the server has said nothing since.
 void client_hear_records(struct client *client, bool is_newest, uint8_t *bytes, size_t length);
 
 // client_status.c: the bodies of status.json and config.json, for ws_host.

@@ -122,8 +122,8 @@ static int add_origin_option(struct http_trust *trust, const char *value)
     return 0;
 }
 
-// HOST or HOST:PORT, an IPv6 address in brackets. The page is told it as JSON, where names, addresses
-// and ports need no escaping; its host's pages may be the relay.
+// HOST or HOST:PORT, an IPv6 address in brackets. The page is told it as JSON, where names,
+// addresses and ports need no escaping; its host's pages may be the relay.
 static int take_server(struct client_options *options, const char *value)
 {
     const struct http_text text = {value, strlen(value)};

@@ -1,11 +1,11 @@
 // Phones, and the session through them.
 //
-// In open mode the newest phone has the tether, and that is all. In keyed mode the session is between laptop and
-// server, and phones only carry it. The path is the connection that is sent on. It follows the phone: the
-// connection that opened last and has brought a genuine message from the server is the path (be it slower than
-// the one before, so that its messages come overtaken); an older one becomes it again only when the newer has
-// failed. So a new phone takes over without a gap, and one whose own way to the server does not work takes
-// nothing over.
+// In open mode the newest phone has the tether, and that is all. In keyed mode the session is
+// between laptop and server, and phones only carry it. The path is the connection that is sent on.
+// It follows the phone: the connection that opened last and has brought a genuine message from the
+// server is the path (be it slower than the one before, so that its messages come overtaken); an
+// older one becomes it again only when the newer has failed. So a new phone takes over without a
+// gap, and one whose own way to the server does not work takes nothing over.
 //
 // Anybody in the Wi-Fi can connect as a phone does, and say what is not authenticated. While he has
 // brought nothing genuine he gets pings and offers, and no more: packets wait for a path. What is
@@ -87,8 +87,8 @@ static void take_path(struct client *client, struct client_conn *conn)
     set_path(client, conn);
 }
 
-// Sends a ping on a connection, whatever the path is. Its phone may carry text only: until it has brought
-// something, every second ping is text.
+// Sends a ping on a connection, whatever the path is. Its phone may carry text only: until it has
+// brought something, every second ping is text.
 static void ping(struct client *client, struct client_conn *conn)
 {
     uint8_t body[PING_BYTES];
@@ -365,9 +365,9 @@ static void say_forbidden(struct client *client, const char *origin)
              origin);
 }
 
-// Web pages from elsewhere are kept out, as any site that the phone shows could pose as the relay, or
-// read what this laptop says of itself. How to let one in is said, with its origin where what came
-// as that can be shown.
+// Web pages from elsewhere are kept out, as any site that the phone shows could pose as the relay,
+// or read what this laptop says of itself. How to let one in is said, with its origin where what
+// came as that can be shown.
 int client_admit(void *arg, const struct http_request *request, bool websocket, struct text *why)
 {
     struct client *client = arg;

@@ -1,5 +1,5 @@
-// What the server says to the laptop under the session, record by record: packets go to the TUN device, segments of
-// one connection put together first, and everything else to whom it concerns.
+// What the server says to the laptop under the session, record by record: packets go to the TUN
+// device, segments of one connection put together first, and everything else to whom it concerns.
 #include "client.h"
 
 #define FULL_PAUSE_MS 10000 // before asking a server again that had no place

@@ -1,5 +1,5 @@
-// What tether-client shows on a terminal beside its log lines: a QR code of the page's address at the start,
-// for the phone's camera, and then a status line, which is drawn anew once a second:
+// What tether-client shows on a terminal beside its log lines: a QR code of the page's address at
+// the start, for the phone's camera, and then a status line, which is drawn anew once a second:
 //
 //   phone up  server up  up 1.2 Mbit/s  down 23 Mbit/s  45 ms  1:02:03  17 mappings
 //

@@ -14,11 +14,12 @@
 // `data` is authenticated with them and not sent; may be NULL with length 0.
 void aead_seal(uint8_t *bytes, size_t length, const uint8_t key[AEAD_KEY],
                const uint8_t nonce[AEAD_NONCE], const void *data, size_t data_length);
-// Opens `length` bytes, the last AEAD_TAG of which are the tag, in place. False where they are not what
-// was sealed (or shorter than a tag); then nothing was decrypted.
+// Opens `length` bytes, the last AEAD_TAG of which are the tag, in place. False where they are not
+// what was sealed (or shorter than a tag); then nothing was decrypted.
 bool aead_open(uint8_t *bytes, size_t length, const uint8_t key[AEAD_KEY],
                const uint8_t nonce[AEAD_NONCE], const void *data, size_t data_length);
-// The same to another place, which may overlap: writes `length` - AEAD_TAG bytes to `out`, or nothing.
+// The same to another place, which may overlap: writes `length` - AEAD_TAG bytes to `out`, or
+// nothing.
 bool aead_open_into(uint8_t *out, const uint8_t *sealed, size_t length, const uint8_t key[AEAD_KEY],
                     const uint8_t nonce[AEAD_NONCE], const void *data, size_t data_length);
 

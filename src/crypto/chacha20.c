@@ -1,10 +1,10 @@
-// ChaCha20 (RFC 8439 section 2.4): a block function turns key, nonce and a counter into 64 bytes of key
-// stream, which are added to the text; the next 64 bytes take the next number of the counter. The counter
-// has 32 bits, so a key and a nonce are good for 256 GiB.
+// ChaCha20 (RFC 8439 section 2.4): a block function turns key, nonce and a counter into 64 bytes of
+// key stream, which are added to the text; the next 64 bytes take the next number of the counter.
+// The counter has 32 bits, so a key and a nonce are good for 256 GiB.
 //
-// The block function alone is below. Whatever is longer than a block is done as many blocks at a time as
-// the machine has room for (chacha20_lanes.h), the end of it in a buffer of so many blocks: eight blocks
-// take AVX2 little longer than one.
+// The block function alone is below. Whatever is longer than a block is done as many blocks at a
+// time as the machine has room for (chacha20_lanes.h), the end of it in a buffer of so many blocks:
+// eight blocks take AVX2 little longer than one.
 #include "chacha20.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-// ChaCha20 for sixteen blocks at a time, in vectors of 64 bytes: AVX-512, which rotates words by itself, and has as many
-// registers as it takes to keep all sixteen words and more.
+// ChaCha20 for sixteen blocks at a time, in vectors of 64 bytes: AVX-512, which rotates words by
+// itself, and has as many registers as it takes to keep all sixteen words and more.
 #include "chacha20_blocks.h"
 
 #if CRYPTO_MAY_HAVE_AVX2

@@ -13,7 +13,8 @@
 #define FIRST_PAIRS(a, b) SHUFFLE(lanes, a, b, 0, 1, 8, 9, 4, 5, 12, 13)
 #define LAST_PAIRS(a, b)  SHUFFLE(lanes, a, b, 2, 3, 10, 11, 6, 7, 14, 15)
 
-// Rotating a little-endian word by whole bytes moves its bytes: one shuffle, for two shifts and an or.
+// Rotating a little-endian word by whole bytes moves its bytes: one shuffle, for two shifts and an
+// or.
 #define ROTATE_16(v)                                                                               \
     ((lanes)SHUFFLE(single_bytes, v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13, 18,  \
                     19, 16, 17, 22, 23, 20, 21, 26, 27, 24, 25, 30, 31, 28, 29))

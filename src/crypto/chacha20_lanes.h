@@ -1,16 +1,17 @@
-// ChaCha20 for several blocks at a time. Nothing in a block depends on another, so that word i of every
-// block can stand in one vector, a lane for each block, and all blocks take the same step at once. In the
-// end a vector holds one word of many blocks where the stream wants many words of one block: groups of
-// four vectors are transposed, as a matrix of four rows and four columns.
+// ChaCha20 for several blocks at a time. Nothing in a block depends on another, so that word i of
+// every block can stand in one vector, a lane for each block, and all blocks take the same step at
+// once. In the end a vector holds one word of many blocks where the stream wants many words of one
+// block: groups of four vectors are transposed, as a matrix of four rows and four columns.
 //
-// The vectors are those that gcc and clang calculate with on every machine. This file is included once
-// for each number of lanes, by a file that says what is special about it:
+// The vectors are those that gcc and clang calculate with on every machine. This file is included
+// once for each number of lanes, by a file that says what is special about it:
 //
-//   LANES, TARGET, XOR_BLOCKS   how many; the attribute of functions that need a newer processor; the
-//                               name of the function to make
+//   LANES, TARGET, XOR_BLOCKS   how many; the attribute of functions that need a newer processor;
+//                               the name of the function to make
 //   COUNT_UP                    0, 1, 2, ...: how far each lane's block is from the first
 //   ROTATE_16, ROTATE_8         rotation to the left of each word
-//   FIRST_WORDS, LAST_WORDS     of two vectors a0 a1 a2 a3 and b0 b1 b2 b3: a0 b0 a1 b1, and a2 b2 a3 b3
+//   FIRST_WORDS, LAST_WORDS     of two vectors a0 a1 a2 a3 and b0 b1 b2 b3: a0 b0 a1 b1, and a2 b2
+//                               a3 b3
 //   FIRST_PAIRS, LAST_PAIRS     likewise a0 a1 b0 b1, and a2 a3 b2 b3
 //
 // Eight or sixteen lanes are groups of four, side by side: each is transposed for itself.
@@ -39,7 +40,8 @@ INLINED void xor_words(uint8_t *bytes, lanes words)
     }
 }
 
-// Transposes four vectors, which hold neighbouring words, and adds each block's four to its 16 bytes.
+// Transposes four vectors, which hold neighbouring words, and adds each block's four to its 16
+// bytes.
 INLINED void xor_group(uint8_t *bytes, const lanes x[4])
 {
     lanes first_01 = FIRST_WORDS(x[0], x[1]), first_23 = FIRST_WORDS(x[2], x[3]);

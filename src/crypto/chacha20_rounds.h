@@ -1,13 +1,14 @@
-// The rounds of ChaCha20, written once for one block and for several. `lanes` is a type that the including
-// file has defined: a 32-bit word, or a vector of them with a word of each block; C's operators do the
-// same to both. That file also defines ROTATE_16 and ROTATE_8, for which some machines have more than
-// shifts, and TARGET, the attribute of functions that need a newer processor.
+// The rounds of ChaCha20, written once for one block and for several. `lanes` is a type that the
+// including file has defined: a 32-bit word, or a vector of them with a word of each block; C's
+// operators do the same to both. That file also defines ROTATE_16 and ROTATE_8, for which some
+// machines have more than shifts, and TARGET, the attribute of functions that need a newer
+// processor.
 #include <stdint.h>
 
 #include "chacha20_blocks.h"
 
-// Inlined at any level of optimization: what is passed by its address has to be in memory, and here it
-// shall stay in registers. For the same reason nothing below is a loop over lanes.
+// Inlined at any level of optimization: what is passed by its address has to be in memory, and here
+// it shall stay in registers. For the same reason nothing below is a loop over lanes.
 #define INLINED static inline __attribute__((always_inline)) TARGET
 
 #define ROTATE(value, bits) (((value) << (bits)) | ((value) >> (32 - (bits))))

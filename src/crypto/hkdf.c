@@ -1,10 +1,10 @@
-// HMAC (RFC 2104 section 2): the hash of the key and the hash of the key and the message, the key being
-// padded to a block and masked with another byte each time. Both hashes are begun when the key is known,
-// so that the message may come in pieces.
+// HMAC (RFC 2104 section 2): the hash of the key and the hash of the key and the message, the key
+// being padded to a block and masked with another byte each time. Both hashes are begun when the
+// key is known, so that the message may come in pieces.
 //
-// HKDF (RFC 5869 section 2): "extract" makes one good key of a secret that may be long or uneven, with
-// the salt as HMAC's key; "expand" makes as many bytes of that as are wanted, a block at a time, each
-// block being the HMAC of the block before, the information and a counter.
+// HKDF (RFC 5869 section 2): "extract" makes one good key of a secret that may be long or uneven,
+// with the salt as HMAC's key; "expand" makes as many bytes of that as are wanted, a block at a
+// time, each block being the HMAC of the block before, the information and a counter.
 #include "hkdf.h"
 
 #include <string.h>

@@ -17,8 +17,8 @@ void hmac_init(struct hmac *hmac, const void *key, size_t key_length);
 void hmac_add(struct hmac *hmac, const void *bytes, size_t length);
 void hmac_end(struct hmac *hmac, uint8_t tag[SHA256_SIZE]);
 
-// HKDF, extract and expand: `length` at most 255 * 32 bytes of key material. `salt` and `info` may be
-// NULL with length 0. Returns 0, or -1 where `length` is too long.
+// HKDF, extract and expand: `length` at most 255 * 32 bytes of key material. `salt` and `info` may
+// be NULL with length 0. Returns 0, or -1 where `length` is too long.
 int hkdf(uint8_t *out, size_t length, const void *salt, size_t salt_length, const void *secret,
          size_t secret_length, const void *info, size_t info_length);
 

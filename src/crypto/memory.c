@@ -1,10 +1,10 @@
-// Secrets in memory. A compiler may leave out a memset() of bytes that nobody reads afterwards, and it
-// may make memcmp() stop at the first difference, by which an attacker who measures time learns how
-// much of a forged tag was right. libc promises that explicit_bzero() is never left out; the comparison
-// below looks at every byte and only gathers whether there was any difference.
+// Secrets in memory. A compiler may leave out a memset() of bytes that nobody reads afterwards, and
+// it may make memcmp() stop at the first difference, by which an attacker who measures time learns
+// how much of a forged tag was right. libc promises that explicit_bzero() is never left out; the
+// comparison below looks at every byte and only gathers whether there was any difference.
 //
-// What a compiler moves from a register to the stack by itself, no C program can wipe: so code that wants
-// to be fast keeps secrets in registers, and code that has them in arrays wipes these.
+// What a compiler moves from a register to the stack by itself, no C program can wipe: so code that
+// wants to be fast keeps secrets in registers, and code that has them in arrays wipes these.
 #include "memory.h"
 
 #include <stdint.h>

@@ -1,12 +1,12 @@
-// Noise_NNpsk0_25519_ChaChaPoly_SHA256, after The Noise Protocol Framework, revision 34. Most functions
-// bear the names of its section 5.2, which describes them.
+// Noise_NNpsk0_25519_ChaChaPoly_SHA256, after The Noise Protocol Framework, revision 34. Most
+// functions bear the names of its section 5.2, which describes them.
 //
-// Both parties mix all that they know and say into two values: the hash h, of every byte that both have
-// seen, and the chaining key ck, of every secret that both have. Each message begins with a fresh public
-// key. The cipher's key of the first message comes of the psk alone, which shows that the initiator has
-// it; that of the second comes also of the Diffie-Hellman of both fresh keys, so that what was recorded
-// stays closed even to somebody who learns the psk later. Each tag covers h: it is right only where both
-// have seen the same.
+// Both parties mix all that they know and say into two values: the hash h, of every byte that both
+// have seen, and the chaining key ck, of every secret that both have. Each message begins with a
+// fresh public key. The cipher's key of the first message comes of the psk alone, which shows that
+// the initiator has it; that of the second comes also of the Diffie-Hellman of both fresh keys, so
+// that what was recorded stays closed even to somebody who learns the psk later. Each tag covers h:
+// it is right only where both have seen the same.
 #include "noise.h"
 
 #include <string.h>
@@ -35,8 +35,8 @@ static void initialize_key(struct noise *noise, const uint8_t key[32])
     noise->nonce = 0;
 }
 
-// HKDF of section 4.3 is that of RFC 5869, with the chaining key as its salt, the outputs one behind the
-// other, and nothing to expand with.
+// HKDF of section 4.3 is that of RFC 5869, with the chaining key as its salt, the outputs one
+// behind the other, and nothing to expand with.
 static void mix_key(struct noise *noise, const uint8_t input[32])
 {
     uint8_t outputs[2 * 32];
@@ -84,8 +84,9 @@ static bool decrypt_and_hash(struct noise *noise, uint8_t *payload, const uint8_
     return aead_open_into(payload, sealed, length, noise->key, nonce, hash, sizeof hash);
 }
 
-// What both do for a message, once its public key is known: "psk" where it is the first, "e", and "ee"
-// where it is the second. Section 9.2: in a handshake with a psk, "e" is mixed into the key too.
+// What both do for a message, once its public key is known: "psk" where it is the first, "e", and
+// "ee" where it is the second. Section 9.2: in a handshake with a psk, "e" is mixed into the key
+// too.
 static bool mix_message(struct noise *noise, const uint8_t public_key[32])
 {
     uint8_t shared[32];

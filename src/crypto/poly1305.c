@@ -1,12 +1,12 @@
-// Poly1305 (RFC 8439 section 2.5): a message's blocks of 16 bytes, each with a 1 bit above it, are the
-// coefficients of a polynomial, which is evaluated at the secret r modulo p = 2^130 - 5: for each block,
-// sum = (sum + block) * r. The lower 128 bits of the sum plus the pad are the tag.
+// Poly1305 (RFC 8439 section 2.5): a message's blocks of 16 bytes, each with a 1 bit above it, are
+// the coefficients of a polynomial, which is evaluated at the secret r modulo p = 2^130 - 5: for
+// each block, sum = (sum + block) * r. The lower 128 bits of the sum plus the pad are the tag.
 //
-// Numbers are rows of words (words.h), the lowest first; the sum has one more word, for its bits from 128
-// on. What a product has from 2^130 on comes back at the bottom, 5 times as large. Clamping makes that easy:
-// all words of r but the lowest are multiples of 4, so that 2^128 * r[k] is 2^130 * (r[k] / 4), which counts
-// 5 / 4 * r[k], a whole number. And r has four zero bits at the top of each 32, which leaves room in a double
-// word to add up a row of products.
+// Numbers are rows of words (words.h), the lowest first; the sum has one more word, for its bits
+// from 128 on. What a product has from 2^130 on comes back at the bottom, 5 times as large.
+// Clamping makes that easy: all words of r but the lowest are multiples of 4, so that 2^128 * r[k]
+// is 2^130 * (r[k] / 4), which counts 5 / 4 * r[k], a whole number. And r has four zero bits at the
+// top of each 32, which leaves room in a double word to add up a row of products.
 #include "poly1305.h"
 
 #include <string.h>
@@ -34,8 +34,9 @@ static inline void add(word sum[WORDS + 1], const word number[WORDS], word small
     sum[WORDS] += (word)carry;
 }
 
-// sum *= r. Returns what has to be added for the part from 2^130 on, which is taken away. The sum's top word
-// is at most 6 here (3 were left, a carry of up to 2, and the bit above a block), so that all fits.
+// sum *= r. Returns what has to be added for the part from 2^130 on, which is taken away. The sum's
+// top word is at most 6 here (3 were left, a carry of up to 2, and the bit above a block), so that
+// all fits.
 static inline word multiply(word sum[WORDS + 1], const struct poly1305 *poly)
 {
     word product[WORDS];
@@ -55,8 +56,8 @@ static inline word multiply(word sum[WORDS + 1], const struct poly1305 *poly)
     return (top >> 2) * 5;
 }
 
-// Takes in whole blocks; `high_bit` is what stands above each, at 2^128. What a product leaves to be added
-// is added with the next block.
+// Takes in whole blocks; `high_bit` is what stands above each, at 2^128. What a product leaves to
+// be added is added with the next block.
 static void add_blocks(struct poly1305 *poly, const uint8_t *bytes, size_t blocks, word high_bit)
 {
     static const word zero[WORDS];
@@ -177,8 +178,8 @@ void poly1305_end(struct poly1305 *poly, uint8_t tag[POLY1305_TAG])
         memset(poly->buffer + poly->buffered + 1, 0, POLY1305_BLOCK - poly->buffered - 1);
         add_blocks(poly, poly->buffer, 1, 0);
     }
-    // The sum is p or more just where 5 more reach 2^130; without its bits from there on, which do not
-    // reach the tag, that is the sum minus p.
+    // The sum is p or more just where 5 more reach 2^130; without its bits from there on, which do
+    // not reach the tag, that is the sum minus p.
     word reduced[WORDS + 1];
     memcpy(reduced, poly->sum, sizeof reduced);
     add(reduced, zero, 5);

@@ -1,16 +1,18 @@
-// Poly1305 for four blocks at a time, in vectors of 32 bytes: AVX2. Block by block each product waits for the one
-// before. But the polynomial falls into four, of every fourth block each, which know nothing of each other:
+// Poly1305 for four blocks at a time, in vectors of 32 bytes: AVX2. Block by block each product
+// waits for the one before. But the polynomial falls into four, of every fourth block each, which
+// know nothing of each other:
 //
 //   ((b0 r + b1) r + ...) r  =  (b0 r^4 + b4) r^4 ...        x r^4
 //                             + (b1 r^4 + b5) r^4 ...        x r^3
 //                             + (b2 r^4 + b6) r^4 ...        x r^2
 //                             + (b3 r^4 + b7) r^4 ...        x r
 //
-// A lane of a vector holds each. In the end each is multiplied by its own power, and they are added up.
+// A lane of a vector holds each. In the end each is multiplied by its own power, and they are added
+// up.
 //
-// Such a processor multiplies 32 bits by 32, so numbers are five limbs of 26 bits, a vector for each: a product of two
-// has room for the sum of five of them, some carries and the factor 5, by which what stands from 2^130 on comes back
-// at the bottom.
+// Such a processor multiplies 32 bits by 32, so numbers are five limbs of 26 bits, a vector for
+// each: a product of two has room for the sum of five of them, some carries and the factor 5, by
+// which what stands from 2^130 on comes back at the bottom.
 #include "poly1305_blocks.h"
 
 #if CRYPTO_MAY_HAVE_AVX2
@@ -66,7 +68,8 @@ INLINED void multiply(lanes product[LIMBS], const lanes a[LIMBS], const lanes b[
     product[4] = multiply_row(a, b[4], b[3], b[2], b[1], b[0]);
 }
 
-// Two runs of carries at a time, so that they do not wait for each other. All limbs are below 2^27 then.
+// Two runs of carries at a time, so that they do not wait for each other. All limbs are below 2^27
+// then.
 INLINED void carry(lanes sum[LIMBS])
 {
     sum[1] += sum[0] >> LIMB_BITS, sum[0] &= LIMB_MASK;

@@ -2,8 +2,8 @@
 #ifndef TETHER_CRYPTO_VECTORS_H
 #define TETHER_CRYPTO_VECTORS_H
 
-// Whether a processor may have AVX2, or AVX-512, which is known only when the program runs. A build with
-// CPPFLAGS=-DCHACHA20_BASELINE goes without, and is smaller.
+// Whether a processor may have AVX2, or AVX-512, which is known only when the program runs. A build
+// with CPPFLAGS=-DCHACHA20_BASELINE goes without, and is smaller.
 #if defined(__x86_64__) && !defined(CHACHA20_BASELINE)
 #define CRYPTO_MAY_HAVE_AVX2 1
 #else

@@ -1,7 +1,8 @@
-// The words that large numbers are made of. Poly1305 calculates with numbers of 130 bits and X25519 with
-// numbers of 255; both keep them as a row of words, the lowest first, and multiply word by word. A word
-// is therefore the widest integer whose product with another still fits into an integer that the
-// compiler knows: 64 bits where there is a 128-bit type, else 32. One algorithm serves both.
+// The words that large numbers are made of. Poly1305 calculates with numbers of 130 bits and X25519
+// with numbers of 255; both keep them as a row of words, the lowest first, and multiply word by
+// word. A word is therefore the widest integer whose product with another still fits into an
+// integer that the compiler knows: 64 bits where there is a 128-bit type, else 32. One algorithm
+// serves both.
 #ifndef TETHER_CRYPTO_WORDS_H
 #define TETHER_CRYPTO_WORDS_H
 

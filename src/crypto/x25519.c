@@ -1,17 +1,18 @@
 // X25519: the x coordinate of a private number times a point of the curve (RFC 7748 section 5).
 //
-// Coordinates are numbers modulo p = 2^255 - 19. An element is cut into limbs, lowest first: five of 51
-// bits where words have 64, fifteen of 17 bits where they have 32. A limb leaves room at the top of its
-// word, so that sums need no carries; only a product brings its limbs down again. 51 * 5 and 17 * 15 are
-// both 255, and 2^255 is 19 modulo p: what goes over the top comes back at the bottom, 19 times as large.
+// Coordinates are numbers modulo p = 2^255 - 19. An element is cut into limbs, lowest first: five
+// of 51 bits where words have 64, fifteen of 17 bits where they have 32. A limb leaves room at the
+// top of its word, so that sums need no carries; only a product brings its limbs down again. 51 * 5
+// and 17 * 15 are both 255, and 2^255 is 19 modulo p: what goes over the top comes back at the
+// bottom, 19 times as large.
 //
-// How large limbs get, in units of 2^LIMB_BITS: those of a product are below 1, but for the second, which
-// is below 1.7. So the sum of two products is below 4, and their difference too, to which 2 p is added to
-// stay positive. Only products, sums and differences are multiplied: a row of theirs is below
-// 15 * 19 * 4 * 4 * 2^34 or 5 * 19 * 4 * 4 * 2^102, which a double word holds with ease.
+// How large limbs get, in units of 2^LIMB_BITS: those of a product are below 1, but for the second,
+// which is below 1.7. So the sum of two products is below 4, and their difference too, to which 2 p
+// is added to stay positive. Only products, sums and differences are multiplied: a row of theirs is
+// below 15 * 19 * 4 * 4 * 2^34 or 5 * 19 * 4 * 4 * 2^102, which a double word holds with ease.
 //
-// The private number decides neither where the processor jumps nor which memory it reads: the ladder
-// makes the same step for each bit, and exchanges its two points by masks.
+// The private number decides neither where the processor jumps nor which memory it reads: the
+// ladder makes the same step for each bit, and exchanges its two points by masks.
 #include "x25519.h"
 
 #include <string.h>
@@ -85,7 +86,8 @@ static void from_bytes(element out, const uint8_t bytes[X25519_SIZE])
         out[bit / LIMB_BITS] |= (word)((bytes[bit / 8] >> (bit % 8)) & 1) << (bit % LIMB_BITS);
 }
 
-// Adds a number of one word, and brings each limb down to LIMB_BITS. Returns what goes over the top.
+// Adds a number of one word, and brings each limb down to LIMB_BITS. Returns what goes over the
+// top.
 static word carry_up(element a, word number)
 {
     word carry = number;
@@ -97,8 +99,8 @@ static word carry_up(element a, word number)
     return carry;
 }
 
-// The number below p that `a` is modulo p. After three times all limbs are down; what is left is p or
-// more just where 19 more would go over the top.
+// The number below p that `a` is modulo p. After three times all limbs are down; what is left is p
+// or more just where 19 more would go over the top.
 static void to_bytes(uint8_t bytes[X25519_SIZE], element a, element scratch)
 {
     word top = carry_up(a, 0);
@@ -112,8 +114,8 @@ static void to_bytes(uint8_t bytes[X25519_SIZE], element a, element scratch)
         bytes[bit / 8] |= (uint8_t)(((a[bit / LIMB_BITS] >> (bit % LIMB_BITS)) & 1) << (bit % 8));
 }
 
-// Two points, as fractions x / z, whose difference is the point at x1; and room to calculate. All that is
-// secret stands here, and goes with it.
+// Two points, as fractions x / z, whose difference is the point at x1; and room to calculate. All
+// that is secret stands here, and goes with it.
 struct ladder {
     uint8_t scalar[X25519_SIZE];
     element x1, x2, z2, x3, z3;
@@ -146,7 +148,8 @@ static void step(struct ladder *l)
     multiply(l->z2, l->e, l->d);
 }
 
-// z2^(p - 2), which is 1 / z2 (Fermat), into `a`. The bits of the exponent are ones but for 2 and 4.
+// z2^(p - 2), which is 1 / z2 (Fermat), into `a`. The bits of the exponent are ones but for 2
+// and 4.
 static void invert(struct ladder *l)
 {
     memcpy(l->a, l->z2, sizeof l->a);

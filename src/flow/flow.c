@@ -1,59 +1,66 @@
-// How many bytes may be on their way to the other end at a time, the window: so many that the slowest link between is
-// never without work, and no more, as what the link cannot take yet waits in its modem, before everything that is sent
-// later.
+// How many bytes may be on their way to the other end at a time, the window: so many that the
+// slowest link between is never without work, and no more, as what the link cannot take yet waits
+// in its modem, before everything that is sent later.
 //
-// The other end acknowledges messages. From when a message was sent and when its acknowledgement came
-// two things are measured, in the manner of BBR (draft-ietf-ccwg-bbr): the round trip, and the rate of
-// delivery, which is the bytes that were delivered between the sending of a message and its
-// acknowledgement, over that time. What fits on the link without a queue is rate x smallest round trip.
-// The window is a little more than that:
+// The other end acknowledges messages. From when a message was sent and when its acknowledgement
+// came two things are measured, in the manner of BBR (draft-ietf-ccwg-bbr): the round trip, and the
+// rate of delivery, which is the bytes that were delivered between the sending of a message and its
+// acknowledgement, over that time. What fits on the link without a queue is rate x smallest round
+// trip. The window is a little more than that:
 //
 //   window = (rate * (smallest round trip + lateness + TARGET + spread) + told) * (1 + eagerness)
 //
-// A way back with a queue or gaps of its own says nothing about the way there. So an acknowledgement also says when
-// the message came, by the other end's clock (as in LEDBAT, RFC 6817 section 3.4.1): only a longer way there counts
-// as a queue, and the rate is that at which messages came, not acknowledgements. What is on its way must do for the
-// time that these are late, too: `lateness` is how long the other end keeps them back, and by how much their way is
-// longer than the shortest, on average. The longest instead would have the two directions of a link, each of which
-// delays the other's acknowledgements, make each other's queue grow. And where one acknowledgement tells of many
-// messages, because the other end has nothing else to send and keeps it back, as much more is on its way as it tells of
-// beyond the usual (`told`), if that is three tenths of all: else the link would stand still from one to the next.
+// A way back with a queue or gaps of its own says nothing about the way there. So an
+// acknowledgement also says when the message came, by the other end's clock (as in LEDBAT, RFC 6817
+// section 3.4.1): only a longer way there counts as a queue, and the rate is that at which messages
+// came, not acknowledgements. What is on its way must do for the time that these are late, too:
+// `lateness` is how long the other end keeps them back, and by how much their way is longer than
+// the shortest, on average. The longest instead would have the two directions of a link, each of
+// which delays the other's acknowledgements, make each other's queue grow. And where one
+// acknowledgement tells of many messages, because the other end has nothing else to send and keeps
+// it back, as much more is on its way as it tells of beyond the usual (`told`), if that is three
+// tenths of all: else the link would stand still from one to the next.
 //
-// The rate is the greatest of the last half second or second; time in which the link had nothing to do does not count,
-// up to half. TARGET is the queue that is tolerated, some milliseconds, so that the link always has something to send.
-// While there was no queue for two round trips, `eagerness` is up to 1 and the window doubles each round trip, as in
-// TCP's slow start; when the queue is at its target it is 0, and the window stays. Where trying more brought a queue
-// and no higher rate, half as much more is tried the next time. So a link that becomes faster is filled within some
-// round trips, one that becomes slower gets no more than it delivers, as soon as its old rate is forgotten, and one
-// that stays as it is is left alone.
+// The rate is the greatest of the last half second or second; time in which the link had nothing to
+// do does not count, up to half. TARGET is the queue that is tolerated, some milliseconds, so that
+// the link always has something to send. While there was no queue for two round trips, `eagerness`
+// is up to 1 and the window doubles each round trip, as in TCP's slow start; when the queue is at
+// its target it is 0, and the window stays. Where trying more brought a queue and no higher rate,
+// half as much more is tried the next time. So a link that becomes faster is filled within some
+// round trips, one that becomes slower gets no more than it delivers, as soon as its old rate is
+// forgotten, and one that stays as it is is left alone.
 //
-// At first, and when there is much to send again after a pause, what is known of the link may be wrong, and there is
-// little time to learn it: that of a page. So twice as much as the rate asks for is sent as long as the rate grows, or
-// there is little to send, unless it waits for long.
+// At first, and when there is much to send again after a pause, what is known of the link may be
+// wrong, and there is little time to learn it: that of a page. So twice as much as the rate asks
+// for is sent as long as the rate grows, or there is little to send, unless it waits for long.
 //
-// Pace. What is sent at once arrives at once, is acknowledged at once, and lets as much go at once again: a queue that
-// comes and goes, where the link would need none. So messages leave at one and a half times the rate at most, or three
-// times while more is tried, as long as there is always more to send.
+// Pace. What is sent at once arrives at once, is acknowledged at once, and lets as much go at once
+// again: a queue that comes and goes, where the link would need none. So messages leave at one and
+// a half times the rate at most, or three times while more is tried, as long as there is always
+// more to send.
 //
-// The rate of a cellular link may be another each tenth of a second. With the window that fits its average it would
-// often stand idle. service.c tells how far from steady it is, which on a wire is nothing. On a restless link
-// `spread` bridges that, up to the time of some packets; messages are longer, since their headers are saved at each
-// rate; and there is no pace, since what comes at once is welcome when the link is fast for a moment.
+// The rate of a cellular link may be another each tenth of a second. With the window that fits its
+// average it would often stand idle. service.c tells how far from steady it is, which on a wire is
+// nothing. On a restless link `spread` bridges that, up to the time of some packets; messages are
+// longer, since their headers are saved at each rate; and there is no pace, since what comes at
+// once is welcome when the link is fast for a moment.
 //
-// Where it is the way back that stands still at times, acknowledgements are missing and the link is not. Then it is
-// presumed to go on delivering, at its mean rate, for the time of some packets.
+// Where it is the way back that stands still at times, acknowledgements are missing and the link is
+// not. Then it is presumed to go on delivering, at its mean rate, for the time of some packets.
 //
-// While there is too little to send, what is delivered says nothing about the link, and the window is not made
-// smaller for it; but a pause makes it so.
+// While there is too little to send, what is delivered says nothing about the link, and the window
+// is not made smaller for it; but a pause makes it so.
 //
-// A queue that is always there would hide how long the bare way is, and that may change. So once in a while
-// less than what fits is sent for a moment: the queue drains, and what is then sent shows the bare way.
+// A queue that is always there would hide how long the bare way is, and that may change. So once in
+// a while less than what fits is sent for a moment: the queue drains, and what is then sent shows
+// the bare way.
 //
-// Silence: what is under way may be lost with a connection, or the link may be out for a while. When no
-// acknowledgement comes in several round trips, one message at a time is sent to find out, less and less
-// often. The acknowledgement of any message, also of one from before the silence, ends it, and the rate of
-// before is where it goes on. An end that has never acknowledged anything, because its program does not know
-// how, is sent to without bounds. Shorter silence changes nothing: TCP carries the messages, and loses none.
+// Silence: what is under way may be lost with a connection, or the link may be out for a while.
+// When no acknowledgement comes in several round trips, one message at a time is sent to find out,
+// less and less often. The acknowledgement of any message, also of one from before the silence,
+// ends it, and the rate of before is where it goes on. An end that has never acknowledged anything,
+// because its program does not know how, is sent to without bounds. Shorter silence changes
+// nothing: TCP carries the messages, and loses none.
 #include "flow.h"
 
 #include <string.h>
@@ -67,8 +74,8 @@
 #define WINDOW_LEAST PACKET_BYTES // a thin way carries no more
 #define WINDOW_MOST  (8 * 1024 * 1024)
 #define PACKET_BYTES 1500
-// The queue that is tolerated, and a little more where the way is long, or a packet takes long. Where it is already as
-// long as the other, small packets, too, wait for room.
+// The queue that is tolerated, and a little more where the way is long, or a packet takes long.
+// Where it is already as long as the other, small packets, too, wait for room.
 #define TARGET_US      4000
 #define SMALL_QUEUE_US 100000
 // A rate is forgotten after one to two of these, or of four bare round trips.
@@ -76,13 +83,15 @@
 // How much more is tried while there is no queue, in percent.
 #define EAGER_MOST  100
 #define EAGER_LEAST 12
-// So much may leave at once as passes in this time: a loop wakes late, and a fast link must not wait for it.
+// So much may leave at once as passes in this time: a loop wakes late, and a fast link must not
+// wait for it.
 #define PACE_BURST_US  5000
 #define PACE_UNREST_US 20000 // a link that is less steady gets bursts
 // On a restless link more is on its way, at most for the time of so many packets.
 #define SPREAD_PACKETS 20
-// Acknowledgements are late after so long; the way back stands still at times where they are later than
-// BACK_FREE_US on average; then the link is presumed to deliver for this time and that of some packets.
+// Acknowledgements are late after so long; the way back stands still at times where they are later
+// than BACK_FREE_US on average; then the link is presumed to deliver for this time and that of some
+// packets.
 #define LATE_US             100000
 #define BACK_FREE_US        20000
 #define BACK_AVERAGED_US    4000000
@@ -90,10 +99,12 @@
 #define PRESUMED_PACKETS    40
 #define PRESUMED_LONGEST_US 2000000
 #define PRESUMED_STEP_US    10000
-// Once in so long, and ten round trips, the queue is made to drain, to so many quarters of what the bare way holds.
+// Once in so long, and ten round trips, the queue is made to drain, to so many quarters of what the
+// bare way holds.
 #define DRAIN_EVERY_US 10000000
 #define DRAIN_QUARTERS 3
-// Silence: after four round trips, within these bounds. An end that did not acknowledge in that time never will.
+// Silence: after four round trips, within these bounds. An end that did not acknowledge in that
+// time never will.
 #define TIMEOUT_LEAST_US 400000
 #define TIMEOUT_FIRST_US 3000000
 #define TIMEOUT_MOST_US  3000000
@@ -103,8 +114,8 @@
 #define BACK_MOST_US  700000
 #define TOLD_MOST                                                                                  \
     (FLOW_OWED_SOME + MESSAGE_LEAST_BYTES) // that a receiver keeps back on a slow link
-// The time that a message may take on the link; that of two packets, which may share a header; and how long messages
-// may be on a restless link, where others wait longer anyway.
+// The time that a message may take on the link; that of two packets, which may share a header; and
+// how long messages may be on a restless link, where others wait longer anyway.
 #define MESSAGE_US             10000
 #define MESSAGE_TWO_US         20000
 #define MESSAGE_RESTLESS_US    60000
@@ -112,8 +123,8 @@
 #define MESSAGE_LEAST_BYTES    1500
 // After so long without anything to send, what is known of the link has lost half its worth.
 #define PAUSE_US 10000000
-// A start: after so long with little to send. It ends when messages wait for so long, or the rate has not grown by a
-// quarter in so many round trips.
+// A start: after so long with little to send. It ends when messages wait for so long, or the rate
+// has not grown by a quarter in so many round trips.
 #define START_PAUSE_US 1000000
 #define START_QUEUE_US 60000
 #define START_TRIPS    3
@@ -185,8 +196,8 @@ int64_t flow_bare_us(const struct flow *flow)
     return flow->bare_us;
 }
 
-// What is on its way while the queue is made to drain: less than the bare way holds, and something, since
-// an acknowledgement ends the draining, and needs a message.
+// What is on its way while the queue is made to drain: less than the bare way holds, and something,
+// since an acknowledgement ends the draining, and needs a message.
 static size_t drained_window(const struct flow *flow)
 {
     size_t bare = (size_t)(flow_rate(flow) * flow_bare_us(flow) / US);
@@ -210,8 +221,8 @@ static int64_t presumed_most_us(const struct flow *flow)
     return smaller(PRESUMED_MOST_US + PRESUMED_PACKETS * packet_us(flow), PRESUMED_LONGEST_US);
 }
 
-// What the link has most likely delivered while acknowledgements are late, where it may be the way back that stands
-// still.
+// What the link has most likely delivered while acknowledgements are late, where it may be the way
+// back that stands still.
 static size_t presumed(const struct flow *flow, int64_t now_us)
 {
     int64_t late_us = smaller(now_us - flow->awaited_us, presumed_most_us(flow));
@@ -293,8 +304,8 @@ static void mind_start(struct flow *flow, bool is_starved, int64_t now_us)
         flow->hungry_us = now_us;
 }
 
-// When the next message may be sent, at most a round trip from now. The first packets of a page, after which there
-// is nothing more to send for a moment, go at once.
+// When the next message may be sent, at most a round trip from now. The first packets of a page,
+// after which there is nothing more to send for a moment, go at once.
 static void pace(struct flow *flow, size_t bytes, int64_t now_us)
 {
     int64_t rate = greater(flow_rate(flow), service_rate(&flow->service));
@@ -343,7 +354,8 @@ static void measure_rate(struct flow *flow, const struct flow_message *message, 
     int64_t took_us = heard_us - message->delivered_us;
     int64_t sending_us = message->sent_us - message->before_us;
     int64_t bytes = (int64_t)(flow->delivered_total - message->delivered_total);
-    // While it had nothing to do, the link could not deliver; but one message alone says little about it.
+    // While it had nothing to do, the link could not deliver; but one message alone says little
+    // about it.
     took_us = greater(took_us - (flow->service.idle_us - message->idle_us), took_us / 2);
     if (took_us < sending_us) // acknowledgements that came in a burst
         took_us = sending_us;
@@ -365,7 +377,8 @@ static int64_t smooth(int64_t smoothed_us, int64_t us)
     return smoothed_us == 0 ? us : (7 * smoothed_us + us) / 8;
 }
 
-// What the round trip would have been on the shortest way back. Both clocks need not agree, only go alike.
+// What the round trip would have been on the shortest way back. Both clocks need not agree, only go
+// alike.
 static int64_t without_way_back(struct flow *flow, const struct flow_report *report,
                                 int64_t sent_us, int64_t trip_us)
 {
@@ -398,8 +411,8 @@ static size_t bounded(int64_t window)
                                   : (size_t)window;
 }
 
-// The queue is made to drain once in a while where the bare way was not seen for long. What is then sent into
-// an empty queue shows it, whether it is as it was, or has become longer.
+// The queue is made to drain once in a while where the bare way was not seen for long. What is then
+// sent into an empty queue shows it, whether it is as it was, or has become longer.
 static void mind_drain(struct flow *flow, const struct flow_message *newest, int64_t own_us,
                        int64_t target_us, int64_t now_us)
 {
@@ -426,7 +439,8 @@ static int64_t eagerness(int64_t queue_us, int64_t target_us)
     return 100 * (target_us - greater(queue_us, 0)) / target_us;
 }
 
-// Where trying more brought a queue and no more than before, less is tried the next time; where it brought more, all.
+// Where trying more brought a queue and no more than before, less is tried the next time; where it
+// brought more, all.
 static void mind_eagerness(struct flow *flow, int64_t rate, bool has_queue, int64_t now_us)
 {
     if (rate > flow->full_rate / 8 * 9) {
@@ -467,8 +481,8 @@ static bool goes_on_starting(struct flow *flow, int64_t rate, int64_t queue_us, 
     return queue_us <= START_QUEUE_US && now_us - flow->grown_us <= START_TRIPS * flow->smoothed_us;
 }
 
-// From the measurements to the window, when so much was delivered. While there is not enough to send, it is no
-// reason to make the window smaller that little is delivered.
+// From the measurements to the window, when so much was delivered. While there is not enough to
+// send, it is no reason to make the window smaller that little is delivered.
 static void set_window(struct flow *flow, const struct flow_message *newest, size_t delivered,
                        bool is_starved, int64_t now_us)
 {
@@ -531,8 +545,8 @@ static bool take_delivered(struct flow *flow, uint32_t index, uint32_t counter,
     return true;
 }
 
-// How long it took to hear of what was sent into a silence says nothing about a queue, nor about a rate. And the link
-// may be another.
+// How long it took to hear of what was sent into a silence says nothing about a queue, nor about a
+// rate. And the link may be another.
 static void end_silence(struct flow *flow, int64_t now_us)
 {
     flow->timeouts = 0;
@@ -544,8 +558,8 @@ static void end_silence(struct flow *flow, int64_t now_us)
         flow->window /= 2;
 }
 
-// How late acknowledgements are: they are kept back for some time, and then the way back may be longer than it can be.
-// The latest one came after so long without any.
+// How late acknowledgements are: they are kept back for some time, and then the way back may be
+// longer than it can be. The latest one came after so long without any.
 static void measure_lateness(struct flow *flow, int64_t delay_us, int64_t back_us,
                              int64_t silent_us)
 {
@@ -555,7 +569,8 @@ static void measure_lateness(struct flow *flow, int64_t delay_us, int64_t back_u
                           smaller(silent_us, BACK_AVERAGED_US) / BACK_AVERAGED_US;
 }
 
-// How much an acknowledgement tells of, where that is much of what was on its way, and no silence made it so.
+// How much an acknowledgement tells of, where that is much of what was on its way, and no silence
+// made it so.
 static void measure_told(struct flow *flow, size_t delivered, size_t in_flight)
 {
     flow->told -= flow->told / 8;
@@ -563,7 +578,8 @@ static void measure_told(struct flow *flow, size_t delivered, size_t in_flight)
         flow->told = greater(flow->told, smaller((int64_t)delivered, TOLD_MOST));
 }
 
-// What was sent before a silence ended does not, unless one silence follows the other: then the link is only slow.
+// What was sent before a silence ended does not, unless one silence follows the other: then the
+// link is only slow.
 static bool tells_of_link(struct flow *flow, const struct flow_message *message)
 {
     if (message->sent_us < flow->returned_us && flow->silences < 2 && flow->smoothed_us > 0)
@@ -572,8 +588,8 @@ static bool tells_of_link(struct flow *flow, const struct flow_message *message)
     return true;
 }
 
-// A queue shows that the link had enough to do, though nothing more was to be sent. What only came in a pause of an
-// idle link does not.
+// A queue shows that the link had enough to do, though nothing more was to be sent. What only came
+// in a pause of an idle link does not.
 static bool had_enough(const struct flow *flow, const struct flow_message *message,
                        int64_t heard_us)
 {

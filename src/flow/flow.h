@@ -1,5 +1,5 @@
-// Bounded flight: how much may be on its way to the other end at a time, so that the link is full and
-// nothing queues in the phone or the modem. Pure; times in microseconds.
+// Bounded flight: how much may be on its way to the other end at a time, so that the link is full
+// and nothing queues in the phone or the modem. Pure; times in microseconds.
 #ifndef TETHER_FLOW_FLOW_H
 #define TETHER_FLOW_FLOW_H
 
@@ -80,15 +80,18 @@ void flow_init(struct flow *flow, int64_t now_us);
 // Another connection is the path: what was on its way is not waited for.
 void flow_path_changed(struct flow *flow, int64_t now_us);
 
-// How many bytes may be sent now; 0: wait for an acknowledgement, flow_opens_us(), or flow_due_us().
+// How many bytes may be sent now; 0: wait for an acknowledgement, flow_opens_us(), or
+// flow_due_us().
 size_t flow_room(const struct flow *flow, int64_t now_us);
-// Whether a small packet may be sent although there is no room: a keystroke does not wait for others' packets, and
-// what is on its way becomes no more than one of them longer. Not so where there is a queue all the same: small
-// packets, too, may be more than a thin way carries, such as a transfer's acknowledgements.
+// Whether a small packet may be sent although there is no room: a keystroke does not wait for
+// others' packets, and what is on its way becomes no more than one of them longer. Not so where
+// there is a queue all the same: small packets, too, may be more than a thin way carries, such as a
+// transfer's acknowledgements.
 bool flow_has_small_room(const struct flow *flow);
 #define FLOW_SMALL      256
 #define FLOW_SMALL_ROOM 1500
-// When there is room again without an acknowledgement, while there is none; INT64_MAX: not without one.
+// When there is room again without an acknowledgement, while there is none; INT64_MAX: not without
+// one.
 int64_t flow_opens_us(const struct flow *flow, int64_t now_us);
 // How long a message should be at most, by the rate: a long one would hold up what comes after it.
 size_t flow_message_size(const struct flow *flow);

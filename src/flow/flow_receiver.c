@@ -1,9 +1,10 @@
 // The receiving end of bounded flight: when to acknowledge what has come.
 //
-// An acknowledgement goes along with whatever is sent next. Where nothing is sent, it goes alone after a while: the
-// less often, the slower the other direction is, as on a thin uplink it must not cost more than 2 %. But an end that
-// sends next to nothing knows only how fast the other direction is at least; so each 12 KiB is acknowledged, which
-// costs 0.9 % of what comes. How long it was kept back is part of it, and when the message came, by this end's clock.
+// An acknowledgement goes along with whatever is sent next. Where nothing is sent, it goes alone
+// after a while: the less often, the slower the other direction is, as on a thin uplink it must not
+// cost more than 2 %. But an end that sends next to nothing knows only how fast the other direction
+// is at least; so each 12 KiB is acknowledged, which costs 0.9 % of what comes. How long it was
+// kept back is part of it, and when the message came, by this end's clock.
 #include "flow.h"
 
 #include "../base/bytes.h"

@@ -1,20 +1,24 @@
-// How the slowest link of the way serves. A sender that knows when its messages came to that link and when they left it
-// can tell what the link does from what it does itself:
+// How the slowest link of the way serves. A sender that knows when its messages came to that link
+// and when they left it can tell what the link does from what it does itself:
 //
-//   busy   a message that came before the one ahead of it had left was waiting: in the time between their leaving the
-//          link passed just these bytes. The mean over a second or two of such time is its rate.
-//   idle   one that came later found the link with nothing to do, and that time says nothing about it.
-//   steady what a link would do that has this mean rate always: it takes a message when it has come and the one
-//          ahead has left, and then takes (bytes / rate). The same bursts and pauses go through it as through the
-//          real one, so that what differs is the link's own doing. On a wire these are fractions of a packet's
-//          time, on a cellular link in a moving car some tenths of a second.
+//   busy   a message that came before the one ahead of it had left was waiting: in the time between
+//          their leaving the link passed just these bytes. The mean over a second or two of such
+//          time is its rate.
+//   idle   one that came later found the link with nothing to do, and that time says nothing about
+//          it.
+//   steady what a link would do that has this mean rate always: it takes a message when it has come
+//          and the one ahead has left, and then takes (bytes / rate). The same bursts and pauses go
+//          through it as through the real one, so that what differs is the link's own doing. On a
+//          wire these are fractions of a packet's time, on a cellular link in a moving car some
+//          tenths of a second.
 //
 // A round trip that grows and shrinks does not tell that: a sender's own bursts make it do so, too.
 //
-// Only time in which there was something on the link counts for that: a minute of keystrokes says little about it.
+// Only time in which there was something on the link counts for that: a minute of keystrokes says
+// little about it.
 //
-// The steady link follows the real one within a second of such time: what changes more slowly than that is a change of
-// the rate, to which the window is fitted anyway, and no unrest.
+// The steady link follows the real one within a second of such time: what changes more slowly than
+// that is a change of the rate, to which the window is fitted anyway, and no unrest.
 #include "service.h"
 
 #include <string.h>

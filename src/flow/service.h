@@ -1,5 +1,6 @@
-// How the slowest link of the way serves: at what rate while it has something to do, and how steadily. Pure; times in
-// microseconds by the sender's clock, but for an offset that is always the same.
+// How the slowest link of the way serves: at what rate while it has something to do, and how
+// steadily. Pure; times in microseconds by the sender's clock, but for an offset that is always the
+// same.
 #ifndef TETHER_FLOW_SERVICE_H
 #define TETHER_FLOW_SERVICE_H
 
@@ -28,7 +29,8 @@ void service_left(struct service *service, int64_t came_us, int64_t left_us, int
 
 // The mean rate in bytes a second; 0: not known yet.
 int64_t service_rate(const struct service *service);
-// How far from steady it is: the mean distance to a link of constant rate, less what is usual on one; never negative.
+// How far from steady it is: the mean distance to a link of constant rate, less what is usual on
+// one; never negative.
 int64_t service_unrest_us(const struct service *service);
 
 #endif

@@ -19,11 +19,11 @@ struct ws_host;
 struct ws_host_config {
     const char *path;        // where the WebSocket is; a trailing slash in the request is fine
     const struct page *page; // NULL: no page
-    // Whether a request is let in; `websocket`: it asks for the WebSocket. Returns 0, or a status to
-    // refuse with, after having written into `why` what is said, plain text. NULL: everybody is.
+    // Whether a request is let in; `websocket`: it asks for the WebSocket. Returns 0, or a status
+    // to refuse with, after having written into `why` what is said, plain text. NULL: everybody is.
     int (*admit)(void *arg, const struct http_request *request, bool websocket, struct text *why);
-    // A connection for a WebSocket that `peer` asks for with this query (what follows a '?'), or NULL
-    // when there is none to give (503).
+    // A connection for a WebSocket that `peer` asks for with this query (what follows a '?'), or
+    // NULL when there is none to give (503).
     struct ws_conn *(*accept)(void *arg, const struct endpoint *peer,
                               const struct http_text *query);
     // Writes the body of a JSON resource that is made on the fly into `body`. Returns its length, 0

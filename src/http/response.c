@@ -1,8 +1,8 @@
 // Response heads. Every response carries the headers that keep the page what it is: no script,
 // style or frame from elsewhere (Content-Security-Policy level 3), no guessing of types, no
 // referrer to others, and no pages of others that show or run what comes from here
-// (Cross-Origin-Resource-Policy, in the Fetch standard). All of them also where they mean little, as
-// in a 101: what is on every response cannot be missing from the one that matters.
+// (Cross-Origin-Resource-Policy, in the Fetch standard). All of them also where they mean little,
+// as in a 101: what is on every response cannot be missing from the one that matters.
 // (Cross-Origin-Opener-Policy is not among them: over plain HTTP browsers only complain about it.)
 //
 // The hash is of the one script inside index.html. With another the browser does not run it, and

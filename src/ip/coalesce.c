@@ -1,11 +1,12 @@
-// Segments are put together only where cutting the whole again gives the same segments back, as far as the
-// receiver's TCP can see: same addresses, ports, TTL, traffic class and acknowledgment, window and options;
-// sequence numbers that follow each other; sizes equal, but for the last, which may be shorter. A checksum
-// that is wrong must stay wrong, so it is looked at before the segment's own is given up.
+// Segments are put together only where cutting the whole again gives the same segments back, as far
+// as the receiver's TCP can see: same addresses, ports, TTL, traffic class and acknowledgment,
+// window and options; sequence numbers that follow each other; sizes equal, but for the last, which
+// may be shorter. A checksum that is wrong must stay wrong, so it is looked at before the segment's
+// own is given up.
 //
-// Some runs are held at a time, for a fair queue mixes connections. A packet of a connection that cannot be
-// added to its run, be it an acknowledgment without data, ends the run first, so that order is kept; all
-// other packets pass at once.
+// Some runs are held at a time, for a fair queue mixes connections. A packet of a connection that
+// cannot be added to its run, be it an acknowledgment without data, ends the run first, so that
+// order is kept; all other packets pass at once.
 #include "coalesce.h"
 
 #include <string.h>
@@ -13,8 +14,8 @@
 #include "../base/bytes.h"
 #include "checksum.h"
 
-// The acknowledgment, and behind it the header's length and the bits that RFC 9293 reserves, of which
-// accurate ECN feedback uses one.
+// The acknowledgment, and behind it the header's length and the bits that RFC 9293 reserves, of
+// which accurate ECN feedback uses one.
 #define ACKNOWLEDGMENT_AND_LENGTH 5
 
 void ip_coalescer_init(struct ip_coalescer *coalescer)

@@ -1,5 +1,6 @@
-// Coalescing in software (generic receive offload): the segments of a TCP connection that arrive one behind the
-// other become one super-packet, which the kernel takes in one call and handles as one.
+// Coalescing in software (generic receive offload): the segments of a TCP connection that arrive
+// one behind the other become one super-packet, which the kernel takes in one call and handles as
+// one.
 #ifndef TETHER_IP_COALESCE_H
 #define TETHER_IP_COALESCE_H
 
@@ -23,8 +24,8 @@ struct ip_coalescer {
 };
 
 void ip_coalescer_init(struct ip_coalescer *coalescer);
-// Takes an IPv4 packet, whose bytes must stay as they are until ip_coalesce_end(), and gives to `out` what is
-// not to be held, or not any longer. Packets of one connection stay in their order.
+// Takes an IPv4 packet, whose bytes must stay as they are until ip_coalesce_end(), and gives to
+// `out` what is not to be held, or not any longer. Packets of one connection stay in their order.
 void ip_coalesce(struct ip_coalescer *coalescer, uint8_t *packet, size_t length,
                  ip_piece_receiver *out, void *arg);
 // Gives everything out that is held.

@@ -1,5 +1,6 @@
-// An ICMP error carries the start of the packet that it speaks of, IP header first. Whoever translates
-// addresses must translate those inside as well, or the sender would not recognise its own packet.
+// An ICMP error carries the start of the packet that it speaks of, IP header first. Whoever
+// translates addresses must translate those inside as well, or the sender would not recognise its
+// own packet.
 #include "icmp.h"
 
 #include <string.h>

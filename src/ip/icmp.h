@@ -1,5 +1,5 @@
-// ICMP error messages (RFC 792, RFC 1812 section 4.3): reading the packet that one speaks of, and making
-// our own.
+// ICMP error messages (RFC 792, RFC 1812 section 4.3): reading the packet that one speaks of, and
+// making our own.
 #ifndef TETHER_IP_ICMP_H
 #define TETHER_IP_ICMP_H
 
@@ -20,7 +20,8 @@ enum icmp_unreachable_code {
     ICMP_PROHIBITED = 13,
 };
 
-// Whether a type is an error that speaks of a packet: unreachable, time exceeded, parameter problem.
+// Whether a type is an error that speaks of a packet: unreachable, time exceeded, parameter
+// problem.
 bool icmp_is_error(uint8_t type);
 
 // Whether the checksum over the whole ICMP message is right.
@@ -28,18 +29,18 @@ bool icmp_checksum_is_good(const struct ip_packet *packet);
 // Makes the checksum of the whole ICMP message anew.
 void icmp_set_checksum(struct ip_packet *packet);
 
-// Reads the packet inside an error: its IP header, checksum included, and at least 8 bytes of transport
-// header. It is cut off as a rule, so embedded->length is what is there, and fields beyond the first
-// 8 bytes may be missing. Returns false where it cannot be used.
+// Reads the packet inside an error: its IP header, checksum included, and at least 8 bytes of
+// transport header. It is cut off as a rule, so embedded->length is what is there, and fields
+// beyond the first 8 bytes may be missing. Returns false where it cannot be used.
 bool icmp_parse_embedded(struct ip_packet *embedded, const struct ip_packet *error);
 
-// Makes an error about a packet, in `out` (at least ICMP_ERROR_MAX bytes). `mtu` is for fragmentation
-// needed (RFC 1191 section 4), else 0. Returns its length.
+// Makes an error about a packet, in `out` (at least ICMP_ERROR_MAX bytes). `mtu` is for
+// fragmentation needed (RFC 1191 section 4), else 0. Returns its length.
 size_t icmp_make_error(uint8_t *out, uint32_t source, uint8_t type, uint8_t code, uint16_t mtu,
                        const struct ip_packet *about);
 
-// Whether a router may answer a packet with an error (RFC 1812 section 4.3.2.7): not an ICMP error, not
-// a later fragment, and nothing from or to a group, a broadcast or nobody.
+// Whether a router may answer a packet with an error (RFC 1812 section 4.3.2.7): not an ICMP error,
+// not a later fragment, and nothing from or to a group, a broadcast or nobody.
 bool icmp_may_answer(const struct ip_packet *packet);
 
 #endif

@@ -1,8 +1,8 @@
-// The virtio-net header: flags (1), kind of segmentation (1), length of all headers (2), segment size (2),
-// where the checksum starts (2), and where it is, counted from there (2).
+// The virtio-net header: flags (1), kind of segmentation (1), length of all headers (2), segment
+// size (2), where the checksum starts (2), and where it is, counted from there (2).
 //
-// The length of all headers is advice, and not looked at when reading: everything after here takes the
-// headers' lengths from the headers themselves.
+// The length of all headers is advice, and not looked at when reading: everything after here takes
+// the headers' lengths from the headers themselves.
 #include "offload.h"
 
 #include <string.h>

@@ -69,7 +69,8 @@ static enum ip_result read_transport(struct ip_packet *p)
     return good ? IP_GOOD : IP_BAD_TRANSPORT;
 }
 
-// Reads the IP header of a packet of which `length` bytes are there. p->length becomes the total length.
+// Reads the IP header of a packet of which `length` bytes are there. p->length becomes the total
+// length.
 static enum ip_result read_header(struct ip_packet *p, uint8_t *bytes, size_t length)
 {
     memset(p, 0, sizeof *p);
@@ -210,8 +211,8 @@ static void set_port(struct ip_packet *p, uint8_t *checksum, size_t place, uint1
 }
 
 // The checksum's place is looked up once, before anything changes: on its way from one value to the
-// next a UDP checksum may be 0, which would read as "none". At the end, 0 is written in its other form,
-// 0xffff (RFC 768).
+// next a UDP checksum may be 0, which would read as "none". At the end, 0 is written in its other
+// form, 0xffff (RFC 768).
 static void set_endpoint(struct ip_packet *p, size_t address_place, uint32_t address,
                          size_t port_place, uint16_t port)
 {

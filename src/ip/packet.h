@@ -71,12 +71,12 @@ struct ip_packet {
 
 // Reads a packet. On anything but IP_GOOD the packet must not be used.
 enum ip_result ip_parse(struct ip_packet *packet, uint8_t *bytes, size_t length);
-// Reads a packet of which only the start may be there, as inside an ICMP error: the IP header and 8 bytes
-// are enough. packet->length is what is there.
+// Reads a packet of which only the start may be there, as inside an ICMP error: the IP header and 8
+// bytes are enough. packet->length is what is there.
 enum ip_result ip_parse_start(struct ip_packet *packet, uint8_t *bytes, size_t length);
 
-// Whether an IP option names the route (loose or strict source routing), or the options are malformed.
-// Such packets go around filters, and are refused (RFC 7126 sections 4.3 and 4.4).
+// Whether an IP option names the route (loose or strict source routing), or the options are
+// malformed. Such packets go around filters, and are refused (RFC 7126 sections 4.3 and 4.4).
 bool ip_has_source_route(const struct ip_packet *packet);
 
 // Writes a new identification (RFC 6864).
@@ -105,8 +105,8 @@ static inline bool ip_looks_like_ipv4(const uint8_t *bytes, size_t length)
     return length > 0 && bytes[0] >> 4 == 4;
 }
 
-// Whether an IPv4 header, of which 8 bytes at least are there, is that of one of several fragments: it has an offset,
-// or more follow (RFC 791 section 3.1).
+// Whether an IPv4 header, of which 8 bytes at least are there, is that of one of several fragments:
+// it has an offset, or more follow (RFC 791 section 3.1).
 static inline bool ip_header_is_fragment(const uint8_t *header)
 {
     return (get_be16(header + IP_AT_FRAGMENT) & 0x3fff) != 0;

@@ -4,8 +4,8 @@
 // 3168 section 6.1.2). A UDP super-packet is a run of datagrams of equal size, each becoming a
 // packet of its own.
 //
-// A piece may also be several segments: a smaller super-packet, whose headers are made like those of a
-// segment, but whose checksum is left at the pseudo-header's, for who cuts it into segments.
+// A piece may also be several segments: a smaller super-packet, whose headers are made like those
+// of a segment, but whose checksum is left at the pseudo-header's, for who cuts it into segments.
 #include "segment.h"
 
 #include <stdbool.h>

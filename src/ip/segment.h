@@ -10,15 +10,15 @@
 
 #include "offload.h"
 
-// Takes a packet: a finished one, or with a `segment_size` above 0 a super-packet of such segments, whose
-// checksum is that of the pseudo-header.
+// Takes a packet: a finished one, or with a `segment_size` above 0 a super-packet of such segments,
+// whose checksum is that of the pseudo-header.
 typedef void ip_piece_receiver(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size);
 
-// Cuts a packet that was read into pieces, or only completes its checksum, and calls `out` with each. A
-// super-packet of up to `most` bytes is a piece as it is; else a piece has as many whole segments as fit into
-// them, and one at least. 0: each piece is one segment.
-// `scratch` must hold a piece, and at least IP header + TCP header + segment size bytes. Returns the number
-// of pieces given out, or -1 where the offload's numbers do not fit the packet.
+// Cuts a packet that was read into pieces, or only completes its checksum, and calls `out` with
+// each. A super-packet of up to `most` bytes is a piece as it is; else a piece has as many whole
+// segments as fit into them, and one at least. 0: each piece is one segment. `scratch` must hold a
+// piece, and at least IP header + TCP header + segment size bytes. Returns the number of pieces
+// given out, or -1 where the offload's numbers do not fit the packet.
 int ip_segment(const struct ip_packet *packet, const struct ip_offload *offload, size_t most,
                uint8_t *scratch, size_t scratch_size, ip_piece_receiver *out, void *arg);
 

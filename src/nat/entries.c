@@ -11,9 +11,9 @@
 // connection never does.
 #include "entries.h"
 
-// UDP lives 5 minutes after its last outbound packet (RFC 4787 REQ-5 asks for 2 at least and recommends
-// 5), an ICMP query 60 s (RFC 5508 REQ-2), TCP that opens or closes 4 minutes, an established
-// connection 2 hours and 4 minutes (RFC 5382 REQ-5).
+// UDP lives 5 minutes after its last outbound packet (RFC 4787 REQ-5 asks for 2 at least and
+// recommends 5), an ICMP query 60 s (RFC 5508 REQ-2), TCP that opens or closes 4 minutes, an
+// established connection 2 hours and 4 minutes (RFC 5382 REQ-5).
 static const int64_t limit_ms[NAT_QUEUE_COUNT] = {
     [NAT_UDP_QUEUE] = 300000,          [NAT_ICMP_QUEUE] = 60000,
     [NAT_PERMISSION_QUEUE] = 300000,   [NAT_TRANSITORY_QUEUE] = 240000,
@@ -299,10 +299,11 @@ static bool make_room(struct nat *nat, uint16_t laptop, enum scarce_kind kind, u
     return may_take(&scarce, laptop);
 }
 
-// Where the search for an inside endpoint's outside port begins. It goes by who and where the endpoint is
-// and by a key (RFC 6056 section 3.3.3): nobody else can tell it, and it is the same after a restart, so
-// that the first packet of a connection from before finds its old port. The RFC's remote endpoint has no
-// part in it, since a mapping serves all of them; and its counter is the search for a free port.
+// Where the search for an inside endpoint's outside port begins. It goes by who and where the
+// endpoint is and by a key (RFC 6056 section 3.3.3): nobody else can tell it, and it is the same
+// after a restart, so that the first packet of a connection from before finds its old port. The
+// RFC's remote endpoint has no part in it, since a mapping serves all of them; and its counter is
+// the search for a free port.
 static uint32_t preferred_place(const struct nat *nat, const struct nat_inside *inside)
 {
     uint64_t who = nat->laptops[inside->laptop].identity;

@@ -1,11 +1,13 @@
-// Datagrams in fragments (RFC 791 section 3.2, RFC 4787 REQ-14). Only the first fragment has ports, so it
-// decides for all: its translation is remembered, and the others follow it. Fragments that come before it
-// wait in a small pool. Nothing is put together; every fragment goes on as a fragment.
+// Datagrams in fragments (RFC 791 section 3.2, RFC 4787 REQ-14). Only the first fragment has ports,
+// so it decides for all: its translation is remembered, and the others follow it. Fragments that
+// come before it wait in a small pool. Nothing is put together; every fragment goes on as a
+// fragment.
 //
-// What attacks by fragments live from is refused (RFC 1858, RFC 3128): fragments that overlap, so that
-// two hosts would put different datagrams together; first fragments too short for their transport header
-// (ip_parse() refuses those); and datagrams that never end: each is forgotten after half a minute, and
-// when the table is full, the oldest of the sender that has most of it gives way.
+// What attacks by fragments live from is refused (RFC 1858, RFC 3128): fragments that overlap, so
+// that two hosts would put different datagrams together; first fragments too short for their
+// transport header (ip_parse() refuses those); and datagrams that never end: each is forgotten
+// after half a minute, and when the table is full, the oldest of the sender that has most of it
+// gives way.
 #include <string.h>
 
 #include "parts.h"
@@ -118,7 +120,8 @@ static bool note_part(struct nat_datagram *d, const struct ip_packet *packet)
     bool is_last = !packet->more_fragments;
     if (d->poisoned)
         return false;
-    // Only the last may have an odd length, nothing may lie behind it, and an IP packet has its limit.
+    // Only the last may have an odd length, nothing may lie behind it, and an IP packet has its
+    // limit.
     bool lies_behind = (d->total != 0 && (end > d->total || (is_last && end != d->total))) ||
                        (is_last && end < d->furthest);
     if (length == 0 || lies_behind || end > IP_PACKET_MAX - packet->header_length ||
@@ -159,8 +162,9 @@ static enum nat_verdict follow(struct nat_passage *passage, struct nat_datagram 
     return NAT_PASS;
 }
 
-// A free place in the pool; or, where the pool is full, that of the oldest fragment of the sender that has
-// most of it. What is out of order by chance waits for milliseconds, and what never has a first goes on.
+// A free place in the pool; or, where the pool is full, that of the oldest fragment of the sender
+// that has most of it. What is out of order by chance waits for milliseconds, and what never has a
+// first goes on.
 static struct nat_held *find_place(struct nat *nat)
 {
     uint32_t counts[NAT_LAPTOPS + 2] = {0};
@@ -219,8 +223,8 @@ static enum nat_verdict take_fragment(struct nat_passage *passage)
     return verdict;
 }
 
-// The first fragment was translated to what passage->packet says now and went to `receiver`: so do the
-// others, those that wait at once.
+// The first fragment was translated to what passage->packet says now and went to `receiver`: so do
+// the others, those that wait at once.
 static void let_others_follow(struct nat_passage *passage, const struct ip_packet *as_it_came,
                               uint16_t receiver)
 {

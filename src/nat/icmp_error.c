@@ -1,8 +1,9 @@
-// ICMP errors on their way through (RFC 5508 section 4). An error speaks of a packet that went the other
-// way; the packet's start is inside it, as it was seen where the error was made. So an error from outside
-// holds a packet with our outside endpoint as its source, and that endpoint is what finds the mapping; an
-// error from a laptop holds one with an inside endpoint as its destination. The embedded addresses are
-// translated with the outer ones. An error changes nothing about a mapping.
+// ICMP errors on their way through (RFC 5508 section 4). An error speaks of a packet that went the
+// other way; the packet's start is inside it, as it was seen where the error was made. So an error
+// from outside holds a packet with our outside endpoint as its source, and that endpoint is what
+// finds the mapping; an error from a laptop holds one with an inside endpoint as its destination.
+// The embedded addresses are translated with the outer ones. An error changes nothing about a
+// mapping.
 #include "entries.h"
 #include "parts.h"
 
@@ -32,7 +33,8 @@ enum nat_verdict nat_error_inbound(struct nat_passage *passage, uint16_t *receiv
     enum nat_verdict verdict = read_error(passage, &embedded);
     if (verdict != NAT_PASS)
         return verdict;
-    // What went out to the wire had the outside address; to the server itself, the host's view of us.
+    // What went out to the wire had the outside address; to the server itself, the host's view of
+    // us.
     uint32_t source = packet->destination;
     if (embedded.source != source)
         return NAT_NO_MAPPING;

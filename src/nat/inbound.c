@@ -1,10 +1,10 @@
-// The way in, from the wire or from the server's own stack. The outside port finds the mapping; a packet
-// that finds nothing is nobody's business and is dropped without an answer, but for an unsolicited SYN,
-// which is answered later (syn.c).
+// The way in, from the wire or from the server's own stack. The outside port finds the mapping; a
+// packet that finds nothing is nobody's business and is dropped without an answer, but for an
+// unsolicited SYN, which is answered later (syn.c).
 //
-// Filtering: UDP is let in from everybody once there is a mapping (endpoint-independent, RFC 4787 REQ-8), or
-// with --filter address from those that were sent to; TCP only within a connection that the inside has
-// begun.
+// Filtering: UDP is let in from everybody once there is a mapping (endpoint-independent, RFC 4787
+// REQ-8), or with --filter address from those that were sent to; TCP only within a connection that
+// the inside has begun.
 #include "../ip/scope.h"
 #include "entries.h"
 #include "parts.h"
@@ -39,9 +39,9 @@ static enum nat_verdict read_packet(struct nat_passage *passage, uint8_t *bytes,
     return NAT_PASS;
 }
 
-// A RST from outside counts only where it continues what the inside has acknowledged, give or take what
-// may be on its way; who sees nothing of the connection guesses that once in 65 536 times. (The receiver
-// gets it in any case, and judges for itself.)
+// A RST from outside counts only where it continues what the inside has acknowledged, give or take
+// what may be on its way; who sees nothing of the connection guesses that once in 65 536 times.
+// (The receiver gets it in any case, and judges for itself.)
 static uint8_t credible_flags(const struct nat_connection *connection,
                               const struct ip_packet *packet)
 {

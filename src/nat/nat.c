@@ -1,4 +1,5 @@
-// The NAT's outside: setting up, counting, and time. The way out is in outbound.c, the way in in inbound.c.
+// The NAT's outside: setting up, counting, and time. The way out is in outbound.c, the way in in
+// inbound.c.
 #include "nat.h"
 
 #include <string.h>

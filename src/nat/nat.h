@@ -210,10 +210,10 @@ void nat_init(struct nat *nat, const struct nat_config *config);
 // Leaves a port that a local socket uses out of the range.
 void nat_reserve_port(struct nat *nat, enum ip_protocol protocol, uint16_t port);
 
-// Tells who has a laptop's number, so that it gets the outside ports that it had before a restart, whatever
-// its number was. Each laptop's identity should be another, and known to no other laptop: two with the
-// same want the same ports, and can tell each other's. It is 0 until it is told, and after the laptop was
-// forgotten. What is mapped already stays as it is.
+// Tells who has a laptop's number, so that it gets the outside ports that it had before a restart,
+// whatever its number was. Each laptop's identity should be another, and known to no other laptop:
+// two with the same want the same ports, and can tell each other's. It is 0 until it is told, and
+// after the laptop was forgotten. What is mapped already stays as it is.
 void nat_set_laptop(struct nat *nat, uint16_t laptop, uint64_t identity);
 
 // A laptop's packet on its way out; translated in place, and given to nat->config.output: to the

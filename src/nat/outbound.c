@@ -1,7 +1,7 @@
-// The way out. A packet is checked, its destination judged, its mapping (and for TCP its connection) found
-// or made, and its source rewritten. Most go to the wire; what is for the server itself goes to its own
-// stack; and what is for an outside port that a laptop has goes back in (hairpinning, RFC 4787 REQ-9): the
-// receiver sees the sender's outside endpoint.
+// The way out. A packet is checked, its destination judged, its mapping (and for TCP its
+// connection) found or made, and its source rewritten. Most go to the wire; what is for the server
+// itself goes to its own stack; and what is for an outside port that a laptop has goes back in
+// (hairpinning, RFC 4787 REQ-9): the receiver sees the sender's outside endpoint.
 #include "../ip/scope.h"
 #include "entries.h"
 #include "parts.h"
@@ -17,7 +17,8 @@ static enum nat_verdict read_packet(struct nat_passage *passage, uint8_t *bytes,
     if (result != IP_GOOD)
         return NAT_BAD_PACKET;
     packet->partial_checksum = passage->offload != NULL && passage->offload->partial_checksum;
-    // A laptop's own network is private. Everything else is forged, or could not be answered anyway.
+    // A laptop's own network is private. Everything else is forged, or could not be answered
+    // anyway.
     if (ip_scope_of(packet->source) != SCOPE_PRIVATE ||
         packet->source == passage->nat->config.outside_address)
         return NAT_BAD_SOURCE;
@@ -28,8 +29,8 @@ static enum nat_verdict read_packet(struct nat_passage *passage, uint8_t *bytes,
     return NAT_PASS;
 }
 
-// Whether a packet for our own outside address is for a laptop: by its port, or, in an ICMP error, by the
-// port from which the packet came that it speaks of.
+// Whether a packet for our own outside address is for a laptop: by its port, or, in an ICMP error,
+// by the port from which the packet came that it speaks of.
 static bool is_hairpin(struct nat *nat, const struct ip_packet *packet)
 {
     struct ip_packet embedded;
@@ -73,10 +74,10 @@ static enum nat_verdict judge_destination(struct nat_passage *passage, uint16_t 
 }
 
 // Finds or makes the connection of an outbound TCP packet and notes what the packet does to it. A
-// packet without a connection makes one even if it is no SYN: after a restart of ours it leaves from the
-// port that the connection has always had (entries.c), and both sides go on. Where another has that port
-// by now, the remote side answers with a RST, and the application learns at once what a silent drop would
-// hide for hours.
+// packet without a connection makes one even if it is no SYN: after a restart of ours it leaves
+// from the port that the connection has always had (entries.c), and both sides go on. Where another
+// has that port by now, the remote side answers with a RST, and the application learns at once what
+// a silent drop would hide for hours.
 static enum nat_verdict track_tcp(struct nat_passage *passage, uint32_t mapping)
 {
     struct nat *nat = passage->nat;
@@ -174,7 +175,8 @@ static enum nat_verdict turn_back(struct nat_passage *passage, uint16_t *receive
     return verdict;
 }
 
-// Gives the packet, or each segment of a super-packet, an identification that is unique, whoever sent it.
+// Gives the packet, or each segment of a super-packet, an identification that is unique, whoever
+// sent it.
 static void identify(struct nat_passage *passage)
 {
     struct ip_packet *packet = &passage->packet;
@@ -186,7 +188,8 @@ static void identify(struct nat_passage *passage)
     *next = (uint16_t)(*next + segments);
 }
 
-// Everything after reading: judges, translates and sends the packet, or its datagram's first fragment.
+// Everything after reading: judges, translates and sends the packet, or its datagram's first
+// fragment.
 static enum nat_verdict forward(struct nat_passage *passage, uint16_t *receiver)
 {
     bool hairpin;

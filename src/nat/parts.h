@@ -1,5 +1,5 @@
-// What the parts of the NAT need of each other, beside the entries: fragments, unsolicited SYNs, ICMP
-// errors, and the ways out. For this folder; nat.h is its door.
+// What the parts of the NAT need of each other, beside the entries: fragments, unsolicited SYNs,
+// ICMP errors, and the ways out. For this folder; nat.h is its door.
 #ifndef TETHER_NAT_PARTS_H
 #define TETHER_NAT_PARTS_H
 
@@ -28,8 +28,8 @@ enum nat_verdict nat_translate_inbound(struct nat_passage *passage, uint16_t *re
 
 // ---- emit.c: the ways out ----
 
-// Where a translated packet goes: a laptop, NAT_OUTSIDE or NAT_TO_HOST. Cuts it into fragments where the
-// next link needs that.
+// Where a translated packet goes: a laptop, NAT_OUTSIDE or NAT_TO_HOST. Cuts it into fragments
+// where the next link needs that.
 void nat_emit(struct nat_passage *passage, uint16_t receiver);
 uint32_t nat_mtu_to(const struct nat *nat, uint16_t receiver);
 // Whether the packet fits the link to the receiver, as it is or in fragments.
@@ -42,7 +42,8 @@ void nat_answer(struct nat_passage *passage, uint8_t type, uint8_t code, uint16_
 // How a packet goes on that is no fragment, or its datagram's first: sets where it went.
 typedef enum nat_verdict nat_forwarder(struct nat_passage *passage, uint16_t *receiver);
 
-// Passes a packet by `forward`; of a datagram in fragments the first by it, the others as that went.
+// Passes a packet by `forward`; of a datagram in fragments the first by it, the others as that
+// went.
 enum nat_verdict nat_pass(struct nat_passage *passage, nat_forwarder *forward);
 void nat_expire_fragments(struct nat *nat, int64_t now_ms);
 void nat_forget_fragments(struct nat *nat, uint16_t sender);

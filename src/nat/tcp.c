@@ -1,19 +1,20 @@
-// The states of a connection are what has been seen of it. It is established when both sides have sent
-// a SYN (in whatever order: RFC 9293 section 3.5 allows a simultaneous open) and the inside has
-// acknowledged; it is closing when both have sent a FIN, or either a RST. Half-closed (one FIN) is
-// established still, since the other direction may go on for hours. A SYN after the end begins a
+// The states of a connection are what has been seen of it. It is established when both sides have
+// sent a SYN (in whatever order: RFC 9293 section 3.5 allows a simultaneous open) and the inside
+// has acknowledged; it is closing when both have sent a FIN, or either a RST. Half-closed (one FIN)
+// is established still, since the other direction may go on for hours. A SYN after the end begins a
 // new life on the same endpoints, whichever side sends it (RFC 9293 section 3.6.1).
 //
-// A connection whose first packet here is the inside's ACK was opened before this NAT was, before a restart:
-// its SYN and its handshake's ACK went by then. The outside's SYN counts as seen when the outside goes on
-// with the connection too; who knows nothing of it answers with a RST instead.
+// A connection whose first packet here is the inside's ACK was opened before this NAT was, before a
+// restart: its SYN and its handshake's ACK went by then. The outside's SYN counts as seen when the
+// outside goes on with the connection too; who knows nothing of it answers with a RST instead.
 //
-// A RST may be forged by somebody who sees nothing of the connection. inbound.c leaves out those whose
-// sequence number is not credible (compare RFC 5961 section 3); and traffic that goes on after a RST shows
-// that its receiver did not heed it, and makes the connection established again.
+// A RST may be forged by somebody who sees nothing of the connection. inbound.c leaves out those
+// whose sequence number is not credible (compare RFC 5961 section 3); and traffic that goes on
+// after a RST shows that its receiver did not heed it, and makes the connection established again.
 #include "tcp.h"
 
-// Gone on with by the inside, which has acknowledged a SYN that was not seen, and not yet by the outside.
+// Gone on with by the inside, which has acknowledged a SYN that was not seen, and not yet by the
+// outside.
 static bool is_taken_up(uint8_t seen)
 {
     return (seen & (SEEN_OUT_ACK | SEEN_IN_SYN)) == SEEN_OUT_ACK;

@@ -1,5 +1,6 @@
-// Less privilege: once a program has set up its host, it gives up what only that took. Whoever finds a
-// hole in it then has hardly more than a stranger on this host; sandbox.h narrows that further.
+// Less privilege: once a program has set up its host, it gives up what only that took. Whoever
+// finds a hole in it then has hardly more than a stranger on this host; sandbox.h narrows that
+// further.
 #ifndef TETHER_OS_PRIVILEGE_H
 #define TETHER_OS_PRIVILEGE_H
 
@@ -18,9 +19,9 @@ struct privilege_needs {
 // before a secret is read.
 void privilege_no_core_dumps(void);
 
-// Gives up, for good, all but what is needed. Call when everything is open. A process of root becomes
-// one of a user without a name; one that has its capabilities from its file keeps its user. Returns
-// 0, or -1 after having said what is wrong.
+// Gives up, for good, all but what is needed. Call when everything is open. A process of root
+// becomes one of a user without a name; one that has its capabilities from its file keeps its user.
+// Returns 0, or -1 after having said what is wrong.
 int privilege_drop(const struct log *log, const struct privilege_needs *needs);
 
 #endif

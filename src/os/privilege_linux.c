@@ -1,19 +1,19 @@
 // Linux: users, capabilities (capabilities(7)) and the no_new_privs bit.
 //
-// Root's power is split into capabilities, and a process may keep single ones of them when it becomes
-// another user: with PR_SET_KEEPCAPS it still has them afterwards ("permitted"), and capset() then
-// says which stay and are in force ("effective"). Besides, a process has a bounding set, the most
-// that any program it executes could have, and ambient and inheritable ones, which pass on to such a
-// program. All of these are emptied: nothing is executed any more.
+// Root's power is split into capabilities, and a process may keep single ones of them when it
+// becomes another user: with PR_SET_KEEPCAPS it still has them afterwards ("permitted"), and
+// capset() then says which stay and are in force ("effective"). Besides, a process has a bounding
+// set, the most that any program it executes could have, and ambient and inheritable ones, which
+// pass on to such a program. All of these are emptied: nothing is executed any more.
 //
 // The user is one that is nobody else's. Of nobody (65534) there may be other programs, and
 // processes of one user may send each other signals. It is a number without a name: to look a name
 // up would mean to read files and, in a static program, to load shared libraries.
 //
-// A folder whose files are still to be read (--html) may be open to root alone. So the process keeps
-// the capability to read what its user may not (CAP_DAC_READ_SEARCH), but first makes the folder the
-// root of all that it sees (chroot(2)). Of the calls that lead out of such a root the sandbox lets none
-// through.
+// A folder whose files are still to be read (--html) may be open to root alone. So the process
+// keeps the capability to read what its user may not (CAP_DAC_READ_SEARCH), but first makes the
+// folder the root of all that it sees (chroot(2)). Of the calls that lead out of such a root the
+// sandbox lets none through.
 #include "privilege.h"
 
 #include <errno.h>
@@ -31,8 +31,9 @@
 #define OWN_USER 76354L
 #define NOBODY   65534L // by convention
 
-// The bare system calls: libc's functions change all threads alike, with code of some size, and there is
-// only one. Where the first of these calls had users of 16 bits, those of 32 bits have another name.
+// The bare system calls: libc's functions change all threads alike, with code of some size, and
+// there is only one. Where the first of these calls had users of 16 bits, those of 32 bits have
+// another name.
 #ifdef SYS_setresuid32
 #define SET_GROUPS SYS_setgroups32
 #define SET_GROUP  SYS_setresgid32
@@ -68,7 +69,8 @@ static bool confine(const struct log *log, int folder)
     return false;
 }
 
-// Without CAP_SETPCAP the bounding set stays as it is; see privilege_drop() for why that is no harm.
+// Without CAP_SETPCAP the bounding set stays as it is; see privilege_drop() for why that is no
+// harm.
 static void empty_sets_for_programs(void)
 {
     (void)prctl(PR_CAP_AMBIENT, (long)PR_CAP_AMBIENT_CLEAR_ALL, 0L, 0L, 0L);
@@ -117,7 +119,8 @@ int privilege_drop(const struct log *log, const struct privilege_needs *needs)
     uint64_t keep = needs->addresses ? bit_of(CAP_NET_ADMIN) : 0;
     keep |= needs->devices ? bit_of(CAP_NET_RAW) : 0;
     bool is_root = geteuid() == 0;
-    // From here on executing a program cannot give privilege, whatever its file or its bounding set say.
+    // From here on executing a program cannot give privilege, whatever its file or its bounding set
+    // say.
     if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0) {
         log_error(log, "cannot set no_new_privs: %s", strerror(errno));
         return -1;

@@ -1,5 +1,6 @@
-// Lines of /etc/resolv.conf. One counts when it begins with "nameserver", white space, and an IPv4 address
-// that is the last word or has white space behind it; all others (options, comments, IPv6) are passed over.
+// Lines of /etc/resolv.conf. One counts when it begins with "nameserver", white space, and an IPv4
+// address that is the last word or has white space behind it; all others (options, comments, IPv6)
+// are passed over.
 #include "resolvers.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
-// A sandbox of system calls: from sandbox_enter() on, the kernel ends this process at the first call
-// that its poll() loop has no use for.
+// A sandbox of system calls: from sandbox_enter() on, the kernel ends this process at the first
+// call that its poll() loop has no use for.
 #ifndef TETHER_OS_SANDBOX_H
 #define TETHER_OS_SANDBOX_H
 
@@ -16,8 +16,8 @@ struct sandbox_needs {
     bool terminal; // it asks a terminal for its size, and who is in its foreground
 };
 
-// Enters the sandbox, for good. Call after privilege_drop(), when everything is open. Returns whether it is in
-// force; where not, because the kernel or this build has none, it has warned.
+// Enters the sandbox, for good. Call after privilege_drop(), when everything is open. Returns
+// whether it is in force; where not, because the kernel or this build has none, it has warned.
 bool sandbox_enter(const struct log *log, const struct sandbox_needs *needs);
 
 // The filter itself, in instructions of the kernel's classic BPF. Returns how many they are, or 0

@@ -1,17 +1,19 @@
-// Linux: the filter of system calls, seccomp (the kernel's Documentation/userspace-api/seccomp_filter.rst).
+// Linux: the filter of system calls, seccomp (the kernel's
+// Documentation/userspace-api/seccomp_filter.rst).
 //
 // Before each system call the kernel runs the filter, a program of classic BPF, on a struct
-// seccomp_data: the processor's architecture, the call's number and its arguments. The filter's answer
-// decides whether the call goes on or the process ends by SIGSYS. A filter cannot be taken off again.
+// seccomp_data: the processor's architecture, the call's number and its arguments. The filter's
+// answer decides whether the call goes on or the process ends by SIGSYS. A filter cannot be taken
+// off again.
 //
-// It names what is allowed. A number means different calls on different architectures, so it looks at
-// the architecture first; the numbers of x86's second way in, x32, have a bit of their own and are not
-// in the list. Arguments are looked at where a call can do far more than is needed. What a pointer
-// leads to cannot be looked at, since it might change after the look.
+// It names what is allowed. A number means different calls on different architectures, so it looks
+// at the architecture first; the numbers of x86's second way in, x32, have a bit of their own and
+// are not in the list. Arguments are looked at where a call can do far more than is needed. What a
+// pointer leads to cannot be looked at, since it might change after the look.
 //
-// What is not in the list: to execute a program, to make a process, a socket, a file or memory that can
-// be executed, to bind or connect, to trace or signal others, to change users, and all of the kernel's
-// rarely used corners, where its own holes are mostly found.
+// What is not in the list: to execute a program, to make a process, a socket, a file or memory that
+// can be executed, to bind or connect, to trace or signal others, to change users, and all of the
+// kernel's rarely used corners, where its own holes are mostly found.
 #include "sandbox.h"
 
 #include <asm/unistd.h>
@@ -86,8 +88,9 @@ struct rule {
     uint32_t value;
 };
 
-// A library may make another call than the one that it is asked for: each function below is followed by
-// those that some version of glibc or musl makes of it. What is called most stands first.
+// A library may make another call than the one that it is asked for: each function below is
+// followed by those that some version of glibc or musl makes of it. What is called most stands
+// first.
 static const struct rule rules[] = {
     // poll()
     {__NR_ppoll, ALWAYS, 0, 0},
@@ -225,8 +228,8 @@ static uint32_t place_of_argument(uint32_t argument)
     return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? place + 4 : place;
 }
 
-// Allows a call that matches. The accumulator holds the call's number, before and after; jumps count the
-// instructions to skip: (if true, if false).
+// Allows a call that matches. The accumulator holds the call's number, before and after; jumps
+// count the instructions to skip: (if true, if false).
 static size_t write_rule(struct sock_filter *code, const struct rule *rule)
 {
     static const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
@@ -283,8 +286,8 @@ size_t sandbox_write(struct sock_filter code[SANDBOX_CODE_MAX], const struct san
 #define SECCOMP_FILTER_FLAG_SPEC_ALLOW (1UL << 2)
 #endif
 
-// Without the flag, kernels before 5.16 also turn off the processor's speculation over stores, which
-// costs speed and protects nothing here: this program runs nobody else's code.
+// Without the flag, kernels before 5.16 also turn off the processor's speculation over stores,
+// which costs speed and protects nothing here: this program runs nobody else's code.
 static int set_filter(const struct sock_fprog *program)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0)

@@ -1,11 +1,12 @@
-// A character cell is about twice as high as wide, so it takes two modules, one above the other: Unicode has
-// characters for the upper half and the lower half of a cell. Colours are set by the escape sequences of
-// ECMA-48, select graphic rendition, where 30 to 37 are the foreground from black to white, and 40 to 47 the
-// background.
+// A character cell is about twice as high as wide, so it takes two modules, one above the other:
+// Unicode has characters for the upper half and the lower half of a cell. Colours are set by the
+// escape sequences of ECMA-48, select graphic rendition, where 30 to 37 are the foreground from
+// black to white, and 40 to 47 the background.
 //
-// The background fills a cell and meets its neighbours'; a character of some fonts does not quite. So what is of
-// one colour is background alone, and of the rest the dark half is background: a seam is then a thin dark line in
-// a light module, which readers bear better than one through the dark modules of a finder pattern.
+// The background fills a cell and meets its neighbours'; a character of some fonts does not quite.
+// So what is of one colour is background alone, and of the rest the dark half is background: a seam
+// is then a thin dark line in a light module, which readers bear better than one through the dark
+// modules of a finder pattern.
 #include "draw.h"
 
 #include <stdbool.h>

@@ -1,13 +1,14 @@
 // From text to codewords: ISO/IEC 18004, sections "Data encodation", "Error correction coding" and
 // "Constructing the final message codeword sequence".
 //
-// Texts are encoded in byte mode: 4 bits that say so, 8 bits of length, the bytes, 4 bits that end it. So
-// every byte lies across two codewords. What is left of the data is filled with two codewords in turn. The
-// data is cut into blocks of one length, each block gets error correction codewords, and a symbol holds
-// the first codeword of every block, then the second of every block, and so on.
+// Texts are encoded in byte mode: 4 bits that say so, 8 bits of length, the bytes, 4 bits that end
+// it. So every byte lies across two codewords. What is left of the data is filled with two
+// codewords in turn. The data is cut into blocks of one length, each block gets error correction
+// codewords, and a symbol holds the first codeword of every block, then the second of every block,
+// and so on.
 //
-// The versions are those that addresses of web pages on this laptop need; more of them would need more than one
-// alignment pattern, and from version 7 on, the version written in the symbol.
+// The versions are those that addresses of web pages on this laptop need; more of them would need
+// more than one alignment pattern, and from version 7 on, the version written in the symbol.
 #include "qr.h"
 
 #include <stdint.h>

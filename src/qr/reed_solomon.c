@@ -1,8 +1,8 @@
-// The data is read as a polynomial with coefficients in the field of 256 elements, the first byte as the
-// highest; the check bytes are the remainder of its division by the generator polynomial
-// (x - 1)(x - a)(x - a^2)..., where a is the element 2. So the whole, data and then check bytes, is a
-// multiple of the generator: it is zero at 1, a, a^2, ..., and what a reader finds there instead tells the
-// errors.
+// The data is read as a polynomial with coefficients in the field of 256 elements, the first byte
+// as the highest; the check bytes are the remainder of its division by the generator polynomial (x
+// - 1)(x - a)(x - a^2)..., where a is the element 2. So the whole, data and then check bytes, is a
+// multiple of the generator: it is zero at 1, a, a^2, ..., and what a reader finds there instead
+// tells the errors.
 //
 // Elements are bytes, the polynomials over one bit modulo x^8 + x^4 + x^3 + x^2 + 1. A handful of
 // products is needed, once, so they are computed without tables.

@@ -1,15 +1,16 @@
 // ISO/IEC 18004, sections "Codeword placement in matrix", "Data masking" and "Format information".
 //
-// Most of a symbol is data. The rest, its function patterns, tells a reader where it is: three finder
-// patterns in the corners, with a light separator around; an alignment pattern near the fourth corner
-// (from version 2 on); timing patterns, alternating modules in row 6 and column 6. Beside the finder
-// patterns stands the format information, twice: level and mask in 5 bits, with 10 bits that protect
-// them.
+// Most of a symbol is data. The rest, its function patterns, tells a reader where it is: three
+// finder patterns in the corners, with a light separator around; an alignment pattern near the
+// fourth corner (from version 2 on); timing patterns, alternating modules in row 6 and column 6.
+// Beside the finder patterns stands the format information, twice: level and mask in 5 bits, with
+// 10 bits that protect them.
 //
-// The bits of the codewords fill what is left, in columns two modules wide from right to left, going up in
-// the first, down in the next, and so on, from right to left in each row. Where the mask's condition
-// holds for a module its bit is inverted, so that the result looks like no function pattern and has no large
-// areas of one colour. Which of the eight masks does that best is counted in penalty points.
+// The bits of the codewords fill what is left, in columns two modules wide from right to left,
+// going up in the first, down in the next, and so on, from right to left in each row. Where the
+// mask's condition holds for a module its bit is inverted, so that the result looks like no
+// function pattern and has no large areas of one colour. Which of the eight masks does that best is
+// counted in penalty points.
 #include "symbol.h"
 
 #include <stdbool.h>
@@ -21,13 +22,15 @@
 #define FORMAT_MASK      0x5412 // so that it is never all zero
 #define ALIGNMENT_INSET  7      // of the alignment pattern's centre, from the far edge
 
-// Points of the four features that make a symbol hard to read (section "Evaluation of data masking results").
+// Points of the four features that make a symbol hard to read (section "Evaluation of data masking
+// results").
 #define POINTS_RUN    3 // five modules in line of one colour, and one point for each further
 #define POINTS_BLOCK  3 // two by two of one colour
 #define POINTS_FINDER 40
 #define POINTS_SHARE  10 // for each 5 % that the share of dark modules is away from a half
 
-// The distance of a module from a centre, by the longer way of both: patterns are squares around it.
+// The distance of a module from a centre, by the longer way of both: patterns are squares around
+// it.
 static unsigned distance(unsigned row, unsigned column, unsigned centre_row, unsigned centre_column)
 {
     unsigned down = row > centre_row ? row - centre_row : centre_row - row;
@@ -53,8 +56,8 @@ static bool is_in_fourth_corner(unsigned size, unsigned row, unsigned column)
     return row >= size / 2 && column >= size / 2;
 }
 
-// Whether a module is no data. Finder pattern, separator and format information are 9 modules wide from the
-// left and upper edges, 8 from the others.
+// Whether a module is no data. Finder pattern, separator and format information are 9 modules wide
+// from the left and upper edges, 8 from the others.
 static bool is_function(unsigned size, unsigned row, unsigned column)
 {
     if (row == TIMING || column == TIMING || from_alignment(size, row, column) <= 2)
@@ -170,7 +173,8 @@ static bool is_light(const struct qr *qr, bool is_column, unsigned line, int fro
     return true;
 }
 
-// Whether the widths 1:1:3:1:1 of a finder pattern begin here, with four light modules on either side.
+// Whether the widths 1:1:3:1:1 of a finder pattern begin here, with four light modules on either
+// side.
 static bool is_like_finder(const struct qr *qr, bool is_column, unsigned line, int from)
 {
     static const uint8_t finder[7] = {1, 0, 1, 1, 1, 0, 1};

@@ -11,8 +11,8 @@
 
 #define QR_MASKS 8
 
-// The level of error correction, as it is written in the symbol: about 7 and 15 % of the codewords may be
-// wrong.
+// The level of error correction, as it is written in the symbol: about 7 and 15 % of the codewords
+// may be wrong.
 enum qr_level { QR_LEVEL_L = 1, QR_LEVEL_M = 0 };
 
 struct qr {
@@ -20,8 +20,8 @@ struct qr {
     uint8_t dark[QR_SIZE_MAX][QR_SIZE_MAX]; // [row][column], 1 or 0
 };
 
-// Draws the symbol of a version (1 to QR_VERSION_MAX) with one of the QR_MASKS masks. `codewords` has `count`
-// of them, as many as the version holds, data and then error correction.
+// Draws the symbol of a version (1 to QR_VERSION_MAX) with one of the QR_MASKS masks. `codewords`
+// has `count` of them, as many as the version holds, data and then error correction.
 void qr_symbol_draw(struct qr *qr, unsigned version, enum qr_level level, unsigned mask,
                     const uint8_t *codewords, size_t count);
 

@@ -1,12 +1,13 @@
-// A bulk transfer has acknowledgements of TCP come back, one for each two segments. On a thin way back they alone may
-// be more than it carries, and then each waits for all before it (RFC 3449 section 3.1). Acknowledgements are
-// cumulative: while some wait, only the newest has something to say, and the others may go (section 5.2.1, ACK
-// filtering).
+// A bulk transfer has acknowledgements of TCP come back, one for each two segments. On a thin way
+// back they alone may be more than it carries, and then each waits for all before it (RFC 3449
+// section 3.1). Acknowledgements are cumulative: while some wait, only the newest has something to
+// say, and the others may go (section 5.2.1, ACK filtering).
 //
-// Only what says nothing else is filtered: no data, no other flag, and no option but the timestamp (RFC 7323 section
-// 3.2), so none that tells of holes. One that acknowledges no more than the one before it is such a sign, too
-// (RFC 5681 section 3.2), and replaces nothing; the last of them goes when a newer one says that the hole is filled.
-// Both stand right behind each other, so that nothing is overtaken.
+// Only what says nothing else is filtered: no data, no other flag, and no option but the timestamp
+// (RFC 7323 section 3.2), so none that tells of holes. One that acknowledges no more than the one
+// before it is such a sign, too (RFC 5681 section 3.2), and replaces nothing; the last of them goes
+// when a newer one says that the hole is filled. Both stand right behind each other, so that
+// nothing is overtaken.
 #include "ack_thinning.h"
 
 #include <string.h>

@@ -1,13 +1,14 @@
-// The cells of a packet are a chain, and so are the free ones: a new packet gets the first of these as they
-// are. The last to come back are the first to go, as they may still be in the processor's cache; they go
-// back in one step, their last cell linked to the first free one.
+// The cells of a packet are a chain, and so are the free ones: a new packet gets the first of these
+// as they are. The last to come back are the first to go, as they may still be in the processor's
+// cache; they go back in one step, their last cell linked to the first free one.
 //
-// Neighbours in a chain mostly lie side by side in memory, too: chains are cut from a row, and put back
-// whole. So much of a packet is copied at a time as does. (Cell by cell would be six copies for a packet of
-// 1500 bytes, and slow ones: for up to 256 bytes gcc uses an instruction that takes longer to start than
-// to copy.)
+// Neighbours in a chain mostly lie side by side in memory, too: chains are cut from a row, and put
+// back whole. So much of a packet is copied at a time as does. (Cell by cell would be six copies
+// for a packet of 1500 bytes, and slow ones: for up to 256 bytes gcc uses an instruction that takes
+// longer to start than to copy.)
 //
-// A packet begins at the same place of its first cell whatever head it has, and the head ends there.
+// A packet begins at the same place of its first cell whatever head it has, and the head ends
+// there.
 #include "cells.h"
 
 #include <string.h>
@@ -21,7 +22,8 @@ void cells_init(struct cells *cells)
     cells->free_count = QUEUE_CELLS;
 }
 
-// How many of `length` bytes lie in one piece from `place` in a cell on, which becomes the piece's last cell.
+// How many of `length` bytes lie in one piece from `place` in a cell on, which becomes the piece's
+// last cell.
 static size_t piece_at(const struct cells *cells, uint16_t *cell, size_t place, size_t length)
 {
     size_t piece = QUEUE_CELL - place;

@@ -1,5 +1,5 @@
-// Memory for packets: a fixed number of cells, chained. A small packet takes one cell, a large one as many
-// as it needs. Whoever has a packet knows it by the number of its first cell.
+// Memory for packets: a fixed number of cells, chained. A small packet takes one cell, a large one
+// as many as it needs. Whoever has a packet knows it by the number of its first cell.
 #ifndef TETHER_QUEUE_CELLS_H
 #define TETHER_QUEUE_CELLS_H
 
@@ -29,8 +29,8 @@ struct cells {
 // Leaves bytes[] alone: cells cost memory once they are used.
 void cells_init(struct cells *cells);
 
-// Stores a head of at most QUEUE_HEAD_MAX bytes and a packet of at least one, for which there must be
-// enough free cells. Returns the first cell, and the last one in `last`.
+// Stores a head of at most QUEUE_HEAD_MAX bytes and a packet of at least one, for which there must
+// be enough free cells. Returns the first cell, and the last one in `last`.
 uint16_t cells_write(struct cells *cells, const uint8_t *head, size_t head_length,
                      const uint8_t *packet, size_t length, uint16_t *last);
 // Copies head and packet out, one behind the other.

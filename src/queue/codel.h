@@ -1,5 +1,5 @@
-// CoDel (RFC 8289): tells by how long packets waited when their senders must be made to slow down. Pure
-// code: it holds no packets, and time is an argument. One struct codel for each queue.
+// CoDel (RFC 8289): tells by how long packets waited when their senders must be made to slow down.
+// Pure code: it holds no packets, and time is an argument. One struct codel for each queue.
 #ifndef TETHER_QUEUE_CODEL_H
 #define TETHER_QUEUE_CODEL_H
 
@@ -28,10 +28,10 @@ void codel_set_rate(struct codel_settings *settings, uint64_t bytes_per_second);
 // Settings, after codel_set_rate(), for a way with this round trip; 0: not known.
 void codel_set_round_trip(struct codel_settings *settings, int64_t round_trip_us);
 
-// Judges the packet that is first in its queue, has waited for `waited_us`, and has `behind` bytes waiting
-// behind it. Returns true where it is to be dropped, or to be marked instead. Call once for each packet:
-// when it is its turn, or when the one before it was dropped. `now_us` is from 0 to 2^62, and does not go
-// back.
+// Judges the packet that is first in its queue, has waited for `waited_us`, and has `behind` bytes
+// waiting behind it. Returns true where it is to be dropped, or to be marked instead. Call once for
+// each packet: when it is its turn, or when the one before it was dropped. `now_us` is from 0 to
+// 2^62, and does not go back.
 bool codel_judge(struct codel *codel, const struct codel_settings *settings, int64_t waited_us,
                  size_t behind, int64_t now_us);
 

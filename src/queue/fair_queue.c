@@ -1,30 +1,31 @@
 // FQ-CoDel: a queue for each flow, turns among them, and CoDel in each (codel.h).
 //
-// Flows. A packet's flow goes by a keyed hash of protocol, addresses and ports (RFC 8290 section 4.1).
-// Two flows may share a queue by chance; without the key nobody can bring it about. Fragments have no
-// ports but the first, and all go by the rest, so that they stay in order.
+// Flows. A packet's flow goes by a keyed hash of protocol, addresses and ports (RFC 8290
+// section 4.1). Two flows may share a queue by chance; without the key nobody can bring it about.
+// Fragments have no ports but the first, and all go by the rest, so that they stay in order.
 //
-// Turns (section 4.2). A flow whose turn it is has credit for some bytes, and sends while it has any; the
-// last packet may overdraw it. Without credit it gets a quantum more and goes to the end of the list of
-// old flows. So all flows send the same number of bytes in the long run, whatever the sizes of their
-// packets. A flow that comes up from nothing goes to the list of new flows, which is served first: a flow
-// that sends less than its share, such as keystrokes or names, never waits for those that want more. To
-// be new again by way of being empty it first has to wait for its turn among the old ones.
+// Turns (section 4.2). A flow whose turn it is has credit for some bytes, and sends while it has
+// any; the last packet may overdraw it. Without credit it gets a quantum more and goes to the end
+// of the list of old flows. So all flows send the same number of bytes in the long run, whatever
+// the sizes of their packets. A flow that comes up from nothing goes to the list of new flows,
+// which is served first: a flow that sends less than its share, such as keystrokes or names, never
+// waits for those that want more. To be new again by way of being empty it first has to wait for
+// its turn among the old ones.
 //
-// Room. When cells run out, packets are dropped from the flow that holds the most of them, the oldest
-// first: half of what it holds, but 64 packets at most (section 4.1), or what as many full-sized ones take up
-// where they are super-packets. The RFC compares bytes, and here cells are what runs out: tiny packets count for
-// what they take up. To find the flow, all flows are gone
-// through, two bytes each, which lie in one piece. The half that is dropped is the pay for it: if n flows
-// hold C cells, the largest has at least C / n of them, so that no more than 2 * n * QUEUE_FLOWS / C flows
-// are looked at for each cell that is freed. That is at most QUEUE_FLOWS / 2 in the worst case of all, and
-// with the few large flows of everyday nearly nothing.
+// Room. When cells run out, packets are dropped from the flow that holds the most of them, the
+// oldest first: half of what it holds, but 64 packets at most (section 4.1), or what as many
+// full-sized ones take up where they are super-packets. The RFC compares bytes, and here cells are
+// what runs out: tiny packets count for what they take up. To find the flow, all flows are gone
+// through, two bytes each, which lie in one piece. The half that is dropped is the pay for it: if n
+// flows hold C cells, the largest has at least C / n of them, so that no more than 2 * n *
+// QUEUE_FLOWS / C flows are looked at for each cell that is freed. That is at most QUEUE_FLOWS / 2
+// in the worst case of all, and with the few large flows of everyday nearly nothing.
 //
-// Steps. A flow's visit without credit takes a few instructions and pays for QUEUE_QUANTUM bytes; so the
-// number of steps goes by the bytes that were sent, five for a packet of 1500.
+// Steps. A flow's visit without credit takes a few instructions and pays for QUEUE_QUANTUM bytes;
+// so the number of steps goes by the bytes that were sent, five for a packet of 1500.
 //
-// What was judged stays judged: if a new flow is pushed while a packet was chosen and does not fit yet, the
-// new flow is next, and the other's packet is sent in its turn without being asked again.
+// What was judged stays judged: if a new flow is pushed while a packet was chosen and does not fit
+// yet, the new flow is next, and the other's packet is sent in its turn without being asked again.
 #include "fair_queue.h"
 
 #include <string.h>
@@ -41,8 +42,8 @@
 _Static_assert((QUEUE_FLOWS & (QUEUE_FLOWS - 1)) == 0, "QUEUE_FLOWS must be a power of two");
 _Static_assert(QUEUE_FLOWS < UINT16_MAX, "flows are numbered with 16 bits");
 
-// The lower two bits of the traffic class (RFC 3168 section 5): 00 says that the sender does not know
-// marks, 11 is the mark.
+// The lower two bits of the traffic class (RFC 3168 section 5): 00 says that the sender does not
+// know marks, 11 is the mark.
 #define ECN_BITS   0x03
 #define ECN_MARKED 0x03
 
@@ -241,8 +242,8 @@ void fair_queue_push_headed(struct fair_queue *queue, const uint8_t *head, size_
     append_packet(queue, index, cell);
 }
 
-// Marks a packet as RFC 3168 says, where its sender knows marks. The header's checksum is updated, so that
-// one that was wrong stays wrong.
+// Marks a packet as RFC 3168 says, where its sender knows marks. The header's checksum is updated,
+// so that one that was wrong stays wrong.
 static bool mark_packet(struct fair_queue *queue, uint16_t cell)
 {
     uint8_t *header = cells_packet(&queue->cells, cell);

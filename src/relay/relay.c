@@ -3,13 +3,13 @@
 // It opens both WebSockets, copies every message from one to the other as it is, and opens a lost
 // one again after a pause that doubles each time. When one side takes messages slower than the
 // other gives them, reading from the other stops until there is room; what comes while a side is
-// down is dropped, as IP would. html/relay.js is the same in a browser, and says what the close codes
-// mean.
+// down is dropped, as IP would. html/relay.js is the same in a browser, and says what the close
+// codes mean.
 //
-// When the server says nothing for a while although the laptop speaks, that may be an outage, after which the
-// connection goes on with all that was on its way; or the connection is dead, and TCP does not know. So
-// another is tried beside it, again and again. Whichever brings something first, or opens, is used from then
-// on; what the old one still brings is copied, too, for a while.
+// When the server says nothing for a while although the laptop speaks, that may be an outage, after
+// which the connection goes on with all that was on its way; or the connection is dead, and TCP
+// does not know. So another is tried beside it, again and again. Whichever brings something first,
+// or opens, is used from then on; what the old one still brings is copied, too, for a while.
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -154,8 +154,8 @@ static void back_off(struct side *side)
     side->pause_ms = side->pause_ms * 2 < most_ms ? side->pause_ms * 2 : most_ms;
 }
 
-// Looks the host's name up. That blocks; but while one side is not connected, the other has nobody to
-// relay for.
+// Looks the host's name up. That blocks; but while one side is not connected, the other has nobody
+// to relay for.
 static bool find_addresses(struct side *side)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
@@ -177,8 +177,8 @@ static bool find_addresses(struct side *side)
     return true;
 }
 
-// Each attempt goes to the next of the host's addresses; after the last of them the name is looked up
-// again, for it may lead elsewhere by now.
+// Each attempt goes to the next of the host's addresses; after the last of them the name is looked
+// up again, for it may lead elsewhere by now.
 static void connect_side(struct side *side)
 {
     side->is_idle = side->was_open = false;
@@ -195,7 +195,8 @@ static void connect_side(struct side *side)
     }
 }
 
-// The laptop is here: a server that waited for it is connected again, as soon as its last connection is over.
+// The laptop is here: a server that waited for it is connected again, as soon as its last
+// connection is over.
 static void wake(struct side *side)
 {
     if (!side->is_idle)
@@ -211,8 +212,8 @@ static struct side *spare_of(struct relay *relay)
     return &relay->servers[relay->laptop.other == &relay->servers[0]];
 }
 
-// What comes from the laptop goes to the spare connection from now on, and the other one is the spare. What the
-// other one had no room for goes there, too.
+// What comes from the laptop goes to the spare connection from now on, and the other one is the
+// spare. What the other one had no room for goes there, too.
 static void use_spare(struct relay *relay)
 {
     relay->laptop.other = spare_of(relay);
@@ -238,8 +239,8 @@ static void on_opened(void *arg)
     wake(side->other);
 }
 
-// Whether a laptop's message has an answer, by its first byte (doc/protocol.md): an offer, or what is sealed under a
-// session. In open mode it is an IP packet, to which there may be none.
+// Whether a laptop's message has an answer, by its first byte (doc/protocol.md): an offer, or what
+// is sealed under a session. In open mode it is an IP packet, to which there may be none.
 static bool has_answer(uint8_t opcode, const uint8_t *data, size_t length)
 {
     uint8_t first[3] = {0};
@@ -250,8 +251,8 @@ static bool has_answer(uint8_t opcode, const uint8_t *data, size_t length)
     return first[0] == OFFER || first[0] == SEALED;
 }
 
-// The server owes an answer to what the laptop sends; any message is one, and an attempt to reach it by another
-// connection ends.
+// The server owes an answer to what the laptop sends; any message is one, and an attempt to reach
+// it by another connection ends.
 static void mind_answers(struct side *side, bool is_question)
 {
     struct relay *relay = side->relay;
@@ -366,8 +367,8 @@ static void tick_side(struct side *side)
         ws_conn_resume(&side->ws);
 }
 
-// To one of the addresses that are known, for a look-up holds everything up; but once in a while the server's name is
-// looked up again, as it may lead elsewhere by now.
+// To one of the addresses that are known, for a look-up holds everything up; but once in a while
+// the server's name is looked up again, as it may lead elsewhere by now.
 static void try_spare(struct relay *relay)
 {
     const struct side *used = relay->laptop.other;

@@ -1,6 +1,6 @@
-// The server's secrets. Both are files of one key each: the one that laptops must know, and beside it,
-// with ".ports" behind its name, the one that chooses the NAT's outside ports. The second stays when the
-// first is replaced, so that a restart gives every connection the port that it had.
+// The server's secrets. Both are files of one key each: the one that laptops must know, and beside
+// it, with ".ports" behind its name, the one that chooses the NAT's outside ports. The second stays
+// when the first is replaced, so that a restart gives every connection the port that it had.
 //
 // The line for the laptop goes to stdout, not into the log, which others may be able to read.
 #include <errno.h>

@@ -1,13 +1,14 @@
 // Laptops, and the connections of their phones.
 //
-// Open mode: a connection belongs to a laptop from the start, by its id or its phone's address, and the
-// newest connection of a laptop has it.
+// Open mode: a connection belongs to a laptop from the start, by its id or its phone's address, and
+// the newest connection of a laptop has it.
 //
-// Keyed mode: whoever connects is a stranger at first. He has small buffers, a few seconds and a few
-// messages to bring a genuine one; and where all places are taken, the place of a source that holds many
-// is the one that is given away. A genuine message tells which laptop it is from, and makes the
-// connection that laptop's path, unless a newer one is at work. What a laptop has here (its NAT
-// mappings, its keys) does not depend on any connection and stays while phones come and go.
+// Keyed mode: whoever connects is a stranger at first. He has small buffers, a few seconds and a
+// few messages to bring a genuine one; and where all places are taken, the place of a source that
+// holds many is the one that is given away. A genuine message tells which laptop it is from, and
+// makes the connection that laptop's path, unless a newer one is at work. What a laptop has here
+// (its NAT mappings, its keys) does not depend on any connection and stays while phones come and
+// go.
 #include <string.h>
 
 #include "../crypto/memory.h"
@@ -63,8 +64,8 @@ static bool is_in_use(const struct carriage *carriage)
     return user != NULL && user->carriage == carriage && user->ws.state != WS_FREE;
 }
 
-// A carriage that is free, or else the one of a connection that no laptop is sent to on: there are more
-// carriages than laptops.
+// A carriage that is free, or else the one of a connection that no laptop is sent to on: there are
+// more carriages than laptops.
 static struct carriage *find_carriage(struct server *server)
 {
     struct carriage *idle = NULL;
@@ -157,8 +158,9 @@ static void on_genuine(struct server_conn *conn, const struct responder_heard *h
     server_hear_records(server, laptop, heard->bytes, heard->length);
 }
 
-// Whom the limit of offers counts a message to: what comes on a laptop's connection to the laptop, and not to its
-// phone's address, which a whole carrier's network may share. (No address has these numbers.)
+// Whom the limit of offers counts a message to: what comes on a laptop's connection to the laptop,
+// and not to its phone's address, which a whole carrier's network may share. (No address has these
+// numbers.)
 static uint64_t source_of(const struct server_conn *conn)
 {
     if (conn->laptop == NULL)
@@ -187,9 +189,9 @@ static void on_keyed_message(struct server_conn *conn, uint8_t opcode, uint8_t *
         ws_conn_close(&conn->ws, WS_STATUS_NOBODY, "no genuine message came");
 }
 
-// A message longer than a stranger's buffer: there is room for it if it begins as a message of a laptop's
-// session would. Else it is thrown away, and a shorter one may still show who this is: a laptop whose
-// session this server does not know any more sends a few before it learns of it.
+// A message longer than a stranger's buffer: there is room for it if it begins as a message of a
+// laptop's session would. Else it is thrown away, and a shorter one may still show who this is: a
+// laptop whose session this server does not know any more sends a few before it learns of it.
 static bool on_crowded(void *arg, uint8_t opcode, const uint8_t *data, size_t length)
 {
     struct server_conn *conn = arg;
@@ -372,7 +374,8 @@ struct ws_conn *server_accept(void *arg, const struct endpoint *peer, const stru
 
 int server_laptops_init(struct server *server, const uint8_t key[KEY_SIZE])
 {
-    // A kernel that does not know UDP super-packets (Linux before 6.2) does not on TUN devices or the wire.
+    // A kernel that does not know UDP super-packets (Linux before 6.2) does not on TUN devices or
+    // the wire.
     uint8_t udp = server->host_tun.takes_udp_super ? SESSION_TAKES_UDP_SUPER : 0;
     struct responder_config config = {
         .takes = SESSION_TAKES_TCP_SUPER | udp,

@@ -1,7 +1,7 @@
 // The places of laptops: who has which, who gets one, and who loses his.
 //
-// There are SERVER_LINKS of them. A laptop that comes back finds its own by its id, with its NAT mappings;
-// a new one gets a free place, or that of the laptop that has been away longest.
+// There are SERVER_LINKS of them. A laptop that comes back finds its own by its id, with its NAT
+// mappings; a new one gets a free place, or that of the laptop that has been away longest.
 #include <stdio.h>
 #include <string.h>
 
@@ -15,8 +15,8 @@ uint16_t server_laptop_number(const struct server *server, const struct laptop *
     return (uint16_t)(laptop - server->laptops);
 }
 
-// Open mode: copies the value of "id" in a query, or "" where there is none that will do: letters and
-// digits.
+// Open mode: copies the value of "id" in a query, or "" where there is none that will do: letters
+// and digits.
 static void read_id(char id[LAPTOP_ID_MAX], const struct http_text *query)
 {
     size_t length = 0;
@@ -56,8 +56,8 @@ static uint64_t nat_identity(const char *id, const struct endpoint *phone)
     return get_be64(digest);
 }
 
-// Whether a laptop's place may go to another: it has no phone, or (keyed laptops are never silent for long)
-// its phone is there without it.
+// Whether a laptop's place may go to another: it has no phone, or (keyed laptops are never silent
+// for long) its phone is there without it.
 static bool is_away(const struct server *server, const struct laptop *laptop)
 {
     if (laptop->link.conn == NULL)
@@ -76,8 +76,8 @@ static void vacate(struct server *server, struct laptop *laptop)
     responder_forget(&server->responder, number);
 }
 
-// The laptop with this id: known already, or new in a free place, or in the place of the one that has been
-// away longest. NULL when all are here.
+// The laptop with this id: known already, or new in a free place, or in the place of the one that
+// has been away longest. NULL when all are here.
 static struct laptop *find_laptop(struct server *server, const char *id,
                                   const struct endpoint *phone)
 {
@@ -115,7 +115,8 @@ static bool address_is_free(const struct server *server, uint32_t address)
     return true;
 }
 
-// Keyed: a laptop has shown that it is there. It keeps the inside address that it had, unless another has it.
+// Keyed: a laptop has shown that it is there. It keeps the inside address that it had, unless
+// another has it.
 int server_admit(void *arg, const struct offer *offer)
 {
     struct server *server = arg;

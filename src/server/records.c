@@ -1,5 +1,5 @@
-// What a laptop says to the server under its session, record by record, and what it is told: its packets go through
-// the NAT, segments of one connection put together first.
+// What a laptop says to the server under its session, record by record, and what it is told: its
+// packets go through the NAT, segments of one connection put together first.
 #include "server.h"
 
 void server_send_configuration(struct server *server, struct laptop *laptop)

@@ -1,6 +1,7 @@
 // The context of tether-server, for its parts: server.c (the story, and the host's network),
-// server_laptops.c (the connections of laptops' phones), server_records.c (what laptops say), server_places.c (who has
-// a place), server_keys.c (its secrets), server_status.c (what it tells of itself).
+// server_laptops.c (the connections of laptops' phones), server_records.c (what laptops say),
+// server_places.c (who has a place), server_keys.c (its secrets), server_status.c (what it tells of
+// itself).
 #ifndef TETHER_SERVER_SERVER_H
 #define TETHER_SERVER_SERVER_H
 
@@ -18,9 +19,10 @@
 #include "../wire/wire.h"
 #include "options.h"
 
-// In keyed mode a laptop is known by the identity that its session began with. In open mode, by the id that
-// its page hands on in the WebSocket's address (?id=), so that it keeps its mappings whatever phone it has;
-// without one, by its phone's address, for want of anything better in the classic protocol.
+// In keyed mode a laptop is known by the identity that its session began with. In open mode, by the
+// id that its page hands on in the WebSocket's address (?id=), so that it keeps its mappings
+// whatever phone it has; without one, by its phone's address, for want of anything better in the
+// classic protocol.
 #define LAPTOP_ID_MAX 65
 
 struct server;
@@ -92,15 +94,16 @@ struct server {
 
 // server_places.c: a laptop's number, which the NAT and its sessions know it by.
 uint16_t server_laptop_number(const struct server *server, const struct laptop *laptop);
-// Open mode: the laptop that a phone comes for, by the id in its request or else by the phone. NULL: no place.
+// Open mode: the laptop that a phone comes for, by the id in its request or else by the phone.
+// NULL: no place.
 struct laptop *server_find_open_laptop(struct server *server, const struct endpoint *phone,
                                        const struct http_text *query);
-// Keyed mode, for struct responder_config: the number of the laptop that made an offer and has shown that it is
-// there, or -1: no place.
+// Keyed mode, for struct responder_config: the number of the laptop that made an offer and has
+// shown that it is there, or -1: no place.
 int server_admit(void *arg, const struct offer *offer);
 
-// server_laptops.c: prepares laptops and connections; `key` in keyed mode, else NULL. Returns 0, or -1 after
-// having said what is wrong.
+// server_laptops.c: prepares laptops and connections; `key` in keyed mode, else NULL. Returns 0, or
+// -1 after having said what is wrong.
 int server_laptops_init(struct server *server, const uint8_t key[KEY_SIZE]);
 // A connection for a phone, for ws_host.
 struct ws_conn *server_accept(void *arg, const struct endpoint *peer,
@@ -120,9 +123,9 @@ void server_send_status(struct server *server, struct laptop *laptop);
 void server_hear_records(struct server *server, struct laptop *laptop, uint8_t *bytes,
                          size_t length);
 
-// server_keys.c: reads or makes what the server keeps secret: the key that laptops must know, and the one that
-// chooses the NAT's ports, in a file beside it. Returns 0, or -1 after having said what is wrong.
-// In keyed mode prints the laptop's line if the key is new.
+// server_keys.c: reads or makes what the server keeps secret: the key that laptops must know, and
+// the one that chooses the NAT's ports, in a file beside it. Returns 0, or -1 after having said
+// what is wrong. In keyed mode prints the laptop's line if the key is new.
 int server_read_keys(struct server *server, uint8_t key[KEY_SIZE]);
 // Prints the line that starts tether-client with this key.
 void server_print_line(const struct server *server, const uint8_t key[KEY_SIZE]);

@@ -1,7 +1,9 @@
-// The messages that make a session, and those around it that need none. Numbers in network byte order.
+// The messages that make a session, and those around it that need none. Numbers in network byte
+// order.
 //
 //   offer     0x01, then the first message of Noise_NNpsk0 with the payload
-//             flags (1), the laptop's index (4), its identity (16), the inside address that it has (4)
+//             flags (1), the laptop's index (4), its identity (16), the inside address that it has
+//             (4)
 //   answer    0x02, then the second message of Noise_NNpsk0 with the payload
 //             flags (1), the server's index (4)
 //             (flags of both: SESSION_TAKES_..., what the sender takes beside plain packets)
@@ -55,12 +57,12 @@ size_t offer_write(struct noise *noise, const uint8_t key[KEY_SIZE], const uint8
 // The server: reads an offer. Returns 0, or -1 where it was not made with this key.
 int offer_read(struct noise *noise, const uint8_t key[KEY_SIZE], const uint8_t *message,
                size_t length, struct offer *offer);
-// The server: answers, and has the session's keys. Returns the answer's length, or 0 where the offer's
-// ephemeral key was no good.
+// The server: answers, and has the session's keys. Returns the answer's length, or 0 where the
+// offer's ephemeral key was no good.
 size_t answer_write(struct noise *noise, const uint8_t ephemeral[32], const struct answer *answer,
                     struct session *session, uint8_t message[ANSWER_SIZE]);
-// The laptop: reads the answer, and has the keys. Returns 0, or -1 where it does not belong to this offer;
-// `noise` can then still take another.
+// The laptop: reads the answer, and has the keys. Returns 0, or -1 where it does not belong to this
+// offer; `noise` can then still take another.
 int answer_read(struct noise *noise, const uint8_t *message, size_t length, struct answer *answer,
                 struct session *session);
 

@@ -1,13 +1,14 @@
 // An offer is sent again as it is, with growing pauses, until its answer comes: whichever copy the
-// server answers, the answer is good. Every second copy goes in the other form (text instead of binary
-// or the reverse), for phones that carry only one. After half a minute a fresh offer is made.
+// server answers, the answer is good. Every second copy goes in the other form (text instead of
+// binary or the reverse), for phones that carry only one. After half a minute a fresh offer is
+// made.
 //
-// When keys grow old, a new handshake runs beside the session that is in use, which ends only when the
-// new one is there. What the server sealed with the old keys before it learnt of the new ones is still
-// opened for a while.
+// When keys grow old, a new handshake runs beside the session that is in use, which ends only when
+// the new one is there. What the server sealed with the old keys before it learnt of the new ones
+// is still opened for a while.
 //
-// Greetings and refusals are not authenticated. At most they make this end send an offer earlier than it
-// would have, a few times a second.
+// Greetings and refusals are not authenticated. At most they make this end send an offer earlier
+// than it would have, a few times a second.
 #include "initiator.h"
 
 #include <string.h>
@@ -59,9 +60,9 @@ void initiator_give_up(struct initiator *initiator, int64_t now_ms, int64_t paus
     initiator->due_ms = now_ms + pause_ms;
 }
 
-// The server seems to have lost the session: makes another, and meanwhile seals nothing for a moment, for
-// what it cannot open only keeps the offer waiting. Since anybody on the way can say such a thing, that is
-// done once in a while only.
+// The server seems to have lost the session: makes another, and meanwhile seals nothing for a
+// moment, for what it cannot open only keeps the offer waiting. Since anybody on the way can say
+// such a thing, that is done once in a while only.
 static void begin_anew(struct initiator *initiator, int64_t now_ms)
 {
     if (!begin(initiator, now_ms))

@@ -1,6 +1,6 @@
-// The laptop's side of the keyed session: makes it, makes it again in time, and opens what comes under
-// it. Pure: messages in, messages out, time as an argument; which connection carries them is the
-// caller's to say.
+// The laptop's side of the keyed session: makes it, makes it again in time, and opens what comes
+// under it. Pure: messages in, messages out, time as an argument; which connection carries them is
+// the caller's to say.
 #ifndef TETHER_SESSION_INITIATOR_H
 #define TETHER_SESSION_INITIATOR_H
 
@@ -24,8 +24,8 @@ struct initiator {
     int64_t began_ms;
     int64_t sent_ms;
     int64_t due_ms;
-    // What the server has said in the clear. Anybody between could have; so it is shown, and nothing
-    // that works is given up for it.
+    // What the server has said in the clear. Anybody between could have; so it is shown, and
+    // nothing that works is given up for it.
     bool key_was_refused;
     bool knows_server_run;
     uint8_t server_run[GREETING_NONCE]; // of the last greeting
@@ -48,8 +48,8 @@ enum initiator_event {
 void initiator_init(struct initiator *initiator, const uint8_t key[KEY_SIZE],
                     const uint8_t identity[IDENTITY_SIZE], uint32_t address);
 
-// Takes a message, which it may write over. Where the event is one of records, `bytes` and `length` are
-// set to them.
+// Takes a message, which it may write over. Where the event is one of records, `bytes` and `length`
+// are set to them.
 enum initiator_event initiator_hear(struct initiator *initiator, uint8_t *message,
                                     size_t message_length, int64_t now_ms, uint8_t **bytes,
                                     size_t *length);
@@ -58,8 +58,9 @@ enum initiator_event initiator_hear(struct initiator *initiator, uint8_t *messag
 void initiator_hurry(struct initiator *initiator, int64_t now_ms);
 // The server had no place for us: ends the session, and waits for so long before the next offer.
 void initiator_give_up(struct initiator *initiator, int64_t now_ms, int64_t pause_ms);
-// Writes the offer that is to be sent now, if any: returns its length or 0. `try_other_form` is set where
-// the last one in the caller's form was not answered. Call several times a second while there is a phone.
+// Writes the offer that is to be sent now, if any: returns its length or 0. `try_other_form` is set
+// where the last one in the caller's form was not answered. Call several times a second while there
+// is a phone.
 size_t initiator_due(struct initiator *initiator, int64_t now_ms, uint8_t message[OFFER_SIZE],
                      bool *try_other_form);
 #endif

@@ -11,8 +11,8 @@
 
 // Writes a key's text, and a NUL.
 void key_format(char text[KEY_TEXT + 1], const uint8_t key[KEY_SIZE]);
-// Reads a key from `length` characters; white space around it is no part of it. Returns 0, or -1 after
-// having written into `why` what is wrong with it, for people.
+// Reads a key from `length` characters; white space around it is no part of it. Returns 0, or -1
+// after having written into `why` what is wrong with it, for people.
 int key_parse(uint8_t key[KEY_SIZE], const char *text, size_t length, char why[KEY_WHY_SIZE]);
 
 #endif

@@ -1,5 +1,5 @@
-// A new file is written beside the old one and renamed over it (rename(2) is atomic), so that a crash
-// half-way leaves no half a key. Nothing of a key file is ever logged.
+// A new file is written beside the old one and renamed over it (rename(2) is atomic), so that a
+// crash half-way leaves no half a key. Nothing of a key file is ever logged.
 #include "key_file.h"
 
 #include <errno.h>

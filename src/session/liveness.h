@@ -20,7 +20,8 @@ void liveness_heard(struct liveness *liveness, int64_t now_ms);
 // What was sent until now need not be answered.
 void liveness_excuse(struct liveness *liveness);
 
-// Whether a ping is due: something was sent and not answered for a while, or the last ping is long ago.
+// Whether a ping is due: something was sent and not answered for a while, or the last ping is long
+// ago.
 bool liveness_ping_is_due(const struct liveness *liveness, int64_t now_ms);
 // Writes a ping's body.
 void liveness_ping(struct liveness *liveness, uint8_t body[PING_BYTES], int64_t now_ms);

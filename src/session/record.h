@@ -28,9 +28,9 @@ enum record_type {
 #define RECORD_HEAD 4
 #define PING_BYTES  8
 
-// A super-packet: a TCP or UDP packet with the payload of several segments, whose checksum is the sum of its
-// pseudo-header, not complemented. Whoever takes it cuts it into segments, or has a network card do so. Sent
-// only to who has said to take it.
+// A super-packet: a TCP or UDP packet with the payload of several segments, whose checksum is the
+// sum of its pseudo-header, not complemented. Whoever takes it cuts it into segments, or has a
+// network card do so. Sent only to who has said to take it.
 #define SUPER_PACKET_HEAD (RECORD_HEAD + 2)
 
 enum goodbye {
@@ -44,8 +44,8 @@ struct record {
     size_t length;
 };
 
-// Finds the record at the start of `bytes`. Returns how many bytes it takes, or 0 where there is none
-// that is whole: what follows cannot be understood either.
+// Finds the record at the start of `bytes`. Returns how many bytes it takes, or 0 where there is
+// none that is whole: what follows cannot be understood either.
 size_t record_read(struct record *record, uint8_t *bytes, size_t length);
 // Writes a record of RECORD_HEAD + `length` bytes, and returns that.
 size_t record_write(uint8_t *out, uint8_t type, const void *body, size_t length);
@@ -56,8 +56,8 @@ void super_packet_head_write(uint8_t out[SUPER_PACKET_HEAD], size_t length, uint
 int super_packet_read(struct ip_packet *packet, struct ip_offload *offload,
                       const struct record *record);
 
-// The addresses that laptops have inside the tether, those of no network of people's own (RFC 6598):
-// 100.64.0.0/10 but for its two ends. Host byte order.
+// The addresses that laptops have inside the tether, those of no network of people's own (RFC
+// 6598): 100.64.0.0/10 but for its two ends. Host byte order.
 #define INSIDE_NETWORK 0x64400000
 #define INSIDE_HOSTS   0x003fffff
 bool inside_address_is_good(uint32_t address);

@@ -1,7 +1,7 @@
 // One bit for each of the last REPLAY_WINDOW counters, in a ring of words: the word of a counter is
 // counter / 64 modulo their number. When the greatest counter moves on into a new word, the words
-// between are cleared, and nothing is ever shifted (RFC 6479 section 2). So that a word is never old
-// and new at a time, the window that is promised is one word shorter than the ring.
+// between are cleared, and nothing is ever shifted (RFC 6479 section 2). So that a word is never
+// old and new at a time, the window that is promised is one word shorter than the ring.
 #include "replay.h"
 
 #include <string.h>

@@ -16,7 +16,8 @@ struct replay {
 };
 
 void replay_init(struct replay *replay);
-// Whether a message with this counter may be new. Ask before decrypting, mark only what was genuine.
+// Whether a message with this counter may be new. Ask before decrypting, mark only what was
+// genuine.
 bool replay_may_be_new(const struct replay *replay, uint64_t counter);
 // Marks it as seen. Returns whether it is newer than all before.
 bool replay_mark(struct replay *replay, uint64_t counter);

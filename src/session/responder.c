@@ -1,12 +1,13 @@
-// An offer that opens with the shared key is answered, and the session that would follow waits beside
-// the connection that it came on. It becomes the laptop's session when a message opens under it, which
-// only the offer's true maker can seal: so an offer that somebody recorded and sends again displaces
-// nothing. Waiting on its own connection, it is not displaced by what strangers send on theirs either.
+// An offer that opens with the shared key is answered, and the session that would follow waits
+// beside the connection that it came on. It becomes the laptop's session when a message opens under
+// it, which only the offer's true maker can seal: so an offer that somebody recorded and sends
+// again displaces nothing. Waiting on its own connection, it is not displaced by what strangers
+// send on theirs either.
 //
-// Before the elliptic curve costs anything, the offer must have opened with the shared key; before even
-// that is tried, its source must not have sent too many. Refusals of sealed messages are limited apart
-// from offers: a server that starts anew may get thousands of messages of the session before from the
-// laptop whose offer it waits for.
+// Before the elliptic curve costs anything, the offer must have opened with the shared key; before
+// even that is tried, its source must not have sent too many. Refusals of sealed messages are
+// limited apart from offers: a server that starts anew may get thousands of messages of the session
+// before from the laptop whose offer it waits for.
 #include "responder.h"
 
 #include <string.h>
@@ -106,8 +107,8 @@ static void hear_offer(struct responder *responder, struct pending *pending, uin
     reply(heard, ANSWER_SIZE);
 }
 
-// The session in waiting has shown that its laptop is there: gives it the laptop's place. Returns the
-// laptop's number, or -1.
+// The session in waiting has shown that its laptop is there: gives it the laptop's place. Returns
+// the laptop's number, or -1.
 static int establish(struct responder *responder, struct pending *pending)
 {
     int laptop = responder->config.admit(responder->config.arg, &pending->offer);
@@ -128,8 +129,8 @@ static void say_full(struct pending *pending, struct responder_heard *heard)
         reply(heard, SEALED_OVERHEAD + length);
 }
 
-// Finds the session that an index names. `laptop` is set to its number, or to SERVER_LINKS for the one in
-// waiting.
+// Finds the session that an index names. `laptop` is set to its number, or to SERVER_LINKS for the
+// one in waiting.
 static struct session *find_session(struct responder *responder, struct pending *pending,
                                     uint32_t index, uint16_t *laptop)
 {

@@ -1,5 +1,5 @@
-// The server's side of keyed sessions: answers offers, and opens what comes under the session of any
-// laptop. Pure: messages in, messages out, time as an argument.
+// The server's side of keyed sessions: answers offers, and opens what comes under the session of
+// any laptop. Pure: messages in, messages out, time as an argument.
 #ifndef TETHER_SESSION_RESPONDER_H
 #define TETHER_SESSION_RESPONDER_H
 
@@ -13,8 +13,8 @@
 #include "record.h"
 #include "session.h"
 
-// What a connection may hold before anybody has shown on it that he is there now and knows the key: an
-// offer that was answered. A recorded offer gets this far too, and no farther.
+// What a connection may hold before anybody has shown on it that he is there now and knows the key:
+// an offer that was answered. A recorded offer gets this far too, and no farther.
 struct pending {
     struct session session;
     struct offer offer;
@@ -26,8 +26,8 @@ struct responder_config {
     uint8_t key[KEY_SIZE];
     uint8_t run[GREETING_NONCE]; // random, another at each start
     uint8_t takes;               // SESSION_TAKES_..., what this end takes beside plain packets
-    // Finds the place of the laptop with this identity, or makes one. Returns its number, or -1 where all
-    // are taken.
+    // Finds the place of the laptop with this identity, or makes one. Returns its number, or -1
+    // where all are taken.
     int (*admit)(void *arg, const struct offer *offer);
     void *arg;
 };
@@ -72,13 +72,13 @@ void pending_expire(struct pending *pending, int64_t now_ms);
 
 void greeting_write(const struct responder *responder, uint8_t out[GREETING_SIZE]);
 
-// Takes a message, which it may write over, from the connection that `pending` belongs to. `source` is whom the
-// limit of offers counts it to.
+// Takes a message, which it may write over, from the connection that `pending` belongs to. `source`
+// is whom the limit of offers counts it to.
 void responder_hear(struct responder *responder, struct pending *pending, uint64_t source,
                     uint8_t *message, size_t length, int64_t now_ms, struct responder_heard *heard);
 
-// Whether a message that begins with these bytes, at least SEALED_HEAD, may be genuine, as far as can be
-// told before it is whole.
+// Whether a message that begins with these bytes, at least SEALED_HEAD, may be genuine, as far as
+// can be told before it is whole.
 bool responder_may_be_genuine(struct responder *responder, struct pending *pending,
                               const uint8_t *message, size_t length);
 

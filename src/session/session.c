@@ -1,7 +1,7 @@
-// Sealing and opening. The counter is the nonce of the cipher, so that no nonce is used twice under a
-// key: 4 zero bytes, then the counter with its low byte first, as the Noise Protocol Framework
-// (revision 34, section 12.3) has it for ChaChaPoly. It travels in the clear, because messages may be
-// lost or overtake each other when one phone takes over from another. Index and counter need no
+// Sealing and opening. The counter is the nonce of the cipher, so that no nonce is used twice under
+// a key: 4 zero bytes, then the counter with its low byte first, as the Noise Protocol Framework
+// (revision 34, section 12.3) has it for ChaChaPoly. It travels in the clear, because messages may
+// be lost or overtake each other when one phone takes over from another. Index and counter need no
 // authentication of their own: the tag is right only under the key that the index names and the
 // nonce that the counter makes.
 //

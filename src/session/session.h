@@ -44,15 +44,16 @@ struct session {
     uint8_t receive_key[AEAD_KEY];
 };
 
-// Begins with fresh keys, which the caller has put into `session`, the indexes, and the peer's flags.
+// Begins with fresh keys, which the caller has put into `session`, the indexes, and the peer's
+// flags.
 void session_begin(struct session *session, uint32_t receive_index, uint32_t send_index,
                    uint8_t peer_takes, int64_t now_ms);
 // Ends it and wipes the keys.
 void session_end(struct session *session);
 
 // Seals a message in place: SEALED_HEAD bytes of room, `length` bytes of records, AEAD_TAG bytes of
-// room. Its whole length is SEALED_OVERHEAD + `length`. Returns false, and leaves the records as they
-// are, where the session is not live or has used up its counters: then nothing may be sent.
+// room. Its whole length is SEALED_OVERHEAD + `length`. Returns false, and leaves the records as
+// they are, where the session is not live or has used up its counters: then nothing may be sent.
 bool session_seal(struct session *session, uint8_t *message, size_t length);
 
 // The index on a message of at least SEALED_HEAD bytes that says it is sealed.
@@ -73,9 +74,9 @@ enum sealed_verdict session_open(struct session *session, uint8_t *message, size
 bool session_is_old(const struct session *session, int64_t now_ms);
 bool session_is_over(const struct session *session, int64_t now_ms);
 
-// What one end holds of its sessions with one peer; all zero before the first. It stays where it is while
-// sessions come and go. Nobody keeps a pointer to a session: who wants to seal asks here each time, since
-// any timer may have ended the session meanwhile.
+// What one end holds of its sessions with one peer; all zero before the first. It stays where it is
+// while sessions come and go. Nobody keeps a pointer to a session: who wants to seal asks here each
+// time, since any timer may have ended the session meanwhile.
 struct session_keys {
     struct session current;  // seals and opens
     struct session previous; // opens what was under way when the keys changed

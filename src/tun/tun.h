@@ -40,13 +40,14 @@ int tun_open(struct tun *tun, const char *name, const struct log *log);
 int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint32_t mtu);
 // TCP connections through the route ask for segments of `mss` bytes at most.
 int tun_add_route(struct tun *tun, const struct cidr *cidr, uint32_t mss);
-// Reads a packet into `buffer`, and what is still to be done on it. Returns its length with `packet` set to
-// where in the buffer it is, 0 where none waits, or -1 with errno set.
+// Reads a packet into `buffer`, and what is still to be done on it. Returns its length with
+// `packet` set to where in the buffer it is, 0 where none waits, or -1 with errno set.
 ssize_t tun_read(struct tun *tun, uint8_t buffer[TUN_READ_MAX], uint8_t **packet,
                  struct ip_offload *offload);
 // Writes a packet as it is. Returns whether the device took it.
 bool tun_write(struct tun *tun, const uint8_t *packet, size_t length);
-// Writes a packet that was parsed, with something to be done on it; only to a device that has headers.
+// Writes a packet that was parsed, with something to be done on it; only to a device that has
+// headers.
 bool tun_write_offloaded(struct tun *tun, const struct ip_packet *packet,
                          const struct ip_offload *offload);
 // Removes the device and all that hangs on it.

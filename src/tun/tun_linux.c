@@ -39,8 +39,8 @@ static const char *advice(int error)
 #define TUN_F_USO6 0x40
 #endif
 
-// Asks the kernel for super-packets; without a word of this an older one gives and takes single packets,
-// whose checksums are whole, as it does if it has never heard of the headers.
+// Asks the kernel for super-packets; without a word of this an older one gives and takes single
+// packets, whose checksums are whole, as it does if it has never heard of the headers.
 static void ask_for_offloads(struct tun *tun)
 {
     unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN;
@@ -49,7 +49,8 @@ static void ask_for_offloads(struct tun *tun)
         (void)ioctl(tun->fd, TUNSETOFFLOAD, tcp);
 }
 
-// Makes the device, with virtio-net headers where the kernel has them. Returns 0, or -1 with errno set.
+// Makes the device, with virtio-net headers where the kernel has them. Returns 0, or -1 with errno
+// set.
 static int make_device(struct tun *tun, struct ifreq *request)
 {
     request->ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;

@@ -1,8 +1,9 @@
-// Keyed mode: a message is sealed, and holds records. It takes whatever packets wait and fit, and never
-// waits for more. How much may be on its way is flow control's to say, by the acknowledgements that come.
+// Keyed mode: a message is sealed, and holds records. It takes whatever packets wait and fit, and
+// never waits for more. How much may be on its way is flow control's to say, by the
+// acknowledgements that come.
 //
-// The session outlives the phone's connections. So packets wait for the next phone, which lets the laptop's
-// connections go on at once instead of after their own time-outs.
+// The session outlives the phone's connections. So packets wait for the next phone, which lets the
+// laptop's connections go on at once instead of after their own time-outs.
 #include <string.h>
 
 #include "../base/bytes.h"
@@ -32,7 +33,8 @@ static bool takes_packets(const struct tunnel_link *link, int64_t now_us)
     return link->conn != NULL || tunnel_link_session(link, now_us) != NULL;
 }
 
-// How long a super-packet may be: as a message, whose first one is taken as it is; 0: none are taken.
+// How long a super-packet may be: as a message, whose first one is taken as it is; 0: none are
+// taken.
 static size_t super_packet_most(const struct tunnel_link *link, uint8_t protocol, int64_t now_us)
 {
     uint8_t flag = protocol == IP_TCP ? SESSION_TAKES_TCP_SUPER : SESSION_TAKES_UDP_SUPER;
@@ -81,7 +83,8 @@ static bool may_send_packet(struct tunnel_link *link, int64_t now_us)
     return next > 0 && next <= FLOW_SMALL;
 }
 
-// The most bytes of packets that the next message may have; its first packet is taken however long it is.
+// The most bytes of packets that the next message may have; its first packet is taken however long
+// it is.
 static size_t packets_most(struct tunnel_link *link, int64_t now_us)
 {
     size_t most = flow_message_size(&link->flow);
@@ -100,7 +103,8 @@ static size_t take_counted(struct tunnel_link *link, uint8_t *to)
     return length;
 }
 
-// Moves what waits to where a message is made, at most so many bytes of packets. Returns their length.
+// Moves what waits to where a message is made, at most so many bytes of packets. Returns their
+// length.
 static size_t take_packets(struct tunnel_link *link, uint8_t *to, size_t most, int64_t now_us)
 {
     size_t taken = 0;
@@ -113,8 +117,8 @@ static size_t take_packets(struct tunnel_link *link, uint8_t *to, size_t most, i
     return taken;
 }
 
-// Makes a sealed message of the records in control[] and at most so many bytes of packets. Returns its length,
-// or 0 where it could not be sealed.
+// Makes a sealed message of the records in control[] and at most so many bytes of packets. Returns
+// its length, or 0 where it could not be sealed.
 static size_t make_sealed(struct tunnel_link *link, struct session *session, uint8_t *message,
                           size_t most, int64_t now_us)
 {

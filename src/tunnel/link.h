@@ -49,28 +49,32 @@ struct tunnel_link {
     uint8_t message[SEALED_OVERHEAD + LINK_CONTROL + SUPER_PACKET_HEAD + IP_PACKET_MAX];
 };
 
-// An open link, which has no keys, begins with text, which the oldest peers understand; a keyed one with
-// binary. `key` is random, and keeps to itself which connections share a place in the queue.
+// An open link, which has no keys, begins with text, which the oldest peers understand; a keyed one
+// with binary. `key` is random, and keeps to itself which connections share a place in the queue.
 void tunnel_link_init(struct tunnel_link *link, struct session_keys *keys,
                       const struct siphash_key *key, int64_t now_us);
 // Keyed: the session to seal with now, or NULL while there is none.
 struct session *tunnel_link_session(const struct tunnel_link *link, int64_t now_us);
 
-// A phone came, or took over from another, or with NULL went. Open: what waits is dropped then. Keyed: it waits for
-// the next phone, which lets the connections go on at once instead of after their own time-outs.
+// A phone came, or took over from another, or with NULL went. Open: what waits is dropped then.
+// Keyed: it waits for the next phone, which lets the connections go on at once instead of after
+// their own time-outs.
 void tunnel_link_set_conn(struct tunnel_link *link, struct ws_conn *conn, int64_t now_us);
 
-// Queues an IP packet for the phone; without a phone and, keyed, without a session it is dropped and counted.
+// Queues an IP packet for the phone; without a phone and, keyed, without a session it is dropped
+// and counted.
 void tunnel_link_queue(struct tunnel_link *link, const uint8_t *packet, size_t length,
                        int64_t now_us);
-// The same for a packet with which a network card had something to do yet. It is done here, as far as the
-// other end does not take super-packets, or the link is so slow that they would hold others up.
+// The same for a packet with which a network card had something to do yet. It is done here, as far
+// as the other end does not take super-packets, or the link is so slow that they would hold others
+// up.
 void tunnel_link_queue_offloaded(struct tunnel_link *link, const struct ip_packet *packet,
                                  const struct ip_offload *offload, int64_t now_us);
-// Keyed: queues a record of another type; a few hundred bytes of them may wait. Returns whether it fits.
+// Keyed: queues a record of another type; a few hundred bytes of them may wait. Returns whether it
+// fits.
 bool tunnel_link_control(struct tunnel_link *link, uint8_t type, const void *body, size_t length);
-// Sends what is queued, as far as the connection takes it now and, keyed, as far as what is on its way
-// allows. Call after queueing, after acknowledgements, when the connection is writable, and at
+// Sends what is queued, as far as the connection takes it now and, keyed, as far as what is on its
+// way allows. Call after queueing, after acknowledgements, when the connection is writable, and at
 // tunnel_link_due_us().
 void tunnel_link_pump(struct tunnel_link *link, int64_t now_us);
 // Keyed: when tunnel_link_pump() is to be called if nothing happens before; INT64_MAX: never.
@@ -83,14 +87,15 @@ void tunnel_link_received(struct tunnel_link *link, const uint8_t *message, size
 void tunnel_link_acknowledged(struct tunnel_link *link, const struct record *record,
                               int64_t now_us);
 
-// Open: reads a message. Returns the IP packet in it and sets `length`, or NULL (counted). The text form
-// is decoded in place.
+// Open: reads a message. Returns the IP packet in it and sets `length`, or NULL (counted). The text
+// form is decoded in place.
 uint8_t *tunnel_link_read(struct tunnel_link *link, uint8_t opcode, uint8_t *data, size_t *length);
 
-// Turns a message into bytes: text is decoded in place. Returns false where it is no base64, or empty.
+// Turns a message into bytes: text is decoded in place. Returns false where it is no base64, or
+// empty.
 bool tunnel_decode(uint8_t opcode, uint8_t *data, size_t *length);
-// Sends one message of at most HANDSHAKE_MAX bytes as it is, in the form asked for. Returns whether there
-// was room.
+// Sends one message of at most HANDSHAKE_MAX bytes as it is, in the form asked for. Returns whether
+// there was room.
 bool tunnel_send(struct ws_conn *conn, bool text, const uint8_t *message, size_t length);
 
 #endif

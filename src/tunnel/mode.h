@@ -1,5 +1,5 @@
-// What open and keyed mode do each in their own way, behind one table. Which one a link has is chosen when
-// it begins; link.c, which is the same for both, never asks.
+// What open and keyed mode do each in their own way, behind one table. Which one a link has is
+// chosen when it begins; link.c, which is the same for both, never asks.
 #ifndef TETHER_TUNNEL_MODE_H
 #define TETHER_TUNNEL_MODE_H
 
@@ -12,7 +12,8 @@ struct tunnel_mode {
     bool (*takes_packets)(const struct tunnel_link *link, int64_t now_us);
     // How long a super-packet of this protocol may be, in bytes; 0: the other end takes none.
     size_t (*super_packet_most)(const struct tunnel_link *link, uint8_t protocol, int64_t now_us);
-    // The rest is asked only while there is a connection, but for keep_time(), which each pump begins with.
+    // The rest is asked only while there is a connection, but for keep_time(), which each pump
+    // begins with.
     void (*keep_time)(struct tunnel_link *link, int64_t now_us);
     bool (*has_something)(struct tunnel_link *link, int64_t now_us);
     // Makes one message of what waits. Returns false where there is no room, or nothing was sent.
@@ -27,8 +28,8 @@ extern const struct tunnel_mode tunnel_keyed;
 size_t tunnel_take_packet(struct tunnel_link *link, uint8_t *to);
 // Puts a message into the send buffer. Returns false when there is no room.
 bool tunnel_put_message(struct ws_conn *conn, bool text, const uint8_t *message, size_t length);
-// Whether there is enough in the send buffer: what else waits stays in the queue until the loop has sent
-// some of it.
+// Whether there is enough in the send buffer: what else waits stays in the queue until the loop has
+// sent some of it.
 bool tunnel_link_is_full(const struct tunnel_link *link);
 
 #endif

@@ -1,12 +1,12 @@
-// The kernel kept silent where nftables cannot do it (silence.c): the iptables program is run once for
-// each rule. Its rules would outlive this process, which moreover has no privilege left at its end, so
-// a second process undoes them.
+// The kernel kept silent where nftables cannot do it (silence.c): the iptables program is run once
+// for each rule. Its rules would outlive this process, which moreover has no privilege left at its
+// end, so a second process undoes them.
 //
-// That guardian is a copy of this process, made by fork() before the first rule. It keeps its privilege
-// and nothing else: it closes all descriptors but two, leaves the terminal's session, ignores the
-// signals that end programs, and waits at one end of a pipe, whose other end this process alone has.
-// When this process ends, however it ends, the kernel closes that end; the guardian reads the end of
-// the file, removes the rules, and ends too.
+// That guardian is a copy of this process, made by fork() before the first rule. It keeps its
+// privilege and nothing else: it closes all descriptors but two, leaves the terminal's session,
+// ignores the signals that end programs, and waits at one end of a pipe, whose other end this
+// process alone has. When this process ends, however it ends, the kernel closes that end; the
+// guardian reads the end of the file, removes the rules, and ends too.
 //
 // Its second descriptor is a file that it has locked (flock(2)): a server that is started right
 // after one was killed waits until the old rules are gone. The file is root's in a folder of

@@ -1,10 +1,10 @@
 // Where a packet goes first: the next hop, and its Ethernet address.
 //
-// The next hop comes from the kernel's routes (RTM_GETROUTE), and is remembered for some seconds; what
-// the kernel would send out of another interface has no way, since our address is not that one's. Its MAC comes from the kernel's neighbour table where that has it,
-// or from our own ARP requests (RFC 826). A known MAC is used for half a minute before it is looked
-// up again, and goes on being used while the answer is awaited; every ARP message of a neighbour
-// refreshes it.
+// The next hop comes from the kernel's routes (RTM_GETROUTE), and is remembered for some seconds;
+// what the kernel would send out of another interface has no way, since our address is not that
+// one's. Its MAC comes from the kernel's neighbour table where that has it, or from our own ARP
+// requests (RFC 826). A known MAC is used for half a minute before it is looked up again, and goes
+// on being used while the answer is awaited; every ARP message of a neighbour refreshes it.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_ether.h>

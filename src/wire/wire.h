@@ -111,13 +111,13 @@ void wire_close(struct wire *wire);
 // and fragments. Returns 0, or -1 after having said what is wrong.
 int wire_capture(struct wire *wire, uint16_t low, uint16_t high);
 
-// Keeps the kernel from answering what arrives for these ports. Undone by wire_close(), and also when
-// this process dies: by the kernel itself (nftables), or by a process that is left behind for this
-// (iptables, the second choice). Returns 0, or -1 after having said what is wrong.
+// Keeps the kernel from answering what arrives for these ports. Undone by wire_close(), and also
+// when this process dies: by the kernel itself (nftables), or by a process that is left behind for
+// this (iptables, the second choice). Returns 0, or -1 after having said what is wrong.
 int wire_silence(struct wire *wire, const struct port_ranges *tcp, const struct port_ranges *udp);
 
-// Sends an IP packet; `offload`: what the kernel or the network card has to do with it yet, or NULL. Its bytes
-// must stay until wire_flush(). Drops are counted.
+// Sends an IP packet; `offload`: what the kernel or the network card has to do with it yet, or
+// NULL. Its bytes must stay until wire_flush(). Drops are counted.
 void wire_send(struct wire *wire, const struct ip_packet *packet, const struct ip_offload *offload,
                int64_t now_ms);
 void wire_flush(struct wire *wire);
@@ -139,8 +139,8 @@ bool wire_follow(struct wire *wire);
 // Calls back with each port that a local socket is bound to (IPPROTO_TCP or IPPROTO_UDP), from
 // /proc/net. Returns 0, or -1 with errno set.
 int wire_local_ports(void (*found)(void *arg, int protocol, uint16_t port), void *arg);
-// The ports that the kernel picks from for local sockets that ask for any. Returns false where it does not
-// say.
+// The ports that the kernel picks from for local sockets that ask for any. Returns false where it
+// does not say.
 bool wire_local_port_range(struct port_range *range);
 
 // Inside this folder.
@@ -151,7 +151,8 @@ bool wire_neighbour_mac(struct wire *wire, uint32_t next_hop, int64_t now_ms,
 // The next hop to a destination, or 0.
 uint32_t wire_next_hop(struct wire *wire, uint32_t destination, int64_t now_ms);
 int wire_open_arp(struct wire *wire);
-// Appends a frame to the batch. Returns its virtio-net header, which says that nothing is to be done.
+// Appends a frame to the batch. Returns its virtio-net header, which says that nothing is to be
+// done.
 uint8_t *wire_put_frame(struct wire *wire, uint8_t *packet, size_t length,
                         const uint8_t mac[MAC_SIZE]);
 void wire_unsilence(struct wire *wire);

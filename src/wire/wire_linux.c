@@ -138,8 +138,8 @@ static int read_interface(struct wire *wire)
     return 0;
 }
 
-// Whether an address takes the place of ours: not one that the host had before, nor one that it gave
-// itself because nobody else does (RFC 3927).
+// Whether an address takes the place of ours: not one that the host had before, nor one that it
+// gave itself because nobody else does (RFC 3927).
 static bool is_new(const struct wire *wire, uint32_t address)
 {
     for (size_t i = 0; i < NAT_OWN_ADDRESSES; i++)
@@ -220,7 +220,8 @@ static int open_packet_socket(struct wire *wire)
         log_error(wire->log, "the kernel has no PACKET_VNET_HDR: %s", strerror(errno));
         return -1;
     }
-    // Bound to one protocol, the socket sees only what arrives. Smaller buffers would do, with more loss.
+    // Bound to one protocol, the socket sees only what arrives. Smaller buffers would do, with more
+    // loss.
     (void)setsockopt(wire->packet_fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive, sizeof receive);
     (void)setsockopt(wire->packet_fd, SOL_SOCKET, SO_SNDBUFFORCE, &send, sizeof send);
     return 0;

@@ -222,8 +222,8 @@ uint8_t *ws_conn_begin(struct ws_conn *conn, uint8_t opcode, size_t length)
     return ws_conn_has_room(conn, length) ? begin_frame(conn, opcode, length) : NULL;
 }
 
-// A control frame for which there is no room is left out, for the peer does not read. Returns whether
-// it was sent.
+// A control frame for which there is no room is left out, for the peer does not read. Returns
+// whether it was sent.
 static bool send_control(struct ws_conn *conn, uint8_t opcode, const uint8_t *data, size_t length)
 {
     uint8_t *payload = begin_frame(conn, opcode, length);
@@ -262,8 +262,8 @@ void ws_conn_close(struct ws_conn *conn, uint16_t status, const char *reason)
     ws_conn_flush(conn);
 }
 
-// The last Close frame, unless ours has gone already: an answer to the peer's (section 5.5.1), or the
-// word that it broke the protocol (section 7.1.7). No more is read after it.
+// The last Close frame, unless ours has gone already: an answer to the peer's (section 5.5.1), or
+// the word that it broke the protocol (section 7.1.7). No more is read after it.
 static void end(struct ws_conn *conn, uint16_t status)
 {
     bool was_open = conn->state == WS_OPEN;

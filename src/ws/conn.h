@@ -28,9 +28,10 @@ struct ws_conn_events {
     // A whole message, WS_TEXT or WS_BINARY; the owner may write over it. False: not now; the same
     // message comes again after ws_conn_resume(), and nothing is read until then.
     bool (*message)(void *arg, uint8_t opcode, uint8_t *data, size_t length);
-    // The receive buffer is full of a message that is not whole yet, of which the first `length` bytes
-    // are here: the owner gives a larger one with ws_conn_grow(), or has it thrown away with
-    // ws_conn_skip(), and returns true; or the message is too big (1009). May be NULL where the buffer has room for the longest message.
+    // The receive buffer is full of a message that is not whole yet, of which the first `length`
+    // bytes are here: the owner gives a larger one with ws_conn_grow(), or has it thrown away with
+    // ws_conn_skip(), and returns true; or the message is too big (1009). May be NULL where the
+    // buffer has room for the longest message.
     bool (*crowded)(void *arg, uint8_t opcode, const uint8_t *data, size_t length);
     // All that one read brought was given out: a good time to send in one go. May be NULL.
     void (*batch_end)(void *arg);
@@ -71,8 +72,9 @@ struct ws_conn {
 };
 
 // Prepares a free connection with the owner's buffers: `rx_size` as ws_receiver_init() wants it for
-// `message_max`, or less where the owner hears `crowded`; `tx_size` at least WS_HEAD_MAX + the longest
-// message to be sent + 256, and for a server at least what its response takes (1 KiB will do).
+// `message_max`, or less where the owner hears `crowded`; `tx_size` at least WS_HEAD_MAX + the
+// longest message to be sent + 256, and for a server at least what its response takes (1 KiB will
+// do).
 void ws_conn_init(struct ws_conn *conn, struct loop *loop, const struct ws_conn_events *events,
                   void *arg, uint8_t *rx, size_t rx_size, size_t message_max, uint8_t *tx,
                   size_t tx_size);
@@ -95,7 +97,8 @@ int ws_conn_connect(struct ws_conn *conn, const struct endpoint *to, const char 
 // Sends one message in two steps: begin gives the place for exactly `length` bytes of payload, or
 // NULL when the send buffer has no room now (`writable` tells when) or the connection is not open;
 // commit finishes it; what is not committed is not sent. Nothing is sent before ws_conn_flush().
-// Whether there is room for a message of `length` bytes; where not, `writable` tells when to ask again.
+// Whether there is room for a message of `length` bytes; where not, `writable` tells when to ask
+// again.
 bool ws_conn_has_room(struct ws_conn *conn, size_t length);
 uint8_t *ws_conn_begin(struct ws_conn *conn, uint8_t opcode, size_t length);
 void ws_conn_commit(struct ws_conn *conn);

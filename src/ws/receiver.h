@@ -44,8 +44,9 @@ struct ws_receiver {
     uint16_t status;
 };
 
-// With a `size` of at least message_max + WS_HEAD_MAX + WS_CONTROL_MAX there is always room for more;
-// with less, a long message may fill the buffer before it is whole, and ws_receiver_grow() is the way on.
+// With a `size` of at least message_max + WS_HEAD_MAX + WS_CONTROL_MAX there is always room for
+// more; with less, a long message may fill the buffer before it is whole, and ws_receiver_grow() is
+// the way on.
 void ws_receiver_init(struct ws_receiver *receiver, uint8_t *buffer, size_t size,
                       size_t message_max, bool expect_mask);
 
@@ -55,8 +56,8 @@ void ws_receiver_skip(struct ws_receiver *receiver);
 // Moves what is there to another buffer, which is larger.
 void ws_receiver_grow(struct ws_receiver *receiver, uint8_t *buffer, size_t size);
 
-// The room for more bytes once ws_receiver_next() has said WS_EVENT_MORE; see ws_receiver_init() for
-// when it may be empty.
+// The room for more bytes once ws_receiver_next() has said WS_EVENT_MORE; see ws_receiver_init()
+// for when it may be empty.
 uint8_t *ws_receiver_room(struct ws_receiver *receiver, size_t *room);
 void ws_receiver_added(struct ws_receiver *receiver, size_t length);
 

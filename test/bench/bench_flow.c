@@ -1,13 +1,14 @@
-// Bounded flight of both ends at once over simulated links, in a second of this machine's time: what flow.c does,
-// without any host, TCP or phone.
+// Bounded flight of both ends at once over simulated links, in a second of this machine's time:
+// what flow.c does, without any host, TCP or phone.
 //
 //   bench_flow [TRACES]        over constant links, and the recordings in that folder
 //
-// Two ends send each other sealed messages over two links (cell_link.c), in TCP segments that are acknowledged, and ten
-// times a second one end pings the other. With something to send in a direction, there is always more of it, and
-// its receiver's small packets, two segments each, go the other way. A line says for each link what share of what a
-// TCP connection would carry on it was carried, and the pings' 95th percentile, idle and beside transfers. On a
-// recording they are means of five pieces, of 40 s each.
+// Two ends send each other sealed messages over two links (cell_link.c), in TCP segments that are
+// acknowledged, and ten times a second one end pings the other. With something to send in a
+// direction, there is always more of it, and its receiver's small packets, two segments each, go
+// the other way. A line says for each link what share of what a TCP connection would carry on it
+// was carried, and the pings' 95th percentile, idle and beside transfers. On a recording they are
+// means of five pieces, of 40 s each.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,7 +109,8 @@ static void send_message(struct end *end, struct message message, size_t packets
     put_segment(end, left, (struct segment){end->next++, true, false});
 }
 
-// As many segments of a transfer as a message takes, in super-packets where two or more may share a header.
+// As many segments of a transfer as a message takes, in super-packets where two or more may share a
+// header.
 static void send_transfer(struct end *end)
 {
     size_t most = flow_message_size(&end->flow), room = flow_room(&end->flow, sim.now_us);

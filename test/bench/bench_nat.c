@@ -1,8 +1,8 @@
-// What the NAT costs: its table at several loads and sizes, and the translation of a packet out and of
-// its answer in. Prints a small table; the figures are those of one processor, alone. A look-up among
-// few mappings stays in the processor's cache and among many does not: that, and not the number of
-// steps, is what makes the second slower. "random" goes through the mappings in random order, which is
-// the worst; "in order" is what a burst of one connection after another looks like.
+// What the NAT costs: its table at several loads and sizes, and the translation of a packet out and
+// of its answer in. Prints a small table; the figures are those of one processor, alone. A look-up
+// among few mappings stays in the processor's cache and among many does not: that, and not the
+// number of steps, is what makes the second slower. "random" goes through the mappings in random
+// order, which is the worst; "in order" is what a burst of one connection after another looks like.
 #include "nat/entries.h"
 
 #include <stdio.h>

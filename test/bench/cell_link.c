@@ -1,17 +1,17 @@
-// A packet of a cellular link first waits in the queue of its sender's side (the base station's, or the
-// phone's modem). The queue is first in, first out, and holds a number of bytes; a packet that finds
-// no room is dropped (drop-tail). The link takes from the queue as fast as it can:
+// A packet of a cellular link first waits in the queue of its sender's side (the base station's, or
+// the phone's modem). The queue is first in, first out, and holds a number of bytes; a packet that
+// finds no room is dropped (drop-tail). The link takes from the queue as fast as it can:
 //   - at a constant rate, one packet after another: a packet of n bytes takes 8n / rate seconds;
 //   - or by a trace, in the manner of mahimahi's mm-link: each line is a millisecond at which up to
-//     1500 bytes may pass. What the queue cannot use is lost; a packet that does not fit into what is
-//     left goes on at the next chance. After the last line the trace starts over, its clock where the
-//     last line's was.
-// Then it may be lost by chance, and arrives after a fixed delay. In an outage the link takes nothing,
-// so the queue fills, and drops; what has left the queue still arrives.
+//     1500 bytes may pass. What the queue cannot use is lost; a packet that does not fit into what
+//     is left goes on at the next chance. After the last line the trace starts over, its clock
+//     where the last line's was.
+// Then it may be lost by chance, and arrives after a fixed delay. In an outage the link takes
+// nothing, so the queue fills, and drops; what has left the queue still arrives.
 //
-// Nothing here knows what time it is now. The link is always advanced to the time of a packet's arrival
-// before that is queued, so a program that is late to read a packet still queues or drops it as
-// it would have in time.
+// Nothing here knows what time it is now. The link is always advanced to the time of a packet's
+// arrival before that is queued, so a program that is late to read a packet still queues or drops
+// it as it would have in time.
 #include "cell_link.h"
 
 #include <stdlib.h>

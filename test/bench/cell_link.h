@@ -1,8 +1,9 @@
-// One direction of a cellular link, as a model of time: packets go in with the time of their arrival and
-// come out with the time at which the far side has them. See cell_link.c for what happens between.
+// One direction of a cellular link, as a model of time: packets go in with the time of their
+// arrival and come out with the time at which the far side has them. See cell_link.c for what
+// happens between.
 //
-// Times are nanoseconds of one clock that only goes forward; which one, the caller decides. Sizes are
-// bytes of whole packets, without a link layer's header unless the caller counts it in.
+// Times are nanoseconds of one clock that only goes forward; which one, the caller decides. Sizes
+// are bytes of whole packets, without a link layer's header unless the caller counts it in.
 #ifndef TETHER_CELL_LINK_H
 #define TETHER_CELL_LINK_H
 
@@ -68,16 +69,17 @@ struct cell_link {
 
 // All settings as for a link without limits. `seed` decides which packets are lost.
 void cell_link_init(struct cell_link *link, const struct cell_outages *outages, uint64_t seed);
-// Takes a packet, whose `size`, `length` and `frame` are set. It must be from malloc(), and is freed
-// here if it is dropped. Arrivals are in order: one that seems earlier counts as at the same time.
+// Takes a packet, whose `size`, `length` and `frame` are set. It must be from malloc(), and is
+// freed here if it is dropped. Arrivals are in order: one that seems earlier counts as at the same
+// time.
 void cell_link_arrive(struct cell_link *link, struct cell_packet *packet, int64_t arrived_ns);
 // The next packet that the far side has by now, or NULL; the caller frees it.
 struct cell_packet *cell_link_take(struct cell_link *link, int64_t now_ns);
 // When cell_link_take() may have something new, or CELL_NEVER.
 int64_t cell_link_next(const struct cell_link *link);
 
-// The trace's time is `trace_ns` now, whatever it was; a trace that is shorter counts from its start again.
-// A link of a constant rate stays as it is.
+// The trace's time is `trace_ns` now, whatever it was; a trace that is shorter counts from its
+// start again. A link of a constant rate stays as it is.
 void cell_link_seek(struct cell_link *link, int64_t trace_ns, int64_t now_ns);
 // All that waits for the link passes at once, outage or not.
 void cell_link_drain(struct cell_link *link, int64_t now_ns);

@@ -1,5 +1,5 @@
-// The emulator's command line, and the traces that it names. A mistake ends the program with a word on
-// what is wrong.
+// The emulator's command line, and the traces that it names. A mistake ends the program with a word
+// on what is wrong.
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>

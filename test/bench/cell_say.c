@@ -39,7 +39,8 @@ void say_statistics(struct cellular *cellular, int64_t now_ns)
     fflush(stdout);
 }
 
-// A line is: the time in ms, bytes delivered since the last line and bytes that wait, each down and up.
+// A line is: the time in ms, bytes delivered since the last line and bytes that wait, each down and
+// up.
 void say_timeline(struct cellular *cellular, int64_t now_ns)
 {
     struct direction *down = &cellular->directions[DOWN], *up = &cellular->directions[UP];

@@ -4,8 +4,8 @@
 
 #include "cell_link.h"
 
-// Reads one into memory that is never freed, and has the link follow it. Returns NULL, or what is wrong with the file,
-// with errno where the kernel said so, else 0.
+// Reads one into memory that is never freed, and has the link follow it. Returns NULL, or what is
+// wrong with the file, with errno where the kernel said so, else 0.
 const char *cell_trace_read(struct cell_link *link, const char *path);
 
 #endif

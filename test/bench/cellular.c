@@ -1,19 +1,22 @@
-// A cellular link between two Ethernet interfaces: takes each packet that arrives on one, and sends it
-// out of the other as late as the link would, or never. A measuring tool of the tests, no part of Tether.
+// A cellular link between two Ethernet interfaces: takes each packet that arrives on one, and sends
+// it out of the other as late as the link would, or never. A measuring tool of the tests, no part
+// of Tether.
 //
-//   cellular --phone cell0 --network cell1 --down-rate 1600 --up-rate 768 --delay 75 --down-queue 262144
+//   cellular --phone cell0 --network cell1 --down-rate 1600 --up-rate 768 --delay 75 --down-queue
+//   262144
 //
-// The interfaces lie in a network namespace that has no addresses; what each host sends is read from a
-// packet socket (packet(7)) with the kernel's time of arrival, goes through one direction's model
-// (cell_link.c), and is sent when due. The program sleeps until then with ppoll(), whose timer the
-// kernel keeps to within some ten microseconds, and asks for a real-time priority so that a busy machine
-// does not keep it waiting. How late it was all the same is part of the statistics.
+// The interfaces lie in a network namespace that has no addresses; what each host sends is read
+// from a packet socket (packet(7)) with the kernel's time of arrival, goes through one direction's
+// model (cell_link.c), and is sent when due. The program sleeps until then with ppoll(), whose
+// timer the kernel keeps to within some ten microseconds, and asks for a real-time priority so that
+// a busy machine does not keep it waiting. How late it was all the same is part of the statistics.
 //
 // The hosts must send plain packets: segmentation and checksum offloads of their interfaces off, or
 // a "packet" would be 64 KiB with a checksum that nobody computed. Such are counted as "oversize".
 //
-// Statistics are one line of JSON on standard output, at SIGUSR1 and at the end (SIGINT, SIGTERM); outages on
-// command, and another place in the traces, come through a FIFO. Times said are CLOCK_MONOTONIC's, so that other programs can compare.
+// Statistics are one line of JSON on standard output, at SIGUSR1 and at the end (SIGINT, SIGTERM);
+// outages on command, and another place in the traces, come through a FIFO. Times said are
+// CLOCK_MONOTONIC's, so that other programs can compare.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_ether.h>
@@ -71,7 +74,8 @@ static int open_interface(const char *name)
     return fd;
 }
 
-// When the kernel took a packet in, on the monotonic clock; an impossible time counts as the present.
+// When the kernel took a packet in, on the monotonic clock; an impossible time counts as the
+// present.
 static int64_t arrival_of(struct msghdr *message, int64_t now_ns, int64_t now_real_ns)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
@@ -149,7 +153,8 @@ static void drain(struct cellular *cellular, int64_t now_ns)
     fflush(stdout);
 }
 
-// Both directions' traces are at this second now: what is measured from here on meets the same link each time.
+// Both directions' traces are at this second now: what is measured from here on meets the same link
+// each time.
 static void seek(struct cellular *cellular, double second, int64_t now_ns)
 {
     for (int i = DOWN; i <= UP; i++)

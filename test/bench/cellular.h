@@ -44,7 +44,8 @@ struct cellular {
 // Ends the program; errno is said if it is not 0.
 void die(const char *what, const char *with);
 
-// Reads the command line into a `cellular` whose directions are made; ends the program if it is wrong.
+// Reads the command line into a `cellular` whose directions are made; ends the program if it is
+// wrong.
 void read_options(struct cellular *cellular, int argc, char **argv);
 
 // One line of JSON on standard output.

@@ -15,7 +15,8 @@ struct histogram {
 };
 
 void histogram_add(struct histogram *histogram, int64_t time_ns);
-// The time, in milliseconds, that `share` (0 to 1) of those counted do not exceed; 0 if there are none.
+// The time, in milliseconds, that `share` (0 to 1) of those counted do not exceed; 0 if there are
+// none.
 double histogram_at(const struct histogram *histogram, double share);
 
 #endif

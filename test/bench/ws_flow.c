@@ -1,11 +1,13 @@
-// Either end of the barest relay that a browser can be, to know what the browser itself costs: a server of the
-// page in barest/, and of a WebSocket that pours or swallows messages.
+// Either end of the barest relay that a browser can be, to know what the browser itself costs: a
+// server of the page in barest/, and of a WebSocket that pours or swallows messages.
 //
 //   ws-flow ADDR:PORT FOLDER
 //
-// ".../flow?source" is sent messages of 64 KiB without end, ".../flow?source-1400" such of 1400 bytes, and
-// ".../flow?source-1400-20" 20 Mbit/s of them; what ".../flow?NAME" sends is counted, and said in lines as flow.py says them: the name, CLOCK_MONOTONIC in
-// ms, and the bytes of the last tenth of a second.
+// ".../flow?source" is sent messages of 64 KiB without end, ".../flow?source-1400" such of 1400
+// bytes, and
+// ".../flow?source-1400-20" 20 Mbit/s of them; what ".../flow?NAME" sends is counted, and said in
+// lines as flow.py says them: the name, CLOCK_MONOTONIC in ms, and the bytes of the last tenth of a
+// second.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,13 +2,14 @@
 //
 //   bits 0-2   the connection
 //   0x08       not a segment of a connection, but bytes: their number, and they
-//   0x10       the segment is changed: a place, and bits; with 0x20 its checksums are made right again
+//   0x10       the segment is changed: a place, and bits; with 0x20 its checksums are made right
+//              again
 //   0x40       all that is held is given out first
 //   0x80       the segment pushes
 //
-// A segment's length comes behind the first byte. Each packet lies in memory of exactly its size. What comes out,
-// cut into segments, is what went in, each connection's in its order, but for the identification of what may not be
-// fragmented. A checksum that was wrong stays wrong.
+// A segment's length comes behind the first byte. Each packet lies in memory of exactly its size.
+// What comes out, cut into segments, is what went in, each connection's in its order, but for the
+// identification of what may not be fragmented. A checksum that was wrong stays wrong.
 #include "../unit/packets.h"
 #include "fuzz.h"
 #include "ip/coalesce.h"
@@ -42,7 +43,8 @@ static bool read_tcp(struct ip_packet *packet, uint8_t *bytes, size_t length)
            !packet->is_fragment;
 }
 
-// Which packets must keep their order: those of a connection; and each other packet is only like itself.
+// Which packets must keep their order: those of a connection; and each other packet is only like
+// itself.
 static bool is_alike(const struct one *one, const struct ip_packet *packet, const uint8_t *bytes,
                      size_t length)
 {

@@ -1,6 +1,6 @@
-// The fair queue against what must always hold: every cell is in one place, all sums are right, and packets
-// come out as they went in but for a mark, and in their flow's order. The input is commands, each by the
-// upper bits of its first byte:
+// The fair queue against what must always hold: every cell is in one place, all sums are right, and
+// packets come out as they went in but for a mark, and in their flow's order. The input is
+// commands, each by the upper bits of its first byte:
 //
 //   0x00  a made packet: its flow is the command's lower bits; then the root of its length, and its
 //         traffic class
@@ -9,13 +9,15 @@
 //   0xc0  time passes: two to the lower four bits, times the next byte
 //   0xd0  another rate
 //   0xe0  clears
-//   0xf0  an acknowledgement of the connection of the lower bits; what it acknowledges is the next byte
+//   0xf0  an acknowledgement of the connection of the lower bits; what it acknowledges is the next
+//         byte
 #include "fuzz.h"
 
 #include "../unit/fair_queue_check.h"
 #include "base/bytes.h"
 
-// A made packet is known by its destination port, and filled with what follows from flow and number.
+// A made packet is known by its destination port, and filled with what follows from flow and
+// number.
 #define FLOWS      64
 #define MADE       0xabcd
 #define MADE_LEAST 28 // an IP header, ports, and a number

@@ -1,5 +1,6 @@
-// The messages of a link, and its flow control. The input is a message to a link, in both forms, and
-// commands, each by the upper three bits of its first byte, with a number in two bytes, or four:
+// The messages of a link, and its flow control. The input is a message to a link, in both forms,
+// and commands, each by the upper three bits of its first byte, with a number in two bytes, or
+// four:
 //
 //   0x00  a message is sent, if there is room, of that length; starved where the lowest bit is set
 //   0x20  a message is acknowledged: that far from the oldest, after a delay (4)

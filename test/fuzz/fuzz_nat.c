@@ -1,6 +1,6 @@
-// The NAT. The input is a script: packets out and in, of the server's own stack, answers, time, laptops
-// that go. Whatever is sent has good checksums if it came with good ones, each answer comes back to where
-// its question came from, and the tables agree with each other at the end.
+// The NAT. The input is a script: packets out and in, of the server's own stack, answers, time,
+// laptops that go. Whatever is sent has good checksums if it came with good ones, each answer comes
+// back to where its question came from, and the tables agree with each other at the end.
 #include "../unit/packets.h"
 #include "fuzz.h"
 #include "ip/scope.h"
@@ -123,7 +123,8 @@ static void raw_packet(struct input *input, enum from from, bool partial)
     bool readable = ip_parse(&before, copy, length) == IP_GOOD && before.has_transport;
     came = NOBODY_KNOWS;
     if (readable && !before.is_fragment) {
-        // An ICMP packet of zeros is bad before, and may be good after: 0000 and ffff are one number.
+        // An ICMP packet of zeros is bad before, and may be good after: 0000 and ffff are one
+        // number.
         bool zeros =
             before.protocol == PACKET_ICMP &&
             packet_sum(0, copy + before.header_length, before.length - before.header_length) == 0;
@@ -133,7 +134,8 @@ static void raw_packet(struct input *input, enum from from, bool partial)
         offload.checksum_at =
             (uint16_t)(before.header_length + packet_checksum_place(before.protocol));
     }
-    // A laptop's is a super-packet where it can be one, of segments so small that the fuzzer makes some.
+    // A laptop's is a super-packet where it can be one, of segments so small that the fuzzer makes
+    // some.
     bool has_offload = partial && (from == FROM_WIRE ||
                                    (readable && from == FROM_LAPTOP &&
                                     ip_offload_of_super(&offload, &before, SEGMENT_SIZE) == 0));

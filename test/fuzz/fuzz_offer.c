@@ -1,7 +1,7 @@
-// Two laptops and a server that know the same key, and a network that belongs to the input: it says which
-// of all messages so far is delivered to whom, when, how often and how changed, and makes messages of its
-// own. Whatever it does, a session comes only of messages that were made for it, records only of the end
-// that sealed them, and once; and offers keep their distance.
+// Two laptops and a server that know the same key, and a network that belongs to the input: it says
+// which of all messages so far is delivered to whom, when, how often and how changed, and makes
+// messages of its own. Whatever it does, a session comes only of messages that were made for it,
+// records only of the end that sealed them, and once; and offers keep their distance.
 #include "base/bytes.h"
 #include "crypto/random.h"
 #include "crypto/x25519.h"
@@ -51,8 +51,8 @@ int crypto_random(void *out, size_t length)
     return 0;
 }
 
-// A Diffie-Hellman that hides nothing and takes no time, in place of the one in src/crypto, which would take
-// nearly all of it. It fails where both keys are the same.
+// A Diffie-Hellman that hides nothing and takes no time, in place of the one in src/crypto, which
+// would take nearly all of it. It fails where both keys are the same.
 void x25519_public(uint8_t public_key[X25519_SIZE], const uint8_t private_key[X25519_SIZE])
 {
     memcpy(public_key, private_key, X25519_SIZE);
@@ -248,7 +248,8 @@ static void laptop_hears(int laptop, const uint8_t *bytes, size_t length)
     case INITIATOR_NOTHING:
         break;
     }
-    // Nothing that works is given up for what anybody can say; at most it is held back for a moment.
+    // Nothing that works is given up for what anybody can say; at most it is held back for a
+    // moment.
     EXPECT(!was_live || initiator->keys.current.live);
     if (had_session && session_to_seal(&initiator->keys, world.now_ms) == NULL)
         EXPECT(initiator->keys.held_until_ms <= world.now_ms + OFFER_HOLD_MS);

@@ -1,5 +1,6 @@
-// The records of a message that has been opened: one byte that says where it is cut, then the message. Each
-// record lies inside it, says what it is by itself, and a configuration or a status that is read makes sense.
+// The records of a message that has been opened: one byte that says where it is cut, then the
+// message. Each record lies inside it, says what it is by itself, and a configuration or a status
+// that is read makes sense.
 #include "../unit/packets.h"
 #include "base/bytes.h"
 #include "fuzz.h"

@@ -1,6 +1,7 @@
-// Sealed messages between two ends that have the same keys. The input: the keys' seed, then commands that
-// seal records, deliver what was sealed, in any order and number and changed in any way, or bytes of the
-// input themselves. What opens was sealed by the other end, is what was sealed, and opens once.
+// Sealed messages between two ends that have the same keys. The input: the keys' seed, then
+// commands that seal records, deliver what was sealed, in any order and number and changed in any
+// way, or bytes of the input themselves. What opens was sealed by the other end, is what was
+// sealed, and opens once.
 #include "base/bytes.h"
 #include "fuzz.h"
 #include "session/session.h"
@@ -60,7 +61,8 @@ static void seal(struct way *way, struct input *input, uint8_t how)
     EXPECT(get_be64(message->bytes + 5) == message->counter);
 }
 
-// Whether any message with this counter was opened; that of one which has left the table is not known.
+// Whether any message with this counter was opened; that of one which has left the table is not
+// known.
 static bool was_opened(const struct way *way, uint64_t counter)
 {
     for (size_t i = 0; i < FLIGHT; i++)

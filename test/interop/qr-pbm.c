@@ -1,4 +1,5 @@
-// Prints the QR code of its argument as a portable bitmap (pbm(5)), for programs that read such pictures.
+// Prints the QR code of its argument as a portable bitmap (pbm(5)), for programs that read such
+// pictures.
 #include <stdio.h>
 #include <string.h>
 

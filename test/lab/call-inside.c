@@ -1,9 +1,10 @@
 // Lets a running process make a system call that is not its own, as code that got into it would:
 // call-inside PID NUMBER
 //
-// By ptrace(2): the process, which waits in poll() or another call, is stopped; its program counter goes
-// back to the instruction that made the call, the number in its register becomes another, and it runs
-// on. Whoever may trace it can do this (root), and only for x86-64. Exit status: 0 done, 1 not, 2 usage.
+// By ptrace(2): the process, which waits in poll() or another call, is stopped; its program counter
+// goes back to the instruction that made the call, the number in its register becomes another, and
+// it runs on. Whoever may trace it can do this (root), and only for x86-64. Exit status: 0 done, 1
+// not, 2 usage.
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>

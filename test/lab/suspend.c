@@ -1,7 +1,7 @@
 // Lets a program live on a machine that sleeps (suspend): to be put before it by LD_PRELOAD.
 //
-// SUSPEND_FILE holds a number of 8 bytes, in the host's byte order: the nanoseconds that the machine
-// has slept. CLOCK_BOOTTIME is ahead by them; all other clocks stood still meanwhile.
+// SUSPEND_FILE holds a number of 8 bytes, in the host's byte order: the nanoseconds that the
+// machine has slept. CLOCK_BOOTTIME is ahead by them; all other clocks stood still meanwhile.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-// Whether a fair queue is whole: every cell is in one place, every flow in the list that it should be in,
-// and all sums are right. It looks at everything, each time.
+// Whether a fair queue is whole: every cell is in one place, every flow in the list that it should
+// be in, and all sums are right. It looks at everything, each time.
 #ifndef TETHER_TEST_UNIT_FAIR_QUEUE_CHECK_H
 #define TETHER_TEST_UNIT_FAIR_QUEUE_CHECK_H
 

@@ -28,7 +28,8 @@ static inline void start(void)
     fair_queue_init(&queue, &key);
 }
 
-// A UDP packet of `length` bytes, at least 36: its flow goes by `port`, and its payload begins with `number`.
+// A UDP packet of `length` bytes, at least 36: its flow goes by `port`, and its payload begins with
+// `number`.
 static inline void make_packet(uint16_t port, uint32_t number, size_t length)
 {
     uint8_t payload[8] = {0};

@@ -61,7 +61,8 @@ static inline void acknowledge_newest(void)
     acknowledge(2, newest);
 }
 
-// As after a while on a fast path: messages may be as long as ever, and a million bytes be on their way.
+// As after a while on a fast path: messages may be as long as ever, and a million bytes be on their
+// way.
 static inline void make_fast(void)
 {
     for (uint32_t i = 0; i < 1000 && (flow_room(&end.flow, clock_us) < 1000000 ||

@@ -94,7 +94,8 @@ static inline void close_link(void)
     loop_close(&loop);
 }
 
-// An IPv4 packet that says its number, all of them from one connection; of its header, as much as fits.
+// An IPv4 packet that says its number, all of them from one connection; of its header, as much as
+// fits.
 static inline void make_packet(uint8_t *packet, size_t length, uint32_t number)
 {
     const uint8_t header[20] = {

@@ -1,5 +1,5 @@
-// A laboratory for the NAT's tests: one NAT, its outputs collected, a clock, and packets to send. Each
-// sending call forgets what was collected before, so that what is there afterwards came of it.
+// A laboratory for the NAT's tests: one NAT, its outputs collected, a clock, and packets to send.
+// Each sending call forgets what was collected before, so that what is there afterwards came of it.
 #ifndef TETHER_TEST_UNIT_NAT_LAB_H
 #define TETHER_TEST_UNIT_NAT_LAB_H
 
@@ -272,7 +272,8 @@ static inline uint16_t port_out(uint16_t laptop, struct packet_spec spec)
     return source_port_of(lab.sent[0].bytes);
 }
 
-// That the only packet sent is the one that `spec` makes, but for the identification and a TTL one lower.
+// That the only packet sent is the one that `spec` makes, but for the identification and a TTL one
+// lower.
 static inline bool is_sent(enum where where, struct packet_spec spec)
 {
     static uint8_t expected[66000];

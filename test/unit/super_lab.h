@@ -1,5 +1,5 @@
-// What the tests of super-packets have in common: packets that are given out are kept, in their order, and
-// super-packets are cut down to segments.
+// What the tests of super-packets have in common: packets that are given out are kept, in their
+// order, and super-packets are cut down to segments.
 #ifndef TETHER_TEST_UNIT_SUPER_LAB_H
 #define TETHER_TEST_UNIT_SUPER_LAB_H
 
@@ -54,8 +54,9 @@ static inline bool packet_partial_checksum_is_good(const uint8_t *packet)
     return field == packet_pseudo_sum(packet, length - header);
 }
 
-// Cuts what was given out into pieces of `most` bytes (0: segments), each in memory of exactly its size.
-// What is no super-packet is taken over as it is. Checks that what comes in and goes out is well formed.
+// Cuts what was given out into pieces of `most` bytes (0: segments), each in memory of exactly its
+// size. What is no super-packet is taken over as it is. Checks that what comes in and goes out is
+// well formed.
 static inline void given_cut(const struct given_list *from, size_t most, struct given_list *to)
 {
     static uint8_t scratch[IP_PACKET_MAX];

@@ -1,4 +1,5 @@
-// Which acknowledgements make those before them needless (RFC 3449 section 5.2.1), and what the fair queue does then.
+// Which acknowledgements make those before them needless (RFC 3449 section 5.2.1), and what the
+// fair queue does then.
 #include "queue/ack_thinning.h"
 
 #include "fair_queue_lab.h"
@@ -55,7 +56,8 @@ static void what_acknowledges_more(void)
         }
 }
 
-// Each row is one bit that differs from a pure acknowledgement, in both packets or in the newer one.
+// Each row is one bit that differs from a pure acknowledgement, in both packets or in the newer
+// one.
 static void what_says_more(void)
 {
     static const struct {

@@ -24,7 +24,8 @@ static void arrive(size_t size, int64_t at_ns)
     cell_link_arrive(&link_, packet, at_ns);
 }
 
-// When the next packet comes out, going from event to event as the emulator does; -1: none ever does.
+// When the next packet comes out, going from event to event as the emulator does; -1: none ever
+// does.
 static int64_t comes_ns(void)
 {
     for (;;) {

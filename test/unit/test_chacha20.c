@@ -178,8 +178,8 @@ static void every_length(void)
     }
 }
 
-// Each of the block functions, at every alignment, for two strides: with the counter going on in the state,
-// and over the end of its 32 bits.
+// Each of the block functions, at every alignment, for two strides: with the counter going on in
+// the state, and over the end of its 32 bits.
 static void check_stride(void (*xor_blocks)(uint8_t *, uint32_t *), uint32_t count)
 {
     static const uint32_t counters[] = {0, 1, 0x7fffffff, 0xfffffff0, 0xfffffffe, 0xffffffff};
@@ -225,7 +225,8 @@ static void sixteen_blocks(void)
 }
 #endif
 
-// A text in pieces of whole blocks, the counter going on from piece to piece, is the text in one piece.
+// A text in pieces of whole blocks, the counter going on from piece to piece, is the text in one
+// piece.
 static void in_pieces(void)
 {
     static uint8_t whole[16384], pieces[16384];

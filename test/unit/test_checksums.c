@@ -1,7 +1,7 @@
-// Checksums through the NAT, a million times: a random packet goes out, and a random answer comes in, as
-// it is or as a network card's offloads leave it. Whatever was right is right afterwards, summed up from
-// nothing; what was wrong stays wrong; what was not there stays away; and what was begun can be
-// finished.
+// Checksums through the NAT, a million times: a random packet goes out, and a random answer comes
+// in, as it is or as a network card's offloads leave it. Whatever was right is right afterwards,
+// summed up from nothing; what was wrong stays wrong; what was not there stays away; and what was
+// begun can be finished.
 #include "nat_lab.h"
 
 // Fewer where they are slow: under a sanitizer, and on machines that are emulated as a rule.

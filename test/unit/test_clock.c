@@ -1,5 +1,5 @@
-// The loop's clock over a suspend: this program has a clock_gettime() of its own, in whose world the
-// machine sleeps for eight hours. CLOCK_MONOTONIC stands still then, CLOCK_BOOTTIME goes on.
+// The loop's clock over a suspend: this program has a clock_gettime() of its own, in whose world
+// the machine sleeps for eight hours. CLOCK_MONOTONIC stands still then, CLOCK_BOOTTIME goes on.
 #include "base/loop.h"
 
 #include <time.h>

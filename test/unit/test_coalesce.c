@@ -1,6 +1,6 @@
-// Coalescing: which segments are put together, and which are not. Whatever comes out and is cut again is what
-// came in, but for the identification, which says nothing where a packet may not be fragmented (RFC 6864
-// section 4.1).
+// Coalescing: which segments are put together, and which are not. Whatever comes out and is cut
+// again is what came in, but for the identification, which says nothing where a packet may not be
+// fragmented (RFC 6864 section 4.1).
 #include "ip/coalesce.h"
 
 #include "super_lab.h"
@@ -73,8 +73,8 @@ static struct packet_spec stream_of(uint16_t port)
     };
 }
 
-// The packets that were given out, by their payloads: "3000/1000" for a super-packet, "1000" for a segment,
-// "other" for what is no TCP.
+// The packets that were given out, by their payloads: "3000/1000" for a super-packet, "1000" for a
+// segment, "other" for what is no TCP.
 static const char *shape(void)
 {
     static char text[512];
@@ -261,8 +261,8 @@ static void first_segments(void)
     }
 }
 
-// Where a packet may be fragmented, its identification counts up as those of a cut super-packet do; where
-// not, it says nothing.
+// Where a packet may be fragmented, its identification counts up as those of a cut super-packet do;
+// where not, it says nothing.
 static void identifications(void)
 {
     for (int step = 0; step < 4; step++) {

@@ -1,5 +1,5 @@
-// CoDel against the pseudocode of RFC 8289 section 5.5, written down here as it stands there, with a queue
-// of its own and in floating point.
+// CoDel against the pseudocode of RFC 8289 section 5.5, written down here as it stands there, with
+// a queue of its own and in floating point.
 #include "queue/codel.h"
 
 #include "limits.h"
@@ -228,7 +228,8 @@ static void coming_and_going(void)
     }
 }
 
-// A link that stood still for a while: the packets that it kept for too long go at once, as the law wants.
+// A link that stood still for a while: the packets that it kept for too long go at once, as the law
+// wants.
 static void standstill(void)
 {
     start(0);
@@ -269,8 +270,8 @@ static void count_stays(void)
     CHECK_INT(codel.next_us, 1000001);
 }
 
-// Judges a packet a millisecond, all with the same wait and the same bytes behind them. Returns how many
-// were dropped.
+// Judges a packet a millisecond, all with the same wait and the same bytes behind them. Returns how
+// many were dropped.
 static int judge_many(uint64_t rate, int64_t waited_us, size_t behind, int packets)
 {
     struct codel_settings settings;

@@ -566,7 +566,8 @@ static void not_now(void)
     finish();
 }
 
-// Refused again after a resume: the loop must not be woken by what waits in the socket, or it spins.
+// Refused again after a resume: the loop must not be woken by what waits in the socket, or it
+// spins.
 static void not_now_again(void)
 {
     CHECK(open_server());

@@ -1,5 +1,5 @@
-// A connection whose buffers are small at first, as those of strangers are: when they are full, its owner
-// gives larger ones, or the message is too big. The test is the peer.
+// A connection whose buffers are small at first, as those of strangers are: when they are full, its
+// owner gives larger ones, or the message is too big. The test is the peer.
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -301,8 +301,8 @@ static void long_messages(void)
     }
 }
 
-// Text is still checked, from the byte on where it stood: a character over the place where the buffer was
-// full is whole, and a bad byte behind it is found.
+// Text is still checked, from the byte on where it stood: a character over the place where the
+// buffer was full is whole, and a bad byte behind it is found.
 static void text_over_the_seam(void)
 {
     for (size_t rx = 100; rx < 130; rx++) {
@@ -410,7 +410,8 @@ static void ended_when_crowded(void)
     }
 }
 
-// Our Close frame is on its way already when the buffer is full: nobody is asked, and the end comes.
+// Our Close frame is on its way already when the buffer is full: nobody is asked, and the end
+// comes.
 static void crowded_while_closing(void)
 {
     open_conn(&events, 512);
@@ -464,8 +465,8 @@ static bool send_number(uint8_t number)
     return true;
 }
 
-// What waits to be sent moves along, in order, also when some of it went already; and then there is more
-// room.
+// What waits to be sent moves along, in order, also when some of it went already; and then there is
+// more room.
 static void waiting_to_be_sent(void)
 {
     int fd = prepare(&events, 512, 4000);
@@ -521,8 +522,8 @@ static void waiting_comes_in_order(void)
     finish();
 }
 
-// What was read behind the request may fill the small buffer; more than that is refused, and the socket
-// stays the caller's.
+// What was read behind the request may fill the small buffer; more than that is refused, and the
+// socket stays the caller's.
 static void adopted_with_more(void)
 {
     for (size_t more = 180; more < 230; more++) {

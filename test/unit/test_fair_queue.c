@@ -289,8 +289,8 @@ static void shares_of_large_packets(void)
     CHECK(jain(got, 3) > 0.999);
 }
 
-// A burst and a keystroke behind it: the keystroke is next, however much waits, and also when another
-// packet was chosen, but did not fit yet.
+// A burst and a keystroke behind it: the keystroke is next, however much waits, and also when
+// another packet was chosen, but did not fit yet.
 static void sparse_first(void)
 {
     uint16_t ports[4];
@@ -350,8 +350,8 @@ static void not_new_at_once(void)
     }
 }
 
-// A flow cannot stay new by never having more than one packet waiting: it gets its share and no more,
-// whether its next packet comes at once, or when the queue has forgotten it.
+// A flow cannot stay new by never having more than one packet waiting: it gets its share and no
+// more, whether its next packet comes at once, or when the queue has forgotten it.
 static void no_gain_by_being_new(void)
 {
     uint16_t ports[2];

@@ -39,8 +39,8 @@ static void fattest_goes(void)
     CHECK_INT(next[1], 10);
 }
 
-// Flows that hold different numbers of packets, the second the most: what a newcomer of each size costs
-// whom.
+// Flows that hold different numbers of packets, the second the most: what a newcomer of each size
+// costs whom.
 static void batches(void)
 {
     static const struct {
@@ -145,9 +145,9 @@ static double square_root(double n)
 
 #define TICK_US 1000
 
-// For `ticks` of a millisecond twice as much of a flow comes as leaves. Checks that the first drop, or mark,
-// comes an interval after a packet has waited for 5 ms, and the n-th interval / sqrt(n - 1) after the one
-// before: each when the next packet leaves, none earlier and none later.
+// For `ticks` of a millisecond twice as much of a flow comes as leaves. Checks that the first drop,
+// or mark, comes an interval after a packet has waited for 5 ms, and the n-th interval / sqrt(n -
+// 1) after the one before: each when the next packet leaves, none earlier and none later.
 static void overload(uint8_t ecn, int ticks, const uint64_t *signals)
 {
     double due_us = 0; // not yet known
@@ -217,8 +217,9 @@ static void only_its_own(void)
     CHECK(queue.dropped_late > 100);
 }
 
-// So many packets have waited for ten seconds when the first is taken, which begins the interval, and for a
-// second more when the others are: of those one is dropped, if any may be. Returns how many leave.
+// So many packets have waited for ten seconds when the first is taken, which begins the interval,
+// and for a second more when the others are: of those one is dropped, if any may be. Returns how
+// many leave.
 static size_t leave_late(size_t packets, size_t length)
 {
     size_t left = 0;
@@ -242,7 +243,8 @@ static void never_the_last(void)
     CHECK_INT(queue.dropped_late, 1);
 }
 
-// At 100 kbit/s a packet of 1000 bytes takes 80 ms, and three wait: no standing queue where that is known.
+// At 100 kbit/s a packet of 1000 bytes takes 80 ms, and three wait: no standing queue where that is
+// known.
 static void slow_links(void)
 {
     for (int known = 0; known < 2; known++) {
@@ -355,7 +357,8 @@ static void make_numbered(uint16_t port, uint32_t number, size_t length)
     packet_fill_header_checksum(packet);
 }
 
-// A packet that came out: the one that was pushed, but for a mark, and behind all of its flow before.
+// A packet that came out: the one that was pushed, but for a mark, and behind all of its flow
+// before.
 static void check_out(size_t length, uint32_t *next)
 {
     uint16_t port = port_out();

@@ -1,4 +1,5 @@
-// Bounded flight over simulated links: a queue without end before a link of some rate, and a fixed delay.
+// Bounded flight over simulated links: a queue without end before a link of some rate, and a fixed
+// delay.
 #include "flow/flow.h"
 
 #include "test.h"
@@ -191,7 +192,8 @@ static void constant_links(void)
     }
 }
 
-// What the other end knows of the way back is then next to nothing, too, and it keeps acknowledgements back.
+// What the other end knows of the way back is then next to nothing, too, and it keeps
+// acknowledgements back.
 static void receiver_that_sends_little(void)
 {
     for (size_t i = 0; i < COUNT(links); i++) {
@@ -270,8 +272,8 @@ static void outages(void)
     }
 }
 
-// A rate that is another each fifth of a second, as in a car: the link is used all the same, and its queue is
-// not that of a modem.
+// A rate that is another each fifth of a second, as in a car: the link is used all the same, and
+// its queue is not that of a modem.
 static void restless_link(void)
 {
     static const int64_t rates_kbit[] = {2000, 9000, 500, 4000, 12000, 1000, 3000, 300, 6000};
@@ -331,8 +333,8 @@ static void little_to_send_on_a_restless_link(void)
     CHECK(sim.flow.window >= before / 2);
 }
 
-// What was learnt before a pause does not hold up what comes after it, when the link is faster by then, and its little
-// pauses are no queue.
+// What was learnt before a pause does not hold up what comes after it, when the link is faster by
+// then, and its little pauses are no queue.
 static void faster_after_a_pause(void)
 {
     sim_start(2000 * 125, 100 * MS);
@@ -351,8 +353,8 @@ static void faster_after_a_pause(void)
     CHECK(sim_use() >= 56);
 }
 
-// One who has a window of his own, half as large again as the link holds, and so never leaves anything behind: his queue
-// does not stay either.
+// One who has a window of his own, half as large again as the link holds, and so never leaves
+// anything behind: his queue does not stay either.
 static void sender_with_a_window(void)
 {
     const int64_t rate = 10000 * 125;
@@ -372,7 +374,8 @@ static void sender_with_a_window(void)
     CHECK(sim_wait_ms(50) <= 15);
 }
 
-// After a pause the window of a fast link is not let loose at once on what may be a slow one by now.
+// After a pause the window of a fast link is not let loose at once on what may be a slow one by
+// now.
 static void pause_in_between(void)
 {
     sim_start(100000 * 125, 40 * MS);
@@ -399,8 +402,9 @@ static void longer_way(void)
     CHECK(sim_use() >= 90);
 }
 
-// Acknowledgements that come in bursts, because the way back is what comes and goes, do not make the way there
-// look full. The other end's clock may be ahead by anything, also when its time wraps.
+// Acknowledgements that come in bursts, because the way back is what comes and goes, do not make
+// the way there look full. The other end's clock may be ahead by anything, also when its time
+// wraps.
 static void late_acknowledgements(void)
 {
     static const int64_t clocks_us[] = {0, -1000 * (int64_t)SECOND, 2294967296 - 5 * SECOND,

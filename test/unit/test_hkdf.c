@@ -3,8 +3,8 @@
 
 #include "test.h"
 
-// RFC 4231 sections 4.2 to 4.8. A key or message of one repeated byte is given by that byte; the fifth
-// tag is cut off.
+// RFC 4231 sections 4.2 to 4.8. A key or message of one repeated byte is given by that byte; the
+// fifth tag is cut off.
 static const struct {
     const char *key; // hex
     size_t key_repeat;

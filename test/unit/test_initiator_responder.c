@@ -1,5 +1,6 @@
-// The keyed session over networks of all kinds: it comes up, gets new keys without a gap, survives lost and
-// late messages, other phones and a server that starts anew. What attackers do is in test_tunnel_attacks.c.
+// The keyed session over networks of all kinds: it comes up, gets new keys without a gap, survives
+// lost and late messages, other phones and a server that starts anew. What attackers do is in
+// test_tunnel_attacks.c.
 #include "tunnel_lab.h"
 
 #define SECOND INT64_C(1000)
@@ -62,8 +63,8 @@ static void what_each_takes(void)
     }
 }
 
-// New keys are agreed on in time, while messages under the old ones are under way in both directions, in
-// order or not: every one of them arrives.
+// New keys are agreed on in time, while messages under the old ones are under way in both
+// directions, in order or not: every one of them arrives.
 static void new_keys_by_time(void)
 {
     static const struct {
@@ -132,7 +133,8 @@ static void late_messages(void)
     CHECK_INT(laptop->down.arrived, laptop->down.sent - 1);
 }
 
-// A network as bad as any: what arrives is genuine and comes once, and the session never stays away.
+// A network as bad as any: what arrives is genuine and comes once, and the session never stays
+// away.
 static void a_bad_network(void)
 {
     for (int round = 0; round < 4; round++) {
@@ -179,8 +181,8 @@ static void one_form(void)
     }
 }
 
-// As long as there is no answer, the same offer goes again and again, with growing pauses; after half a
-// minute a fresh one.
+// As long as there is no answer, the same offer goes again and again, with growing pauses; after
+// half a minute a fresh one.
 static uint8_t offers_seen[32][OFFER_SIZE];
 static int64_t offers_ms[32];
 static size_t offer_count;
@@ -215,7 +217,8 @@ static void pauses(void)
     }
 }
 
-// The answer to any copy is good, however late: here each takes longer than the pause between copies.
+// The answer to any copy is good, however late: here each takes longer than the pause between
+// copies.
 static void slow_answers(void)
 {
     lab_begin();
@@ -259,8 +262,8 @@ static void server_restarts(void)
     }
 }
 
-// A greeting of another server than before is enough: the offer goes at once, no refusal is waited for, and
-// nothing else is sealed for a moment. One of the same server changes nothing.
+// A greeting of another server than before is enough: the offer goes at once, no refusal is waited
+// for, and nothing else is sealed for a moment. One of the same server changes nothing.
 static void greetings(void)
 {
     lab_begin();
@@ -295,8 +298,8 @@ static void greetings(void)
     lab_disconnect(c);
 }
 
-// What comes under the keys before is never the newest, though it may be the newest of those: by it no path
-// is chosen.
+// What comes under the keys before is never the newest, though it may be the newest of those: by it
+// no path is chosen.
 static void old_keys_choose_no_path(void)
 {
     lab_begin();
@@ -331,8 +334,8 @@ static void old_keys_choose_no_path(void)
     CHECK(!heard.is_session);
 }
 
-// The same while the laptop sends a thousand messages a second: what it seals for the server before must not
-// keep its own offer from being heard.
+// The same while the laptop sends a thousand messages a second: what it seals for the server before
+// must not keep its own offer from being heard.
 static void server_restarts_under_load(void)
 {
     lab_begin();
@@ -402,7 +405,8 @@ static void two_laptops(void)
     CHECK_INT(lab.responder.forged, 0);
 }
 
-// All places are taken: the next laptop is told, waits, asks again, and gets the first place that is free.
+// All places are taken: the next laptop is told, waits, asks again, and gets the first place that
+// is free.
 static void a_full_server(void)
 {
     lab_begin();

@@ -141,8 +141,8 @@ static void every_character(void)
     }
 }
 
-// Mistakes of people: one character wrong, two exchanged, one left out and another doubled. The check sum
-// has 24 bits, so none of these few thousand should pass.
+// Mistakes of people: one character wrong, two exchanged, one left out and another doubled. The
+// check sum has 24 bits, so none of these few thousand should pass.
 static void mistakes(void)
 {
     static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";

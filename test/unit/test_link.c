@@ -129,8 +129,8 @@ static void nobody_to_carry(void)
     CHECK_INT(end.packets_sent, 0);
 }
 
-// Reads all that comes. Returns how many packets of 1400 bytes came, which are in the order of their numbers;
-// `last` is the last one's.
+// Reads all that comes. Returns how many packets of 1400 bytes came, which are in the order of
+// their numbers; `last` is the last one's.
 static uint32_t read_packets(uint32_t *last)
 {
     uint8_t packet[1400];
@@ -154,8 +154,8 @@ static uint32_t read_packets(uint32_t *last)
     return received;
 }
 
-// A peer that reads nothing: messages are made up to a limit, the rest waits in the queue, whose oldest packets
-// go when it is full. When it reads again, the newest come, in order and whole.
+// A peer that reads nothing: messages are made up to a limit, the rest waits in the queue, whose
+// oldest packets go when it is full. When it reads again, the newest come, in order and whole.
 static void slow_peer(void)
 {
     uint8_t packet[1400];
@@ -180,7 +180,8 @@ static void slow_peer(void)
     close_link();
 }
 
-// Room is made by the connection that fills the queue; another's single packet, the oldest of all, is not lost.
+// Room is made by the connection that fills the queue; another's single packet, the oldest of all,
+// is not lost.
 static void fattest_gives_way(void)
 {
     static uint8_t packet[1400];

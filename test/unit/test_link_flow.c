@@ -1,4 +1,5 @@
-// A keyed link and its flow control: how much goes without acknowledgements, and which acknowledgements go.
+// A keyed link and its flow control: how much goes without acknowledgements, and which
+// acknowledgements go.
 #include "keyed_lab.h"
 
 #define WAITING 600 // packets of 1000 bytes, many first windows
@@ -23,7 +24,8 @@ static size_t read_all(void)
     return bytes;
 }
 
-// Opens a link on which as much is on its way as may be, and more waits. Returns the bytes on their way.
+// Opens a link on which as much is on its way as may be, and more waits. Returns the bytes on their
+// way.
 static size_t fill_window(void)
 {
     if (!open_keyed())
@@ -70,7 +72,8 @@ static void acknowledgements_open(void)
     close_link();
 }
 
-// Acknowledgements of what was never sent, of another session, again, and too short ones open nothing.
+// Acknowledgements of what was never sent, of another session, again, and too short ones open
+// nothing.
 static void wrong_acknowledgements(void)
 {
     uint8_t body[ACKNOWLEDGEMENT_BYTES] = {0, 0, 0, 2};
@@ -126,7 +129,8 @@ static void queue_of_flow(size_t length, uint8_t flow)
     tunnel_link_queue(&end, packet, length, clock_us);
 }
 
-// A small packet goes although the window is full, in front of all that waits; many of them do not fill it further.
+// A small packet goes although the window is full, in front of all that waits; many of them do not
+// fill it further.
 static void small_packets_pass(void)
 {
     size_t length;
@@ -178,7 +182,8 @@ static void silence(void)
     close_link();
 }
 
-// An end that never acknowledges anything does not know how: it is sent everything, and nothing is due.
+// An end that never acknowledges anything does not know how: it is sent everything, and nothing is
+// due.
 static void never_acknowledged(void)
 {
     CHECK(fill_window() > 0);

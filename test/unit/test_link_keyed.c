@@ -20,8 +20,8 @@ static void check_packets(uint8_t *bytes, size_t length, const size_t *sizes, ui
     }
 }
 
-// Whatever waits goes in one message, as far as it fits; the first that does not fit begins the next; and
-// one that is longer than a message should be goes alone.
+// Whatever waits goes in one message, as far as it fits; the first that does not fit begins the
+// next; and one that is longer than a message should be goes alone.
 static void batches(void)
 {
     static const size_t sizes[] = {
@@ -81,7 +81,8 @@ static void batches(void)
     }
 }
 
-// Records of other types go first, once, also alone, and before the longest packet in its longest form.
+// Records of other types go first, once, also alone, and before the longest packet in its longest
+// form.
 static void control_records(void)
 {
     static const size_t sizes[] = {65535};
@@ -128,8 +129,8 @@ static void control_records(void)
     }
 }
 
-// A peer that reads nothing: what waits is the queue's to drop, and what was sealed comes whole and in order
-// once it reads, the control record among it.
+// A peer that reads nothing: what waits is the queue's to drop, and what was sealed comes whole and
+// in order once it reads, the control record among it.
 static void slow_keyed_peer(void)
 {
     uint32_t received = 0;
@@ -176,8 +177,8 @@ static void slow_keyed_peer(void)
     close_link();
 }
 
-// What waits goes by the next phone, be it there already or come a little later; what came too long before it is
-// dropped. Without a session nothing waits for a phone.
+// What waits goes by the next phone, be it there already or come a little later; what came too long
+// before it is dropped. Without a session nothing waits for a phone.
 static void another_keyed_phone(void)
 {
     CHECK(open_link(true));

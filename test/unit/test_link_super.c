@@ -1,4 +1,5 @@
-// Super-packets on a link: they go whole to who takes them, in smaller ones over a slow link, and in segments else.
+// Super-packets on a link: they go whole to who takes them, in smaller ones over a slow link, and
+// in segments else.
 #include "keyed_lab.h"
 #include "super_lab.h"
 
@@ -158,8 +159,8 @@ static void make_rate(int64_t bytes_per_second)
     }
 }
 
-// A slow link gets smaller ones, that pass in 10 ms each, or of two segments that pass in 20; the slowest, segments.
-// Before anything is known of it they are segments too.
+// A slow link gets smaller ones, that pass in 10 ms each, or of two segments that pass in 20; the
+// slowest, segments. Before anything is known of it they are segments too.
 static void slow_links(void)
 {
     static const int64_t rates[] = {0,       10000,   500000,   1200000,

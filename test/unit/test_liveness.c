@@ -87,7 +87,8 @@ static void excused(void)
     CHECK_INT(liveness_silence(&liveness, 7300), 300);
 }
 
-// A peer that dies in any moment is asked within a second, and known to be dead soon after the limit.
+// A peer that dies in any moment is asked within a second, and known to be dead soon after the
+// limit.
 static void noticed_in_time(void)
 {
     for (int64_t death_ms = 0; death_ms < 2 * LIVENESS_IDLE_MS; death_ms += 130) {

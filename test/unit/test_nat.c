@@ -1,5 +1,5 @@
-// The NAT: mappings, filtering, ports, time, hairpins and destinations (RFC 4787). TCP, ICMP, fragments
-// and fair shares have files of their own.
+// The NAT: mappings, filtering, ports, time, hairpins and destinations (RFC 4787). TCP, ICMP,
+// fragments and fair shares have files of their own.
 #include "nat_lab.h"
 
 // ---- mapping ----

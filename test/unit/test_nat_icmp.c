@@ -1,5 +1,5 @@
-// The NAT's ICMP: queries by their identifier, errors in both directions with what is embedded in them,
-// and errors of its own (RFC 5508, RFC 1812 section 4.3).
+// The NAT's ICMP: queries by their identifier, errors in both directions with what is embedded in
+// them, and errors of its own (RFC 5508, RFC 1812 section 4.3).
 #include "nat_lab.h"
 
 static uint8_t error[2048];
@@ -76,8 +76,8 @@ static enum nat_verdict error_in(uint8_t type, uint8_t code, uint16_t mtu, const
                     NULL);
 }
 
-// The error that arrived quotes what the laptop sent, but for TTL, identification and checksums, which
-// must be right for what is there. `certain`: how much of it can be.
+// The error that arrived quotes what the laptop sent, but for TTL, identification and checksums,
+// which must be right for what is there. `certain`: how much of it can be.
 static void check_quoted(size_t length, size_t certain)
 {
     const struct sent *sent = only(TO_LAPTOP);

@@ -1,5 +1,5 @@
-// A restart of the server: a NAT that has lost everything but the key of its ports. What laptops send next
-// makes the mappings again that they had, and their connections go on.
+// A restart of the server: a NAT that has lost everything but the key of its ports. What laptops
+// send next makes the mappings again that they had, and their connections go on.
 #include "nat_lab.h"
 
 #define LAPTOPS 2
@@ -35,7 +35,8 @@ static void restart(void)
 
 // ---- many at once ----
 
-// An inside endpoint, and its outside ports: that it gets when there is nobody else, and in each run.
+// An inside endpoint, and its outside ports: that it gets when there is nobody else, and in each
+// run.
 struct flow {
     size_t who;
     struct packet_spec spec;
@@ -135,7 +136,8 @@ static void the_same_ports(void)
     check_moved(moved, 3);
 }
 
-// Half of all ports are taken: a quarter of the endpoints found theirs taken by another, in either run.
+// Half of all ports are taken: a quarter of the endpoints found theirs taken by another, in either
+// run.
 static void a_crowded_range(void)
 {
     flow_count = 0;
@@ -209,7 +211,8 @@ static uint32_t established(void)
     return nat.laptops[numbers[0]].queues[NAT_ESTABLISHED_QUEUE].count;
 }
 
-// A connection with a remote service, quiet when the server is started anew. Returns its outside port.
+// A connection with a remote service, quiet when the server is started anew. Returns its outside
+// port.
 static uint16_t quiet_connection(void)
 {
     start_first(20000, 32767);

@@ -1,5 +1,5 @@
-// What is scarce in the NAT, and who gets it: mappings, connections and ports, when laptops or strangers
-// want more than there is.
+// What is scarce in the NAT, and who gets it: mappings, connections and ports, when laptops or
+// strangers want more than there is.
 #include "nat_lab.h"
 
 // Fewer on machines that are emulated as a rule.

@@ -1,4 +1,5 @@
-// Super-packets through the NAT: they are translated as one, and judged by the segments that they become.
+// Super-packets through the NAT: they are translated as one, and judged by the segments that they
+// become.
 #include "nat_lab.h"
 #include "super_lab.h"
 
@@ -34,7 +35,8 @@ static struct packet_spec large(struct packet_spec spec, size_t payload_length)
     return spec;
 }
 
-// That the only packet sent went there, with what is to be done on it, and becomes so many good segments.
+// That the only packet sent went there, with what is to be done on it, and becomes so many good
+// segments.
 static bool is_super_sent(enum where where, size_t count)
 {
     const struct sent *sent = only(where);
@@ -110,8 +112,8 @@ static void too_long_segments_in(void)
     CHECK(is_super_sent(TO_LAPTOP, 8));
 }
 
-// RFC 6864 section 4.3: whatever may be fragmented has an identification of its own, each segment too, whoever
-// sent it.
+// RFC 6864 section 4.3: whatever may be fragmented has an identification of its own, each segment
+// too, whoever sent it.
 static void identifications(void)
 {
     static bool used[65536];

@@ -1,5 +1,5 @@
-// The NAT's TCP: how connections open and close, how long they live, what a RST does, and what becomes of
-// a SYN that nobody asked for (RFC 5382, RFC 7857).
+// The NAT's TCP: how connections open and close, how long they live, what a RST does, and what
+// becomes of a SYN that nobody asked for (RFC 5382, RFC 7857).
 #include "nat_lab.h"
 
 #define SYN TCP_SYN
@@ -173,7 +173,8 @@ static void reopened_from_outside(void)
     CHECK_INT(established(), 1);
 }
 
-// A host that lost its memory opens anew on the same endpoints; its old FIN has no meaning any more.
+// A host that lost its memory opens anew on the same endpoints; its old FIN has no meaning any
+// more.
 static void reopened_after_half_close(void)
 {
     lab_start();

@@ -264,7 +264,8 @@ static void low_order_points(void)
     check_refused(&parties[0], message, NOISE_OVERHEAD);
 }
 
-// The same forger with a point that is none of those, so that it is the point that was refused above.
+// The same forger with a point that is none of those, so that it is the point that was refused
+// above.
 static void forger_is_right(void)
 {
     uint8_t point[32], message[MESSAGE_MAX], expected[MESSAGE_MAX];

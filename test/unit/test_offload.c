@@ -1,8 +1,11 @@
-// The virtio-net header, byte by byte. Its layout and values are those of "Virtual I/O Device (VIRTIO) Version
-// 1.2", section 5.1.6 (struct virtio_net_hdr; VIRTIO_NET_HDR_F_..., VIRTIO_NET_HDR_GSO_...):
+// The virtio-net header, byte by byte. Its layout and values are those of "Virtual I/O Device
+// (VIRTIO) Version 1.2", section 5.1.6 (struct virtio_net_hdr; VIRTIO_NET_HDR_F_...,
+// VIRTIO_NET_HDR_GSO_...):
 //
-//   0     flags: 1 needs a checksum, 2 the checksum is known to be right, 4 information on coalescing
-//   1     kind: 0 none, 1 TCP over IPv4, 3 UDP in fragments, 4 TCP over IPv6, 5 UDP in datagrams; 0x80 with ECN
+//   0     flags: 1 needs a checksum, 2 the checksum is known to be right, 4 information on
+//         coalescing
+//   1     kind: 0 none, 1 TCP over IPv4, 3 UDP in fragments, 4 TCP over IPv6, 5 UDP in datagrams;
+//         0x80 with ECN
 //   2..3  length of all headers
 //   4..5  segment size
 //   6..7  where the checksum starts

@@ -182,7 +182,8 @@ static void same_as_slow(void)
     }
 }
 
-// Long messages, of which much is done four blocks at a time, in two pieces; of the first all bits are ones.
+// Long messages, of which much is done four blocks at a time, in two pieces; of the first all bits
+// are ones.
 static void long_messages(void)
 {
     for (int i = 0; i < 400; i++) {

@@ -1,6 +1,6 @@
-// QR codes: the parts against facts that others published, whole symbols against those that another program
-// made, and every symbol against a reader of them that is written here from the other end: it does not know
-// how they are made, and forgives no error.
+// QR codes: the parts against facts that others published, whole symbols against those that another
+// program made, and every symbol against a reader of them that is written here from the other end:
+// it does not know how they are made, and forgives no error.
 #include "qr/qr.h"
 
 #include "qr/draw.h"
@@ -44,9 +44,9 @@ static const char *const formats[2][QR_MASKS] = {
                     "100010111111001", "100000011001110", "100111110010111", "100101010100000"},
 };
 
-// Where the 15 modules lie, from the first: around the upper left finder pattern from its left, and again
-// beside the lower left one from below and beside the upper right one (the standard's figure "Format information
-// positioning"). Negative numbers count from the far edge.
+// Where the 15 modules lie, from the first: around the upper left finder pattern from its left, and
+// again beside the lower left one from below and beside the upper right one (the standard's figure
+// "Format information positioning"). Negative numbers count from the far edge.
 static const struct {
     int row;
     int column;
@@ -123,8 +123,8 @@ static void penalties(void)
     qr.size = 21;
     // All light: 42 lines of 21 (3 + 16 points each), 400 blocks, and 50 % off a half.
     CHECK_INT(qr_symbol_penalty(&qr), 42 * 19 + 400 * 3 + 100);
-    // Like a finder pattern in row 10, columns 7 to 13. That row: two runs of 7 light modules and 40 points.
-    // Five columns: two runs of 10 each. 16 blocks fewer, and 48.9 % off a half.
+    // Like a finder pattern in row 10, columns 7 to 13. That row: two runs of 7 light modules and
+    // 40 points. Five columns: two runs of 10 each. 16 blocks fewer, and 48.9 % off a half.
     for (size_t i = 0; i < 7; i++)
         qr.dark[10][7 + i] = like_finder[i] == '1';
     CHECK_INT(qr_symbol_penalty(&qr), 20 * 19 + 2 * 5 + 40 + 16 * 19 + 5 * 2 * 8 + 384 * 3 + 90);
@@ -237,8 +237,8 @@ static size_t read_codewords(const struct qr *qr, unsigned mask, uint8_t codewor
     return bits / 8;
 }
 
-// Check bytes of a block by version and level: ISO/IEC 18004, table "Error correction characteristics". Only
-// 4-M has more than one block.
+// Check bytes of a block by version and level: ISO/IEC 18004, table "Error correction
+// characteristics". Only 4-M has more than one block.
 static const uint8_t check_counts[2][QR_VERSION_MAX + 1] = {
     [QR_LEVEL_L] = {0, 7, 10, 15, 20},
     [QR_LEVEL_M] = {0, 10, 16, 26, 18},
@@ -292,8 +292,8 @@ static bool read_symbol(struct reading *reading, const struct qr *qr)
 
 // ---- whole symbols ----
 
-// What each symbol holds in byte mode: ISO/IEC 18004, table "Number of symbol characters and input data
-// capacity".
+// What each symbol holds in byte mode: ISO/IEC 18004, table "Number of symbol characters and input
+// data capacity".
 static const struct {
     unsigned version;
     enum qr_level level;
@@ -356,8 +356,8 @@ static void best_mask(void)
     CHECK_INT(used, 0xff);
 }
 
-// By "qrencode -8 -l LEVEL -m 0 -t UTF8i TEXT", version 4.1.1. It counts penalties a little differently; these are
-// addresses for which it takes the same mask.
+// By "qrencode -8 -l LEVEL -m 0 -t UTF8i TEXT", version 4.1.1. It counts penalties a little
+// differently; these are addresses for which it takes the same mask.
 static const struct {
     const char *text;
     const char *lines[(QR_SIZE_MAX + 1) / 2];
@@ -400,8 +400,8 @@ static const struct {
       "▀▀▀▀▀▀▀ ▀▀▀ ▀ ▀ ▀▀▀ ▀   ▀▀ ▀▀▀ ▀ "}},
 };
 
-// A line of theirs, of `columns` characters in black on white, with the quiet zone on both sides, in our colours:
-// white on black, where there is any black.
+// A line of theirs, of `columns` characters in black on white, with the quiet zone on both sides,
+// in our colours: white on black, where there is any black.
 static void expect_line(char *out, const char *line, size_t columns)
 {
     static const struct {

@@ -144,8 +144,8 @@ static void bounded_in_all(void)
     CHECK(taken >= (long long)RATE_SOURCES * 15);
 }
 
-// While he makes four attempts for each token, an honest source that asks once an interval gets in now
-// and then: its chances are those of any other attempt.
+// While he makes four attempts for each token, an honest source that asks once an interval gets in
+// now and then: its chances are those of any other attempt.
 static void honest_gets_in(void)
 {
     int taken = 0;

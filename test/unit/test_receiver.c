@@ -402,7 +402,8 @@ static void busy_streams(void)
     }
 }
 
-// Moves a receiver to another buffer, and gives the one before back, so that no look into it goes unnoticed.
+// Moves a receiver to another buffer, and gives the one before back, so that no look into it goes
+// unnoticed.
 static uint8_t *grow(struct ws_receiver *receiver, uint8_t *buffer, size_t size)
 {
     uint8_t *larger = malloc(size);
@@ -413,7 +414,8 @@ static uint8_t *grow(struct ws_receiver *receiver, uint8_t *buffer, size_t size)
     return larger;
 }
 
-// Feeds a stream to a receiver whose buffer is small at first and grows by `step` bytes whenever it is full.
+// Feeds a stream to a receiver whose buffer is small at first and grows by `step` bytes whenever it
+// is full.
 static void feed_growing(const uint8_t *bytes, size_t length, size_t piece, size_t size,
                          size_t step, struct log *log)
 {
@@ -467,8 +469,8 @@ static void growing_buffers(void)
     }
 }
 
-// Long messages, in one frame or many, binary and text, with control frames between: the buffer is full in
-// mid-message, in mid-frame, in a control frame, in a head.
+// Long messages, in one frame or many, binary and text, with control frames between: the buffer is
+// full in mid-message, in mid-frame, in a control frame, in a head.
 static void growing_in_mid_message(void)
 {
     for (int round = 0; round < 3000; round++) {
@@ -505,8 +507,8 @@ static void growing_in_mid_message(void)
     }
 }
 
-// A message that is thrown away when the buffer is full of it: what is before it and behind it comes, and so
-// do the control frames in it; bad text in it is not looked at.
+// A message that is thrown away when the buffer is full of it: what is before it and behind it
+// comes, and so do the control frames in it; bad text in it is not looked at.
 static void skipped_messages(void)
 {
     for (int round = 0; round < 2000; round++) {

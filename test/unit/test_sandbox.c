@@ -1,8 +1,8 @@
-// The sandbox of system calls, in two ways. Its filter is interpreted here, by a small machine for the
-// part of classic BPF that it is written in (the kernel's Documentation/networking/filter.rst), so that
-// it is looked at for every processor that the tests are built for. And where the kernel has seccomp,
-// processes enter the sandbox and try what is allowed and what is not; an emulator's kernel has none,
-// and there they find out that sandbox_enter() says so.
+// The sandbox of system calls, in two ways. Its filter is interpreted here, by a small machine for
+// the part of classic BPF that it is written in (the kernel's Documentation/networking/filter.rst),
+// so that it is looked at for every processor that the tests are built for. And where the kernel
+// has seccomp, processes enter the sandbox and try what is allowed and what is not; an emulator's
+// kernel has none, and there they find out that sandbox_enter() says so.
 #include "os/sandbox.h"
 
 #include <asm/unistd.h>
@@ -72,8 +72,8 @@ static uint32_t run_filter(const struct sock_filter *code, size_t length,
     return WRONG_CODE;
 }
 
-// Which architecture this test is built for, told in another way than the filter does it: by the ELF
-// header's machine and the byte order.
+// Which architecture this test is built for, told in another way than the filter does it: by the
+// ELF header's machine and the byte order.
 static uint32_t architecture(void)
 {
     union {
@@ -248,8 +248,8 @@ static void few_are_allowed(void)
 
 // ---- the sandbox itself ----
 
-// Whether this kernel has seccomp, whatever sandbox_enter() says. An address sanitizer's calls would not
-// pass the filter, so with it the sandbox is left out.
+// Whether this kernel has seccomp, whatever sandbox_enter() says. An address sanitizer's calls
+// would not pass the filter, so with it the sandbox is left out.
 static bool there_is_one(void)
 {
 #if defined(__SANITIZE_ADDRESS__)
@@ -267,8 +267,8 @@ static int pipe_ends[2];
 // What a process of the sandbox does. Each returns whether it was as it should be.
 typedef bool deed(void);
 
-// Does it in a process of its own. Returns the process's status of waitpid(); it ended by itself with 0
-// for a deed that was as it should be.
+// Does it in a process of its own. Returns the process's status of waitpid(); it ended by itself
+// with 0 for a deed that was as it should be.
 static int in_sandbox(deed *what, const struct sandbox_needs *needs)
 {
     int status = -1;

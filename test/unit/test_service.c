@@ -59,7 +59,8 @@ static void single_messages(void)
     CHECK_INT(service.idle_us, 998 * (SECOND / 10 - BYTES * SECOND / 1000000));
 }
 
-// A rate that is another each fifth of a second, as in test_flow.c, with a queue that is never empty.
+// A rate that is another each fifth of a second, as in test_flow.c, with a queue that is never
+// empty.
 static void restless_link(void)
 {
     static const int64_t kbits[] = {2000, 9000, 500, 4000, 12000, 1000, 3000, 300, 6000};

@@ -47,8 +47,9 @@ static enum sealed_verdict open_copy(struct session *session, const uint8_t *mes
     return verdict;
 }
 
-// The bytes on the wire, computed with Python's cryptography package: ChaCha20Poly1305(bytes(range(32)))
-// .encrypt(bytes(4) + counter.to_bytes(8, "little"), records, None).
+// The bytes on the wire, computed with Python's cryptography package:
+// ChaCha20Poly1305(bytes(range(32))) .encrypt(bytes(4) + counter.to_bytes(8, "little"), records,
+// None).
 static void known_bytes(void)
 {
     static const char hex[] = "03 a1b2c3d4 0102030405060708"
@@ -92,8 +93,8 @@ static void all_lengths(void)
     }
 }
 
-// Each bit of counter, records and tag. The head's first five bytes say which session to try; a wrong
-// answer finds other keys, or none.
+// Each bit of counter, records and tag. The head's first five bytes say which session to try; a
+// wrong answer finds other keys, or none.
 static void every_bit(void)
 {
     static const size_t lengths[] = {0, 1, 17, 64, 100};
@@ -269,8 +270,8 @@ static void ended(void)
     CHECK_BYTES(laptop.receive_key, nothing.receive_key, AEAD_KEY);
 }
 
-// All keys of a session that ended are zeros, which everybody has. Nothing is sealed or opened with them.
-// (Builds with SESSION_STRICT stop at such a thing.)
+// All keys of a session that ended are zeros, which everybody has. Nothing is sealed or opened with
+// them. (Builds with SESSION_STRICT stop at such a thing.)
 static void nothing_under_a_dead_session(void)
 {
     uint8_t records[SEALED_OVERHEAD + 20] = {0};

@@ -1,22 +1,25 @@
-// Sessions in a storm: the parts of tether-client and tether-server that deal with phones and sessions, as
-// they ship, under an adversary who is the phone, the stranger on the Wi-Fi and the clock.
+// Sessions in a storm: the parts of tether-client and tether-server that deal with phones and
+// sessions, as they ship, under an adversary who is the phone, the stranger on the Wi-Fi and the
+// clock.
 //
-// Three laptops and a server stand in one process. The WebSocket connections between them are the test's
-// own: what an end sends is kept, and the adversary delivers it, drops it, holds it back or sends it again
-// later. He also forges greetings, refusals, answers and sealed messages with numbers that he has seen. The
-// timers of both ends run when he likes, and time stands still, goes on or jumps. Keys last for seconds here
-// (the Makefile builds this program's sources so), so that each run sees thousands of sessions.
+// Three laptops and a server stand in one process. The WebSocket connections between them are the
+// test's own: what an end sends is kept, and the adversary delivers it, drops it, holds it back or
+// sends it again later. He also forges greetings, refusals, answers and sealed messages with
+// numbers that he has seen. The timers of both ends run when he likes, and time stands still, goes
+// on or jumps. Keys last for seconds here (the Makefile builds this program's sources so), so that
+// each run sees thousands of sessions.
 //
 // What must hold at every step:
-//   - what a keyed laptop or the server sends is sealed, under a key that both ends derived, and that is
+//   - what a keyed laptop or the server sends is sealed, under a key that both ends derived, and
+//     that is
 //     neither ended nor over;
 //   - no pair of key and counter is used twice;
 //   - a packet arrives at its own laptop's place or at its own laptop, at most once, and unaltered;
 //   - a stranger's bytes and connections do not take the path from a phone that works;
 //   - what one part holds of another (paths, buffers, places) is there, and holds it too.
-// The server has as many free places as there are laptops, and one more laptop comes and goes: who is away
-// may find its place given to another.
-// And from time to time the storm stops: then every laptop must have a session again within seconds.
+// The server has as many free places as there are laptops, and one more laptop comes and goes: who
+// is away may find its place given to another. And from time to time the storm stops: then every
+// laptop must have a session again within seconds.
 //
 //   STORM_STEPS=5000000 STORM_SEED=7 build/unit/test_session_storm
 #include <inttypes.h>

@@ -81,8 +81,8 @@ static void padding_boundaries(void)
     }
 }
 
-// The digest of the 131 digests of lengths 0 to 130, one after the other: each message whole, and cut in
-// two at every place.
+// The digest of the 131 digests of lengths 0 to 130, one after the other: each message whole, and
+// cut in two at every place.
 static void every_length(void)
 {
     uint8_t message[130];

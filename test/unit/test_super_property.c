@@ -1,6 +1,6 @@
-// Properties of segmenting and coalescing, over random streams: what is cut or put together in whatever way, and
-// goes through the NAT in whatever form, becomes the same segments in the end, byte for byte. The checksums of
-// all that comes out are summed up from nothing.
+// Properties of segmenting and coalescing, over random streams: what is cut or put together in
+// whatever way, and goes through the NAT in whatever form, becomes the same segments in the end,
+// byte for byte. The checksums of all that comes out are summed up from nothing.
 #include "nat_lab.h"
 
 #include "ip/coalesce.h"
@@ -48,7 +48,8 @@ static struct stream streams[CONNECTIONS];
 static struct given fed[FED_MAX];
 static size_t fed_count;
 
-// Something goes wrong now and then: a segment is short, pushes, comes twice, is damaged, or is none.
+// Something goes wrong now and then: a segment is short, pushes, comes twice, is damaged, or is
+// none.
 static struct packet_spec random_segment(struct stream *stream)
 {
     struct packet_spec *spec = &stream->spec;
@@ -73,7 +74,8 @@ static void feed(struct stream *stream)
     static uint8_t bytes[2000];
     struct packet_spec segment = random_segment(stream);
     size_t length = packet_make(bytes, &segment);
-    // Behind the ports and the header's length, so that it is known which connection a packet is from.
+    // Behind the ports and the header's length, so that it is known which connection a packet is
+    // from.
     if (test_below(60) == 0)
         bytes[33 + test_below((uint32_t)length - 33)] ^= (uint8_t)(1 << test_below(8));
     uint8_t *copy = test_copy(bytes, length);
@@ -94,8 +96,8 @@ static const struct given *next_fed(uint16_t port)
     return NULL;
 }
 
-// A packet that came out is the one that was fed; but where it may not be fragmented, its identification counts
-// on from that of the first of its run.
+// A packet that came out is the one that was fed; but where it may not be fragmented, its
+// identification counts on from that of the first of its run.
 static void check_fed(const struct given *item)
 {
     uint16_t port = packet_get16(item->bytes + 20);

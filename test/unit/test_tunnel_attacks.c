@@ -1,5 +1,5 @@
-// What others do to a keyed session: recorded messages, forged ones, floods. Whatever they send, the session
-// goes on, nothing opens that was not sealed for it, and what it costs is limited.
+// What others do to a keyed session: recorded messages, forged ones, floods. Whatever they send,
+// the session goes on, nothing opens that was not sealed for it, and what it costs is limited.
 #include "tunnel_lab.h"
 
 #define SECOND INT64_C(1000)
@@ -147,8 +147,8 @@ static void everything_again_to_a_new_server(void)
     CHECK(!lab.responder.laptops[0].current.live);
 }
 
-// Refusals of the laptop's own messages, and greetings that are always new: at most it hurries, and now and
-// then holds back what it has to say for as long as the new handshake takes.
+// Refusals of the laptop's own messages, and greetings that are always new: at most it hurries, and
+// now and then holds back what it has to say for as long as the new handshake takes.
 static void forged_words(void)
 {
     static const int64_t delays[] = {20, 150, 700};
@@ -205,7 +205,8 @@ static void forged_words_to_the_deaf(void)
     CHECK_INT(laptop->sessions, sessions_before);
 }
 
-// Held back once in a while only, however often it is said; and no longer than until there are new keys.
+// Held back once in a while only, however often it is said; and no longer than until there are new
+// keys.
 static void held_back(void)
 {
     begin_recorded(20);
@@ -296,7 +297,8 @@ static uint64_t down_count(void)
     return i->forged + i->replayed + i->not_understood;
 }
 
-// Every bit of a message that is under way, at the level that counts: nothing comes of it, once for each.
+// Every bit of a message that is under way, at the level that counts: nothing comes of it, once for
+// each.
 static void every_bit(void)
 {
     begin_recorded(20);
@@ -423,8 +425,8 @@ static void random_messages(void)
     check_untouched();
 }
 
-// What makes room for a long message: only what begins as one of a live session, on any connection, or of
-// the one in waiting on its own.
+// What makes room for a long message: only what begins as one of a live session, on any connection,
+// or of the one in waiting on its own.
 static void may_be_genuine(void)
 {
     struct pending none;
@@ -481,7 +483,8 @@ static void sealed_with_zeros(void)
     CHECK_INT(laptop->initiator.forged, 50);
 }
 
-// A laptop without a session has sent nothing that could be refused: the pause after a full server lasts.
+// A laptop without a session has sent nothing that could be refused: the pause after a full server
+// lasts.
 static void refusal_of_nothing(void)
 {
     lab_begin();

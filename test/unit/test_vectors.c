@@ -1,8 +1,8 @@
-// Every case of the published vectors, where their files are at hand: in the folder that TETHER_VECTORS
-// names, or in ../shared/vectors. They are tables, one case a line (Project Wycheproof's, turned into
-// columns), or one block of named lines a case (Noise); values are hexadecimal, "-" is an empty one, "#"
-// begins a comment. Without the files, only the reader of lines is tested: the other tests have the
-// RFCs' vectors in themselves.
+// Every case of the published vectors, where their files are at hand: in the folder that
+// TETHER_VECTORS names, or in ../shared/vectors. They are tables, one case a line (Project
+// Wycheproof's, turned into columns), or one block of named lines a case (Noise); values are
+// hexadecimal, "-" is an empty one, "#" begins a comment. Without the files, only the reader of
+// lines is tested: the other tests have the RFCs' vectors in themselves.
 #include "crypto/aead.h"
 #include "crypto/hkdf.h"
 #include "crypto/noise.h"
@@ -13,8 +13,8 @@
 #define FIELDS_MAX      8
 #define FIELD_MAX_BYTES 16384
 
-// Cuts a line at its spaces. Returns the number of fields, which is 0 for a comment or an empty line, or
-// -1 where there are too many.
+// Cuts a line at its spaces. Returns the number of fields, which is 0 for a comment or an empty
+// line, or -1 where there are too many.
 static int split_fields(char *line, char *fields[FIELDS_MAX])
 {
     int count = 0;
@@ -37,8 +37,8 @@ static int digit_value(char digit)
     return found != NULL ? (int)(found - digits) : -1;
 }
 
-// Reads a field's bytes into memory of exactly their size, so that an address sanitizer sees a read beyond
-// it; the caller frees it. Exits where it is no hexadecimal number.
+// Reads a field's bytes into memory of exactly their size, so that an address sanitizer sees a read
+// beyond it; the caller frees it. Exits where it is no hexadecimal number.
 static uint8_t *read_bytes(const char *field, size_t *length)
 {
     static uint8_t bytes[FIELD_MAX_BYTES];
@@ -76,8 +76,8 @@ static FILE *open_vectors(const char *name)
     return fopen(path, "r");
 }
 
-// The next line that says something, cut at its spaces. Returns the number of its fields, 0 at the end of
-// the file, or -1 where a line is too long or has too many fields.
+// The next line that says something, cut at its spaces. Returns the number of its fields, 0 at the
+// end of the file, or -1 where a line is too long or has too many fields.
 static int next_line(FILE *file, char *fields[FIELDS_MAX])
 {
     static char line[LINE_MAX_BYTES];
@@ -113,8 +113,8 @@ static void reads_lines(void)
     free(bytes);
 }
 
-// Goes through a table whose lines have a number, a result, and `values` values, but for one that is a
-// plain number, at `number` (-1 for none).
+// Goes through a table whose lines have a number, a result, and `values` values, but for one that
+// is a plain number, at `number` (-1 for none).
 static void each_row(const char *name, int values, int number, void (*check)(const struct row *))
 {
     FILE *file = open_vectors(name);

@@ -1,8 +1,9 @@
 // The worked example of doc/protocol.md, byte by byte: the programs' own code makes and understands
-// exactly what is written there. The document is read from the current directory, which is the project's.
+// exactly what is written there. The document is read from the current directory, which is the
+// project's.
 //
-// A block of the document is "```hex LABEL" or "```text LABEL", its content, and "```". In hex, '#' begins a
-// remark.
+// A block of the document is "```hex LABEL" or "```text LABEL", its content, and "```". In hex, '#'
+// begins a remark.
 #include "session/handshake.h"
 #include "session/key.h"
 #include "session/record.h"

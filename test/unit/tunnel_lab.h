@@ -1,10 +1,11 @@
-// A world of laptops, phones and one server, for tests of the keyed session: a struct initiator for each
-// laptop, one struct responder, and connections between them that delay, reorder, double and lose
-// messages, or carry one form only. Time goes in steps. Every laptop that talks, and the server to it, sends
-// numbered packets all the time; each that arrives must have been sent, to this receiver, and arrive once.
+// A world of laptops, phones and one server, for tests of the keyed session: a struct initiator for
+// each laptop, one struct responder, and connections between them that delay, reorder, double and
+// lose messages, or carry one form only. Time goes in steps. Every laptop that talks, and the
+// server to it, sends numbered packets all the time; each that arrives must have been sent, to this
+// receiver, and arrive once.
 //
-// The random numbers of src/crypto are the test's own here, so that runs repeat and indexes can be made to
-// collide.
+// The random numbers of src/crypto are the test's own here, so that runs repeat and indexes can be
+// made to collide.
 #ifndef TETHER_TEST_UNIT_TUNNEL_LAB_H
 #define TETHER_TEST_UNIT_TUNNEL_LAB_H
 
