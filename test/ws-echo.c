@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "http/host.h"
+#include "ws/door.h"
 
 #define PEERS   64
 #define TX_SIZE (WS_MESSAGE_MAX + 1024)
@@ -21,7 +21,7 @@ struct echo_peer {
 struct echo {
     struct log log;
     struct loop loop;
-    struct ws_host host;
+    struct http_host host;
     struct echo_peer peers[PEERS];
 };
 
@@ -70,7 +70,7 @@ static void on_tick(void *arg, short ready)
 {
     struct echo *echo = arg;
     (void)ready;
-    ws_host_tick(&echo->host);
+    http_host_tick(&echo->host);
     for (size_t i = 0; i < PEERS; i++)
         ws_conn_tick(&echo->peers[i].conn);
 }
@@ -84,24 +84,25 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: ws-echo ADDR:PORT\n");
         return 2;
     }
-    struct ws_host_config config = {.path = "/", .accept = on_accept, .arg = &echo};
+    struct ws_door door = {on_accept, &echo};
+    struct http_host_config config = {.path = "/", .protocol = &ws_protocol, .protocol_arg = &door};
     if (loop_init(&echo.loop) < 0)
         return 1;
-    ws_host_init(&echo.host, &echo.loop, &config);
+    http_host_init(&echo.host, &echo.loop, &config);
     for (size_t i = 0; i < PEERS; i++) {
         struct echo_peer *peer = &echo.peers[i];
         ws_conn_init(&peer->conn, &echo.loop, &events, peer, peer->rx, sizeof peer->rx,
                      WS_MESSAGE_MAX, peer->tx, sizeof peer->tx);
     }
     int fd = socket_listen(&endpoint, NULL);
-    if (fd < 0 || ws_host_listen(&echo.host, fd, true) < 0) {
+    if (fd < 0 || http_host_listen(&echo.host, fd, true) < 0) {
         perror("ws-echo: cannot listen");
         return 1;
     }
     loop_every(&echo.loop, 1000, on_tick, &echo);
     log_info(&echo.log, "listening on ws://%s/", argv[1]);
     loop_run(&echo.loop);
-    ws_host_close(&echo.host);
+    http_host_close(&echo.host);
     loop_close(&echo.loop);
     return 0;
 }

@@ -70,7 +70,7 @@ static void on_tick(void *arg, short events)
 {
     struct client *client = arg;
     (void)events;
-    ws_host_tick(&client->host);
+    http_host_tick(&client->host);
     client_phone_tick(client);
     client_terminal_tick(client);
     client_wifi_tick(client);
@@ -139,7 +139,7 @@ static int set_up_host(struct client *client)
 static void undo_host(struct client *client)
 {
     client_phone_close(client);
-    ws_host_close(&client->host);
+    http_host_close(&client->host);
     tun_close(&client->tun);
     lent_address_remove(&client->wifi.lent);
     loop_close(&client->loop);
@@ -156,11 +156,12 @@ static bool has_port(const char *name)
 static void init(struct client *client)
 {
     const char *server = client->options.server;
-    struct ws_host_config config = {
+    struct http_host_config config = {
         .path = "/websocket",
+        .protocol = &ws_protocol,
+        .protocol_arg = &client->door,
         .page = &client->page,
         .admit = client_admit,
-        .accept = client_phone_accept,
         .dynamic = client_dynamic,
         .arg = client,
     };
@@ -171,7 +172,8 @@ static void init(struct client *client)
                  has_port(server) ? "" : ":8080");
     client->started_ms = client->loop.now_ms;
     client->mappings = -1;
-    ws_host_init(&client->host, &client->loop, &config);
+    client->door = (struct ws_door){client_phone_accept, client};
+    http_host_init(&client->host, &client->loop, &config);
     client_phone_init(client);
 }
 

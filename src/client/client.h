@@ -10,12 +10,12 @@
 #include "../base/loop.h"
 #include "../base/terminal.h"
 #include "../base/text.h"
-#include "../http/host.h"
 #include "../ip/coalesce.h"
 #include "../session/initiator.h"
 #include "../session/liveness.h"
 #include "../tun/tun.h"
 #include "../tunnel/link.h"
+#include "../ws/door.h"
 #include "options.h"
 
 // Connections: the phone's, those of phones that it has replaced, on their way out, and strangers'.
@@ -62,7 +62,8 @@ struct client {
     struct client_shown shown;
     struct loop loop;
     struct page page;
-    struct ws_host host;
+    struct http_host host;
+    struct ws_door door; // of the WebSockets
     struct tun tun;
     struct client_wifi wifi;
     struct siphash_key queue_key;  // random
@@ -103,10 +104,10 @@ void client_wifi_tick(struct client *client);
 
 // client_phone.c: prepares the connections.
 void client_phone_init(struct client *client);
-// A free connection for a phone, for ws_host.
+// A free connection for a phone, for http_host.
 struct ws_conn *client_phone_accept(void *arg, const struct endpoint *peer,
                                     const struct http_text *query);
-// Whether a request may come in, for ws_host: 0, or the status to refuse it with, and why.
+// Whether a request may come in, for http_host: 0, or the status to refuse it with, and why.
 int client_admit(void *arg, const struct http_request *request, bool websocket, struct text *why);
 // Sends what was queued.
 void client_pump(struct client *client);
@@ -127,7 +128,7 @@ void client_deliver(struct client *client, const uint8_t *packet, size_t length)
 // `is_newest`: the server has said nothing since.
 void client_hear_records(struct client *client, bool is_newest, uint8_t *bytes, size_t length);
 
-// client_status.c: the bodies of status.json and config.json, for ws_host.
+// client_status.c: the bodies of status.json and config.json, for http_host.
 int client_dynamic(void *arg, const struct endpoint *peer, const struct http_text *path, char *body,
                    size_t size);
 // What the session does, in a word or two.

@@ -19,7 +19,7 @@ static int listen_on(struct client *client, const char *interface)
 {
     char where[ENDPOINT_TEXT_MAX];
     int fd = socket_listen(&client->options.listen, interface);
-    if (fd >= 0 && ws_host_listen(&client->host, fd, true) == 0)
+    if (fd >= 0 && http_host_listen(&client->host, fd, true) == 0)
         return fd;
     endpoint_format(&client->options.listen, where);
     const char *help = errno == EADDRINUSE ? " (is another tether-client running?)"

@@ -1,6 +1,6 @@
 // HTTP slots. A slot reads one request head, sends one response, and reads again (keep-alive, RFC
-// 9112 section 9.3; pipelined requests wait in its buffer). A request for the WebSocket hands the
-// socket over to a ws_conn and frees the slot.
+// 9112 section 9.3; pipelined requests wait in its buffer). A request for the other protocol hands
+// the socket on and frees the slot.
 //
 // Against peers that are slow, silent or many: every state has a time limit, and when all slots are
 // taken, the one that has been in its state longest gives way to the newcomer, of those of the
@@ -16,7 +16,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../ws/handshake.h"
 #include "policy.h"
 #include "request.h"
 #include "response.h"
@@ -26,9 +25,10 @@
 
 static void on_slot(void *arg, short events);
 
-void ws_host_init(struct ws_host *host, struct loop *loop, const struct ws_host_config *config)
+void http_host_init(struct http_host *host, struct loop *loop,
+                    const struct http_host_config *config)
 {
-    memset(host, 0, offsetof(struct ws_host, slots));
+    memset(host, 0, offsetof(struct http_host, slots));
     host->loop = loop;
     host->config = *config;
     for (size_t i = 0; i < HTTP_SLOTS; i++) {
@@ -47,7 +47,7 @@ static size_t slot_number(const struct http_slot *slot)
 
 static void enter(struct http_slot *slot, enum http_state state, int64_t limit_ms)
 {
-    struct ws_host *host = slot->host;
+    struct http_host *host = slot->host;
     slot->state = state;
     slot->deadline_ms = host->loop->now_ms + limit_ms;
     crowd_renew(host->places, HTTP_SLOTS, slot_number(slot));
@@ -66,7 +66,6 @@ static void forget_body(struct http_slot *slot)
 // The slot is free; its socket is somebody else's, or closed.
 static void leave_slot(struct http_slot *slot)
 {
-    loop_remove(slot->host->loop, slot->fd);
     crowd_leave(slot->host->places, HTTP_SLOTS, slot_number(slot));
     slot->fd = -1;
     slot->state = HTTP_FREE;
@@ -76,12 +75,13 @@ static void leave_slot(struct http_slot *slot)
 static void free_slot(struct http_slot *slot)
 {
     int fd = slot->fd;
+    loop_remove(slot->host->loop, fd);
     leave_slot(slot);
     close(fd);
 }
 
 // Makes room for a newcomer. Returns the slot, or NULL where all are free already.
-static struct http_slot *evict(struct ws_host *host, uint64_t newcomer)
+static struct http_slot *evict(struct http_host *host, uint64_t newcomer)
 {
     size_t number = crowd_gives_way(host->places, HTTP_SLOTS, newcomer);
     if (number == HTTP_SLOTS)
@@ -91,7 +91,7 @@ static struct http_slot *evict(struct ws_host *host, uint64_t newcomer)
     return &host->slots[number];
 }
 
-static struct http_slot *take_slot(struct ws_host *host, uint64_t newcomer)
+static struct http_slot *take_slot(struct http_host *host, uint64_t newcomer)
 {
     for (size_t i = 0; i < HTTP_SLOTS; i++)
         if (host->slots[i].state == HTTP_FREE)
@@ -101,9 +101,9 @@ static struct http_slot *take_slot(struct ws_host *host, uint64_t newcomer)
 
 // Accepts a connection. Where descriptors have run out, a slot gives its own; without one, the
 // listener rests until the next tick, since poll() would report it again and again.
-static int accept_peer(const struct ws_listener *listener, struct endpoint *peer)
+static int accept_peer(const struct http_listener *listener, struct endpoint *peer)
 {
-    struct ws_host *host = listener->host;
+    struct http_host *host = listener->host;
     int fd = socket_accept(listener->fd, peer);
     if (fd >= 0 || (errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != ENOBUFS))
         return fd;
@@ -116,8 +116,8 @@ static int accept_peer(const struct ws_listener *listener, struct endpoint *peer
 
 static void on_listener(void *arg, short events)
 {
-    const struct ws_listener *listener = arg;
-    struct ws_host *host = listener->host;
+    const struct http_listener *listener = arg;
+    struct http_host *host = listener->host;
     struct endpoint peer;
     (void)events;
     for (int i = 0; i < ACCEPTS_AT_A_TIME; i++) {
@@ -140,19 +140,19 @@ static void on_listener(void *arg, short events)
     }
 }
 
-int ws_host_listen(struct ws_host *host, int fd, bool websocket)
+int http_host_listen(struct http_host *host, int fd, bool upgrades)
 {
     if (host->listener_count == HTTP_LISTENERS)
         return -1;
-    struct ws_listener *listener = &host->listeners[host->listener_count];
-    *listener = (struct ws_listener){host, fd, websocket};
+    struct http_listener *listener = &host->listeners[host->listener_count];
+    *listener = (struct http_listener){host, fd, upgrades};
     if (loop_add(host->loop, fd, POLLIN, on_listener, listener) < 0)
         return -1;
     host->listener_count++;
     return 0;
 }
 
-void ws_host_close(struct ws_host *host)
+void http_host_close(struct http_host *host)
 {
     for (int i = 0; i < host->listener_count; i++) {
         loop_remove(host->loop, host->listeners[i].fd);
@@ -164,7 +164,7 @@ void ws_host_close(struct ws_host *host)
             free_slot(&host->slots[i]);
 }
 
-void ws_host_tick(struct ws_host *host)
+void http_host_tick(struct http_host *host)
 {
     for (int i = 0; i < host->listener_count; i++)
         loop_set_events(host->loop, host->listeners[i].fd, POLLIN);
@@ -288,35 +288,37 @@ static void refuse(struct http_slot *slot, int status, const char *extra, bool k
 static void refuse_with(struct http_slot *slot, int status)
 {
     // 426: RFC 6455 section 4.4, RFC 9110 section 15.5.22
-    const char *extra = status == 426   ? "Sec-WebSocket-Version: 13\r\n"
+    const char *extra = status == 426   ? slot->host->config.protocol->required
                         : status == 405 ? "Allow: GET, HEAD\r\n"
                                         : NULL;
     refuse(slot, status, extra, false);
 }
 
-// The socket leaves this slot and lives on as a WebSocket. `used`: the request's length.
-static void become_websocket(struct http_slot *slot, const struct http_request *request,
-                             size_t used)
+// The socket leaves this slot and lives on elsewhere. `used`: the request's length.
+static void hand_on(struct http_slot *slot, const struct http_request *request, size_t used)
 {
-    struct ws_host *host = slot->host;
-    int length = ws_answer_request(slot->head, sizeof slot->head, request);
-    if (length < 0) {
-        refuse_with(slot, -length);
+    struct http_host *host = slot->host;
+    struct endpoint peer = slot->peer;
+    struct http_upgrade upgrade = {
+        .fd = slot->fd,
+        .peer = &peer,
+        .request = request,
+        .more = slot->request + used,
+        .more_length = slot->got - used,
+    };
+    loop_remove(host->loop, slot->fd); // who takes it watches it
+    int status = host->config.protocol->take(host->config.protocol_arg, &upgrade);
+    if (status == 0) {
+        leave_slot(slot);
         return;
     }
-    struct ws_conn *conn = host->config.accept(host->config.arg, &slot->peer, &request->query);
-    if (conn == NULL) {
-        refuse(slot, 503, NULL, false);
-        return;
-    }
-    int fd = slot->fd;
-    leave_slot(slot);
-    if (ws_conn_adopt(conn, fd, &slot->peer, slot->head, (size_t)length, slot->request + used,
-                      slot->got - used) < 0)
-        close(fd);
+    if (loop_add(host->loop, slot->fd, POLLIN, on_slot, slot) < 0)
+        free_slot(slot);
+    else
+        refuse_with(slot, status);
 }
 
-static bool path_is_websocket(const struct ws_host *host, const struct http_text *path)
+static bool path_is_protocol(const struct http_host *host, const struct http_text *path)
 {
     size_t length = strlen(host->config.path);
     if (path->length == length + 1 && path->start[length] == '/')
@@ -369,7 +371,7 @@ static void send_file(struct http_slot *slot, const struct http_request *request
 // Sends JSON that is made on the fly. Returns false where the path is no such resource.
 static bool send_dynamic(struct http_slot *slot, const struct http_request *request)
 {
-    struct ws_host *host = slot->host;
+    struct http_host *host = slot->host;
     char body[HTTP_RESPONSE_MAX];
     if (host->config.dynamic == NULL)
         return false;
@@ -392,15 +394,15 @@ static bool send_dynamic(struct http_slot *slot, const struct http_request *requ
 }
 
 // Whether the program lets the request in; if not, the answer is on its way.
-static bool admit(struct http_slot *slot, const struct http_request *request, bool websocket)
+static bool admit(struct http_slot *slot, const struct http_request *request, bool upgrades)
 {
-    struct ws_host *host = slot->host;
+    struct http_host *host = slot->host;
     char said[HTTP_WHY_MAX];
     struct text why;
     if (host->config.admit == NULL)
         return true;
     text_init(&why, said, sizeof said);
-    int status = host->config.admit(host->config.arg, request, websocket, &why);
+    int status = host->config.admit(host->config.arg, request, upgrades, &why);
     if (status == 0)
         return true;
     host->forbidden++;
@@ -412,17 +414,17 @@ static void serve(struct http_slot *slot, const struct http_request *request, si
 {
     bool is_get = http_text_is(&request->method, "GET");
     bool is_head = http_text_is(&request->method, "HEAD");
-    bool is_websocket = slot->listener->websocket && path_is_websocket(slot->host, &request->path);
-    bool is_upgrade = is_websocket && ws_request_is_upgrade(request);
+    bool is_protocol = slot->listener->upgrades && path_is_protocol(slot->host, &request->path);
+    bool is_upgrade = is_protocol && slot->host->config.protocol->is_wanted(request);
 
     slot->head_only = is_head;
     if (!admit(slot, request, is_upgrade))
         return;
     if (is_upgrade)
-        become_websocket(slot, request, used);
+        hand_on(slot, request, used);
     else if (!is_get && !is_head)
         refuse_with(slot, 405);
-    else if (is_websocket)
+    else if (is_protocol)
         refuse_with(slot, 426);
     else if (!send_dynamic(slot, request))
         send_file(slot, request);

@@ -1,5 +1,6 @@
-// What listens: connections begin as HTTP, get the page's files, and become a WebSocket where they
-// ask for one. Shared by the laptop's program, the server's, and the echo server of the tests.
+// What listens: connections begin as HTTP, get the page's files, and are handed on where they ask
+// for another protocol (RFC 9110 section 7.8). Shared by the laptop's program, the server's, and
+// the echo server of the tests.
 #ifndef TETHER_HTTP_HOST_H
 #define TETHER_HTTP_HOST_H
 
@@ -11,21 +12,37 @@
 #include "../base/crowd.h"
 #include "../base/loop.h"
 #include "../base/text.h"
-#include "../ws/conn.h"
 #include "page.h"
+#include "request.h"
 
-struct ws_host;
+struct http_host;
 
-struct ws_host_config {
-    const char *path;        // where the WebSocket is; a trailing slash in the request is fine
+// A connection that is handed on: the request was read whole, and nothing was answered.
+struct http_upgrade {
+    int fd;
+    const struct endpoint *peer;
+    const struct http_request *request;
+    const uint8_t *more; // what came behind the request
+    size_t more_length;
+};
+
+// What connections may be handed on to.
+struct http_protocol {
+    const char *required; // header lines for who asks in another way (426)
+    bool (*is_wanted)(const struct http_request *request);
+    // Takes the socket over. Returns 0, or a status to refuse with; the socket is the host's then.
+    int (*take)(void *arg, const struct http_upgrade *upgrade);
+};
+
+struct http_host_config {
+    const char *path; // where the other protocol is; a trailing slash in the request is fine
+    const struct http_protocol *protocol;
+    void *protocol_arg;
     const struct page *page; // NULL: no page
-    // Whether a request is let in; `websocket`: it asks for the WebSocket. Returns 0, or a status
-    // to refuse with, after having written into `why` what is said, plain text. NULL: everybody is.
-    int (*admit)(void *arg, const struct http_request *request, bool websocket, struct text *why);
-    // A connection for a WebSocket that `peer` asks for with this query (what follows a '?'), or
-    // NULL when there is none to give (503).
-    struct ws_conn *(*accept)(void *arg, const struct endpoint *peer,
-                              const struct http_text *query);
+    // Whether a request is let in; `upgrade`: it asks for the other protocol. Returns 0, or a
+    // status to refuse with, after having written into `why` what is said, plain text. NULL:
+    // everybody is.
+    int (*admit)(void *arg, const struct http_request *request, bool upgrade, struct text *why);
     // Writes the body of a JSON resource that is made on the fly into `body`. Returns its length, 0
     // where the path is none of these, or a status to refuse with, negated. May be NULL.
     int (*dynamic)(void *arg, const struct endpoint *peer, const struct http_text *path, char *body,
@@ -33,19 +50,19 @@ struct ws_host_config {
     void *arg;
 };
 
-struct ws_listener {
-    struct ws_host *host;
+struct http_listener {
+    struct http_host *host;
     int fd;
-    bool websocket; // false: the page alone
+    bool upgrades; // false: the page alone
 };
 
 enum http_state { HTTP_FREE, HTTP_READING, HTTP_WRITING, HTTP_LINGERING };
 
-// A connection that is not, or not yet, a WebSocket: some 16 KiB, of which one that says nothing
+// A connection that is not, or not yet, handed on: some 16 KiB, of which one that says nothing
 // touches only what comes before the buffers.
 struct http_slot {
-    struct ws_host *host;
-    const struct ws_listener *listener;
+    struct http_host *host;
+    const struct http_listener *listener;
     struct endpoint peer;
     int fd;
     enum http_state state;
@@ -63,10 +80,10 @@ struct http_slot {
     char head[2 * HTTP_RESPONSE_MAX];
 };
 
-struct ws_host {
+struct http_host {
     struct loop *loop;
-    struct ws_host_config config;
-    struct ws_listener listeners[HTTP_LISTENERS];
+    struct http_host_config config;
+    struct http_listener listeners[HTTP_LISTENERS];
     int listener_count;
     struct crowd_place places[HTTP_SLOTS]; // whose slots they are
     // Counters for status.json.
@@ -78,11 +95,12 @@ struct ws_host {
     struct http_slot slots[HTTP_SLOTS];
 };
 
-void ws_host_init(struct ws_host *host, struct loop *loop, const struct ws_host_config *config);
+void http_host_init(struct http_host *host, struct loop *loop,
+                    const struct http_host_config *config);
 // Takes over a listening socket. Returns 0, or -1 when there are too many.
-int ws_host_listen(struct ws_host *host, int fd, bool websocket);
-void ws_host_close(struct ws_host *host);
+int http_host_listen(struct http_host *host, int fd, bool upgrades);
+void http_host_close(struct http_host *host);
 // Time limits; call about once a second.
-void ws_host_tick(struct ws_host *host);
+void http_host_tick(struct http_host *host);
 
 #endif

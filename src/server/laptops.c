@@ -47,7 +47,7 @@ static void on_alarm(void *arg, short events)
     struct server *server = arg;
     (void)events;
     for (size_t i = 0; i < SERVER_LINKS; i++)
-        server->laptops[i].touched = true; // whichever it was: the others do nothing
+        server->laptops[i].touched = server->laptops[i].link.conn != NULL; // whichever it was
     server_pump(server);
 }
 

@@ -135,7 +135,7 @@ static void on_tick(void *arg, short events)
 {
     struct server *server = arg;
     (void)events;
-    ws_host_tick(&server->host);
+    http_host_tick(&server->host);
     server_laptops_tick(server);
     nat_expire(&server->nat, server->loop.now_ms);
     wire_tick(&server->wire, server->loop.now_ms);
@@ -162,7 +162,7 @@ static int listen_for_phones(struct server *server)
 {
     char where[ENDPOINT_TEXT_MAX];
     int fd = open_listener(&server->options.listen);
-    if (fd >= 0 && ws_host_listen(&server->host, fd, true) == 0)
+    if (fd >= 0 && http_host_listen(&server->host, fd, true) == 0)
         return 0;
     endpoint_format(&server->options.listen, where);
     log_error(&server->log, "cannot listen on %s: %s%s", where, strerror(errno),
@@ -177,7 +177,7 @@ static void listen_for_page(struct server *server)
     if (server->options.no_page)
         return;
     int fd = open_listener(&server->options.page_listen);
-    if (fd >= 0 && ws_host_listen(&server->host, fd, false) == 0)
+    if (fd >= 0 && http_host_listen(&server->host, fd, false) == 0)
         return;
     endpoint_format(&server->options.page_listen, where);
     log_warn(&server->log, "cannot serve the page on %s: %s; going on without", where,
@@ -322,7 +322,7 @@ static int set_up_host(struct server *server)
 static void undo_host(struct server *server)
 {
     server_laptops_close(server);
-    ws_host_close(&server->host);
+    http_host_close(&server->host);
     wire_close(&server->wire);
     tun_close(&server->host_tun);
     loop_close(&server->loop);
@@ -330,16 +330,18 @@ static void undo_host(struct server *server)
 
 static void init(struct server *server)
 {
-    struct ws_host_config config = {
+    struct http_host_config config = {
         .path = "/websocket",
+        .protocol = &ws_protocol,
+        .protocol_arg = &server->door,
         .page = &server->page,
-        .accept = server_accept,
         .dynamic = on_dynamic,
         .arg = server,
     };
     server->host_tun.fd = server->host_tun.netlink.fd = -1;
     server->started_ms = server->loop.now_ms;
-    ws_host_init(&server->host, &server->loop, &config);
+    server->door = (struct ws_door){server_accept, server};
+    http_host_init(&server->host, &server->loop, &config);
 }
 
 static void say_hello(const struct server *server)

@@ -10,13 +10,13 @@
 #include "../base/loop.h"
 #include "../base/siphash.h"
 #include "../base/text.h"
-#include "../http/host.h"
 #include "../ip/coalesce.h"
 #include "../nat/nat.h"
 #include "../session/responder.h"
 #include "../tun/tun.h"
 #include "../tunnel/link.h"
 #include "../wire/wire.h"
+#include "../ws/door.h"
 #include "options.h"
 
 // In keyed mode a laptop is known by the identity that its session began with. In open mode, by the
@@ -67,7 +67,8 @@ struct server {
     struct log log;
     struct loop loop;
     struct page page;
-    struct ws_host host;
+    struct http_host host;
+    struct ws_door door; // of the WebSockets
     struct wire wire;
     struct nat nat;
     struct siphash_key port_key;  // of the NAT's outside ports
@@ -105,7 +106,7 @@ int server_admit(void *arg, const struct offer *offer);
 // server_laptops.c: prepares laptops and connections; `key` in keyed mode, else NULL. Returns 0, or
 // -1 after having said what is wrong.
 int server_laptops_init(struct server *server, const uint8_t key[KEY_SIZE]);
-// A connection for a phone, for ws_host.
+// A connection for a phone, for http_host.
 struct ws_conn *server_accept(void *arg, const struct endpoint *peer,
                               const struct http_text *query);
 // Sends what was queued for laptops.

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "http/host.h"
+#include "ws/door.h"
 
 #define PEERS       4
 #define MESSAGE_MAX 65536
@@ -33,7 +33,7 @@ struct flow_peer {
 
 struct flow {
     struct loop loop;
-    struct ws_host host;
+    struct http_host host;
     struct page page;
     int ticks;
     struct flow_peer peers[PEERS];
@@ -132,7 +132,7 @@ static void on_tick(void *arg, short ready)
     fflush(stdout);
     if (++flow->ticks % (1000 / TICK_MS) != 0)
         return;
-    ws_host_tick(&flow->host);
+    http_host_tick(&flow->host);
     for (size_t i = 0; i < PEERS; i++)
         ws_conn_tick(&flow->peers[i].conn);
 }
@@ -146,24 +146,25 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: ws-flow ADDR:PORT FOLDER\n");
         return 2;
     }
-    struct ws_host_config config = {
-        .path = "/flow", .page = &flow.page, .accept = on_accept, .arg = &flow};
+    struct ws_door door = {on_accept, &flow};
+    struct http_host_config config = {
+        .path = "/flow", .protocol = &ws_protocol, .protocol_arg = &door, .page = &flow.page};
     if (loop_init(&flow.loop) < 0)
         return 1;
-    ws_host_init(&flow.host, &flow.loop, &config);
+    http_host_init(&flow.host, &flow.loop, &config);
     for (size_t i = 0; i < PEERS; i++) {
         struct flow_peer *peer = &flow.peers[i];
         ws_conn_init(&peer->conn, &flow.loop, &events, peer, peer->rx, sizeof peer->rx,
                      WS_MESSAGE_MAX, peer->tx, sizeof peer->tx);
     }
     int fd = socket_listen(&endpoint, NULL);
-    if (fd < 0 || ws_host_listen(&flow.host, fd, true) < 0) {
+    if (fd < 0 || http_host_listen(&flow.host, fd, true) < 0) {
         perror("ws-flow: cannot listen");
         return 1;
     }
     loop_every(&flow.loop, TICK_MS, on_tick, &flow);
     loop_run(&flow.loop);
-    ws_host_close(&flow.host);
+    http_host_close(&flow.host);
     loop_close(&flow.loop);
     return 0;
 }

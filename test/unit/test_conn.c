@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "http/host.h"
 #include "test.h"
+#include "ws/door.h"
 
 #define MESSAGE_MAX 5000
 #define RX_SIZE     (MESSAGE_MAX + WS_HEAD_MAX + WS_CONTROL_MAX)
@@ -1020,7 +1020,7 @@ static void connecting_again(void)
 
 // Both roles against each other, through the host that accepts connections.
 static struct side server_side;
-static struct ws_host host;
+static struct http_host host;
 static size_t echoed;
 static uint8_t echo_expected[MESSAGE_MAX];
 static size_t echo_length;
@@ -1063,7 +1063,9 @@ static struct ws_conn *give_server_side(void *arg, const struct endpoint *from,
 
 static bool open_both(void)
 {
-    struct ws_host_config config = {.path = "/websocket", .accept = give_server_side};
+    static struct ws_door door = {give_server_side, NULL};
+    struct http_host_config config = {
+        .path = "/websocket", .protocol = &ws_protocol, .protocol_arg = &door};
     struct endpoint where;
     if (loop_init(&loop) < 0 || endpoint_parse(&where, "127.0.0.1:0", 0) < 0)
         return false;
@@ -1071,9 +1073,9 @@ static bool open_both(void)
     init_side(&server_side);
     side.conn.events = &check_events;
     server_side.conn.events = &echo_events;
-    ws_host_init(&host, &loop, &config);
+    http_host_init(&host, &loop, &config);
     int fd = socket_listen(&where, NULL);
-    if (fd < 0 || ws_host_listen(&host, fd, true) < 0 ||
+    if (fd < 0 || http_host_listen(&host, fd, true) < 0 ||
         getsockname(fd, (struct sockaddr *)&where.address, &where.length) < 0 ||
         ws_conn_connect(&side.conn, &where, "a", "/websocket/?from=test") < 0)
         return false;
@@ -1114,7 +1116,7 @@ static void both_roles(void)
     CHECK_INT(server_side.conn.state, WS_FREE);
     CHECK_INT(host.accepted, 1);
     CHECK_TEXT(asked_query, "from=test");
-    ws_host_close(&host);
+    http_host_close(&host);
     finish();
 }
 
