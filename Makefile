@@ -108,8 +108,8 @@ $(BUILD)/unit/%: test/unit/%.c $(wildcard test/unit/*.h) $(BUILD)/libtether.a
 	$(CC) $(ALL_CPPFLAGS) -Itest/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libtether.a
 
 # The programs' own parts that deal with sessions, with keys that last for seconds.
-STORM := $(call objects,src/client/phone.c src/client/records.c src/server/laptops.c src/server/places.c \
-	src/server/records.c) $(BUILD)/obj/storm/session.o
+STORM := $(call objects,$(addprefix src/client/,phones.c keyed.c open.c records.c machine.c) \
+	$(addprefix src/server/,laptops.c places.c records.c)) $(BUILD)/obj/storm/session.o
 $(BUILD)/obj/storm/session.o: src/session/session.c Makefile
 	@mkdir -p $(@D)
 	$(CC) -Itest/unit/storm $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<

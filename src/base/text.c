@@ -27,6 +27,12 @@ void text_add(struct text *text, const char *format, ...)
     text->length += (size_t)length;
 }
 
+void text_add_ipv4(struct text *text, uint32_t address)
+{
+    text_add(text, "%u.%u.%u.%u", (unsigned)(address >> 24), (unsigned)(address >> 16 & 255),
+             (unsigned)(address >> 8 & 255), (unsigned)(address & 255));
+}
+
 void text_add_rate(struct text *text, uint64_t bits_per_s)
 {
     static const char *const units[] = {"", "k", "M", "G", "T"};

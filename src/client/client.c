@@ -4,66 +4,62 @@
 // go from one to the other. The program also serves the page that the phone's browser runs, because
 // a browser lets a page that came from the laptop talk to the laptop.
 //
-// Read main() first, then on_tun() for the way up; client_phone.c has the way down.
+// Read main() first, then on_tun() for the way up, and open.c or keyed.c for the way down.
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "../base/bytes.h"
 #include "../crypto/memory.h"
 #include "../crypto/random.h"
-#include "../ip/packet.h"
 #include "../os/privilege.h"
 #include "../os/sandbox.h"
-#include "client.h"
+#include "../ws/door.h"
+#include "display.h"
+#include "guard.h"
+#include "keyed.h"
+#include "status.h"
+#include "wifi.h"
 
 // The address inside the tether: in open mode the one that the first Tether had, in keyed mode a
 // random one of those that no network of people's own has (RFC 6598), so that laptops differ.
-#define OPEN_ADDRESS    0x0a000001 // 10.0.0.1/24
-#define OPEN_PREFIX     24
-#define KEYED_PREFIX    32
+#define OPEN_ADDRESS    0x0a000001 // 10.0.0.1
 #define SESSION_TICK_MS 250
 
-#define TUN_READS 256 // packets read before other descriptors get their turn
-
-// A packet of the laptop. Packets delimit themselves in a message: what they say of their length
-// must be so.
-static void send_up(struct client *client, uint8_t *bytes, size_t length,
-                    const struct ip_offload *offload)
-{
-    struct ip_packet packet;
-    bool is_whole = offload->segment_size == 0 && !offload->partial_checksum;
-    if (length < 4 || !ip_looks_like_ipv4(bytes, length) ||
-        get_be16(bytes + IP_AT_TOTAL_LENGTH) != length ||
-        (!is_whole && ip_parse(&packet, bytes, length) != IP_GOOD))
-        client->not_ipv4++;
-    else if (is_whole)
-        tunnel_link_queue(&client->link, bytes, length, client->loop.now_us);
-    else
-        tunnel_link_queue_offloaded(&client->link, &packet, offload, client->loop.now_us);
-}
+struct client {
+    struct client_options options;
+    char server[SERVER_NAME_MAX + 6]; // HOST:PORT of the server; empty: the page is told none
+    struct log log;
+    struct loop loop;
+    struct page page;
+    struct http_host host;
+    struct ws_door door; // of the WebSockets
+    struct guard guard;
+    struct wifi wifi;
+    struct machine machine;
+    struct phones phones;
+    struct keyed keyed;
+    struct display display;
+    struct client_status status;
+};
 
 // The laptop's packets, on their way up.
 static void on_tun(void *arg, short events)
 {
     struct client *client = arg;
-    uint8_t buffer[TUN_READ_MAX];
     (void)events;
-    for (int i = 0; i < TUN_READS; i++) {
-        uint8_t *packet;
-        struct ip_offload offload;
-        ssize_t length = tun_read(&client->tun, buffer, &packet, &offload);
-        if (length < 0) {
-            log_error(&client->log, "cannot read from %s: %s%s", client->tun.name, strerror(errno),
-                      errno == EBADFD ? " (somebody has removed it: start me again)" : "");
-            loop_fail(&client->loop);
-        }
-        if (length <= 0)
-            break;
-        send_up(client, packet, (size_t)length, &offload);
+    if (machine_read(&client->machine, &client->phones.path.link, client->loop.now_us) < 0) {
+        log_error(&client->log, "cannot read from %s: %s%s", client->machine.tun.name,
+                  strerror(errno),
+                  errno == EBADFD ? " (somebody has removed it: start me again)" : "");
+        loop_fail(&client->loop);
     }
-    client_pump(client);
+    phones_pump(&client->phones);
+}
+
+static void on_session_tick(void *arg, short events)
+{
+    (void)events;
+    keyed_tick(arg);
 }
 
 static void on_tick(void *arg, short events)
@@ -71,79 +67,9 @@ static void on_tick(void *arg, short events)
     struct client *client = arg;
     (void)events;
     http_host_tick(&client->host);
-    client_phone_tick(client);
-    client_terminal_tick(client);
-    client_wifi_tick(client);
-}
-
-// Chooses who this laptop is for the server: random, anew in each run.
-static int choose_identity(struct client *client)
-{
-    uint8_t identity[IDENTITY_SIZE];
-    uint32_t host;
-    if (crypto_random(&client->id, sizeof client->id) < 0 ||
-        crypto_random(&client->queue_key, sizeof client->queue_key) < 0 ||
-        crypto_random(identity, sizeof identity) < 0 || crypto_random(&host, sizeof host) < 0) {
-        log_error(&client->log, "the kernel gives no random numbers: %s", strerror(errno));
-        return -1;
-    }
-    host = 1 + host % (INSIDE_HOSTS - 1); // without the network's ends
-    client->address = client->options.open ? OPEN_ADDRESS : INSIDE_NETWORK | host;
-    client->mtu = TUN_MTU;
-    crypto_lock(&client->initiator, sizeof client->initiator);
-    initiator_init(&client->initiator, client->options.key, identity, client->address);
-    crypto_wipe(client->options.key, sizeof client->options.key);
-    ip_coalescer_init(&client->coalescer);
-    return 0;
-}
-
-// What the laptop's kernel takes beside plain packets.
-static uint8_t takes(const struct tun *tun)
-{
-    uint8_t udp = tun->takes_udp_super ? SESSION_TAKES_UDP_SUPER : 0;
-    return tun->has_vnet_headers ? SESSION_TAKES_TCP_SUPER | udp : 0;
-}
-
-static int add_routes(struct client *client)
-{
-    static const struct cidr everything[] = {{0x00000000, 1}, {0x80000000, 1}};
-    const struct client_options *options = &client->options;
-    const struct cidr *routes = options->route_count > 0 ? options->routes : everything;
-    size_t count = options->route_count > 0 ? options->route_count : 2;
-    for (size_t i = 0; i < count && !options->no_routes; i++)
-        if (tun_add_route(&client->tun, &routes[i], TUN_MSS) < 0)
-            return -1;
-    return 0;
-}
-
-// Changes the host. Returns 0, or -1 after having said what is wrong.
-static int set_up_host(struct client *client)
-{
-    const struct client_options *options = &client->options;
-    if (client_wifi_open(client) < 0)
-        return -1;
-    if (tun_open(&client->tun, options->tun_name, &client->log) < 0 ||
-        tun_configure(&client->tun, client->address, options->open ? OPEN_PREFIX : KEYED_PREFIX,
-                      TUN_MTU) < 0 ||
-        add_routes(client) < 0)
-        return -1;
-    client->initiator.self.flags = takes(&client->tun);
-    if (loop_add(&client->loop, client->tun.fd, POLLIN, on_tun, client) < 0)
-        return -1;
-    if (!options->open &&
-        loop_every(&client->loop, SESSION_TICK_MS, client_session_tick, client) < 0)
-        return -1;
-    return loop_every(&client->loop, 1000, on_tick, client);
-}
-
-static void undo_host(struct client *client)
-{
-    client_phone_close(client);
-    http_host_close(&client->host);
-    tun_close(&client->tun);
-    lent_address_remove(&client->wifi.lent);
-    loop_close(&client->loop);
-    terminal_close(&client->terminal);
+    phones_tick(&client->phones);
+    display_tick(&client->display);
+    wifi_tick(&client->wifi);
 }
 
 // Whether "HOST", "HOST:PORT" or "[ADDRESS]:PORT" ends in a port.
@@ -153,36 +79,114 @@ static bool has_port(const char *name)
     return strchr(bracket != NULL ? bracket : name, ':') != NULL;
 }
 
-static void init(struct client *client)
+// Chooses who this laptop is for the server, anew in each run, and what its connections are mixed
+// with in the queue: random numbers. Returns 0, or -1 after having said what is wrong.
+static int choose_identity(struct client *client, struct siphash_key *queue_key)
 {
-    const char *server = client->options.server;
+    struct client_options *options = &client->options;
+    uint8_t identity[IDENTITY_SIZE];
+    uint64_t id;
+    uint32_t host;
+    if (crypto_random(&id, sizeof id) < 0 || crypto_random(queue_key, sizeof *queue_key) < 0 ||
+        crypto_random(identity, sizeof identity) < 0 || crypto_random(&host, sizeof host) < 0) {
+        log_error(&client->log, "the kernel gives no random numbers: %s", strerror(errno));
+        return -1;
+    }
+    host = 1 + host % (INSIDE_HOSTS - 1); // without the network's ends
+    client->machine.address = options->open ? OPEN_ADDRESS : INSIDE_NETWORK | host;
+    if (options->open)
+        snprintf(client->status.id, sizeof client->status.id, "%016llx", (unsigned long long)id);
+    crypto_lock(&client->keyed.initiator, sizeof client->keyed.initiator);
+    initiator_init(&client->keyed.initiator, options->key, identity, client->machine.address);
+    crypto_wipe(options->key, sizeof options->key);
+    return 0;
+}
+
+// Opens nothing yet: tells each part where the others are.
+static void introduce(struct client *client)
+{
     struct http_host_config config = {
         .path = "/websocket",
         .protocol = &ws_protocol,
         .protocol_arg = &client->door,
         .page = &client->page,
-        .admit = client_admit,
-        .dynamic = client_dynamic,
-        .arg = client,
+        .admit = guard_admit,
+        .admit_arg = &client->guard,
+        .dynamic = client_status_write,
+        .dynamic_arg = &client->status,
     };
-    client->tun.fd = client->tun.netlink.fd = -1;
-    client->wifi.lent.netlink.fd = client->wifi.listener = -1;
+    const char *server = client->options.server;
+    bool open = client->options.open;
     if (server != NULL)
         snprintf(client->server, sizeof client->server, "%s%s", server,
                  has_port(server) ? "" : ":8080");
-    client->started_ms = client->loop.now_ms;
-    client->mappings = -1;
-    client->door = (struct ws_door){client_phone_accept, client};
+    client->door = (struct ws_door){phones_accept, &client->phones};
+    client->guard = (struct guard){&client->options, &client->loop, &client->log, 0};
     http_host_init(&client->host, &client->loop, &config);
-    client_phone_init(client);
+    wifi_init(&client->wifi, &client->options, &client->host, &client->loop, &client->log);
+    machine_init(&client->machine, &client->log);
+    client->phones.log = client->keyed.log = &client->log;
+    client->phones.loop = client->keyed.loop = &client->loop;
+    client->phones.machine = client->keyed.machine = &client->machine;
+    client->phones.mode = open ? &open_mode : &keyed_mode;
+    client->phones.keyed = open ? NULL : &client->keyed;
+    client->keyed.phones = &client->phones;
+    keyed_init(&client->keyed);
+    client->status.loop = &client->loop;
+    client->status.phones = &client->phones;
+    client->status.machine = &client->machine;
+    client->status.host = &client->host;
+    client->status.listen = &client->options.listen;
+    client->status.server = client->server;
+    client->status.started_ms = client->loop.now_ms;
+    display_open(&client->display, &client->phones, &client->log);
+}
+
+// Gets ready what needs nothing of the host's network. Returns 0, or -1 after having said what is
+// wrong.
+static int prepare(struct client *client)
+{
+    struct siphash_key queue_key;
+    struct session_keys *keys = client->options.open ? NULL : &client->keyed.initiator.keys;
+    if (choose_identity(client, &queue_key) < 0)
+        return -1;
+    phones_init(&client->phones, keys, &queue_key);
+    if (page_open(&client->page, client->options.html,
+                  client->server[0] != '\0' ? client->server : NULL) == 0)
+        return 0;
+    log_error(&client->log, "cannot open the folder %s: %s", client->options.html, strerror(errno));
+    return -1;
+}
+
+// Changes the host. Returns 0, or -1 after having said what is wrong.
+static int set_up_host(struct client *client)
+{
+    if (wifi_open(&client->wifi) < 0 || machine_open(&client->machine, &client->options) < 0)
+        return -1;
+    client->keyed.initiator.self.flags = machine_takes(&client->machine);
+    if (loop_add(&client->loop, client->machine.tun.fd, POLLIN, on_tun, client) < 0)
+        return -1;
+    if (!client->options.open &&
+        loop_every(&client->loop, SESSION_TICK_MS, on_session_tick, &client->keyed) < 0)
+        return -1;
+    return loop_every(&client->loop, 1000, on_tick, client);
+}
+
+static void undo_host(struct client *client)
+{
+    phones_close(&client->phones);
+    http_host_close(&client->host);
+    machine_close(&client->machine);
+    lent_address_remove(&client->wifi.lent);
+    loop_close(&client->loop);
+    display_close(&client->display);
 }
 
 // Everything is open: what is left to do takes little.
 static int harden(const struct client *client)
 {
     struct privilege_needs needs = {
-        .addresses =
-            client->wifi.lent.lends || client->link.keys != NULL, // the server may assign another
+        .addresses = client->wifi.lent.lends || !client->options.open, // the server assigns one
         .devices = client->wifi.listener >= 0,
         .folder = client->page.folder,
     };
@@ -191,10 +195,20 @@ static int harden(const struct client *client)
     struct sandbox_needs calls = {
         .files = needs.folder >= 0,
         .devices = needs.devices,
-        .terminal = client->terminal.fd >= 0,
+        .terminal = client->display.terminal.fd >= 0,
     };
     (void)sandbox_enter(&client->log, &calls);
     return 0;
+}
+
+static int run(struct client *client)
+{
+    if (set_up_host(client) < 0 || harden(client) < 0)
+        return -1;
+    if (client->options.open)
+        log_warn(&client->log, "open mode: whoever is between here and the server can read along");
+    display_welcome(&client->display, &client->options.listen, &client->log);
+    return loop_run(&client->loop);
 }
 
 int main(int argc, char **argv)
@@ -209,26 +223,10 @@ int main(int argc, char **argv)
         log_error(&client.log, "cannot watch signals: %s", strerror(errno));
         return 1;
     }
-    init(&client);
-    client_terminal_open(&client);
-    if (choose_identity(&client) < 0)
+    introduce(&client);
+    if (prepare(&client) < 0)
         return 1;
-    if (page_open(&client.page, client.options.html,
-                  client.server[0] != '\0' ? client.server : NULL) < 0) {
-        log_error(&client.log, "cannot open the folder %s: %s", client.options.html,
-                  strerror(errno));
-        return 1;
-    }
-    int result = set_up_host(&client);
-    if (result == 0)
-        result = harden(&client);
-    if (result == 0) {
-        if (client.options.open)
-            log_warn(&client.log,
-                     "open mode: whoever is between here and the server can read along");
-        client_terminal_welcome(&client);
-        result = loop_run(&client.loop);
-    }
+    int result = run(&client);
     undo_host(&client);
     return result == 0 ? 0 : 1;
 }

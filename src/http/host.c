@@ -375,8 +375,8 @@ static bool send_dynamic(struct http_slot *slot, const struct http_request *requ
     char body[HTTP_RESPONSE_MAX];
     if (host->config.dynamic == NULL)
         return false;
-    int length =
-        host->config.dynamic(host->config.arg, &slot->peer, &request->path, body, sizeof body);
+    int length = host->config.dynamic(host->config.dynamic_arg, &slot->peer, &request->path, body,
+                                      sizeof body);
     if (length == 0)
         return false;
     if (length < 0) {
@@ -402,7 +402,7 @@ static bool admit(struct http_slot *slot, const struct http_request *request, bo
     if (host->config.admit == NULL)
         return true;
     text_init(&why, said, sizeof said);
-    int status = host->config.admit(host->config.arg, request, upgrades, &why);
+    int status = host->config.admit(host->config.admit_arg, request, upgrades, &why);
     if (status == 0)
         return true;
     host->forbidden++;

@@ -43,11 +43,12 @@ struct http_host_config {
     // status to refuse with, after having written into `why` what is said, plain text. NULL:
     // everybody is.
     int (*admit)(void *arg, const struct http_request *request, bool upgrade, struct text *why);
+    void *admit_arg;
     // Writes the body of a JSON resource that is made on the fly into `body`. Returns its length, 0
     // where the path is none of these, or a status to refuse with, negated. May be NULL.
     int (*dynamic)(void *arg, const struct endpoint *peer, const struct http_text *path, char *body,
                    size_t size);
-    void *arg;
+    void *dynamic_arg;
 };
 
 struct http_listener {

@@ -336,7 +336,7 @@ static void init(struct server *server)
         .protocol_arg = &server->door,
         .page = &server->page,
         .dynamic = on_dynamic,
-        .arg = server,
+        .dynamic_arg = server,
     };
     server->host_tun.fd = server->host_tun.netlink.fd = -1;
     server->started_ms = server->loop.now_ms;

@@ -194,6 +194,31 @@ void tunnel_link_received(struct tunnel_link *link, const uint8_t *message, size
     flow_received(&link->receiver, sealed_index(message), get_be32(message + 9), length, now_us);
 }
 
+void tunnel_link_hear(struct tunnel_link *link, uint8_t *records, size_t length,
+                      void (*on_record)(void *arg, const struct record *record), void *arg,
+                      int64_t now_us)
+{
+    struct record record;
+    const uint8_t *message = records - SEALED_HEAD;
+    bool had_packets = false;
+    for (size_t at = 0, used; at < length; at += used) {
+        used = record_read(&record, records + at, length - at);
+        if (used == 0) {
+            link->bad_message++;
+            break;
+        }
+        if (record.type == RECORD_PACKET || record.type == RECORD_SUPER_PACKET) {
+            had_packets = true;
+            link->packets_received++;
+            link->bytes_received += record.length;
+            link->super_packets_received += record.type == RECORD_SUPER_PACKET;
+        }
+        on_record(arg, &record);
+    }
+    if (had_packets)
+        tunnel_link_received(link, message, SEALED_OVERHEAD + length, now_us);
+}
+
 // As many bytes as pass in a millisecond; only twice or half as many are worth a system call.
 static void mind_unsent(struct tunnel_link *link)
 {

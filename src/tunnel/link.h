@@ -83,6 +83,11 @@ int64_t tunnel_link_due_us(const struct tunnel_link *link, int64_t now_us);
 // Keyed: a sealed message came that held packets; it is to be acknowledged.
 void tunnel_link_received(struct tunnel_link *link, const uint8_t *message, size_t length,
                           int64_t now_us);
+// Keyed: gives the records of a sealed message out, one by one; it opened in place, so that they
+// begin SEALED_HEAD bytes behind its start. A message that held packets is to be acknowledged.
+void tunnel_link_hear(struct tunnel_link *link, uint8_t *records, size_t length,
+                      void (*on_record)(void *arg, const struct record *record), void *arg,
+                      int64_t now_us);
 // Keyed: an acknowledgement came.
 void tunnel_link_acknowledged(struct tunnel_link *link, const struct record *record,
                               int64_t now_us);

@@ -25,7 +25,7 @@
 #include <inttypes.h>
 
 #include "base/bytes.h"
-#include "client/client.h"
+#include "client/keyed.h"
 #include "crypto/aead.h"
 #include "crypto/random.h"
 #include "server/server.h"
@@ -95,6 +95,14 @@ static struct {
     struct ws_conn elsewhere; // the guests' phones
 } world;
 
+// As much of tether-client as deals with the session.
+struct client {
+    struct log log;
+    struct loop loop;
+    struct machine machine;
+    struct phones phones;
+    struct keyed keyed;
+};
 static struct client clients[LAPTOPS];
 static struct server server;
 
@@ -130,6 +138,31 @@ int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint
 {
     (void)tun, (void)address, (void)prefix_length, (void)mtu;
     return 0;
+}
+
+// No device is opened here, or read.
+int tun_open(struct tun *tun, const char *name, const struct log *log)
+{
+    (void)tun, (void)name, (void)log;
+    return -1;
+}
+
+int tun_add_route(struct tun *tun, const struct cidr *cidr, uint32_t mss)
+{
+    (void)tun, (void)cidr, (void)mss;
+    return -1;
+}
+
+ssize_t tun_read(struct tun *tun, uint8_t buffer[TUN_READ_MAX], uint8_t **packet,
+                 struct ip_offload *offload)
+{
+    (void)tun, (void)buffer, (void)packet, (void)offload;
+    return -1;
+}
+
+void tun_close(struct tun *tun)
+{
+    (void)tun;
 }
 
 void wire_flush(struct wire *wire)
@@ -219,8 +252,9 @@ static void keep_entry(const struct pending *pending)
 static const struct session *sealing_session(const struct ws_conn *conn, bool up, uint32_t index)
 {
     for (int i = 0; up && i < LAPTOPS; i++)
-        if (conn->loop == &clients[i].loop && clients[i].initiator.keys.current.send_index == index)
-            return &clients[i].initiator.keys.current;
+        if (conn->loop == &clients[i].loop &&
+            clients[i].keyed.initiator.keys.current.send_index == index)
+            return &clients[i].keyed.initiator.keys.current;
     for (size_t i = 0; !up && i < SERVER_LINKS; i++)
         if (server.responder.laptops[i].current.send_index == index)
             return &server.responder.laptops[i].current;
@@ -404,7 +438,8 @@ static bool has_conn(const struct laptop *laptop, const struct ws_conn *conn)
 static void check_pointers(void)
 {
     for (int i = 0; i < LAPTOPS; i++)
-        if (clients[i].link.conn != NULL && clients[i].link.conn->state != WS_OPEN)
+        if (clients[i].phones.path.link.conn != NULL &&
+            clients[i].phones.path.link.conn->state != WS_OPEN)
             test_fail(__FILE__, __LINE__, "the path of laptop %d is not open", i);
     for (size_t i = 0; i < SERVER_LINKS; i++) {
         const struct ws_conn *conn = server.laptops[i].link.conn;
@@ -500,7 +535,7 @@ static void connect_phone(int number, int laptop, bool honest)
     (void)endpoint_parse(&peer, address, (uint16_t)(1024 + test_below(60000)));
     phone->laptop = laptop;
     phone->is_honest = honest;
-    struct ws_conn *near = client_phone_accept(client, &peer, &nothing);
+    struct ws_conn *near = phones_accept(&client->phones, &peer, &nothing);
     struct ws_conn *far = number < PHONES ? server_accept(&server, &peer, &nothing) : NULL;
     if (near != NULL)
         forget_conn(near);
@@ -533,7 +568,7 @@ static void deliver(struct phone *phone, bool up, size_t at)
 // An index that is in use, or was, or none at all.
 static uint32_t some_index(void)
 {
-    const struct initiator *initiator = &clients[test_below(LAPTOPS)].initiator;
+    const struct initiator *initiator = &clients[test_below(LAPTOPS)].keyed.initiator;
     switch (test_below(6)) {
     case 0:
         return initiator->keys.current.receive_index;
@@ -564,7 +599,7 @@ static void forge_sealed(struct message *message)
 static void forge(struct message *message)
 {
     static const uint8_t types[] = {MESSAGE_REFUSAL, MESSAGE_GREETING, MESSAGE_ANSWER, 0x45};
-    const struct initiator *initiator = &clients[test_below(LAPTOPS)].initiator;
+    const struct initiator *initiator = &clients[test_below(LAPTOPS)].keyed.initiator;
     message->opcode = test_below(8) == 0 ? WS_TEXT : WS_BINARY;
     message->length = 1 + test_below(120);
     test_random_bytes(message->bytes, message->length);
@@ -602,11 +637,11 @@ static void stranger_acts(int number)
     struct phone *stranger = &world.phones[number];
     int laptop = stranger->near != NULL ? stranger->laptop : (int)test_below(LAPTOPS);
     const struct client *client = &clients[laptop];
-    const struct ws_conn *path = client->link.conn;
+    const struct ws_conn *path = client->phones.path.link.conn;
     const struct phone *phone = path != NULL ? phone_of(path) : NULL;
-    bool works =
-        phone != NULL && phone->far != NULL && client_path(client)->has_delivered &&
-        liveness_silence(&client_path(client)->liveness, client->loop.now_ms) < LIVENESS_DEAD_MS;
+    bool works = phone != NULL && phone->far != NULL && client->phones.path.phone->has_delivered &&
+                 liveness_silence(&client->phones.path.phone->liveness, client->loop.now_ms) <
+                     LIVENESS_DEAD_MS;
     bool may_carry = false; // as any phone does
     switch (test_below(8)) {
     case 0:
@@ -619,7 +654,7 @@ static void stranger_acts(int number)
         may_carry = inject(stranger);
         break;
     }
-    if (works && client->link.conn != path && !may_carry)
+    if (works && client->phones.path.link.conn != path && !may_carry)
         test_fail(__FILE__, __LINE__, "a stranger took the path of a phone that works");
 }
 
@@ -654,13 +689,13 @@ static void run_a_timer(void)
     struct client *client = &clients[test_below(LAPTOPS)];
     switch (test_below(5)) {
     case 0:
-        client_phone_tick(client);
+        phones_tick(&client->phones);
         break;
     case 1:
-        client_session_tick(client, 0);
+        keyed_tick(&client->keyed);
         break;
     case 2:
-        client_pump(client);
+        phones_pump(&client->phones);
         break;
     case 3:
         server_laptops_tick(&server);
@@ -676,8 +711,8 @@ static void laptop_talks(int laptop)
     struct client *client = &clients[laptop];
     uint8_t packet[PACKET];
     make_packet(packet, 'u', laptop, next_number(&world.up[laptop]));
-    tunnel_link_queue(&client->link, packet, sizeof packet, client->loop.now_us);
-    client_pump(client);
+    tunnel_link_queue(&client->phones.path.link, packet, sizeof packet, client->loop.now_us);
+    phones_pump(&client->phones);
 }
 
 static void step(void)
@@ -752,12 +787,12 @@ static void go_on_calmly(int64_t for_ms, bool strangers)
             while (phone->down.count > 0)
                 deliver(phone, false, 0);
             if (passed_ms % 250 < STEP_MS)
-                client_session_tick(&clients[i], 0);
+                keyed_tick(&clients[i].keyed);
             if (passed_ms % 1000 < STEP_MS)
-                client_phone_tick(&clients[i]);
+                phones_tick(&clients[i].phones);
             if (passed_ms % 100 < STEP_MS && !strangers)
                 laptop_talks(i);
-            client_pump(&clients[i]);
+            phones_pump(&clients[i].phones);
         }
         if (strangers)
             stranger_acts(PHONES + (int)test_below(STRANGERS));
@@ -781,7 +816,7 @@ static void calm(void)
     go_on_calmly(CALM_TALK_MS, false);
     for (int i = 0; i < LAPTOPS && !test_state.failed; i++)
         if (world.down[i].sent == before[i] ||
-            session_to_seal(&clients[i].initiator.keys, clients[i].loop.now_ms) == NULL)
+            session_to_seal(&clients[i].keyed.initiator.keys, clients[i].loop.now_ms) == NULL)
             test_fail(__FILE__, __LINE__, "laptop %d is not online again after the storm", i);
     if (world.silent_closings != closings)
         test_fail(__FILE__, __LINE__, "a phone that works was told to connect anew");
@@ -804,11 +839,17 @@ static void begin(void)
         struct client *client = &clients[i];
         uint8_t identity[IDENTITY_SIZE] = {(uint8_t)i, 0x77};
         client->log.program = "client";
-        client->tun.fd = i;
-        client->mappings = -1;
-        initiator_init(&client->initiator, key, identity, 0x64400001 + (uint32_t)i);
-        ip_coalescer_init(&client->coalescer);
-        client_phone_init(client);
+        machine_init(&client->machine, &client->log);
+        client->machine.tun.fd = i;
+        client->phones.log = client->keyed.log = &client->log;
+        client->phones.loop = client->keyed.loop = &client->loop;
+        client->phones.mode = &keyed_mode;
+        client->phones.machine = client->keyed.machine = &client->machine;
+        client->phones.keyed = &client->keyed;
+        client->keyed.phones = &client->phones;
+        keyed_init(&client->keyed);
+        initiator_init(&client->keyed.initiator, key, identity, 0x64400001 + (uint32_t)i);
+        phones_init(&client->phones, &client->keyed.initiator.keys, &server.queue_key);
     }
 }
 
@@ -836,7 +877,7 @@ static void storm(void)
            number_from("STORM_SEED", 1), steps, world.sessions, world.sealed,
            (uint64_t)world.us / 1000000);
     for (int i = 0; i < LAPTOPS; i++)
-        CHECK_INT(clients[i].link.not_sealed, 0);
+        CHECK_INT(clients[i].phones.path.link.not_sealed, 0);
     CHECK(world.sessions > steps / 10000);
     CHECK(world.sealed > steps / 100);
 }
@@ -848,7 +889,8 @@ static struct message say(uint8_t type, uint8_t body)
     size_t length = record_write(message.bytes + SEALED_HEAD, type, &body, 1);
     for (size_t i = 0; i < SERVER_LINKS; i++) {
         struct session *session = &server.responder.laptops[i].current;
-        if (session->live && session->send_index == clients[0].initiator.keys.current.receive_index)
+        if (session->live &&
+            session->send_index == clients[0].keyed.initiator.keys.current.receive_index)
             (void)session_seal(session, message.bytes, length);
     }
     return message;
@@ -856,16 +898,16 @@ static struct message say(uint8_t type, uint8_t body)
 
 static void goodbyes(void)
 {
-    const struct session *session = &clients[0].initiator.keys.current;
+    const struct session *session = &clients[0].keyed.initiator.keys.current;
     go_on_calmly(CALM_MS, false);
-    CHECK(session->live && clients[0].link.conn != NULL);
+    CHECK(session->live && clients[0].phones.path.link.conn != NULL);
     struct message full = say(RECORD_GOODBYE, GOODBYE_FULL);
     struct message later = say(RECORD_PONG, 0);
-    give(clients[0].link.conn, &later);
-    give(clients[0].link.conn, &full);
+    give(clients[0].phones.path.link.conn, &later);
+    give(clients[0].phones.path.link.conn, &full);
     CHECK(session->live);
     full = say(RECORD_GOODBYE, GOODBYE_FULL);
-    give(clients[0].link.conn, &full);
+    give(clients[0].phones.path.link.conn, &full);
     CHECK(!session->live);
 }
 

@@ -1,0 +1,30 @@
+// What tether-client shows on a terminal beside its log lines.
+#ifndef TETHER_CLIENT_DISPLAY_H
+#define TETHER_CLIENT_DISPLAY_H
+
+#include "../base/log.h"
+#include "../base/terminal.h"
+#include "phones.h"
+
+struct display {
+    struct terminal terminal; // fd -1: there is none
+    const struct loop *loop;
+    const struct phones *phones;
+    // What the status line needs to remember.
+    int64_t at_ms;
+    uint64_t bytes_up; // at that time
+    uint64_t bytes_down;
+    int64_t connected_ms; // since when all is connected; -1: it is not
+};
+
+// Looks for a terminal to show the status line on, if `log` says that it is wanted; the log's lines
+// pass above it then.
+void display_open(struct display *display, const struct phones *phones, struct log *log);
+// Says where the phone finds this laptop.
+void display_welcome(const struct display *display, const struct endpoint *listen,
+                     const struct log *log);
+// Draws the status line; about once a second.
+void display_tick(struct display *display);
+void display_close(struct display *display);
+
+#endif

@@ -1,0 +1,148 @@
+// Packets between the laptop's kernel and the tether: up from the TUN device into the queue, down
+// into the device. Both ways the kernel may leave segments together (super-packets).
+#include "machine.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "../base/bytes.h"
+#include "../ip/packet.h"
+#include "../session/handshake.h"
+
+#define OPEN_PREFIX  24  // in open mode 10.0.0.1/24, as the first Tether had
+#define KEYED_PREFIX 32  // of an address that is this laptop's alone
+#define TUN_READS    256 // packets read before other descriptors get their turn
+
+void machine_init(struct machine *machine, const struct log *log)
+{
+    machine->log = log;
+    machine->tun.fd = machine->tun.netlink.fd = -1;
+    machine->mtu = TUN_MTU;
+    ip_coalescer_init(&machine->coalescer);
+}
+
+static int add_routes(struct machine *machine, const struct client_options *options)
+{
+    static const struct cidr everything[] = {{0x00000000, 1}, {0x80000000, 1}};
+    const struct cidr *routes = options->route_count > 0 ? options->routes : everything;
+    size_t count = options->route_count > 0 ? options->route_count : 2;
+    for (size_t i = 0; i < count && !options->no_routes; i++)
+        if (tun_add_route(&machine->tun, &routes[i], TUN_MSS) < 0)
+            return -1;
+    return 0;
+}
+
+int machine_open(struct machine *machine, const struct client_options *options)
+{
+    uint8_t prefix = options->open ? OPEN_PREFIX : KEYED_PREFIX;
+    if (tun_open(&machine->tun, options->tun_name, machine->log) < 0 ||
+        tun_configure(&machine->tun, machine->address, prefix, machine->mtu) < 0)
+        return -1;
+    return add_routes(machine, options);
+}
+
+void machine_close(struct machine *machine)
+{
+    tun_close(&machine->tun);
+}
+
+// The old address goes, and with it the connections that were begun: else a server could put any
+// number of addresses here. Of four million addresses two laptops hardly ever choose the same.
+void machine_configure(struct machine *machine, uint32_t address, uint32_t mtu)
+{
+    if (address == machine->address && mtu == machine->mtu)
+        return;
+    if (tun_configure(&machine->tun, address, KEYED_PREFIX, mtu) < 0)
+        return;
+    if (address != machine->address)
+        log_debug(machine->log, "the server has given this laptop another address");
+    machine->address = address;
+    machine->mtu = mtu;
+}
+
+uint8_t machine_takes(const struct machine *machine)
+{
+    uint8_t udp = machine->tun.takes_udp_super ? SESSION_TAKES_UDP_SUPER : 0;
+    return machine->tun.has_vnet_headers ? SESSION_TAKES_TCP_SUPER | udp : 0;
+}
+
+// Packets delimit themselves in a message: what they say of their length must be so.
+static void send_up(struct machine *machine, struct tunnel_link *link, uint8_t *bytes,
+                    size_t length, const struct ip_offload *offload, int64_t now_us)
+{
+    struct ip_packet packet;
+    bool is_whole = offload->segment_size == 0 && !offload->partial_checksum;
+    if (length < 4 || !ip_looks_like_ipv4(bytes, length) ||
+        get_be16(bytes + IP_AT_TOTAL_LENGTH) != length ||
+        (!is_whole && ip_parse(&packet, bytes, length) != IP_GOOD))
+        machine->not_ipv4++;
+    else if (is_whole)
+        tunnel_link_queue(link, bytes, length, now_us);
+    else
+        tunnel_link_queue_offloaded(link, &packet, offload, now_us);
+}
+
+int machine_read(struct machine *machine, struct tunnel_link *link, int64_t now_us)
+{
+    uint8_t buffer[TUN_READ_MAX];
+    for (int i = 0; i < TUN_READS; i++) {
+        uint8_t *packet;
+        struct ip_offload offload;
+        ssize_t length = tun_read(&machine->tun, buffer, &packet, &offload);
+        if (length <= 0)
+            return length < 0 ? -1 : 0;
+        send_up(machine, link, packet, (size_t)length, &offload, now_us);
+    }
+    return 0;
+}
+
+void machine_give(struct machine *machine, const uint8_t *packet, size_t length)
+{
+    if (!ip_looks_like_ipv4(packet, length))
+        machine->not_ipv4++;
+    else if (!tun_write(&machine->tun, packet, length))
+        machine->tun_write++;
+}
+
+// What was put together of segments, or was not.
+static void on_coalesced(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
+{
+    struct machine *machine = arg;
+    struct ip_packet packet;
+    struct ip_offload offload;
+    if (segment_size == 0)
+        machine_give(machine, bytes, length);
+    else if (ip_parse(&packet, bytes, length) != IP_GOOD ||
+             ip_offload_of_super(&offload, &packet, segment_size) < 0 ||
+             !tun_write_offloaded(&machine->tun, &packet, &offload))
+        machine->tun_write++;
+}
+
+void machine_give_rest(struct machine *machine)
+{
+    ip_coalesce_end(&machine->coalescer, on_coalesced, machine);
+}
+
+// A super-packet, after what came before it.
+static int give_super(struct machine *machine, const struct record *record)
+{
+    struct ip_packet packet;
+    struct ip_offload offload;
+    machine_give_rest(machine);
+    if (super_packet_read(&packet, &offload, record) < 0)
+        return -1;
+    if (!tun_write_offloaded(&machine->tun, &packet, &offload))
+        machine->tun_write++;
+    return 0;
+}
+
+int machine_give_record(struct machine *machine, const struct record *record)
+{
+    if (record->type == RECORD_SUPER_PACKET)
+        return give_super(machine, record);
+    if (machine->tun.has_vnet_headers)
+        ip_coalesce(&machine->coalescer, record->bytes, record->length, on_coalesced, machine);
+    else
+        machine_give(machine, record->bytes, record->length);
+    return 0;
+}

@@ -1,0 +1,28 @@
+// What tether-client tells of itself: status.json for people and tests, config.json for the page.
+#ifndef TETHER_CLIENT_STATUS_H
+#define TETHER_CLIENT_STATUS_H
+
+#include "../http/host.h"
+#include "machine.h"
+#include "phones.h"
+
+#define CLIENT_ID_TEXT 17 // 16 hexadecimal digits, with a NUL
+
+// Where it is read from.
+struct client_status {
+    const struct loop *loop;
+    const struct phones *phones;
+    const struct machine *machine;
+    const struct http_host *host;
+    const struct endpoint *listen;
+    const char *server;      // HOST:PORT, what the page is told; "": none
+    char id[CLIENT_ID_TEXT]; // open mode: by it the server knows this laptop again; else ""
+    int64_t started_ms;
+};
+
+// For struct http_host_config: writes one of the two into `body`. Returns its length in bytes, 0
+// where the path is neither, or -500 where it does not fit.
+int client_status_write(void *arg, const struct endpoint *peer, const struct http_text *path,
+                        char *body, size_t size);
+
+#endif
