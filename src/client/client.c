@@ -36,7 +36,7 @@ struct client {
     struct guard guard;
     struct wifi wifi;
     struct machine machine;
-    struct phones phones;
+    struct client_phones phones;
     struct keyed keyed;
     struct display display;
     struct client_status status;
@@ -47,13 +47,13 @@ static void on_tun(void *arg, short events)
 {
     struct client *client = arg;
     (void)events;
-    if (machine_read(&client->machine, &client->phones.path.link, client->loop.now_us) < 0) {
+    if (machine_read(&client->machine, &client->phones.link, client->loop.now_us) < 0) {
         log_error(&client->log, "cannot read from %s: %s%s", client->machine.tun.name,
                   strerror(errno),
                   errno == EBADFD ? " (somebody has removed it: start me again)" : "");
         loop_fail(&client->loop);
     }
-    phones_pump(&client->phones);
+    client_phones_pump(&client->phones);
 }
 
 static void on_session_tick(void *arg, short events)
@@ -67,7 +67,7 @@ static void on_tick(void *arg, short events)
     struct client *client = arg;
     (void)events;
     http_host_tick(&client->host);
-    phones_tick(&client->phones);
+    client_phones_tick(&client->phones);
     display_tick(&client->display);
     wifi_tick(&client->wifi);
 }
@@ -120,7 +120,7 @@ static void introduce(struct client *client)
     if (server != NULL)
         snprintf(client->server, sizeof client->server, "%s%s", server,
                  has_port(server) ? "" : ":8080");
-    client->door = (struct ws_door){phones_accept, &client->phones};
+    client->door = (struct ws_door){client_phones_accept, &client->phones};
     client->guard = (struct guard){&client->options, &client->loop, &client->log, 0};
     http_host_init(&client->host, &client->loop, &config);
     wifi_init(&client->wifi, &client->options, &client->host, &client->loop, &client->log);
@@ -128,7 +128,7 @@ static void introduce(struct client *client)
     client->phones.log = client->keyed.log = &client->log;
     client->phones.loop = client->keyed.loop = &client->loop;
     client->phones.machine = client->keyed.machine = &client->machine;
-    client->phones.mode = open ? &open_mode : &keyed_mode;
+    client->phones.mode = open ? &client_open : &client_keyed;
     client->phones.keyed = open ? NULL : &client->keyed;
     client->keyed.phones = &client->phones;
     keyed_init(&client->keyed);
@@ -150,7 +150,7 @@ static int prepare(struct client *client)
     struct session_keys *keys = client->options.open ? NULL : &client->keyed.initiator.keys;
     if (choose_identity(client, &queue_key) < 0)
         return -1;
-    phones_init(&client->phones, keys, &queue_key);
+    client_phones_init(&client->phones, keys, &queue_key);
     if (page_open(&client->page, client->options.html,
                   client->server[0] != '\0' ? client->server : NULL) == 0)
         return 0;
@@ -174,7 +174,7 @@ static int set_up_host(struct client *client)
 
 static void undo_host(struct client *client)
 {
-    phones_close(&client->phones);
+    client_phones_close(&client->phones);
     http_host_close(&client->host);
     machine_close(&client->machine);
     lent_address_remove(&client->wifi.lent);

@@ -16,7 +16,7 @@
 #define FIELD_MAX 32
 #define GAP       2 // columns between two fields
 
-void display_open(struct display *display, const struct phones *phones, struct log *log)
+void display_open(struct display *display, const struct client_phones *phones, struct log *log)
 {
     display->terminal.fd = -1;
     display->loop = phones->loop;
@@ -108,8 +108,8 @@ static void add_time(struct text *line, int64_t elapsed_ms)
 
 static void write_line(struct display *display, struct text *line)
 {
-    const struct phones *phones = display->phones;
-    const struct tunnel_link *link = &phones->path.link;
+    const struct client_phones *phones = display->phones;
+    const struct tunnel_link *link = &phones->link;
     const struct shown shown = phones->mode->show(phones);
     bool connected = link->conn != NULL && shown.is_up;
     int64_t elapsed_ms = display->loop->now_ms - display->at_ms;
@@ -117,7 +117,7 @@ static void write_line(struct display *display, struct text *line)
         display->connected_ms = -1;
     else if (display->connected_ms < 0)
         display->connected_ms = display->loop->now_ms;
-    add_field(line, phones_shown(phones) != NULL ? "phone up" : "phone down");
+    add_field(line, client_phones_shown(phones) != NULL ? "phone up" : "phone down");
     if (shown.server != NULL)
         add_field(line, shown.server);
     if (!connected)
@@ -131,7 +131,7 @@ static void write_line(struct display *display, struct text *line)
 
 void display_tick(struct display *display)
 {
-    const struct tunnel_link *link = &display->phones->path.link;
+    const struct tunnel_link *link = &display->phones->link;
     char out[TERMINAL_LINE_MAX];
     unsigned columns;
     unsigned lines;

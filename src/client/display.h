@@ -9,7 +9,7 @@
 struct display {
     struct terminal terminal; // fd -1: there is none
     const struct loop *loop;
-    const struct phones *phones;
+    const struct client_phones *phones;
     // What the status line needs to remember.
     int64_t at_ms;
     uint64_t bytes_up; // at that time
@@ -19,7 +19,7 @@ struct display {
 
 // Looks for a terminal to show the status line on, if `log` says that it is wanted; the log's lines
 // pass above it then.
-void display_open(struct display *display, const struct phones *phones, struct log *log);
+void display_open(struct display *display, const struct client_phones *phones, struct log *log);
 // Says where the phone finds this laptop.
 void display_welcome(const struct display *display, const struct endpoint *listen,
                      const struct log *log);

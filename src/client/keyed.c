@@ -24,56 +24,49 @@ static void ping(struct keyed *keyed, struct client_conn *conn)
     struct session *session = session_to_seal(&keyed->initiator.keys, now_ms);
     if (session == NULL || phone->ws.state != WS_OPEN)
         return;
-    liveness_ping(&phone->liveness, body, now_ms);
+    liveness_ping(&conn->liveness, body, now_ms);
     size_t length = record_write(message + SEALED_HEAD, RECORD_PING, body, sizeof body);
     if (!session_seal(session, message, length))
         return;
     bool text = conn->heard ? phone->text : conn->pings++ % 2 == 1;
     if (tunnel_send(&phone->ws, text, message, SEALED_OVERHEAD + length))
-        liveness_sent(&phone->liveness, now_ms);
-}
-
-// Sends on a connection from now on, and lets the server follow.
-static void take_path(struct keyed *keyed, struct client_conn *conn)
-{
-    phones_set_path(keyed->phones, conn);
-    ping(keyed, conn);
+        liveness_sent(&conn->liveness, now_ms);
 }
 
 // ---- what comes ----
+
+// The server follows where a ping comes from.
+static void path_moved(struct client_phones *phones, struct client_conn *conn)
+{
+    ping(phones->keyed, conn);
+}
 
 // Records that opened under the session, from a connection.
 static void on_records(struct keyed *keyed, struct client_conn *conn, bool is_newest,
                        uint8_t *bytes, size_t length)
 {
-    struct path *path = &keyed->phones->path;
-    struct phone_conn *phone = &conn->phone;
-    bool moves = path_should_move(path, phone, is_newest, keyed->loop->now_ms);
-    liveness_heard(&phone->liveness, keyed->loop->now_ms);
-    phone->has_delivered = true;
+    liveness_heard(&conn->liveness, keyed->loop->now_ms);
     keyed->cut_pause_ms = LIVENESS_DEAD_MS;
     if (keyed->said_silent)
         log_info(keyed->log, "the server answers again");
     keyed->said_silent = false;
-    if (moves)
-        take_path(keyed, conn);
-    else if (path->phone == phone)
-        path->link.text = phone->text;
+    if (client_phones_follow(keyed->phones, conn, is_newest))
+        ping(keyed, conn);
     keyed_hear_records(keyed, is_newest, bytes, length);
 }
 
 // There are new keys, and only what is sealed with them shows the server that we have them.
 static void on_session(struct keyed *keyed, struct client_conn *conn)
 {
-    struct path *path = &keyed->phones->path;
     if (keyed->sessions++ == 0)
         log_info(keyed->log, "the session with the server is up");
     else
         log_debug(keyed->log, "the session has new keys");
-    liveness_heard(&conn->phone.liveness, keyed->loop->now_ms);
-    if (path->phone != &conn->phone)
-        phones_set_path(keyed->phones, conn);
-    path->link.text = conn->phone.text;
+    liveness_heard(&conn->liveness, keyed->loop->now_ms);
+    path_join(&keyed->phones->path, &conn->phone, keyed->loop->now_us);
+    if (!path_is_on(&conn->phone))
+        client_phones_take(keyed->phones, conn);
+    keyed->phones->link.text = conn->phone.text;
     ping(keyed, conn);
 }
 
@@ -92,7 +85,7 @@ static void message(struct client_conn *conn, uint8_t opcode, uint8_t *data, siz
     struct keyed *keyed = conn->phones->keyed;
     uint8_t *bytes = NULL;
     if (!tunnel_decode(opcode, data, &length)) {
-        conn->phones->path.link.bad_message++;
+        conn->phones->link.bad_message++;
         return;
     }
     conn->heard = true;
@@ -109,7 +102,7 @@ static void message(struct client_conn *conn, uint8_t opcode, uint8_t *data, siz
         on_records(keyed, conn, false, bytes, length);
         break;
     case INITIATOR_WRONG_KEY:
-        liveness_excuse(&conn->phone.liveness); // not the others: anybody could have said it
+        liveness_excuse(&conn->liveness); // not the others: anybody could have said it
         say_wrong_key(keyed);
         break;
     case INITIATOR_GREETING:
@@ -123,7 +116,7 @@ static void message(struct client_conn *conn, uint8_t opcode, uint8_t *data, siz
 
 // ---- phones come and go ----
 
-static void opened(struct phones *phones, struct client_conn *conn)
+static void opened(struct client_phones *phones, struct client_conn *conn)
 {
     struct keyed *keyed = phones->keyed;
     initiator_hurry(&keyed->initiator, keyed->loop->now_ms);
@@ -131,22 +124,13 @@ static void opened(struct phones *phones, struct client_conn *conn)
     keyed_tick(keyed);
 }
 
-static void path_closed(struct phones *phones, uint16_t status)
+// Whichever of the others has a way to the server may be the path; nothing had to come on them.
+static void path_closed(struct client_phones *phones, uint16_t status)
 {
-    struct keyed *keyed = phones->keyed;
-    struct client_conn *next = NULL;
-    for (size_t i = 0; i < CLIENT_CONNS; i++)
-        if (phone_is_better(&phones->conns[i].phone, next != NULL ? &next->phone : NULL))
-            next = &phones->conns[i];
-    if (next != NULL) {
-        take_path(keyed, next);
-        return;
-    }
     log_info(phones->log, "the phone is gone (status %u); waiting for it to return", status);
-    // Whichever of the others has a way to the server may be the path; nothing had to come on them.
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
-        liveness_excuse(&phones->conns[i].phone.liveness);
-        ping(keyed, &phones->conns[i]);
+        liveness_excuse(&phones->conns[i].liveness);
+        ping(phones->keyed, &phones->conns[i]);
     }
 }
 
@@ -161,7 +145,7 @@ static void send_offer(struct keyed *keyed, const uint8_t *offer, size_t length,
         struct phone_conn *phone = &conn->phone;
         if (phone->ws.state != WS_OPEN)
             continue;
-        liveness_sent(&phone->liveness, keyed->loop->now_ms);
+        liveness_sent(&conn->liveness, keyed->loop->now_ms);
         bool text = conn->heard ? phone->text != other_form : conn->offers++ % 2 == 1;
         tunnel_send(&phone->ws, text, offer, length);
     }
@@ -174,8 +158,7 @@ static void cut(struct keyed *keyed, struct client_conn *conn)
         log_warn(keyed->log, "the server does not answer through this phone, which is told to "
                              "connect anew");
     keyed->said_silent = true;
-    if (keyed->phones->path.phone == &conn->phone)
-        phones_set_path(keyed->phones, NULL);
+    client_phones_leave(keyed->phones, conn);
     ws_conn_close(&conn->phone.ws, WS_STATUS_SILENT, "the server does not answer");
 }
 
@@ -185,7 +168,7 @@ static void cut_silent(struct keyed *keyed)
     bool has_cut = false;
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         struct client_conn *conn = &keyed->phones->conns[i];
-        int64_t silence_ms = liveness_silence(&conn->phone.liveness, keyed->loop->now_ms);
+        int64_t silence_ms = liveness_silence(&conn->liveness, keyed->loop->now_ms);
         if (conn->phone.ws.state != WS_OPEN || silence_ms < keyed->cut_pause_ms)
             continue;
         cut(keyed, conn);
@@ -199,14 +182,15 @@ static void cut_silent(struct keyed *keyed)
 // connections, and in the end cuts those that were of no use.
 static void ask(struct keyed *keyed)
 {
-    const struct phone_conn *path = keyed->phones->path.phone;
     int64_t now_ms = keyed->loop->now_ms;
-    int64_t silence_ms =
-        path != NULL ? liveness_silence(&path->liveness, now_ms) : keyed->cut_pause_ms;
+    int64_t silence_ms = keyed->cut_pause_ms;
+    for (size_t i = 0; i < CLIENT_CONNS; i++)
+        if (path_is_on(&keyed->phones->conns[i].phone))
+            silence_ms = liveness_silence(&keyed->phones->conns[i].liveness, now_ms);
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         struct client_conn *conn = &keyed->phones->conns[i];
-        if ((&conn->phone == path || silence_ms >= LIVENESS_PROBE_MS) &&
-            liveness_ping_is_due(&conn->phone.liveness, now_ms))
+        if ((path_is_on(&conn->phone) || silence_ms >= LIVENESS_PROBE_MS) &&
+            liveness_ping_is_due(&conn->liveness, now_ms))
             ping(keyed, conn);
     }
     if (silence_ms >= keyed->cut_pause_ms)
@@ -217,7 +201,7 @@ void keyed_tick(struct keyed *keyed)
 {
     uint8_t offer[OFFER_SIZE];
     bool other_form = false;
-    if (phones_shown(keyed->phones) == NULL)
+    if (client_phones_shown(keyed->phones) == NULL)
         return;
     size_t length = initiator_due(&keyed->initiator, keyed->loop->now_ms, offer, &other_form);
     if (length > 0)
@@ -225,34 +209,33 @@ void keyed_tick(struct keyed *keyed)
     ask(keyed);
 }
 
-static void tick(struct phones *phones)
+static void tick(struct client_phones *phones)
 {
     session_expire(&phones->keyed->initiator.keys, phones->loop->now_ms);
 }
 
-static void goodbye(struct phones *phones)
+static void goodbye(struct client_phones *phones)
 {
     static const uint8_t stopped = GOODBYE_STOPPED;
-    struct tunnel_link *link = &phones->path.link;
-    if (phones->path.phone != NULL &&
+    struct tunnel_link *link = &phones->link;
+    if (phones->path.current != NULL &&
         tunnel_link_control(link, RECORD_GOODBYE, &stopped, sizeof stopped))
         tunnel_link_pump(link, phones->loop->now_us);
 }
 
 // ---- what it tells of itself ----
 
-static struct shown show(const struct phones *phones)
+static struct shown show(const struct client_phones *phones)
 {
     struct keyed *keyed = phones->keyed;
-    const struct phone_conn *path = phones->path.phone;
     struct shown shown = {"up", "server up", true, keyed->round_trip_ms, keyed->mappings};
     bool has_session = session_to_seal(&keyed->initiator.keys, phones->loop->now_ms) != NULL;
-    if (has_session && phones_shown(phones) != NULL && !keyed->said_silent && path != NULL &&
-        path->has_delivered)
+    if (has_session && client_phones_shown(phones) != NULL && !keyed->said_silent &&
+        phones->path.current != NULL)
         return shown;
     shown.is_up = false;
     shown.server = "server down";
-    if (phones_shown(phones) == NULL) {
+    if (client_phones_shown(phones) == NULL) {
         shown.session = "no phone";
     } else if (has_session) {
         shown.session = "silent";
@@ -265,14 +248,14 @@ static struct shown show(const struct phones *phones)
     return shown;
 }
 
-static void write_status(const struct phones *phones, struct text *text)
+static void write_status(const struct client_phones *phones, struct text *text)
 {
     const struct keyed *keyed = phones->keyed;
-    const struct tunnel_link *link = &phones->path.link;
+    const struct tunnel_link *link = &phones->link;
     const struct configuration *config = &keyed->configuration;
     text_add(text, ",\"round_trip_ms\":%lld,\"sessions\":%llu,\"path_changes\":%llu",
              (long long)keyed->round_trip_ms, (unsigned long long)keyed->sessions,
-             (unsigned long long)phones->path.changes);
+             (unsigned long long)phones->path_changes);
     text_add(text, ",\"messages_up\":%llu,\"forged\":%llu,\"replayed\":%llu",
              (unsigned long long)link->messages_sent, (unsigned long long)keyed->initiator.forged,
              (unsigned long long)keyed->initiator.replayed);
@@ -292,8 +275,8 @@ static void write_status(const struct phones *phones, struct text *text)
     text_add(text, "]");
 }
 
-const struct phones_mode keyed_mode = {
-    opened, message, path_closed, tick, goodbye, show, write_status,
+const struct client_mode client_keyed = {
+    opened, message, path_moved, path_closed, tick, goodbye, show, write_status,
 };
 
 void keyed_init(struct keyed *keyed)

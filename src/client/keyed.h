@@ -9,7 +9,7 @@
 struct keyed {
     const struct log *log;
     struct loop *loop;
-    struct phones *phones;
+    struct client_phones *phones;
     struct machine *machine;
     struct initiator initiator;
     struct configuration configuration; // what the server said; all zero before

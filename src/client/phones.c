@@ -6,15 +6,19 @@
 #define SAY_AGAIN_MS 10000
 #define SAY_OPENED   5 // connections in that time; the others are counted
 
-struct client_conn *phones_path(struct phones *phones)
+// The connection that a path leads over, or NULL.
+static struct client_conn *path_conn(struct client_phones *phones)
 {
-    return phones->path.phone != NULL ? &phones->conns[phones->path.phone->index] : NULL;
+    for (size_t i = 0; i < CLIENT_CONNS; i++)
+        if (&phones->conns[i].phone == phones->path.current)
+            return &phones->conns[i];
+    return NULL;
 }
 
-const struct ws_conn *phones_shown(const struct phones *phones)
+const struct ws_conn *client_phones_shown(const struct client_phones *phones)
 {
-    const struct phone_conn *newest = phones->path.phone;
-    for (size_t i = 0; i < CLIENT_CONNS && phones->path.phone == NULL; i++) {
+    const struct phone_conn *newest = phones->path.current;
+    for (size_t i = 0; i < CLIENT_CONNS && phones->path.current == NULL; i++) {
         const struct phone_conn *phone = &phones->conns[i].phone;
         if (phone->ws.state == WS_OPEN && (newest == NULL || phone->serial > newest->serial))
             newest = phone;
@@ -22,10 +26,10 @@ const struct ws_conn *phones_shown(const struct phones *phones)
     return newest != NULL ? &newest->ws : NULL;
 }
 
-void phones_pump(struct phones *phones)
+void client_phones_pump(struct client_phones *phones)
 {
-    struct phone_conn *path = phones->path.phone;
-    struct tunnel_link *link = &phones->path.link;
+    struct client_conn *path = path_conn(phones);
+    struct tunnel_link *link = &phones->link;
     uint64_t before = link->packets_sent;
     tunnel_link_pump(link, phones->loop->now_us);
     if (path != NULL && link->packets_sent != before) // which are acknowledged
@@ -34,39 +38,71 @@ void phones_pump(struct phones *phones)
     phones->alarm->due_ms = due_us == INT64_MAX ? LOOP_NEVER : (due_us + 999) / 1000;
 }
 
-static void enter_crowd(struct phones *phones, const struct phone_conn *phone)
+static void enter_crowd(const struct client_conn *conn)
 {
-    crowd_enter(phones->crowd, CLIENT_CONNS, phone->index, endpoint_source(&phone->ws.peer));
+    struct client_phones *phones = conn->phones;
+    crowd_enter(phones->crowd, CLIENT_CONNS, (size_t)(conn - phones->conns),
+                endpoint_source(&conn->phone.ws.peer));
 }
 
-static void leave_crowd(struct phones *phones, const struct phone_conn *phone)
+static void leave_crowd(const struct client_conn *conn)
 {
-    if (phones->crowd[phone->index].held > 0)
-        crowd_leave(phones->crowd, CLIENT_CONNS, phone->index);
+    struct client_phones *phones = conn->phones;
+    size_t index = (size_t)(conn - phones->conns);
+    if (phones->crowd[index].held > 0)
+        crowd_leave(phones->crowd, CLIENT_CONNS, index);
 }
 
-void phones_set_path(struct phones *phones, struct client_conn *conn)
+// The path has moved to this connection.
+static void note_path(struct client_phones *phones, const struct client_conn *old,
+                      const struct client_conn *conn)
 {
-    const struct phone_conn *old = phones->path.phone;
-    if (old != NULL && old->ws.state == WS_OPEN)
-        enter_crowd(phones, old);
-    path_set(&phones->path, conn != NULL ? &conn->phone : NULL, phones->loop->now_us);
-    if (conn != NULL)
-        leave_crowd(phones, &conn->phone);
+    if (old != NULL && old != conn && old->phone.ws.state == WS_OPEN)
+        enter_crowd(old);
+    leave_crowd(conn);
+    phones->path_changes++;
+}
+
+void client_phones_take(struct client_phones *phones, struct client_conn *conn)
+{
+    const struct client_conn *old = path_conn(phones);
+    path_take(&conn->phone, phones->loop->now_us);
+    note_path(phones, old, conn);
+}
+
+bool client_phones_follow(struct client_phones *phones, struct client_conn *conn, bool is_newest)
+{
+    const struct client_conn *old = path_conn(phones);
+    path_join(&phones->path, &conn->phone, phones->loop->now_us);
+    if (!path_follow(&conn->phone, is_newest, phones->loop->now_us))
+        return false;
+    note_path(phones, old, conn);
+    return true;
+}
+
+void client_phones_leave(struct client_phones *phones, struct client_conn *conn)
+{
+    bool was_path = path_is_on(&conn->phone);
+    path_leave(&conn->phone, phones->loop->now_us);
+    struct client_conn *next = was_path ? path_conn(phones) : NULL;
+    if (next == NULL)
+        return;
+    note_path(phones, NULL, next);
+    phones->mode->path_moved(phones, next);
 }
 
 // A crowd at the door gets some lines of the log, and then a number.
-static void say_opened(struct phones *phones, const struct phone_conn *phone)
+static void say_opened(struct client_phones *phones, const struct phone_conn *phone)
 {
     char peer[ENDPOINT_TEXT_MAX];
     if (phones->opened++ >= SAY_OPENED)
         return;
     endpoint_format_host(&phone->ws.peer, peer);
     log_info(phones->log, "phone %s is connected%s", peer,
-             phones->path.phone != NULL ? ", beside the one before" : "");
+             phones->path.current != NULL ? ", beside the one before" : "");
 }
 
-static void sum_up_opened(struct phones *phones)
+static void sum_up_opened(struct client_phones *phones)
 {
     if (phones->loop->now_ms - phones->opened_since_ms < SAY_AGAIN_MS)
         return;
@@ -82,11 +118,14 @@ static void sum_up_opened(struct phones *phones)
 static void on_opened(void *arg)
 {
     struct client_conn *conn = arg;
-    struct phones *phones = conn->phones;
-    phone_opened(&conn->phone, ++phones->serial, phones->path.link.text, phones->loop->now_ms);
+    struct client_phones *phones = conn->phones;
+    conn->phone.serial = ++phones->serial;
+    conn->phone.text = phones->link.text;
+    conn->phone.genuine_ms = phones->loop->now_ms;
+    liveness_init(&conn->liveness, phones->loop->now_ms);
     conn->heard = conn->binary = false;
     conn->pings = conn->offers = 0;
-    enter_crowd(phones, &conn->phone);
+    enter_crowd(conn);
     say_opened(phones, &conn->phone);
     phones->mode->opened(phones, conn);
 }
@@ -101,25 +140,27 @@ static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
 static void on_batch_end(void *arg)
 {
     const struct client_conn *conn = arg;
-    phones_pump(conn->phones);
+    client_phones_pump(conn->phones);
 }
 
 static void on_writable(void *arg)
 {
     const struct client_conn *conn = arg;
-    if (conn->phones->path.phone == &conn->phone)
-        phones_pump(conn->phones);
+    if (path_is_on(&conn->phone))
+        client_phones_pump(conn->phones);
 }
 
 static void on_closed(void *arg, uint16_t status)
 {
     struct client_conn *conn = arg;
-    struct phones *phones = conn->phones;
-    leave_crowd(phones, &conn->phone);
-    if (phones->path.phone != &conn->phone)
-        return;
-    phones_set_path(phones, NULL);
-    if (!phones->loop->stop)
+    struct client_phones *phones = conn->phones;
+    bool was_path = path_is_on(&conn->phone);
+    leave_crowd(conn);
+    if (phones->loop->stop)
+        path_leave(&conn->phone, phones->loop->now_us);
+    else
+        client_phones_leave(phones, conn);
+    if (was_path && phones->path.current == NULL && !phones->loop->stop)
         phones->mode->path_closed(phones, status);
 }
 
@@ -134,18 +175,18 @@ static const struct ws_conn_events conn_events = {
 static void on_alarm(void *arg, short events)
 {
     (void)events;
-    phones_pump(arg);
+    client_phones_pump(arg);
 }
 
-void phones_init(struct phones *phones, struct session_keys *keys,
-                 const struct siphash_key *queue_key)
+void client_phones_init(struct client_phones *phones, struct session_keys *keys,
+                        const struct siphash_key *queue_key)
 {
-    tunnel_link_init(&phones->path.link, keys, queue_key, phones->loop->now_us);
+    tunnel_link_init(&phones->link, keys, queue_key, phones->loop->now_us);
+    path_init(&phones->path, &phones->link, 0);
     phones->alarm = loop_alarm(phones->loop, on_alarm, phones);
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         struct client_conn *conn = &phones->conns[i];
         conn->phones = phones;
-        conn->phone.index = i;
         ws_conn_init(&conn->phone.ws, phones->loop, &conn_events, conn, conn->rx, sizeof conn->rx,
                      WS_MESSAGE_MAX, conn->tx, sizeof conn->tx);
     }
@@ -153,9 +194,10 @@ void phones_init(struct phones *phones, struct session_keys *keys,
 
 // A connection that is free, or else one that is on its way out, or one of the address that holds
 // the most.
-struct ws_conn *phones_accept(void *arg, const struct endpoint *peer, const struct http_text *query)
+struct ws_conn *client_phones_accept(void *arg, const struct endpoint *peer,
+                                     const struct http_text *query)
 {
-    struct phones *phones = arg;
+    struct client_phones *phones = arg;
     struct ws_conn *leaving = NULL;
     (void)query;
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
@@ -175,21 +217,20 @@ struct ws_conn *phones_accept(void *arg, const struct endpoint *peer, const stru
     return leaving;
 }
 
-void phones_tick(struct phones *phones)
+void client_phones_tick(struct client_phones *phones)
 {
-    const struct phone_conn *path = phones->path.phone;
+    const struct phone_conn *path = phones->path.current;
     sum_up_opened(phones);
     phones->mode->tick(phones);
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         struct phone_conn *phone = &phones->conns[i].phone;
-        if (path != NULL && path->has_delivered && phone->ws.state == WS_OPEN &&
-            phone->serial < path->serial)
+        if (path != NULL && phone->ws.state == WS_OPEN && phone->serial < path->serial)
             ws_conn_close(&phone->ws, WS_STATUS_REPLACED, "another phone or tab took over");
         ws_conn_tick(&phone->ws);
     }
 }
 
-void phones_close(struct phones *phones)
+void client_phones_close(struct client_phones *phones)
 {
     phones->mode->goodbye(phones);
     for (size_t i = 0; i < CLIENT_CONNS; i++) {

@@ -7,22 +7,24 @@
 #include "../base/log.h"
 #include "../base/loop.h"
 #include "../base/text.h"
+#include "../session/liveness.h"
 #include "../tunnel/path.h"
 
 // Connections: the phone's, those of phones that it has replaced, on their way out, and strangers'.
 #define CLIENT_CONNS 4
 
-struct phones;
+struct client_phones;
 struct machine;
 struct keyed;
 
 struct client_conn {
-    struct phones *phones;
+    struct client_phones *phones;
     struct phone_conn phone;
-    bool heard;      // a message came on it,
-    bool binary;     // one of them in binary: its phone carries that
-    unsigned pings;  // sent before a message came,
-    unsigned offers; // and offers
+    struct liveness liveness; // keyed: of the server, by what goes and comes on this connection
+    bool heard;               // a message came on it,
+    bool binary;              // one of them in binary: its phone carries that
+    unsigned pings;           // sent before a message came,
+    unsigned offers;          // and offers
     uint8_t rx[WS_RX_SIZE];
     uint8_t tx[LINK_TX_SIZE];
 };
@@ -37,27 +39,31 @@ struct shown {
 };
 
 // What differs between open and keyed mode, chosen when the program starts.
-struct phones_mode {
-    void (*opened)(struct phones *phones, struct client_conn *conn);
+struct client_mode {
+    void (*opened)(struct client_phones *phones, struct client_conn *conn);
     void (*message)(struct client_conn *conn, uint8_t opcode, uint8_t *data, size_t length);
-    // The path has closed, and its phone is gone for all that is known.
-    void (*path_closed)(struct phones *phones, uint16_t status);
-    void (*tick)(struct phones *phones); // about once a second
-    void (*goodbye)(struct phones *phones);
-    struct shown (*show)(const struct phones *phones);
-    void (*write_status)(const struct phones *phones, struct text *text);
+    // The path is another connection, because the one before has closed.
+    void (*path_moved)(struct client_phones *phones, struct client_conn *conn);
+    // It has closed, and there is no other: the phone is gone for all that is known.
+    void (*path_closed)(struct client_phones *phones, uint16_t status);
+    void (*tick)(struct client_phones *phones); // about once a second
+    void (*goodbye)(struct client_phones *phones);
+    struct shown (*show)(const struct client_phones *phones);
+    void (*write_status)(const struct client_phones *phones, struct text *text);
 };
-extern const struct phones_mode open_mode;  // open.c
-extern const struct phones_mode keyed_mode; // keyed.c
+extern const struct client_mode client_open;  // open.c
+extern const struct client_mode client_keyed; // keyed.c
 
-struct phones {
+struct client_phones {
     const struct log *log;
     struct loop *loop;
-    const struct phones_mode *mode;
+    const struct client_mode *mode;
     struct machine *machine;
     struct keyed *keyed; // NULL in open mode
     bool said_keyed;     // open mode: that the server wants a key
+    struct tunnel_link link;
     struct path path;
+    uint64_t path_changes;
     struct loop_timer *alarm; // for the link
     struct client_conn conns[CLIENT_CONNS];
     struct crowd_place crowd[CLIENT_CONNS]; // whose they are; the path has left it
@@ -68,24 +74,27 @@ struct phones {
 
 // Prepares the connections and the link; log, loop, mode and its part are set already. `keys`: what
 // the link seals with, or NULL in open mode.
-void phones_init(struct phones *phones, struct session_keys *keys,
-                 const struct siphash_key *queue_key);
+void client_phones_init(struct client_phones *phones, struct session_keys *keys,
+                        const struct siphash_key *queue_key);
 // A free connection for a phone, for struct ws_door.
-struct ws_conn *phones_accept(void *arg, const struct endpoint *peer,
-                              const struct http_text *query);
+struct ws_conn *client_phones_accept(void *arg, const struct endpoint *peer,
+                                     const struct http_text *query);
 // Sends what was queued.
-void phones_pump(struct phones *phones);
+void client_phones_pump(struct client_phones *phones);
 // Time limits; about once a second.
-void phones_tick(struct phones *phones);
+void client_phones_tick(struct client_phones *phones);
 // Says goodbye to all.
-void phones_close(struct phones *phones);
+void client_phones_close(struct client_phones *phones);
 
-// Sends on this connection from now on, or with NULL on none.
-void phones_set_path(struct phones *phones, struct client_conn *conn);
-// The path, or NULL.
-struct client_conn *phones_path(struct phones *phones);
+// Sends on this connection, which has joined the path, from now on.
+void client_phones_take(struct client_phones *phones, struct client_conn *conn);
+// Something genuine came on a connection, which joins the path by it; `is_newest`: the server has
+// sent nothing since. Returns whether it has become the path.
+bool client_phones_follow(struct client_phones *phones, struct client_conn *conn, bool is_newest);
+// Sends on this connection no more; the newest of the others that have joined is the path then.
+void client_phones_leave(struct client_phones *phones, struct client_conn *conn);
 // The connection that a person would call the phone's: the path, or else the one that opened last,
 // or NULL.
-const struct ws_conn *phones_shown(const struct phones *phones);
+const struct ws_conn *client_phones_shown(const struct client_phones *phones);
 
 #endif

@@ -13,7 +13,7 @@ static void on_configuration(struct keyed *keyed, const struct record *record)
 {
     struct configuration config;
     if (configuration_read(&config, record->bytes, record->length) < 0) {
-        keyed->phones->path.link.bad_message++;
+        keyed->phones->link.bad_message++;
         return;
     }
     keyed->configuration = config;
@@ -25,7 +25,7 @@ static void on_status(struct keyed *keyed, const struct record *record)
 {
     uint32_t mappings;
     if (status_read(&mappings, record->bytes, record->length) < 0)
-        keyed->phones->path.link.bad_message++;
+        keyed->phones->link.bad_message++;
     else
         keyed->mappings = mappings;
 }
@@ -55,7 +55,7 @@ static void on_record(void *arg, const struct record *record)
 {
     const struct hearing *hearing = arg;
     struct keyed *keyed = hearing->keyed;
-    struct tunnel_link *link = &keyed->phones->path.link;
+    struct tunnel_link *link = &keyed->phones->link;
     switch (record->type) {
     case RECORD_PACKET:
     case RECORD_SUPER_PACKET:
@@ -88,7 +88,6 @@ static void on_record(void *arg, const struct record *record)
 void keyed_hear_records(struct keyed *keyed, bool is_newest, uint8_t *bytes, size_t length)
 {
     struct hearing hearing = {keyed, is_newest};
-    tunnel_link_hear(&keyed->phones->path.link, bytes, length, on_record, &hearing,
-                     keyed->loop->now_us);
+    tunnel_link_hear(&keyed->phones->link, bytes, length, on_record, &hearing, keyed->loop->now_us);
     machine_give_rest(keyed->machine);
 }

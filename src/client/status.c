@@ -3,19 +3,18 @@
 
 static void write_phone(const struct client_status *status, struct text *text)
 {
-    const struct ws_conn *phone = phones_shown(status->phones);
+    const struct ws_conn *phone = client_phones_shown(status->phones);
     char peer[ENDPOINT_TEXT_MAX] = "";
     if (phone != NULL)
         endpoint_format_host(&phone->peer, peer);
     text_add(text, ",\"phone\":{\"connected\":%s,\"address\":\"%s\"},\"form\":\"%s\"",
-             phone != NULL ? "true" : "false", peer,
-             status->phones->path.link.text ? "text" : "binary");
+             phone != NULL ? "true" : "false", peer, status->phones->link.text ? "text" : "binary");
 }
 
 // Whoever listens on the Wi-Fi need not learn the laptop's address: what asks there is the page.
 static void write_session(const struct client_status *status, bool is_ours, struct text *text)
 {
-    const struct phones_mode *mode = status->phones->mode;
+    const struct client_mode *mode = status->phones->mode;
     text_add(text, ",\"session\":{\"state\":\"%s\"", mode->show(status->phones).session);
     mode->write_status(status->phones, text);
     text_add(text, "},\"address\":\"");
@@ -26,7 +25,7 @@ static void write_session(const struct client_status *status, bool is_ours, stru
 
 static void write_traffic(const struct client_status *status, struct text *text)
 {
-    const struct tunnel_link *link = &status->phones->path.link;
+    const struct tunnel_link *link = &status->phones->link;
     text_add(text, ",\"packets_up\":%llu,\"bytes_up\":%llu", (unsigned long long)link->packets_sent,
              (unsigned long long)link->bytes_sent);
     text_add(text, ",\"packets_down\":%llu,\"bytes_down\":%llu",

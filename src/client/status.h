@@ -11,7 +11,7 @@
 // Where it is read from.
 struct client_status {
     const struct loop *loop;
-    const struct phones *phones;
+    const struct client_phones *phones;
     const struct machine *machine;
     const struct http_host *host;
     const struct endpoint *listen;

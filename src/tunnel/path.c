@@ -1,45 +1,83 @@
-// The path follows the phone. The connection that opened last and has brought something genuine is
-// the path, be it slower than the one before, so that its messages come overtaken. An older one
-// becomes it again only when the newer has failed. So a new phone takes over without a gap, and one
-// whose own way does not work takes nothing over. Where the path has closed, the connection on
-// which the other end was heard last is the next.
+// Choosing the path among a laptop's connections; path.h says by what rule.
 #include "path.h"
+
+#include <stddef.h>
 
 #define FAILED_MS 2000 // a path that was silent for so long may be overtaken by an older one
 
-void phone_opened(struct phone_conn *phone, uint32_t serial, bool text, int64_t now_ms)
+void path_init(struct path *path, struct tunnel_link *link, uint16_t laptop)
 {
-    phone->serial = serial;
-    phone->text = text;
-    phone->has_delivered = false;
-    liveness_init(&phone->liveness, now_ms);
+    for (struct phone_conn *conn = path->conns; conn != NULL; conn = conn->next)
+        conn->path = NULL;
+    *path = (struct path){.link = link, .laptop = laptop};
 }
 
-void path_set(struct path *path, struct phone_conn *phone, int64_t now_us)
+void path_join(struct path *path, struct phone_conn *conn, int64_t now_us)
 {
-    path->phone = phone;
-    if (phone != NULL) {
-        path->changes++;
-        path->link.text = phone->text;
+    struct phone_conn **place = &path->conns;
+    if (conn->path == path)
+        return;
+    path_leave(conn, now_us);
+    while (*place != NULL && (*place)->serial > conn->serial)
+        place = &(*place)->next;
+    conn->next = *place;
+    *place = conn;
+    conn->path = path;
+}
+
+void path_leave(struct phone_conn *conn, int64_t now_us)
+{
+    struct path *path = conn->path;
+    if (path == NULL)
+        return;
+    struct phone_conn **place = &path->conns;
+    while (*place != conn)
+        place = &(*place)->next;
+    *place = conn->next;
+    conn->path = NULL;
+    if (path->current != conn)
+        return;
+    struct phone_conn *newest = path_newest(path);
+    path->current = NULL;
+    if (newest != NULL)
+        path_take(newest, now_us);
+    else
+        tunnel_link_set_conn(path->link, NULL, now_us);
+}
+
+void path_take(struct phone_conn *conn, int64_t now_us)
+{
+    struct path *path = conn->path;
+    path->current = conn;
+    path->link->text = conn->text;
+    tunnel_link_set_conn(path->link, &conn->ws, now_us);
+}
+
+bool path_follow(struct phone_conn *conn, bool is_newest, int64_t now_us)
+{
+    const struct phone_conn *current = conn->path->current;
+    int64_t now_ms = now_us / 1000;
+    conn->genuine_ms = now_ms;
+    if (current == conn) {
+        conn->path->link->text = conn->text;
+        return false;
     }
-    tunnel_link_set_conn(&path->link, phone != NULL ? &phone->ws : NULL, now_us);
+    bool is_older = current != NULL && conn->serial < current->serial;
+    if (is_older && (!is_newest || now_ms - current->genuine_ms < FAILED_MS))
+        return false;
+    path_take(conn, now_us);
+    return true;
 }
 
-bool path_should_move(const struct path *path, const struct phone_conn *phone, bool is_newest,
-                      int64_t now_ms)
+bool path_is_on(const struct phone_conn *conn)
 {
-    const struct phone_conn *now = path->phone;
-    if (now == phone)
-        return false;
-    if (now == NULL || phone->serial > now->serial)
-        return true;
-    return is_newest && now_ms - now->liveness.heard_ms >= FAILED_MS;
+    return conn->path != NULL && conn->path->current == conn;
 }
 
-bool phone_is_better(const struct phone_conn *phone, const struct phone_conn *other)
+struct phone_conn *path_newest(const struct path *path)
 {
-    if (phone->ws.state != WS_OPEN || !phone->has_delivered)
-        return false;
-    return other == NULL || phone->liveness.heard_ms > other->liveness.heard_ms ||
-           (phone->liveness.heard_ms == other->liveness.heard_ms && phone->serial > other->serial);
+    struct phone_conn *conn = path->conns;
+    while (conn != NULL && conn->ws.state != WS_OPEN)
+        conn = conn->next;
+    return conn;
 }

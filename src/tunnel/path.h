@@ -1,39 +1,57 @@
-// Which of a laptop's phones carries its tether. Both programs decide it alike, each for itself.
+// Which of a laptop's connections is sent on, as the laptop's program and the server's both have
+// it.
 //
-// A laptop may have several connections at a time: its phone's, those of phones that were replaced
-// and are on their way out, and those of strangers. The path is the one that is sent on.
+// Phones come and go, and several may be there at a time. A connection joins a path when it is
+// known whose phone it is. Of those that have joined, one is the path, which follows the phone: the
+// connection that opened last and has brought a genuine message is the path (be it slower than the
+// one before, so that its messages come overtaken); an older one becomes it again only when the
+// newer has failed. So a new phone takes over without a gap, and one whose own way to the other end
+// does not work takes nothing over.
 #ifndef TETHER_TUNNEL_PATH_H
 #define TETHER_TUNNEL_PATH_H
 
-#include "../session/liveness.h"
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "link.h"
 
-// What both programs know of a connection; a part of each program's own struct for it.
+struct path;
+
+// A phone's connection: a part of whatever else a program knows of it.
 struct phone_conn {
     struct ws_conn ws;
-    size_t index;             // its place in the program's table
-    uint32_t serial;          // connections are numbered as they open
-    bool text;                // the form to send in
-    bool has_delivered;       // keyed: something genuine came on it
-    struct liveness liveness; // of the other end, by what goes and comes on this connection
+    uint32_t serial;         // connections are numbered as they come
+    bool text;               // the form to send in
+    int64_t genuine_ms;      // when it came, or last brought a genuine message
+    struct path *path;       // which it has joined; NULL: a stranger's
+    struct phone_conn *next; // of the same path: the one that came before
 };
 
 struct path {
-    struct tunnel_link link;
-    struct phone_conn *phone; // link.conn is its WebSocket; NULL: there is none
-    uint64_t changes;
+    struct tunnel_link *link;   // to be sent on the path
+    uint16_t laptop;            // the number of the laptop that it leads to; a laptop's own is 0
+    struct phone_conn *current; // the path; NULL: there is none
+    struct phone_conn *conns;   // all that have joined, the newest first
 };
 
-// A connection has opened, as the `serial`th; what goes on it is text at first, or binary.
-void phone_opened(struct phone_conn *phone, uint32_t serial, bool text, int64_t now_ms);
+// Begins without connections; those of before are strangers' now. `link` has no connection either.
+void path_init(struct path *path, struct tunnel_link *link, uint16_t laptop);
 
-// Sends on this connection from now on, or with NULL on none.
-void path_set(struct path *path, struct phone_conn *phone, int64_t now_us);
-// Keyed: something genuine came on a connection; `is_newest`: its sender has sent nothing since.
-// Returns whether the connection should become the path, which it is not.
-bool path_should_move(const struct path *path, const struct phone_conn *phone, bool is_newest,
-                      int64_t now_ms);
-// When the path has closed: whether `phone` would be a better one than `other`, which may be NULL.
-bool phone_is_better(const struct phone_conn *phone, const struct phone_conn *other);
+// A connection joins the path, and leaves the one that it had joined before. It is not sent on yet.
+void path_join(struct path *path, struct phone_conn *conn, int64_t now_us);
+// A connection has closed, or is another laptop's: it is a stranger's now. If it was the path, the
+// newest of the others that are open is. Nothing happens where it has joined none.
+void path_leave(struct phone_conn *conn, int64_t now_us);
+
+// The connection, which has joined, is sent on from now on.
+void path_take(struct phone_conn *conn, int64_t now_us);
+// A genuine message came on a connection that has joined; `is_newest`: it is newer than all that
+// came before on any of them. Returns whether the connection became the path by it.
+bool path_follow(struct phone_conn *conn, bool is_newest, int64_t now_us);
+
+// Whether this connection is sent on.
+bool path_is_on(const struct phone_conn *conn);
+// The open connection that came last of those that have joined, or NULL.
+struct phone_conn *path_newest(const struct path *path);
 
 #endif

@@ -100,7 +100,7 @@ struct client {
     struct log log;
     struct loop loop;
     struct machine machine;
-    struct phones phones;
+    struct client_phones phones;
     struct keyed keyed;
 };
 static struct client clients[LAPTOPS];
@@ -438,8 +438,7 @@ static bool has_conn(const struct laptop *laptop, const struct ws_conn *conn)
 static void check_pointers(void)
 {
     for (int i = 0; i < LAPTOPS; i++)
-        if (clients[i].phones.path.link.conn != NULL &&
-            clients[i].phones.path.link.conn->state != WS_OPEN)
+        if (clients[i].phones.link.conn != NULL && clients[i].phones.link.conn->state != WS_OPEN)
             test_fail(__FILE__, __LINE__, "the path of laptop %d is not open", i);
     for (size_t i = 0; i < SERVER_LINKS; i++) {
         const struct ws_conn *conn = server.laptops[i].link.conn;
@@ -535,7 +534,7 @@ static void connect_phone(int number, int laptop, bool honest)
     (void)endpoint_parse(&peer, address, (uint16_t)(1024 + test_below(60000)));
     phone->laptop = laptop;
     phone->is_honest = honest;
-    struct ws_conn *near = phones_accept(&client->phones, &peer, &nothing);
+    struct ws_conn *near = client_phones_accept(&client->phones, &peer, &nothing);
     struct ws_conn *far = number < PHONES ? server_accept(&server, &peer, &nothing) : NULL;
     if (near != NULL)
         forget_conn(near);
@@ -631,17 +630,25 @@ static bool inject(struct phone *phone)
     return is_repeated;
 }
 
+// How long the server has owed an answer on the path.
+static int64_t path_silence(const struct client *client)
+{
+    for (size_t i = 0; i < CLIENT_CONNS; i++)
+        if (path_is_on(&client->phones.conns[i].phone))
+            return liveness_silence(&client->phones.conns[i].liveness, client->loop.now_ms);
+    return 0;
+}
+
 // A stranger's bytes, and his coming and going, take nothing from a phone that works.
 static void stranger_acts(int number)
 {
     struct phone *stranger = &world.phones[number];
     int laptop = stranger->near != NULL ? stranger->laptop : (int)test_below(LAPTOPS);
     const struct client *client = &clients[laptop];
-    const struct ws_conn *path = client->phones.path.link.conn;
+    const struct ws_conn *path = client->phones.link.conn;
     const struct phone *phone = path != NULL ? phone_of(path) : NULL;
-    bool works = phone != NULL && phone->far != NULL && client->phones.path.phone->has_delivered &&
-                 liveness_silence(&client->phones.path.phone->liveness, client->loop.now_ms) <
-                     LIVENESS_DEAD_MS;
+    bool works = phone != NULL && phone->far != NULL && client->phones.path.current != NULL &&
+                 path_silence(client) < LIVENESS_DEAD_MS;
     bool may_carry = false; // as any phone does
     switch (test_below(8)) {
     case 0:
@@ -654,7 +661,7 @@ static void stranger_acts(int number)
         may_carry = inject(stranger);
         break;
     }
-    if (works && client->phones.path.link.conn != path && !may_carry)
+    if (works && client->phones.link.conn != path && !may_carry)
         test_fail(__FILE__, __LINE__, "a stranger took the path of a phone that works");
 }
 
@@ -689,13 +696,13 @@ static void run_a_timer(void)
     struct client *client = &clients[test_below(LAPTOPS)];
     switch (test_below(5)) {
     case 0:
-        phones_tick(&client->phones);
+        client_phones_tick(&client->phones);
         break;
     case 1:
         keyed_tick(&client->keyed);
         break;
     case 2:
-        phones_pump(&client->phones);
+        client_phones_pump(&client->phones);
         break;
     case 3:
         server_laptops_tick(&server);
@@ -711,8 +718,8 @@ static void laptop_talks(int laptop)
     struct client *client = &clients[laptop];
     uint8_t packet[PACKET];
     make_packet(packet, 'u', laptop, next_number(&world.up[laptop]));
-    tunnel_link_queue(&client->phones.path.link, packet, sizeof packet, client->loop.now_us);
-    phones_pump(&client->phones);
+    tunnel_link_queue(&client->phones.link, packet, sizeof packet, client->loop.now_us);
+    client_phones_pump(&client->phones);
 }
 
 static void step(void)
@@ -789,10 +796,10 @@ static void go_on_calmly(int64_t for_ms, bool strangers)
             if (passed_ms % 250 < STEP_MS)
                 keyed_tick(&clients[i].keyed);
             if (passed_ms % 1000 < STEP_MS)
-                phones_tick(&clients[i].phones);
+                client_phones_tick(&clients[i].phones);
             if (passed_ms % 100 < STEP_MS && !strangers)
                 laptop_talks(i);
-            phones_pump(&clients[i].phones);
+            client_phones_pump(&clients[i].phones);
         }
         if (strangers)
             stranger_acts(PHONES + (int)test_below(STRANGERS));
@@ -843,13 +850,13 @@ static void begin(void)
         client->machine.tun.fd = i;
         client->phones.log = client->keyed.log = &client->log;
         client->phones.loop = client->keyed.loop = &client->loop;
-        client->phones.mode = &keyed_mode;
+        client->phones.mode = &client_keyed;
         client->phones.machine = client->keyed.machine = &client->machine;
         client->phones.keyed = &client->keyed;
         client->keyed.phones = &client->phones;
         keyed_init(&client->keyed);
         initiator_init(&client->keyed.initiator, key, identity, 0x64400001 + (uint32_t)i);
-        phones_init(&client->phones, &client->keyed.initiator.keys, &server.queue_key);
+        client_phones_init(&client->phones, &client->keyed.initiator.keys, &server.queue_key);
     }
 }
 
@@ -877,7 +884,7 @@ static void storm(void)
            number_from("STORM_SEED", 1), steps, world.sessions, world.sealed,
            (uint64_t)world.us / 1000000);
     for (int i = 0; i < LAPTOPS; i++)
-        CHECK_INT(clients[i].phones.path.link.not_sealed, 0);
+        CHECK_INT(clients[i].phones.link.not_sealed, 0);
     CHECK(world.sessions > steps / 10000);
     CHECK(world.sealed > steps / 100);
 }
@@ -900,14 +907,14 @@ static void goodbyes(void)
 {
     const struct session *session = &clients[0].keyed.initiator.keys.current;
     go_on_calmly(CALM_MS, false);
-    CHECK(session->live && clients[0].phones.path.link.conn != NULL);
+    CHECK(session->live && clients[0].phones.link.conn != NULL);
     struct message full = say(RECORD_GOODBYE, GOODBYE_FULL);
     struct message later = say(RECORD_PONG, 0);
-    give(clients[0].phones.path.link.conn, &later);
-    give(clients[0].phones.path.link.conn, &full);
+    give(clients[0].phones.link.conn, &later);
+    give(clients[0].phones.link.conn, &full);
     CHECK(session->live);
     full = say(RECORD_GOODBYE, GOODBYE_FULL);
-    give(clients[0].phones.path.link.conn, &full);
+    give(clients[0].phones.link.conn, &full);
     CHECK(!session->live);
 }
 
