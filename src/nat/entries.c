@@ -40,6 +40,14 @@ static uint32_t hash_connection(const struct nat *nat, uint32_t mapping, uint32_
     return (uint32_t)siphash_2_words(&nat->config.key, which, remote);
 }
 
+bool nat_is_own_address(const struct nat *nat, uint32_t address)
+{
+    for (size_t i = 0; i < NAT_OWN_ADDRESSES; i++)
+        if (address != 0 && nat->config.own_addresses[i] == address)
+            return true;
+    return false;
+}
+
 struct nat_ports *nat_ports_of(struct nat *nat, uint8_t protocol)
 {
     if (protocol == IP_TCP)

@@ -3,7 +3,7 @@
 #ifndef TETHER_NAT_ENTRIES_H
 #define TETHER_NAT_ENTRIES_H
 
-#include "nat.h"
+#include "state.h"
 
 // An inside endpoint.
 struct nat_inside {
@@ -12,6 +12,9 @@ struct nat_inside {
     uint32_t address;
     uint16_t port;
 };
+
+// Whether it is one of the server's addresses beside the outside one.
+bool nat_is_own_address(const struct nat *nat, uint32_t address);
 
 struct nat_ports *nat_ports_of(struct nat *nat, uint8_t protocol);
 

@@ -41,14 +41,6 @@ static bool is_hairpin(struct nat *nat, const struct ip_packet *packet)
            nat_has_port(nat, embedded.protocol, embedded.source_port);
 }
 
-bool nat_is_own_address(const struct nat *nat, uint32_t address)
-{
-    for (size_t i = 0; i < NAT_OWN_ADDRESSES; i++)
-        if (address != 0 && nat->config.own_addresses[i] == address)
-            return true;
-    return false;
-}
-
 // Where a packet is to go; a hairpin goes out first, and comes back in.
 static enum nat_verdict judge_destination(struct nat_passage *passage, uint16_t *receiver,
                                           bool *hairpin)

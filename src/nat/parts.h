@@ -3,7 +3,7 @@
 #ifndef TETHER_NAT_PARTS_H
 #define TETHER_NAT_PARTS_H
 
-#include "nat.h"
+#include "state.h"
 
 // A packet on its way through.
 struct nat_passage {
@@ -16,9 +16,6 @@ struct nat_passage {
 };
 
 // ---- outbound.c and inbound.c ----
-
-// Whether it is one of the server's addresses beside the outside one.
-bool nat_is_own_address(const struct nat *nat, uint32_t address);
 
 // A packet of a laptop; a packet from the wire or from the server's own stack.
 enum nat_verdict nat_go_out(struct nat_passage *passage, uint8_t *bytes, size_t length);

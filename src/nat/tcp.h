@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "nat.h"
+#include "state.h"
 
 // What was seen: bits.
 enum nat_tcp_seen {

@@ -18,6 +18,7 @@
 
 #define MAC_SIZE        6
 #define ETHERNET_HEADER 14
+#define ETHERNET_TYPE   12 // where a frame says what it carries (IEEE 802.3)
 
 // Ports from low to high, both included.
 struct port_range {
@@ -151,6 +152,8 @@ bool wire_neighbour_mac(struct wire *wire, uint32_t next_hop, int64_t now_ms,
 // The next hop to a destination, or 0.
 uint32_t wire_next_hop(struct wire *wire, uint32_t destination, int64_t now_ms);
 int wire_open_arp(struct wire *wire);
+// Must be done before the first frame.
+void wire_prepare_batches(struct wire *wire);
 // Appends a frame to the batch. Returns its virtio-net header, which says that nothing is to be
 // done.
 uint8_t *wire_put_frame(struct wire *wire, uint8_t *packet, size_t length,

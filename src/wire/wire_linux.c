@@ -191,19 +191,6 @@ bool wire_follow(struct wire *wire)
     return follow_address(wire);
 }
 
-// Everything that never changes between system calls.
-static void prepare_batches(struct wire *wire)
-{
-    for (size_t i = 0; i < WIRE_BATCH; i++) {
-        wire->out_pieces[i][0] = (struct iovec){&wire->heads[i], sizeof wire->heads[i]};
-        wire->out[i].msg_hdr.msg_iov = wire->out_pieces[i];
-        wire->out[i].msg_hdr.msg_iovlen = 2;
-        wire->in_pieces[i] = (struct iovec){wire->in_bytes[i], sizeof wire->in_bytes[i]};
-        wire->in[i].msg_hdr.msg_iov = &wire->in_pieces[i];
-        wire->in[i].msg_hdr.msg_iovlen = 1;
-    }
-}
-
 // A socket of protocol 0 captures nothing until it is bound.
 static int open_packet_socket(struct wire *wire)
 {
@@ -241,7 +228,7 @@ int wire_open(struct wire *wire, const char *interface, const struct log *log)
         log_error(log, "cannot open a netlink socket: %s", strerror(errno));
         return -1;
     }
-    prepare_batches(wire);
+    wire_prepare_batches(wire);
     if (open_packet_socket(wire) < 0 || find_interface(wire, interface) < 0)
         return -1;
     return wire_open_arp(wire) < 0 ? -1 : read_interface(wire);
@@ -260,7 +247,6 @@ void wire_close(struct wire *wire)
 
 // Places in an Ethernet frame that carries IPv4.
 enum {
-    AT_ETHERTYPE = 12,
     AT_IP = ETHERNET_HEADER,
     AT_FRAGMENT = AT_IP + 6,
     AT_PROTOCOL = AT_IP + 9,
@@ -274,7 +260,7 @@ static int attach_filter(struct wire *wire, uint16_t low, uint16_t high)
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_HOST, 0, 15), // sent to us
-        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, AT_ETHERTYPE),
+        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, ETHERNET_TYPE),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 13),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, AT_DESTINATION),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, wire->address, 0, 11),
@@ -308,38 +294,6 @@ int wire_capture(struct wire *wire, uint16_t low, uint16_t high)
         return -1;
     }
     return 0;
-}
-
-uint8_t *wire_put_frame(struct wire *wire, uint8_t *packet, size_t length,
-                        const uint8_t mac[MAC_SIZE])
-{
-    if (wire->out_count == WIRE_BATCH)
-        wire_flush(wire);
-    struct wire_frame_head *head = &wire->heads[wire->out_count];
-    memset(head->vnet, 0, sizeof head->vnet);
-    memcpy(head->ethernet, mac, MAC_SIZE);
-    memcpy(head->ethernet + MAC_SIZE, wire->mac, MAC_SIZE);
-    put_be16(head->ethernet + AT_ETHERTYPE, ETH_P_IP);
-    wire->out_pieces[wire->out_count][1] = (struct iovec){packet, length};
-    wire->out_count++;
-    return head->vnet;
-}
-
-void wire_flush(struct wire *wire)
-{
-    unsigned done = 0;
-    while (done < wire->out_count) {
-        int sent = sendmmsg(wire->packet_fd, wire->out + done, wire->out_count - done, 0);
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent > 0) {
-            done += (unsigned)sent;
-            continue;
-        }
-        wire->send_failed++; // this one the interface does not take; the next it may
-        done++;
-    }
-    wire->out_count = 0;
 }
 
 // Keeps a copy of a packet until its next hop's MAC is known; a super-packet is not worth it.

@@ -159,8 +159,9 @@ ends_with() { # STATUS WORDS HOST COMMAND...
 }
 
 bad_key() { # NAME KEY WORDS
-	check "a key $1 is refused, by --key" \
-		ends_with 2 "--key does not hold a key: $3" laptop "$LAB_BUILD/tether-client" --key "$2"
+	local words="--key does not hold a key: $3"
+	[ -n "$2" ] || words="--key wants a value"
+	check "a key $1 is refused, by --key" ends_with 2 "$words" laptop "$LAB_BUILD/tether-client" --key "$2"
 	check "a key $1 is refused, by TETHER_KEY" ends_with 2 "TETHER_KEY does not hold a key: $3" laptop \
 		env "TETHER_KEY=$2" "$LAB_BUILD/tether-client"
 	echo "$2" >"$LAB_DIR/bad-key"
