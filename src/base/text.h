@@ -12,6 +12,7 @@ struct text {
     int overflow; // something did not fit; what is there ends before it
 };
 
+// Begins an empty text in `size` bytes, of which the last is the NUL's.
 void text_init(struct text *text, char *out, size_t size);
 // Appends by a printf format.
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -13,6 +13,8 @@ struct hmac {
     struct sha256 outer;
 };
 
+// HMAC-SHA-256 in steps: begin with a key of any length, add bytes, and take the tag, which ends
+// it.
 void hmac_init(struct hmac *hmac, const void *key, size_t key_length);
 void hmac_add(struct hmac *hmac, const void *bytes, size_t length);
 void hmac_end(struct hmac *hmac, uint8_t tag[SHA256_SIZE]);

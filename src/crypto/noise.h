@@ -26,6 +26,7 @@ struct noise {
     uint8_t remote[32];    // the peer's ephemeral, public
 };
 
+// Begins a handshake of one side with the shared key, and mixes the protocol's name in.
 void noise_init(struct noise *noise, bool is_initiator, const uint8_t psk[NOISE_KEY],
                 const void *prologue, size_t prologue_length);
 // Writes the next message, which is this party's to write: NOISE_OVERHEAD + `length` bytes.

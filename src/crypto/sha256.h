@@ -14,6 +14,7 @@ struct sha256 {
     uint8_t block[SHA256_BLOCK];
 };
 
+// A hash in steps: begin, add bytes, and take the digest, which ends it.
 void sha256_init(struct sha256 *hash);
 void sha256_add(struct sha256 *hash, const void *bytes, size_t length);
 // Writes the digest, and wipes the state.

@@ -76,6 +76,7 @@ struct flow {
     bool is_unbounded;     // it does not acknowledge, so there are no bounds
 };
 
+// Nothing is on its way, and nothing is known of the link.
 void flow_init(struct flow *flow, int64_t now_us);
 // Another connection is the path: what was on its way is not waited for.
 void flow_path_changed(struct flow *flow, int64_t now_us);

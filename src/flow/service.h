@@ -18,6 +18,7 @@ struct service {
     int64_t apart_us;       // how much left_us and steady_us differ, on average
 };
 
+// Nothing is known of the link.
 void service_init(struct service *service);
 
 // Of messages that were delivered since the last call, the first came to the link then.

@@ -96,6 +96,7 @@ struct http_host {
     struct http_slot slots[HTTP_SLOTS];
 };
 
+// Must be done before anything else; what `config` points at must stay.
 void http_host_init(struct http_host *host, struct loop *loop,
                     const struct http_host_config *config);
 // Takes over a listening socket. Returns 0, or -1 when there are too many.

@@ -52,6 +52,7 @@ size_t http_count_headers(const struct http_header *headers, size_t count, const
 bool http_has_token(const struct http_header *headers, size_t count, const char *name,
                     const char *token);
 
+// Whether a text is this one, letter by letter.
 bool http_text_is(const struct http_text *text, const char *value);
 // The same, any letter case.
 bool http_text_is_nocase(const struct http_text *text, const char *value);

@@ -23,6 +23,7 @@ struct ip_coalescer {
     size_t next; // the run that gives way next
 };
 
+// Holds nothing. Must be done before anything else.
 void ip_coalescer_init(struct ip_coalescer *coalescer);
 // Takes an IPv4 packet, whose bytes must stay as they are until ip_coalesce_end(), and gives to
 // `out` what is not to be held, or not any longer. Packets of one connection stay in their order.

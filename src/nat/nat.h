@@ -11,6 +11,7 @@
 
 #include "state.h"
 
+// An empty NAT. `config` is copied; what its output points at must stay.
 void nat_init(struct nat *nat, const struct nat_config *config);
 
 // Leaves a port that a local socket uses out of the range.

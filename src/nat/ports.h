@@ -12,6 +12,7 @@ struct nat_ports {
     uint32_t free_count;
 };
 
+// All ports from `low` to `high` are free.
 void nat_ports_init(struct nat_ports *ports, uint16_t low, uint16_t high);
 // Takes a port out of the range for good, because a local socket has it.
 void nat_ports_reserve(struct nat_ports *ports, uint16_t port);

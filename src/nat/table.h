@@ -40,19 +40,24 @@ struct nat_pool {
     uint32_t size;
 };
 
+// An empty index over the owner's arrays: `slot_count` slots, and a hash for each entry.
 void nat_index_init(struct nat_index *index, uint32_t *slots, uint32_t *hashes,
                     uint32_t slot_count);
+// Adds an entry that is not in it; removes one that is.
 void nat_index_insert(struct nat_index *index, uint32_t entry, uint32_t hash);
 void nat_index_remove(struct nat_index *index, uint32_t entry);
 
 // Goes through the entries that have this hash: start with `place` = hash, call until NO_ENTRY.
 uint32_t nat_index_next(const struct nat_index *index, uint32_t hash, uint32_t *place);
 
+// An empty queue; adds an entry that is in none at its end, with the time; removes one that is in
+// it.
 void nat_queue_init(struct nat_queue *queue);
 void nat_queue_append(struct nat_queue *queue, struct nat_link *links, uint32_t entry,
                       int64_t now_ms);
 void nat_queue_remove(struct nat_queue *queue, struct nat_link *links, uint32_t entry);
 
+// All entries below `size` are free.
 void nat_pool_init(struct nat_pool *pool, uint32_t size);
 // A free entry, or NO_ENTRY.
 uint32_t nat_pool_take(struct nat_pool *pool, struct nat_link *links);

@@ -253,7 +253,7 @@ static bool has_answer(uint8_t opcode, const uint8_t *data, size_t length)
 
 // The server owes an answer to what the laptop sends; any message is one, and an attempt to reach
 // it by another connection ends.
-static void mind_answers(struct side *side, bool is_question)
+static void watch_answers(struct side *side, bool is_question)
 {
     struct relay *relay = side->relay;
     struct side *spare = spare_of(relay);
@@ -272,7 +272,7 @@ static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
 {
     struct side *side = arg;
     struct ws_conn *to = &side->other->ws;
-    mind_answers(side, has_answer(opcode, data, length));
+    watch_answers(side, has_answer(opcode, data, length));
     if (side != &side->relay->laptop && to->state != WS_OPEN &&
         side->relay->loop.now_ms < side->relay->hold_until_ms)
         return false; // the laptop is back in a moment

@@ -13,6 +13,7 @@ struct liveness {
     int64_t pinged_ms;  // when the last ping went
 };
 
+// Nothing is owed, and a ping is due.
 void liveness_init(struct liveness *liveness, int64_t now_ms);
 // A message went, or came.
 void liveness_sent(struct liveness *liveness, int64_t now_ms);

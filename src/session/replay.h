@@ -15,6 +15,7 @@ struct replay {
     uint64_t seen[REPLAY_WORDS];
 };
 
+// Nothing was seen yet.
 void replay_init(struct replay *replay);
 // Whether a message with this counter may be new. Ask before decrypting, mark only what was
 // genuine.

@@ -70,6 +70,7 @@ void pending_init(struct pending *pending);
 // Wipes the keys of a handshake that nobody finished; call about once a second for each connection.
 void pending_expire(struct pending *pending, int64_t now_ms);
 
+// Writes what each new connection is told: which run of the server this is.
 void greeting_write(const struct responder *responder, uint8_t out[GREETING_SIZE]);
 
 // Takes a message, which it may write over, from the connection that `pending` belongs to. `source`

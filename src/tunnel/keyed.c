@@ -55,7 +55,7 @@ bool tunnel_link_control(struct tunnel_link *link, uint8_t type, const void *bod
 }
 
 // An acknowledgement that is owed goes along.
-static void owe_less(struct tunnel_link *link, int64_t now_us)
+static void add_acknowledgement(struct tunnel_link *link, int64_t now_us)
 {
     uint8_t body[ACKNOWLEDGEMENT_BYTES];
     if (!link->receiver.owes ||
@@ -147,7 +147,7 @@ static bool send_message(struct tunnel_link *link, int64_t now_us)
     // There must be room before anything is taken.
     if (session == NULL || !ws_conn_has_room(link->conn, BASE64_LENGTH(sizeof link->message)))
         return false;
-    owe_less(link, now_us);
+    add_acknowledgement(link, now_us);
     size_t most = packets_most(link, now_us);
     if (link->control_length + most == 0)
         return false;
@@ -220,7 +220,7 @@ void tunnel_link_hear(struct tunnel_link *link, uint8_t *records, size_t length,
 }
 
 // As many bytes as pass in a millisecond; only twice or half as many are worth a system call.
-static void mind_unsent(struct tunnel_link *link)
+static void adjust_unsent(struct tunnel_link *link)
 {
     int64_t wanted = smaller(greater(flow_rate(&link->flow) / 1000, LINK_UNSENT), LINK_UNSENT_MOST);
     if (link->conn == NULL || (wanted < 2 * link->unsent && link->unsent < 2 * wanted))
@@ -237,7 +237,7 @@ void tunnel_link_acknowledged(struct tunnel_link *link, const struct record *rec
         link->bad_message++;
     else
         flow_hear(&link->flow, record->bytes, record->length, now_us);
-    mind_unsent(link);
+    adjust_unsent(link);
     fair_queue_set_rate(&link->queue, (uint64_t)flow_rate(&link->flow));
     fair_queue_set_round_trip(&link->queue, flow_round_trip_us(&link->flow) +
                                                 RESTLESS_TRIPS * flow_spread_us(&link->flow));
