@@ -5,7 +5,7 @@
 // translated back and goes to its phone. The program also serves the page that the phone's browser
 // runs.
 //
-// Read main() first, then on_captured() for the way back; server_laptops.c has the way out.
+// Read main() first, then on_captured() for the way back; phones.c has the way out.
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // The context of tether-server, for its parts: server.c (the story, and the host's network),
-// server_laptops.c (the connections of laptops' phones), server_records.c (what laptops say),
+// server_phones.c (the connections of laptops' phones), server_records.c (what laptops say),
 // server_places.c (who has a place), server_keys.c (its secrets), server_status.c (what it tells of
 // itself).
 #ifndef TETHER_SERVER_SERVER_H
@@ -103,7 +103,7 @@ struct laptop *server_find_open_laptop(struct server *server, const struct endpo
 // shown that it is there, or -1: no place.
 int server_admit(void *arg, const struct offer *offer);
 
-// server_laptops.c: prepares laptops and connections; `key` in keyed mode, else NULL. Returns 0, or
+// server_phones.c: prepares laptops and connections; `key` in keyed mode, else NULL. Returns 0, or
 // -1 after having said what is wrong.
 int server_laptops_init(struct server *server, const uint8_t key[KEY_SIZE]);
 // A connection for a phone, for http_host.
