@@ -1,6 +1,6 @@
 // The context of tether-server, for its parts: server.c (the story, and the host's network),
 // server_phones.c (the connections of laptops' phones), server_records.c (what laptops say),
-// server_places.c (who has a place), server_keys.c (its secrets), server_status.c (what it tells of
+// server_laptops.c (who has a place), server_keys.c (its secrets), server_status.c (what it tells of
 // itself).
 #ifndef TETHER_SERVER_SERVER_H
 #define TETHER_SERVER_SERVER_H
@@ -93,7 +93,7 @@ struct server {
     uint64_t strangers_evicted; // connections that gave way to newer ones
 };
 
-// server_places.c: a laptop's number, which the NAT and its sessions know it by.
+// server_laptops.c: a laptop's number, which the NAT and its sessions know it by.
 uint16_t server_laptop_number(const struct server *server, const struct laptop *laptop);
 // Open mode: the laptop that a phone comes for, by the id in its request or else by the phone.
 // NULL: no place.
