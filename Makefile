@@ -109,7 +109,7 @@ $(BUILD)/unit/%: test/unit/%.c $(wildcard test/unit/*.h) $(BUILD)/libtether.a
 
 # The programs' own parts that deal with sessions, with keys that last for seconds.
 STORM := $(call objects,$(addprefix src/client/,phones.c keyed.c open.c records.c machine.c) \
-	$(addprefix src/server/,laptops.c places.c records.c)) $(BUILD)/obj/storm/session.o
+	$(addprefix src/server/,phones.c keyed.c open.c laptops.c records.c)) $(BUILD)/obj/storm/session.o
 $(BUILD)/obj/storm/session.o: src/session/session.c Makefile
 	@mkdir -p $(@D)
 	$(CC) -Itest/unit/storm $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<

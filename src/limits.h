@@ -132,12 +132,12 @@
 // Its WebSockets. Those of strangers have small buffers, enough for a handshake, and end after some
 // time; those of laptops have large ones, of which there are some more than laptops for phones on
 // their way out. A stranger's connection ends after so many messages that are not genuine.
-#define SERVER_CONNS      96
-#define SERVER_CARRIAGES  (SERVER_LINKS + 8)
-#define STRANGER_RX       512
-#define STRANGER_TX       1280
-#define STRANGER_LIMIT_MS 10000
-#define STRANGER_MESSAGES 256
+#define SERVER_CONNS         96
+#define SERVER_LARGE_BUFFERS (SERVER_LINKS + 8)
+#define STRANGER_RX          512
+#define STRANGER_TX          1280
+#define STRANGER_LIMIT_MS    10000
+#define STRANGER_MESSAGES    256
 // A keyed laptop that was silent for so long may lose its place to another.
 #define LAPTOP_AWAY_MS 60000
 // Addresses of the server beside the outside one.
@@ -174,8 +174,8 @@ _Static_assert(WS_MESSAGE_MAX >= LINK_TX_SIZE, "each end takes what the other ma
 _Static_assert(LINK_TX_SIZE >= LINK_BATCH_MOST + 4 * (IP_PACKET_MAX + 2 * LINK_CONTROL) / 3,
                "behind a full batch the largest packet fits, in base64: who may send has room");
 _Static_assert(WS_RX_SIZE > WS_MESSAGE_MAX, "a receive buffer holds the longest message");
-_Static_assert(SERVER_CARRIAGES > SERVER_LINKS, "there is a large buffer for each laptop's phone");
-_Static_assert(SERVER_CONNS >= SERVER_CARRIAGES, "there is a connection for each large buffer");
+_Static_assert(SERVER_LARGE_BUFFERS > SERVER_LINKS, "each laptop's phone has large buffers");
+_Static_assert(SERVER_CONNS >= SERVER_LARGE_BUFFERS, "each of the large buffers has a connection");
 _Static_assert(LOOP_MAX_FDS >= HTTP_SLOTS + SERVER_CONNS + HTTP_LISTENERS + 16,
                "the loop can watch all connections");
 _Static_assert(REPLAY_WINDOW % 64 == 0 && REPLAY_WINDOW >= 128, "the replay window is whole words");

@@ -1,36 +1,17 @@
-// The places of laptops: who has which, who gets one, and who loses his.
+// The places of laptops: who has which, who gets one, and who loses his; and when they are sent to.
 //
 // There are SERVER_LINKS of them. A laptop that comes back finds its own by its id, with its NAT
 // mappings; a new one gets a free place, or that of the laptop that has been away longest.
+#include "laptops.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "../base/bytes.h"
 #include "../crypto/random.h"
 #include "../crypto/sha256.h"
-#include "server.h"
 
-uint16_t server_laptop_number(const struct server *server, const struct laptop *laptop)
-{
-    return (uint16_t)(laptop - server->laptops);
-}
-
-// Open mode: copies the value of "id" in a query, or "" where there is none that will do: letters
-// and digits.
-static void read_id(char id[LAPTOP_ID_MAX], const struct http_text *query)
-{
-    size_t length = 0;
-    id[0] = '\0';
-    if (query->length <= 3 || query->length - 3 >= LAPTOP_ID_MAX ||
-        memcmp(query->start, "id=", 3) != 0)
-        return;
-    for (const char *c = query->start + 3; c < query->start + query->length; c++) {
-        if (!((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z')))
-            return;
-        id[length++] = *c;
-    }
-    id[length] = '\0';
-}
+#define ACTIVE_MS 1000 // a laptop that was heard in this time is told what changes
 
 static bool is_same_laptop(const struct laptop *laptop, const char *id,
                            const struct endpoint *phone)
@@ -56,96 +37,136 @@ static uint64_t nat_identity(const char *id, const struct endpoint *phone)
     return get_be64(digest);
 }
 
-// Whether a laptop's place may go to another: it has no phone, or (keyed laptops are never silent
-// for long) its phone is there without it.
-static bool is_away(const struct server *server, const struct laptop *laptop)
+static bool is_away(const struct laptop *laptop, int64_t away_ms)
 {
-    if (laptop->link.conn == NULL)
-        return true;
-    return !server->options.open && server->loop.now_ms - laptop->seen_ms >= LAPTOP_AWAY_MS;
+    return laptop->link.conn == NULL || laptop->laptops->loop->now_ms - laptop->seen_ms >= away_ms;
 }
 
-// Forgets whoever had a place.
-static void vacate(struct server *server, struct laptop *laptop)
+// Gives a place to the laptop with this id, and forgets whoever had it.
+static void move_in(struct laptop *place, const char *id, const struct endpoint *phone)
 {
-    uint16_t number = server_laptop_number(server, laptop);
-    for (size_t i = 0; i < SERVER_CONNS; i++)
-        if (server->conns[i].laptop == laptop)
-            server->conns[i].laptop = NULL;
-    nat_forget_laptop(&server->nat, number);
-    responder_forget(&server->responder, number);
+    struct laptops *laptops = place->laptops;
+    uint16_t number = place->path.laptop;
+    if (place->used) {
+        gateway_remove_laptop(laptops->gateway, number);
+        responder_forget(&laptops->responder, number);
+    }
+    path_init(&place->path, &place->link, number);
+    place->used = false;
+    place->address = 0;
+    snprintf(place->id, sizeof place->id, "%s", id);
+    gateway_add_laptop(laptops->gateway, number, nat_identity(id, phone));
 }
 
-// The laptop with this id: known already, or new in a free place, or in the place of the one that
-// has been away longest. NULL when all are here.
-static struct laptop *find_laptop(struct server *server, const char *id,
-                                  const struct endpoint *phone)
+struct laptop *laptops_find(struct laptops *laptops, const char *id, const struct endpoint *phone,
+                            int64_t away_ms)
 {
     struct laptop *place = NULL;
     for (size_t i = 0; i < SERVER_LINKS; i++) {
-        struct laptop *laptop = &server->laptops[i];
+        struct laptop *laptop = &laptops->places[i];
         if (is_same_laptop(laptop, id, phone))
             return laptop;
-        if (!is_away(server, laptop))
+        if (!is_away(laptop, away_ms))
             continue;
         if (place == NULL || (place->used && (!laptop->used || laptop->seen_ms < place->seen_ms)))
             place = laptop;
     }
-    if (place == NULL) {
-        server->refused_laptops++;
-        return NULL;
-    }
-    if (place->used)
-        vacate(server, place);
-    uint16_t number = server_laptop_number(server, place);
-    tunnel_link_init(&place->link, server->options.open ? NULL : &server->responder.laptops[number],
-                     &server->queue_key, server->loop.now_us);
-    place->used = false;
-    place->address = 0;
-    snprintf(place->id, sizeof place->id, "%s", id);
-    nat_set_laptop(&server->nat, number, nat_identity(id, phone));
+    if (place != NULL)
+        move_in(place, id, phone);
+    else
+        laptops->refused++;
     return place;
 }
 
-static bool address_is_free(const struct server *server, uint32_t address)
+void laptops_queue(struct laptops *laptops, uint16_t number, const struct ip_packet *packet,
+                   const struct ip_offload *offload)
 {
-    for (size_t i = 0; i < SERVER_LINKS; i++)
-        if (server->laptops[i].used && server->laptops[i].address == address)
-            return false;
-    return true;
+    struct laptop *laptop = &laptops->places[number];
+    int64_t now_us = laptops->loop->now_us;
+    if (offload == NULL)
+        tunnel_link_queue(&laptop->link, packet->bytes, packet->length, now_us);
+    else
+        tunnel_link_queue_offloaded(&laptop->link, packet, offload, now_us);
+    laptop->touched = true;
 }
 
-// Keyed: a laptop has shown that it is there. It keeps the inside address that it had, unless
-// another has it.
-int server_admit(void *arg, const struct offer *offer)
+// When the next of the links has something to do by itself.
+static void set_alarm(struct laptops *laptops)
 {
-    struct server *server = arg;
-    static const struct endpoint nowhere;
-    char id[LAPTOP_ID_MAX];
-    for (size_t i = 0; i < IDENTITY_SIZE; i++)
-        snprintf(id + 2 * i, 3, "%02x", offer->identity[i]);
-    struct laptop *laptop = find_laptop(server, id, &nowhere);
-    if (laptop == NULL)
-        return -1;
-    if (!laptop->used) {
-        uint32_t address = offer->address;
-        while (!inside_address_is_good(address) || !address_is_free(server, address)) {
-            if (crypto_random(&address, sizeof address) < 0)
-                return -1;
-            address = INSIDE_NETWORK | (address & INSIDE_HOSTS);
-        }
-        laptop->address = address;
-        laptop->used = true;
-        log_info(&server->log, "laptop %u: its session is up",
-                 server_laptop_number(server, laptop));
+    int64_t due_us = INT64_MAX;
+    for (size_t i = 0; i < SERVER_LINKS; i++) {
+        int64_t link_us = tunnel_link_due_us(&laptops->places[i].link, laptops->loop->now_us);
+        if (link_us < due_us)
+            due_us = link_us;
     }
-    return server_laptop_number(server, laptop);
+    laptops->alarm->due_ms = due_us == INT64_MAX ? LOOP_NEVER : (due_us + 999) / 1000;
 }
 
-struct laptop *server_find_open_laptop(struct server *server, const struct endpoint *phone,
-                                       const struct http_text *query)
+void laptops_pump(struct laptops *laptops)
 {
-    char id[LAPTOP_ID_MAX];
-    read_id(id, query);
-    return find_laptop(server, id, phone);
+    for (size_t i = 0; i < SERVER_LINKS; i++) {
+        struct laptop *laptop = &laptops->places[i];
+        if (laptop->touched)
+            tunnel_link_pump(&laptop->link, laptops->loop->now_us);
+        laptop->touched = false;
+    }
+    set_alarm(laptops);
+}
+
+static void on_alarm(void *arg, short events)
+{
+    struct laptops *laptops = arg;
+    (void)events;
+    for (size_t i = 0; i < SERVER_LINKS; i++)
+        laptops->places[i].touched = true; // whichever it was: the others do nothing
+    laptops_pump(laptops);
+}
+
+int laptops_init(struct laptops *laptops, const struct log *log, struct loop *loop,
+                 struct gateway *gateway)
+{
+    laptops->log = log;
+    laptops->loop = loop;
+    laptops->gateway = gateway;
+    for (uint16_t i = 0; i < SERVER_LINKS; i++) {
+        struct laptop *laptop = &laptops->places[i];
+        laptop->laptops = laptops;
+        path_init(&laptop->path, &laptop->link, i);
+    }
+    if (crypto_random(&laptops->queue_key, sizeof laptops->queue_key) < 0) {
+        log_error(log, "the kernel gives no random numbers");
+        return -1;
+    }
+    ip_coalescer_init(&laptops->coalescer);
+    laptops->alarm = loop_alarm(loop, on_alarm, laptops);
+    return 0;
+}
+
+// Whether a laptop is to be told that its mappings are more or fewer now.
+static bool wants_status(const struct laptop *laptop)
+{
+    const struct laptops *laptops = laptop->laptops;
+    return laptop->link.conn != NULL && laptops->loop->now_ms - laptop->seen_ms < ACTIVE_MS &&
+           tunnel_link_session(&laptop->link, laptops->loop->now_us) != NULL &&
+           gateway_mappings(laptops->gateway, laptop->path.laptop) != laptop->reported_mappings;
+}
+
+void laptops_tick(struct laptops *laptops)
+{
+    responder_tick(&laptops->responder, laptops->loop->now_ms);
+    for (size_t i = 0; i < SERVER_LINKS; i++)
+        if (wants_status(&laptops->places[i]))
+            laptop_send_status(&laptops->places[i]);
+    laptops_pump(laptops);
+}
+
+void laptops_close(struct laptops *laptops)
+{
+    static const uint8_t stopped = GOODBYE_STOPPED;
+    for (size_t i = 0; i < SERVER_LINKS; i++) {
+        struct tunnel_link *link = &laptops->places[i].link;
+        if (link->conn != NULL &&
+            tunnel_link_control(link, RECORD_GOODBYE, &stopped, sizeof stopped))
+            tunnel_link_pump(link, laptops->loop->now_us);
+    }
 }

@@ -1,11 +1,11 @@
 // What a laptop says to the server under its session, record by record, and what it is told: its
 // packets go through the NAT, segments of one connection put together first.
-#include "server.h"
+#include "laptops.h"
 
-void server_send_configuration(struct server *server, struct laptop *laptop)
+void laptop_send_configuration(struct laptop *laptop)
 {
     uint8_t body[CONFIGURATION_MAX];
-    struct configuration config = server->configuration;
+    struct configuration config = laptop->laptops->configuration;
     config.address = laptop->address;
     tunnel_link_control(&laptop->link, RECORD_CONFIGURATION, body,
                         configuration_write(body, &config));
@@ -16,73 +16,71 @@ void server_send_configuration(struct server *server, struct laptop *laptop)
 static void on_coalesced(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
 {
     struct laptop *laptop = arg;
-    struct server *server = laptop->server;
+    struct laptops *laptops = laptop->laptops;
     struct ip_packet packet;
     struct ip_offload offload;
     bool is_super = segment_size > 0 && ip_parse(&packet, bytes, length) == IP_GOOD &&
                     ip_offload_of_super(&offload, &packet, segment_size) == 0;
-    nat_outbound(&server->nat, server_laptop_number(server, laptop), bytes, length,
-                 is_super ? &offload : NULL, server->loop.now_ms);
+    gateway_send(laptops->gateway, laptop->path.laptop, bytes, length, is_super ? &offload : NULL);
     if (segment_size > 0)
-        wire_flush(&server->wire); // its bytes lie in the coalescer, which writes over them
+        gateway_flush(laptops->gateway); // its bytes lie in the coalescer, which writes over them
 }
 
 // A super-packet, after what came before it.
-static void on_super_packet(struct server *server, struct laptop *laptop,
-                            const struct record *record)
+static void on_super_packet(struct laptop *laptop, const struct record *record)
 {
+    struct laptops *laptops = laptop->laptops;
     struct ip_packet packet;
     struct ip_offload offload;
-    ip_coalesce_end(&server->coalescer, on_coalesced, laptop);
+    ip_coalesce_end(&laptops->coalescer, on_coalesced, laptop);
     laptop->link.super_packets_received++;
     if (super_packet_read(&packet, &offload, record) < 0)
         laptop->link.bad_message++;
     else
-        nat_outbound(&server->nat, server_laptop_number(server, laptop), packet.bytes,
-                     packet.length, &offload, server->loop.now_ms);
+        gateway_send(laptops->gateway, laptop->path.laptop, packet.bytes, packet.length, &offload);
 }
 
-void server_send_status(struct server *server, struct laptop *laptop)
+void laptop_send_status(struct laptop *laptop)
 {
     uint8_t body[STATUS_BYTES];
-    laptop->told_mappings = server->nat.laptops[server_laptop_number(server, laptop)].mappings;
+    laptop->reported_mappings = gateway_mappings(laptop->laptops->gateway, laptop->path.laptop);
     tunnel_link_control(&laptop->link, RECORD_STATUS, body,
-                        status_write(body, laptop->told_mappings));
+                        status_write(body, laptop->reported_mappings));
     laptop->touched = true;
 }
 
-static void on_record(struct server *server, struct laptop *laptop, const struct record *record)
+static void on_record(struct laptop *laptop, const struct record *record)
 {
+    struct laptops *laptops = laptop->laptops;
     switch (record->type) {
     case RECORD_PACKET:
     case RECORD_SUPER_PACKET:
         laptop->link.packets_received++;
         laptop->link.bytes_received += record->length;
         if (record->type == RECORD_SUPER_PACKET)
-            on_super_packet(server, laptop, record);
+            on_super_packet(laptop, record);
         else
-            ip_coalesce(&server->coalescer, record->bytes, record->length, on_coalesced, laptop);
+            ip_coalesce(&laptops->coalescer, record->bytes, record->length, on_coalesced, laptop);
         break;
     case RECORD_PING:
         tunnel_link_control(&laptop->link, RECORD_PONG, record->bytes, record->length);
-        server_send_status(server, laptop);
+        laptop_send_status(laptop);
         break;
     case RECORD_ACKNOWLEDGEMENT:
-        tunnel_link_acknowledged(&laptop->link, record, server->loop.now_us);
+        tunnel_link_acknowledged(&laptop->link, record, laptops->loop->now_us);
         laptop->touched = true;
         break;
     case RECORD_GOODBYE:
-        log_info(&server->log, "laptop %u: it has stopped its tether",
-                 server_laptop_number(server, laptop));
+        log_info(laptops->log, "laptop %u: it has stopped its tether", laptop->path.laptop);
         break;
     default:
         break; // of a later version
     }
 }
 
-void server_hear_records(struct server *server, struct laptop *laptop, uint8_t *bytes,
-                         size_t length)
+void laptop_hear_records(struct laptop *laptop, uint8_t *bytes, size_t length)
 {
+    struct laptops *laptops = laptop->laptops;
     struct record record;
     const uint8_t *message = bytes - SEALED_HEAD;
     size_t message_length = SEALED_OVERHEAD + length;
@@ -93,13 +91,13 @@ void server_hear_records(struct server *server, struct laptop *laptop, uint8_t *
             laptop->link.bad_message++;
             break;
         }
-        on_record(server, laptop, &record);
+        on_record(laptop, &record);
         bytes += used;
         length -= used;
     }
-    ip_coalesce_end(&server->coalescer, on_coalesced, laptop);
+    ip_coalesce_end(&laptops->coalescer, on_coalesced, laptop);
     if (laptop->link.packets_received == packets_before)
         return;
-    tunnel_link_received(&laptop->link, message, message_length, server->loop.now_us);
+    tunnel_link_received(&laptop->link, message, message_length, laptops->loop->now_us);
     laptop->touched = true;
 }

@@ -1,7 +1,9 @@
 // status.json of tether-server: what is connected, what was carried, and what was dropped and why.
+#include "status.h"
+
 #include <string.h>
 
-#include "server.h"
+#include "mode.h"
 
 // What all laptops' links have counted, together.
 struct link_sum {
@@ -20,9 +22,10 @@ struct link_sum {
     uint64_t bad_message;
 };
 
-static void write_drops(const struct server *server, const struct link_sum *sum, struct text *text)
+static void write_drops(const struct gateway *gateway, const struct link_sum *sum,
+                        struct text *text)
 {
-    const struct wire *wire = &server->wire;
+    const struct wire *wire = &gateway->wire;
     text_add(text,
              ",\"drops\":{\"no_phone\":%llu,\"queue_full\":%llu,\"queue_late\":%llu,\"acks_"
              "thinned\":%llu,\"bad_message\":%llu,\"not_sealed\":%llu",
@@ -31,22 +34,22 @@ static void write_drops(const struct server *server, const struct link_sum *sum,
              (unsigned long long)sum->bad_message, (unsigned long long)sum->not_sealed);
     for (int i = NAT_HELD + 1; i < NAT_VERDICT_COUNT; i++)
         text_add(text, ",\"%s\":%llu", nat_verdict_name((enum nat_verdict)i),
-                 (unsigned long long)server->nat.dropped[i]);
+                 (unsigned long long)gateway->nat.dropped[i]);
     text_add(text, ",\"no_route\":%llu,\"no_neighbour\":%llu,\"host_write\":%llu",
              (unsigned long long)wire->no_route, (unsigned long long)wire->no_neighbour,
-             (unsigned long long)server->host_write);
+             (unsigned long long)gateway->host_write);
     text_add(text, ",\"send_failed\":%llu,\"bad_capture\":%llu,\"bad_offload\":%llu}",
              (unsigned long long)wire->send_failed, (unsigned long long)wire->bad_capture,
-             (unsigned long long)(server->bad_offload + sum->bad_offload));
+             (unsigned long long)(gateway->bad_offload + sum->bad_offload));
 }
 
 // Adds up what all laptops' links have counted. Returns how many have a phone.
-static unsigned sum_links(const struct server *server, struct link_sum *sum)
+static unsigned sum_links(const struct laptops *laptops, struct link_sum *sum)
 {
     unsigned connected = 0;
     memset(sum, 0, sizeof *sum);
     for (size_t i = 0; i < SERVER_LINKS; i++) {
-        const struct tunnel_link *link = &server->laptops[i].link;
+        const struct tunnel_link *link = &laptops->places[i].link;
         connected += link->conn != NULL;
         sum->packets_sent += link->packets_sent;
         sum->bytes_sent += link->bytes_sent;
@@ -65,33 +68,21 @@ static unsigned sum_links(const struct server *server, struct link_sum *sum)
     return connected;
 }
 
-static void write_sessions(const struct server *server, struct text *text)
+void write_server_status(struct text *text, const struct phones *phones,
+                         const struct http_host *host, int64_t uptime_ms)
 {
-    const struct responder *responder = &server->responder;
-    text_add(text, ",\"keyed\":{\"sessions\":%llu,\"wrong_key\":%llu,\"rate_limited\":%llu",
-             (unsigned long long)responder->sessions, (unsigned long long)responder->wrong_key,
-             (unsigned long long)responder->rate_limited);
-    text_add(text, ",\"unknown_session\":%llu,\"forged\":%llu,\"replayed\":%llu",
-             (unsigned long long)responder->unknown_session, (unsigned long long)responder->forged,
-             (unsigned long long)responder->replayed);
-    text_add(text, ",\"not_understood\":%llu,\"strange_messages\":%llu,\"strangers_evicted\":%llu}",
-             (unsigned long long)responder->not_understood,
-             (unsigned long long)server->strange_messages,
-             (unsigned long long)server->strangers_evicted);
-}
-
-void server_write_status(const struct server *server, struct text *text)
-{
+    const struct laptops *laptops = phones->laptops;
+    const struct nat *nat = &laptops->gateway->nat;
     struct link_sum sum;
-    unsigned links = sum_links(server, &sum);
+    unsigned links = sum_links(laptops, &sum);
     text_add(text, "{\"program\":\"tether-server\",\"version\":\"%s\",\"uptime_s\":%lld",
-             TETHER_VERSION, (long long)(server->loop.now_ms - server->started_ms) / 1000);
+             TETHER_VERSION, (long long)uptime_ms / 1000);
     text_add(text,
              ",\"links\":%u,\"mappings\":%lu,\"connections\":%lu,\"evicted\":%llu,"
              "\"errors_sent\":%llu,\"errors_held_back\":%llu",
-             links, (unsigned long)server->nat.mapping_count,
-             (unsigned long)server->nat.connection_count, (unsigned long long)server->nat.evicted,
-             (unsigned long long)server->nat.answered, (unsigned long long)server->nat.unanswered);
+             links, (unsigned long)nat->mapping_count, (unsigned long)nat->connection_count,
+             (unsigned long long)nat->evicted, (unsigned long long)nat->answered,
+             (unsigned long long)nat->unanswered);
     text_add(text, ",\"packets_up\":%llu,\"bytes_up\":%llu",
              (unsigned long long)sum.packets_received, (unsigned long long)sum.bytes_received);
     text_add(text, ",\"packets_down\":%llu,\"bytes_down\":%llu",
@@ -99,13 +90,12 @@ void server_write_status(const struct server *server, struct text *text)
     text_add(text, ",\"super_packets_up\":%llu,\"super_packets_down\":%llu",
              (unsigned long long)sum.super_packets_received,
              (unsigned long long)sum.super_packets_sent);
-    write_drops(server, &sum, text);
-    if (!server->options.open)
-        write_sessions(server, text);
+    write_drops(laptops->gateway, &sum, text);
+    phones->mode->write_status(phones, text);
     text_add(text,
              ",\"http\":{\"accepted\":%llu,\"evicted\":%llu,\"expired\":%llu,"
              "\"refused\":%llu},\"refused_laptops\":%llu}\n",
-             (unsigned long long)server->host.accepted, (unsigned long long)server->host.evicted,
-             (unsigned long long)server->host.expired, (unsigned long long)server->host.refused,
-             (unsigned long long)server->refused_laptops);
+             (unsigned long long)host->accepted, (unsigned long long)host->evicted,
+             (unsigned long long)host->expired, (unsigned long long)host->refused,
+             (unsigned long long)laptops->refused);
 }

@@ -12,12 +12,32 @@ void path_init(struct path *path, struct tunnel_link *link, uint16_t laptop)
     *path = (struct path){.link = link, .laptop = laptop};
 }
 
+// A connection is a stranger's now. Returns the path that it was, which there is none of then, or
+// NULL where it was none.
+static struct path *take_out(struct phone_conn *conn)
+{
+    struct path *path = conn->path;
+    if (path == NULL)
+        return NULL;
+    struct phone_conn **place = &path->conns;
+    while (*place != conn)
+        place = &(*place)->next;
+    *place = conn->next;
+    conn->path = NULL;
+    if (path->current != conn)
+        return NULL;
+    path->current = NULL;
+    return path;
+}
+
 void path_join(struct path *path, struct phone_conn *conn, int64_t now_us)
 {
-    struct phone_conn **place = &path->conns;
     if (conn->path == path)
         return;
-    path_leave(conn, now_us);
+    struct path *left = take_out(conn);
+    if (left != NULL)
+        tunnel_link_set_conn(left->link, NULL, now_us);
+    struct phone_conn **place = &path->conns;
     while (*place != NULL && (*place)->serial > conn->serial)
         place = &(*place)->next;
     conn->next = *place;
@@ -27,22 +47,14 @@ void path_join(struct path *path, struct phone_conn *conn, int64_t now_us)
 
 void path_leave(struct phone_conn *conn, int64_t now_us)
 {
-    struct path *path = conn->path;
-    if (path == NULL)
+    struct path *left = take_out(conn);
+    if (left == NULL)
         return;
-    struct phone_conn **place = &path->conns;
-    while (*place != conn)
-        place = &(*place)->next;
-    *place = conn->next;
-    conn->path = NULL;
-    if (path->current != conn)
-        return;
-    struct phone_conn *newest = path_newest(path);
-    path->current = NULL;
+    struct phone_conn *newest = path_newest(left);
     if (newest != NULL)
         path_take(newest, now_us);
     else
-        tunnel_link_set_conn(path->link, NULL, now_us);
+        tunnel_link_set_conn(left->link, NULL, now_us);
 }
 
 void path_take(struct phone_conn *conn, int64_t now_us)

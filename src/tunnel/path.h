@@ -37,10 +37,11 @@ struct path {
 // Begins without connections; those of before are strangers' now. `link` has no connection either.
 void path_init(struct path *path, struct tunnel_link *link, uint16_t laptop);
 
-// A connection joins the path, and leaves the one that it had joined before. It is not sent on yet.
+// A connection joins the path; it is not sent on yet. If another laptop's had it as its path, that
+// laptop has none until it is heard again.
 void path_join(struct path *path, struct phone_conn *conn, int64_t now_us);
-// A connection has closed, or is another laptop's: it is a stranger's now. If it was the path, the
-// newest of the others that are open is. Nothing happens where it has joined none.
+// A connection has closed: it is a stranger's now. If it was the path, the newest of the others
+// that are open is. Nothing happens where it has joined none.
 void path_leave(struct phone_conn *conn, int64_t now_us);
 
 // The connection, which has joined, is sent on from now on.

@@ -95,11 +95,12 @@ static void newest_replaces(void)
 static void beside_the_path_goes_quietly(void)
 {
     begin();
-    CHECK(hear(0, 2, true) && !hear(0, 0, true) && !hear(0, 1, true));
+    path_join(&paths[0], &phones[2], now_us);
+    CHECK(hear(0, 0, true) && hear(0, 1, true));
+    lose(0);
+    CHECK(leads_to(0, &phones[1]));
     lose(1);
     CHECK(leads_to(0, &phones[2]));
-    lose(2);
-    CHECK(leads_to(0, &phones[0]));
 }
 
 static void not_of_another_laptop(void)
@@ -116,9 +117,10 @@ static void not_of_another_laptop(void)
 static void other_laptop_speaks(void)
 {
     begin();
-    CHECK(hear(0, 0, true));
-    CHECK(hear(1, 0, true) && leads_to(1, &phones[0]) && leads_to(0, NULL));
-    CHECK(phones[0].path == &paths[1] && paths[0].conns == NULL);
+    CHECK(hear(0, 1, true) && !hear(0, 0, true));
+    CHECK(hear(1, 1, true) && leads_to(1, &phones[1]) && leads_to(0, NULL));
+    CHECK(phones[1].path == &paths[1] && paths[0].conns == &phones[0]);
+    CHECK(hear(0, 0, true) && leads_to(0, &phones[0]));
 }
 
 static void place_given_away(void)

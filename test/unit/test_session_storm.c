@@ -28,7 +28,9 @@
 #include "client/keyed.h"
 #include "crypto/aead.h"
 #include "crypto/random.h"
-#include "server/server.h"
+#include "os/resolvers.h"
+#include "server/keys.h"
+#include "server/mode.h"
 #include "test.h"
 
 #define LAPTOPS       3
@@ -104,7 +106,14 @@ struct client {
     struct keyed keyed;
 };
 static struct client clients[LAPTOPS];
-static struct server server;
+static struct {
+    struct log log;
+    struct loop loop;
+    struct gateway gateway;
+    struct laptops laptops;
+    struct phones phones;
+    uint8_t key[KEY_SIZE];
+} server;
 
 int crypto_random(void *out, size_t length)
 {
@@ -113,6 +122,20 @@ int crypto_random(void *out, size_t length)
 }
 
 // ---- what the hosts would do ----
+
+int keys_read(uint8_t key[KEY_SIZE], struct siphash_key *port_key,
+              const struct server_options *options, uint32_t address, const struct log *log)
+{
+    (void)port_key, (void)options, (void)address, (void)log;
+    memcpy(key, server.key, KEY_SIZE);
+    return 0;
+}
+
+size_t resolvers_read(uint32_t *addresses, size_t most, const char *path)
+{
+    (void)addresses, (void)most, (void)path;
+    return 0;
+}
 
 bool tun_write(struct tun *tun, const uint8_t *packet, size_t length)
 {
@@ -165,19 +188,25 @@ void tun_close(struct tun *tun)
     (void)tun;
 }
 
-void wire_flush(struct wire *wire)
+void gateway_flush(struct gateway *gateway)
 {
-    (void)wire;
+    (void)gateway;
 }
 
-void nat_set_laptop(struct nat *nat, uint16_t laptop, uint64_t identity)
+void gateway_add_laptop(struct gateway *gateway, uint16_t laptop, uint64_t identity)
 {
-    (void)nat, (void)laptop, (void)identity;
+    (void)gateway, (void)laptop, (void)identity;
 }
 
-void nat_forget_laptop(struct nat *nat, uint16_t laptop)
+void gateway_remove_laptop(struct gateway *gateway, uint16_t laptop)
 {
-    (void)nat, (void)laptop;
+    (void)gateway, (void)laptop;
+}
+
+uint32_t gateway_mappings(const struct gateway *gateway, uint16_t laptop)
+{
+    (void)gateway, (void)laptop;
+    return 0;
 }
 
 static void make_packet(uint8_t packet[PACKET], char way, int laptop, uint32_t number)
@@ -198,19 +227,19 @@ static uint32_t next_number(struct packets *packets)
 }
 
 // A laptop's packet has reached the NAT, which answers.
-enum nat_verdict nat_outbound(struct nat *nat, uint16_t place, uint8_t *bytes, size_t length,
-                              const struct ip_offload *offload, int64_t now_ms)
+void gateway_send(struct gateway *gateway, uint16_t place, uint8_t *bytes, size_t length,
+                  const struct ip_offload *offload)
 {
-    struct laptop *laptop = &server.laptops[place];
+    struct laptop *laptop = &server.laptops.places[place];
     int number = bytes[21];
     uint8_t answer[PACKET];
     char id[3];
-    (void)nat, (void)offload, (void)now_ms;
+    (void)gateway, (void)offload;
     snprintf(id, sizeof id, "%02x", number);
     if (length != PACKET || bytes[20] != 'u' || number >= LAPTOPS ||
         memcmp(laptop->id, id, 2) != 0) {
         test_fail(__FILE__, __LINE__, "place %u is given a packet of another", place);
-        return NAT_PASS;
+        return;
     }
     struct packets *up = &world.up[number];
     uint32_t sent = get_be32(bytes + 24);
@@ -220,7 +249,6 @@ enum nat_verdict nat_outbound(struct nat *nat, uint16_t place, uint8_t *bytes, s
     make_packet(answer, 'd', number, next_number(&world.down[number]));
     tunnel_link_queue(&laptop->link, answer, sizeof answer, server.loop.now_us);
     laptop->touched = true;
-    return NAT_PASS;
 }
 
 // ---- what is sent ----
@@ -256,11 +284,11 @@ static const struct session *sealing_session(const struct ws_conn *conn, bool up
             clients[i].keyed.initiator.keys.current.send_index == index)
             return &clients[i].keyed.initiator.keys.current;
     for (size_t i = 0; !up && i < SERVER_LINKS; i++)
-        if (server.responder.laptops[i].current.send_index == index)
-            return &server.responder.laptops[i].current;
+        if (server.laptops.responder.laptops[i].current.send_index == index)
+            return &server.laptops.responder.laptops[i].current;
     for (size_t i = 0; !up && i < SERVER_CONNS; i++) // who finds no place is told so under it
-        if (server.conns[i].pending.session.send_index == index)
-            return &server.conns[i].pending.session;
+        if (server.phones.conns[i].pending.session.send_index == index)
+            return &server.phones.conns[i].pending.session;
     return NULL;
 }
 
@@ -431,8 +459,8 @@ static void open_conn(struct ws_conn *conn, const struct endpoint *peer)
 static bool has_conn(const struct laptop *laptop, const struct ws_conn *conn)
 {
     const struct server_conn *path = conn->arg;
-    return conn->state == WS_OPEN && path->laptop == laptop && path->carriage != NULL &&
-           path->carriage->user == path;
+    return conn->state == WS_OPEN && path->phone.path == &laptop->path && path->large != NULL &&
+           path->large->user == path;
 }
 
 static void check_pointers(void)
@@ -441,18 +469,18 @@ static void check_pointers(void)
         if (clients[i].phones.link.conn != NULL && clients[i].phones.link.conn->state != WS_OPEN)
             test_fail(__FILE__, __LINE__, "the path of laptop %d is not open", i);
     for (size_t i = 0; i < SERVER_LINKS; i++) {
-        const struct ws_conn *conn = server.laptops[i].link.conn;
-        if (conn != NULL && conn != &world.elsewhere && !has_conn(&server.laptops[i], conn))
+        const struct ws_conn *conn = server.laptops.places[i].link.conn;
+        if (conn != NULL && conn != &world.elsewhere && !has_conn(&server.laptops.places[i], conn))
             test_fail(__FILE__, __LINE__, "the path of place %zu is another's", i);
     }
     for (size_t i = 0; i < SERVER_CONNS; i++) {
-        const struct server_conn *conn = &server.conns[i];
-        bool is_open = conn->ws.state == WS_OPEN;
-        if (server.strangers[i].held > 0 && (!is_open || conn->laptop != NULL))
+        const struct server_conn *conn = &server.phones.conns[i];
+        bool is_open = conn->phone.ws.state == WS_OPEN;
+        if (server.phones.strangers[i].held > 0 && (!is_open || conn->phone.path != NULL))
             test_fail(__FILE__, __LINE__, "connection %zu counts as a stranger's", i);
         if (!is_open && conn->pending.session.live)
             test_fail(__FILE__, __LINE__, "a handshake outlives connection %zu", i);
-        if (is_open && conn->carriage != NULL && conn->carriage->user != conn)
+        if (is_open && conn->large != NULL && conn->large->user != conn)
             test_fail(__FILE__, __LINE__, "connection %zu uses another's buffers", i);
     }
 }
@@ -461,12 +489,12 @@ static void check_pointers(void)
 static void guest_acts(int number, bool comes)
 {
     struct offer offer = {.identity = {(uint8_t)(0x80 + number)}};
-    int place = server_admit(&server, &offer);
+    int place = server.laptops.responder.config.admit(&server.laptops, &offer);
     world.elsewhere.state = WS_OPEN;
     if (place < 0)
         return;
-    server.laptops[place].link.conn = comes ? &world.elsewhere : NULL;
-    server.laptops[place].seen_ms = server.loop.now_ms;
+    server.laptops.places[place].link.conn = comes ? &world.elsewhere : NULL;
+    server.laptops.places[place].seen_ms = server.loop.now_ms;
 }
 
 // An end is given a message.
@@ -486,7 +514,7 @@ static void give(struct ws_conn *conn, const struct message *message)
     free(copy);
     check_pointers();
     for (size_t i = 0; conn->loop == &server.loop && i < SERVER_CONNS; i++)
-        keep_entry(&server.conns[i].pending);
+        keep_entry(&server.phones.conns[i].pending);
 }
 
 // ---- phones ----
@@ -535,7 +563,7 @@ static void connect_phone(int number, int laptop, bool honest)
     phone->laptop = laptop;
     phone->is_honest = honest;
     struct ws_conn *near = client_phones_accept(&client->phones, &peer, &nothing);
-    struct ws_conn *far = number < PHONES ? server_accept(&server, &peer, &nothing) : NULL;
+    struct ws_conn *far = number < PHONES ? phones_accept(&server.phones, &peer, &nothing) : NULL;
     if (near != NULL)
         forget_conn(near);
     if (far != NULL)
@@ -676,8 +704,8 @@ static void set_clocks(void)
     server.loop.now_us = world.us + 5000000000;
     server.loop.now_ms = server.loop.now_us / 1000;
     for (size_t i = 0; i < SERVER_LINKS; i++)
-        if (server.laptops[i].link.conn == &world.elsewhere)
-            server.laptops[i].seen_ms = server.loop.now_ms;
+        if (server.laptops.places[i].link.conn == &world.elsewhere)
+            server.laptops.places[i].seen_ms = server.loop.now_ms;
 }
 
 static void pass_time(void)
@@ -705,10 +733,10 @@ static void run_a_timer(void)
         client_phones_pump(&client->phones);
         break;
     case 3:
-        server_laptops_tick(&server);
+        phones_tick(&server.phones);
         break;
     default:
-        server_pump(&server);
+        laptops_pump(&server.laptops);
         break;
     }
 }
@@ -804,8 +832,8 @@ static void go_on_calmly(int64_t for_ms, bool strangers)
         if (strangers)
             stranger_acts(PHONES + (int)test_below(STRANGERS));
         if (passed_ms % 1000 < STEP_MS)
-            server_laptops_tick(&server);
-        server_pump(&server);
+            phones_tick(&server.phones);
+        laptops_pump(&server.laptops);
     }
 }
 
@@ -833,13 +861,16 @@ static void calm(void)
 
 static void begin(void)
 {
-    uint8_t key[KEY_SIZE];
-    test_random_bytes(key, sizeof key);
+    static const struct server_options options;
+    struct siphash_key port_key;
+    test_random_bytes(server.key, sizeof server.key);
     world.us = 1000000000;
     set_clocks();
     server.log.program = "server";
-    server.host_tun.fd = -1;
-    (void)server_laptops_init(&server, key);
+    server.gateway.host_tun.fd = -1;
+    phones_init(&server.phones, &server_keyed, &server.log, &server.loop, &server.laptops);
+    (void)laptops_init(&server.laptops, &server.log, &server.loop, &server.gateway);
+    (void)server_keyed.start(&server.laptops, &options, &port_key);
     for (int i = 0; i < GUESTS - 1; i++)
         guest_acts(i, true);
     for (int i = 0; i < LAPTOPS; i++) {
@@ -855,8 +886,9 @@ static void begin(void)
         client->phones.keyed = &client->keyed;
         client->keyed.phones = &client->phones;
         keyed_init(&client->keyed);
-        initiator_init(&client->keyed.initiator, key, identity, 0x64400001 + (uint32_t)i);
-        client_phones_init(&client->phones, &client->keyed.initiator.keys, &server.queue_key);
+        initiator_init(&client->keyed.initiator, server.key, identity, 0x64400001 + (uint32_t)i);
+        client_phones_init(&client->phones, &client->keyed.initiator.keys,
+                           &server.laptops.queue_key);
     }
 }
 
@@ -895,7 +927,7 @@ static struct message say(uint8_t type, uint8_t body)
     struct message message = {.length = SEALED_OVERHEAD + RECORD_HEAD + 1, .opcode = WS_BINARY};
     size_t length = record_write(message.bytes + SEALED_HEAD, type, &body, 1);
     for (size_t i = 0; i < SERVER_LINKS; i++) {
-        struct session *session = &server.responder.laptops[i].current;
+        struct session *session = &server.laptops.responder.laptops[i].current;
         if (session->live &&
             session->send_index == clients[0].keyed.initiator.keys.current.receive_index)
             (void)session_seal(session, message.bytes, length);

@@ -1,0 +1,66 @@
+// The server's way to the Internet, and to the host itself: the network interface, the NAT, and a
+// TUN device. Packets of laptops go in, and come out of the NAT's other end; what is captured there
+// and belongs to a laptop is handed on.
+#ifndef TETHER_SERVER_GATEWAY_H
+#define TETHER_SERVER_GATEWAY_H
+
+#include "../base/log.h"
+#include "../base/loop.h"
+#include "../nat/nat.h"
+#include "../tun/tun.h"
+#include "../wire/wire.h"
+#include "options.h"
+
+// Who takes what is for laptops.
+struct gateway_output {
+    // A packet for the laptop with this number, valid during the call. `offload`: what a network
+    // card would have to do on it yet, or NULL.
+    void (*packet)(void *arg, uint16_t laptop, const struct ip_packet *packet,
+                   const struct ip_offload *offload);
+    // Some packets were handed on: a good time to send.
+    void (*batch_end)(void *arg);
+    void *arg;
+};
+
+struct gateway {
+    const struct server_options *options;
+    const struct log *log;
+    struct loop *loop;
+    struct gateway_output output;
+    struct wire wire;
+    struct nat nat;
+    struct tun host_tun;            // to this host's own IP stack; fd -1 without one
+    uint64_t host_write;            // dropped: the host's own stack did not take it
+    uint64_t bad_offload;           // dropped: what is to be done on it does not fit the packet
+    uint8_t segment[IP_PACKET_MAX]; // where super-packets for the host are taken apart
+    uint8_t host_packet[TUN_READ_MAX];
+};
+
+// The pointers must stay valid; all in `gateway` is zero.
+void gateway_init(struct gateway *gateway, const struct server_options *options,
+                  const struct log *log, struct loop *loop, const struct gateway_output *output);
+// In this order: finds the interface, whose address is known then; opens the way to this host's own
+// services; and, when the sockets that listen are open, begins to translate. `port_key` chooses the
+// NAT's outside ports. Each returns 0, or -1 after having said what is wrong.
+int gateway_open(struct gateway *gateway);
+int gateway_open_host(struct gateway *gateway);
+int gateway_start(struct gateway *gateway, const struct siphash_key *port_key);
+// Undoes all of it, however far it came.
+void gateway_close(struct gateway *gateway);
+// Time limits, and what changes on the interface; about once a second.
+void gateway_tick(struct gateway *gateway);
+
+// Takes a packet of the laptop with this number, which is translated in place and sent by
+// gateway_flush() at the latest; with `offload` its bytes must stay until then.
+void gateway_send(struct gateway *gateway, uint16_t laptop, uint8_t *bytes, size_t length,
+                  const struct ip_offload *offload);
+void gateway_flush(struct gateway *gateway);
+
+// A laptop got this number: `identity` is the same whenever it comes back, and known to no other.
+void gateway_add_laptop(struct gateway *gateway, uint16_t laptop, uint64_t identity);
+// It lost the number, and all its mappings.
+void gateway_remove_laptop(struct gateway *gateway, uint16_t laptop);
+// How many mappings it has.
+uint32_t gateway_mappings(const struct gateway *gateway, uint16_t laptop);
+
+#endif

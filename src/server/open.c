@@ -1,0 +1,111 @@
+// Open mode: a connection belongs to a laptop from the start, by its id or its phone's address, and
+// the newest connection of a laptop has it. Each message is one packet.
+#include <errno.h>
+#include <string.h>
+
+#include "../crypto/random.h"
+#include "mode.h"
+
+static int start(struct laptops *laptops, const struct server_options *options,
+                 struct siphash_key *port_key)
+{
+    (void)options;
+    if (crypto_random(port_key, sizeof *port_key) == 0)
+        return 0;
+    log_error(laptops->log, "the kernel gives no random numbers: %s", strerror(errno));
+    return -1;
+}
+
+// Copies the value of "id" in a query, or "" where there is none that will do: letters and digits.
+static void read_id(char id[LAPTOP_ID_MAX], const struct http_text *query)
+{
+    size_t length = 0;
+    id[0] = '\0';
+    if (query->length <= 3 || query->length - 3 >= LAPTOP_ID_MAX ||
+        memcmp(query->start, "id=", 3) != 0)
+        return;
+    for (const char *c = query->start + 3; c < query->start + query->length; c++) {
+        if (!((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z')))
+            return;
+        id[length++] = *c;
+    }
+    id[length] = '\0';
+}
+
+static struct server_conn *accept_phone(struct phones *phones, const struct endpoint *peer,
+                                        const struct http_text *query)
+{
+    struct laptops *laptops = phones->laptops;
+    char id[LAPTOP_ID_MAX];
+    read_id(id, query);
+    struct laptop *laptop = laptops_find(laptops, id, peer, INT64_MAX);
+    if (laptop == NULL)
+        return NULL;
+    if (!laptop->used)
+        tunnel_link_init(&laptop->link, NULL, &laptops->queue_key, laptops->loop->now_us);
+    struct server_conn *conn = phones_new_conn(phones, peer);
+    if (conn == NULL)
+        return NULL;
+    path_join(&laptop->path, &conn->phone, laptops->loop->now_us);
+    phones_give_buffers(conn);
+    return conn;
+}
+
+// The phone of a laptop is here; it takes the place of the one before.
+static void on_opened(void *arg)
+{
+    struct server_conn *conn = arg;
+    struct laptop *laptop = phones_laptop(conn);
+    struct phone_conn *old = laptop->path.current;
+    char peer[ENDPOINT_TEXT_MAX];
+    endpoint_format_host(&conn->phone.ws.peer, peer);
+    laptop->used = true;
+    laptop->phone = conn->phone.ws.peer;
+    laptop->seen_ms = conn->phones->loop->now_ms;
+    conn->phone.text = true;
+    path_take(&conn->phone, conn->phones->loop->now_us);
+    if (old != NULL)
+        ws_conn_close(&old->ws, WS_STATUS_REPLACED, "another phone or tab took over");
+    log_info(conn->phones->log, "laptop %u: phone %s is connected%s", laptop->path.laptop, peer,
+             old != NULL ? ", in place of the one before" : "");
+}
+
+static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
+{
+    const struct server_conn *conn = arg;
+    struct laptop *laptop = phones_laptop(conn);
+    uint8_t *packet = tunnel_link_read(&laptop->link, opcode, data, &length);
+    if (packet == NULL)
+        return true;
+    laptop->seen_ms = conn->phones->loop->now_ms;
+    gateway_send(laptop->laptops->gateway, laptop->path.laptop, packet, length, NULL);
+    return true;
+}
+
+static void tick(struct phones *phones)
+{
+    (void)phones;
+}
+
+static void write_status(const struct phones *phones, struct text *text)
+{
+    (void)phones, (void)text;
+}
+
+const struct server_mode server_open = {
+    .warning = "open mode: ANYBODY who finds this host can use it as an exit to the "
+               "Internet in its owner's name, and whoever is on the way can read "
+               "and alter what passes; start me without --open to have a key",
+    .start = start,
+    .accept = accept_phone,
+    .events =
+        {
+            .opened = on_opened,
+            .message = on_message,
+            .batch_end = phones_on_batch_end,
+            .writable = phones_on_writable,
+            .closed = phones_on_closed,
+        },
+    .tick = tick,
+    .write_status = write_status,
+};

@@ -1,0 +1,73 @@
+// The connections of laptops' phones, and of strangers.
+//
+// In keyed mode whoever connects is a stranger at first. He has small buffers, a few seconds and a
+// few messages to bring a genuine one; and where all places are taken, the place of a source that
+// holds many is the one that is given away.
+#ifndef TETHER_SERVER_PHONES_H
+#define TETHER_SERVER_PHONES_H
+
+#include "../base/crowd.h"
+#include "../http/request.h"
+#include "laptops.h"
+
+struct server_mode;
+struct phones;
+struct server_conn;
+
+// What a connection needs that carries a laptop's traffic.
+struct large_buffers {
+    struct server_conn *user;
+    uint8_t rx[WS_RX_SIZE];
+    uint8_t tx[LINK_TX_SIZE];
+};
+
+struct server_conn {
+    struct phone_conn phone; // phone.path: its laptop's; keyed: NULL until a genuine message came
+    struct phones *phones;
+    struct large_buffers *large; // or NULL: a stranger
+    unsigned strange;            // messages that were not genuine
+    struct pending pending;      // keyed: a handshake that is not over
+    uint8_t rx[STRANGER_RX];
+    uint8_t tx[STRANGER_TX];
+};
+
+struct phones {
+    const struct server_mode *mode; // open or keyed
+    const struct log *log;
+    struct loop *loop;
+    struct laptops *laptops;
+    uint32_t serial;                            // of the last connection that came
+    uint64_t strange_messages;                  // too long for a stranger
+    uint64_t strangers_evicted;                 // connections that gave way to newer ones
+    struct crowd_place strangers[SERVER_CONNS]; // beside conns[]: who holds the places of strangers
+    struct server_conn conns[SERVER_CONNS];
+    struct large_buffers large[SERVER_LARGE_BUFFERS];
+};
+
+// The pointers must stay valid; all in `phones` is zero.
+void phones_init(struct phones *phones, const struct server_mode *mode, const struct log *log,
+                 struct loop *loop, struct laptops *laptops);
+// A connection for a phone that asks with this query, as struct ws_door wants it.
+struct ws_conn *phones_accept(struct phones *phones, const struct endpoint *peer,
+                              const struct http_text *query);
+// Time limits; about once a second.
+void phones_tick(struct phones *phones);
+// Says goodbye to all, the laptops behind them first.
+void phones_close(struct phones *phones);
+
+// For the modes: a connection that knows nothing of its past; where none is free, one that is on
+// its way out, or a stranger's. NULL: there is none to give.
+struct server_conn *phones_new_conn(struct phones *phones, const struct endpoint *peer);
+// The laptop whose phone's a connection is, or NULL.
+struct laptop *phones_laptop(const struct server_conn *conn);
+// From now on a connection counts as a stranger's, or does not.
+void phones_enter_strangers(struct server_conn *conn, const struct endpoint *peer);
+void phones_leave_strangers(struct server_conn *conn);
+// Gives a connection large buffers, if it has none.
+void phones_give_buffers(struct server_conn *conn);
+// Events that are the same in both modes, for struct ws_conn_events.
+void phones_on_batch_end(void *arg);
+void phones_on_writable(void *arg);
+void phones_on_closed(void *arg, uint16_t status);
+
+#endif
