@@ -10,6 +10,11 @@
 // "[" + an IPv6 address + "]:" + a port + NUL.
 #define ENDPOINT_TEXT_MAX 64
 
+// Where the laptop waits for its phone: an address of its own choice among the link-local ones (RFC
+// 3927), and a port, as the first Tether had them.
+#define LAPTOP_PORT    6354
+#define LAPTOP_ADDRESS "169.254.134.89:6354"
+
 // What tether-server prints for its address where it does not know that.
 #define HOST_PLACEHOLDER "THIS-HOST"
 

@@ -3,8 +3,10 @@
 // '?', because some of what is logged comes from a peer and must not drive the terminal.
 #include "log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static void log_line(const struct log *log, enum log_level level, const char *label,
@@ -66,4 +68,9 @@ void log_debug(const struct log *log, const char *format, ...)
     va_start(args, format);
     log_line(log, LOG_LEVEL_DEBUG, "debug: ", format, args);
     va_end(args);
+}
+
+void log_no_random(const struct log *log)
+{
+    log_error(log, "the kernel gives no random numbers: %s", strerror(errno));
 }

@@ -89,7 +89,7 @@ static int choose_identity(struct client *client, struct siphash_key *queue_key)
     uint32_t host;
     if (crypto_random(&id, sizeof id) < 0 || crypto_random(queue_key, sizeof *queue_key) < 0 ||
         crypto_random(identity, sizeof identity) < 0 || crypto_random(&host, sizeof host) < 0) {
-        log_error(&client->log, "the kernel gives no random numbers: %s", strerror(errno));
+        log_no_random(&client->log);
         return -1;
     }
     host = 1 + host % (INSIDE_HOSTS - 1); // without the network's ends

@@ -12,8 +12,6 @@
 #define PROGRAM "tether-client"
 
 // Where the first Tether listened, and its users look for it.
-#define DEFAULT_LISTEN "169.254.134.89:6354"
-#define DEFAULT_PORT   6354
 
 static const char usage[] =
     "usage: tether-client --key KEY [options]\n"
@@ -21,7 +19,7 @@ static const char usage[] =
     "  --key KEY             the key that tether-server printed; or\n"
     "  --key-file FILE       a file with it; or the environment variable TETHER_KEY\n"
     "  --open                no key: speak the classic clear-text protocol\n"
-    "  --listen ADDR:PORT    where the phone's browser finds this laptop (" DEFAULT_LISTEN ")\n"
+    "  --listen ADDR:PORT    where the phone's browser finds this laptop (" LAPTOP_ADDRESS ")\n"
     "  --wifi IF             put that address on this interface while running\n"
     "  --tun NAME            the TUN device's name (tether%d)\n"
     "  --route CIDR          send only this through the tether; may be repeated\n"
@@ -163,7 +161,7 @@ static int take_option(void *arg, int id, char *value)
     case OPT_SERVER:
         return take_server(options, value);
     case OPT_LISTEN:
-        return endpoint_parse(&options->listen, value, DEFAULT_PORT) == 0
+        return endpoint_parse(&options->listen, value, LAPTOP_PORT) == 0
                    ? 0
                    : wrong("--listen wants ADDR:PORT, not", value);
     case OPT_WIFI:
@@ -189,7 +187,7 @@ int client_options_parse(struct client_options *options, enum log_level *level, 
                          char **argv)
 {
     options->tun_name = "tether%d";
-    endpoint_parse(&options->listen, DEFAULT_LISTEN, DEFAULT_PORT);
+    endpoint_parse(&options->listen, LAPTOP_ADDRESS, LAPTOP_PORT);
     const struct options line = {PROGRAM, usage, names, level, take_option, options};
     int status = options_read(&line, argc, argv);
     if (status >= 0)

@@ -1,6 +1,8 @@
 // JSON put together as text: all that is written into it is numbers and words of our own.
 #include "status.h"
 
+#include "../tunnel/counters.h"
+
 static void write_phone(const struct client_status *status, struct text *text)
 {
     const struct ws_conn *phone = client_phones_shown(status->phones);
@@ -25,23 +27,13 @@ static void write_session(const struct client_status *status, bool is_ours, stru
 
 static void write_traffic(const struct client_status *status, struct text *text)
 {
-    const struct tunnel_link *link = &status->phones->link;
-    text_add(text, ",\"packets_up\":%llu,\"bytes_up\":%llu", (unsigned long long)link->packets_sent,
-             (unsigned long long)link->bytes_sent);
-    text_add(text, ",\"packets_down\":%llu,\"bytes_down\":%llu",
-             (unsigned long long)link->packets_received, (unsigned long long)link->bytes_received);
-    text_add(text, ",\"super_packets_up\":%llu,\"super_packets_down\":%llu",
-             (unsigned long long)link->super_packets_sent,
-             (unsigned long long)link->super_packets_received);
-    text_add(text,
-             ",\"drops\":{\"no_phone\":%llu,\"queue_full\":%llu,\"queue_late\":%llu,\"acks_"
-             "thinned\":%llu,\"bad_message\":%llu,\"not_sealed\":%llu",
-             (unsigned long long)link->no_phone, (unsigned long long)link->queue.dropped_full,
-             (unsigned long long)link->queue.dropped_late, (unsigned long long)link->queue.thinned,
-             (unsigned long long)link->bad_message, (unsigned long long)link->not_sealed);
-    text_add(text, ",\"not_ipv4\":%llu,\"tun_write\":%llu,\"bad_offload\":%llu}",
+    struct tunnel_counters counters = {{0}};
+    tunnel_counters_add(&counters, &status->phones->link);
+    tunnel_counters_write_traffic(&counters, true, text);
+    tunnel_counters_write_drops(&counters, text);
+    text_add(text, ",\"not_ipv4\":%llu,\"tun_write\":%llu}",
              (unsigned long long)status->machine->not_ipv4,
-             (unsigned long long)status->machine->tun_write, (unsigned long long)link->bad_offload);
+             (unsigned long long)status->machine->tun_write);
 }
 
 static void write_status(const struct client_status *status, bool is_ours, struct text *text)

@@ -67,13 +67,12 @@
 
 #include "../base/bytes.h"
 #include "../base/compare.h"
+#include "../base/units.h"
+#include "../limits.h"
 
-#define US 1000000 // a second
-
-#define WINDOW_FIRST (40 * 1024)  // RFC 6928's ten segments, for a few connections at a time
-#define WINDOW_LEAST PACKET_BYTES // a thin way carries no more
+#define WINDOW_FIRST (40 * 1024) // RFC 6928's ten segments, for a few connections at a time
+#define WINDOW_LEAST TUN_MTU     // a thin way carries no more
 #define WINDOW_MOST  (8 * 1024 * 1024)
-#define PACKET_BYTES 1500
 // The queue that is tolerated, and a little more where the way is long, or a packet takes long.
 // Where it is already as long as the other, small packets, too, wait for room.
 #define TARGET_US      4000
@@ -211,7 +210,7 @@ static int64_t packet_us(const struct flow *flow)
     int64_t rate = service_rate(&flow->service);
     if (rate == 0)
         rate = flow_rate(flow);
-    return rate > 0 ? (int64_t)PACKET_BYTES * US / rate : 0;
+    return rate > 0 ? (int64_t)TUN_MTU * US / rate : 0;
 }
 
 static int64_t presumed_most_us(const struct flow *flow)

@@ -8,8 +8,7 @@
 #include "flow.h"
 
 #include "../base/bytes.h"
-
-#define US 1000000 // a second
+#include "../base/units.h"
 
 #define OWED_BYTES    (128 * 1024) // an acknowledgement goes at once for so much,
 #define OWED_LEAST_US 10000  // after this for FLOW_OWED_SOME, or where the other direction is fast,

@@ -24,16 +24,16 @@
 #include <string.h>
 
 #include "../base/compare.h"
+#include "../base/units.h"
+#include "../limits.h"
 
-#define US            1000000 // a second
 #define KNOWN_US      300000  // a rate is believed after so much busy time,
 #define REMEMBERED_US 2000000 // and what is older than that counts half
 #define FOLLOWED_US   1000000 // the steady link is where the real one was so long ago, mostly
 #define AVERAGED_US   2000000
 #define OFF_MOST_US   1000000
 #define OFF_FREE_US   15000 // the hosts' own doing, and a packet's time
-#define PACKET_BYTES  1500
-#define BYTES_LEAST   1000 // fewer say nothing about a rate
+#define BYTES_LEAST   1000  // fewer say nothing about a rate
 
 void service_init(struct service *service)
 {
@@ -50,7 +50,7 @@ int64_t service_unrest_us(const struct service *service)
     int64_t rate = service_rate(service);
     if (rate == 0)
         return 0;
-    return greater(0, service->apart_us - OFF_FREE_US - (int64_t)PACKET_BYTES * US / rate);
+    return greater(0, service->apart_us - OFF_FREE_US - (int64_t)TUN_MTU * US / rate);
 }
 
 void service_began(struct service *service, int64_t came_us)

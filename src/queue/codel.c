@@ -24,17 +24,17 @@
 // jump.
 #include "codel.h"
 
+#include "../base/units.h"
 #include "../limits.h"
 
-#define US_A_SECOND 1000000
 // A dropping state this many intervals after the last goes on from that one's speed.
 #define SOON_INTERVALS 16
 // Round trips that an interval has, and the longest for which they are made longer.
 #define INTERVAL_TRIPS  3
-#define INTERVAL_MAX_US (2 * US_A_SECOND)
+#define INTERVAL_MAX_US (2 * US)
 // A link on which a packet takes this long is none, and 2 * TARGET_MAX_US squared fits into 64
 // bits.
-#define TARGET_MAX_US (60 * US_A_SECOND)
+#define TARGET_MAX_US (60 * US)
 
 _Static_assert(CODEL_INTERVAL_US >= 65536, "spacing() counts on it");
 
@@ -45,7 +45,7 @@ void codel_set_rate(struct codel_settings *settings, uint64_t bytes_per_second)
 {
     int64_t target_us = CODEL_TARGET_US;
     if (bytes_per_second > 0) {
-        uint64_t packet_us = UINT64_C(3) * TUN_MTU / 2 * US_A_SECOND / bytes_per_second;
+        uint64_t packet_us = UINT64_C(3) * TUN_MTU / 2 * US / bytes_per_second;
         if (packet_us > CODEL_TARGET_US)
             target_us = packet_us < TARGET_MAX_US ? (int64_t)packet_us : TARGET_MAX_US;
     }

@@ -23,7 +23,7 @@
 #include "../ws/conn.h"
 
 #define PROGRAM           "tether-relay"
-#define DEFAULT_LAPTOP    "ws://169.254.134.89:6354/websocket"
+#define DEFAULT_LAPTOP    "ws://" LAPTOP_ADDRESS "/websocket"
 #define DEFAULT_PATH      "/websocket"
 #define RETRY_FIRST_MS    250
 #define RETRY_EARLY_MS    1500 // the longest pause at first,

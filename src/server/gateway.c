@@ -171,7 +171,7 @@ static int set_up_nat(struct gateway *gateway, const struct siphash_key *port_ke
         .output = {to_wire, to_laptop, gateway->host_tun.fd >= 0 ? to_host : NULL, gateway},
     };
     if (crypto_random(&config.key, sizeof config.key) < 0) {
-        log_error(gateway->log, "the kernel gives no random numbers: %s", strerror(errno));
+        log_no_random(gateway->log);
         return -1;
     }
     memcpy(config.own_addresses, gateway->wire.own_addresses, sizeof config.own_addresses);

@@ -81,8 +81,8 @@ static int start(struct laptops *laptops, const struct server_options *options,
     if (keys_read(config.key, port_key, options, gateway->wire.address, laptops->log) < 0)
         return -1;
     if (crypto_random(config.run, sizeof config.run) < 0) {
+        log_no_random(laptops->log);
         crypto_wipe(config.key, sizeof config.key);
-        log_error(laptops->log, "the kernel gives no random numbers");
         return -1;
     }
     crypto_lock(&laptops->responder, sizeof laptops->responder);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../base/bytes.h"
+#include "../base/text.h"
 #include "../crypto/memory.h"
 #include "../ip/scope.h"
 #include "../session/key_file.h"
@@ -31,10 +32,12 @@ static void print_line(const uint8_t key[KEY_SIZE], const struct server_options 
     char text[KEY_TEXT + 1];
     char host[ENDPOINT_TEXT_MAX] = HOST_PLACEHOLDER;
     char port[8] = "";
-    const uint32_t a = address;
+    struct text host_text;
     // A cloud's host often sees only a private address of its own.
-    if (a != 0 && ip_scope_of(a) == SCOPE_GLOBAL)
-        snprintf(host, sizeof host, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
+    if (address != 0 && ip_scope_of(address) == SCOPE_GLOBAL) {
+        text_init(&host_text, host, sizeof host);
+        text_add_ipv4(&host_text, address);
+    }
     if (endpoint_port(&options->listen) != DEFAULT_PORT)
         snprintf(port, sizeof port, ":%u", (unsigned)endpoint_port(&options->listen));
     key_format(text, key);

@@ -134,7 +134,7 @@ int laptops_init(struct laptops *laptops, const struct log *log, struct loop *lo
         path_init(&laptop->path, &laptop->link, i);
     }
     if (crypto_random(&laptops->queue_key, sizeof laptops->queue_key) < 0) {
-        log_error(log, "the kernel gives no random numbers");
+        log_no_random(log);
         return -1;
     }
     ip_coalescer_init(&laptops->coalescer);

@@ -12,7 +12,7 @@ static int start(struct laptops *laptops, const struct server_options *options,
     (void)options;
     if (crypto_random(port_key, sizeof *port_key) == 0)
         return 0;
-    log_error(laptops->log, "the kernel gives no random numbers: %s", strerror(errno));
+    log_no_random(laptops->log);
     return -1;
 }
 

@@ -33,7 +33,6 @@ static void on_super_packet(struct laptop *laptop, const struct record *record)
     struct ip_packet packet;
     struct ip_offload offload;
     ip_coalesce_end(&laptops->coalescer, on_coalesced, laptop);
-    laptop->link.super_packets_received++;
     if (super_packet_read(&packet, &offload, record) < 0)
         laptop->link.bad_message++;
     else
@@ -49,14 +48,14 @@ void laptop_send_status(struct laptop *laptop)
     laptop->touched = true;
 }
 
-static void on_record(struct laptop *laptop, const struct record *record)
+static void on_record(void *arg, const struct record *record)
 {
+    struct laptop *laptop = arg;
     struct laptops *laptops = laptop->laptops;
     switch (record->type) {
     case RECORD_PACKET:
     case RECORD_SUPER_PACKET:
-        laptop->link.packets_received++;
-        laptop->link.bytes_received += record->length;
+        laptop->touched = true; // it is to be acknowledged
         if (record->type == RECORD_SUPER_PACKET)
             on_super_packet(laptop, record);
         else
@@ -81,23 +80,6 @@ static void on_record(struct laptop *laptop, const struct record *record)
 void laptop_hear_records(struct laptop *laptop, uint8_t *bytes, size_t length)
 {
     struct laptops *laptops = laptop->laptops;
-    struct record record;
-    const uint8_t *message = bytes - SEALED_HEAD;
-    size_t message_length = SEALED_OVERHEAD + length;
-    uint64_t packets_before = laptop->link.packets_received;
-    while (length > 0) {
-        size_t used = record_read(&record, bytes, length);
-        if (used == 0) {
-            laptop->link.bad_message++;
-            break;
-        }
-        on_record(laptop, &record);
-        bytes += used;
-        length -= used;
-    }
+    tunnel_link_hear(&laptop->link, bytes, length, on_record, laptop, laptops->loop->now_us);
     ip_coalesce_end(&laptops->coalescer, on_coalesced, laptop);
-    if (laptop->link.packets_received == packets_before)
-        return;
-    tunnel_link_received(&laptop->link, message, message_length, laptops->loop->now_us);
-    laptop->touched = true;
 }

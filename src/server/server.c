@@ -17,8 +17,6 @@
 #include "mode.h"
 #include "status.h"
 
-#define LAPTOP_ADDRESS "169.254.134.89:6354" // where the page looks for the laptop
-
 struct server {
     struct server_options options;
     struct log log;
@@ -167,13 +165,16 @@ static int init(struct server *server)
 static void say_hello(const struct server *server)
 {
     char where[ENDPOINT_TEXT_MAX];
-    const uint32_t a = server->gateway.wire.address;
+    char address[ENDPOINT_TEXT_MAX];
+    struct text text;
+    text_init(&text, address, sizeof address);
+    text_add_ipv4(&text, server->gateway.wire.address);
     endpoint_format(&server->options.listen, where);
     if (server->phones.mode->warning != NULL)
         log_warn(&server->log, "%s", server->phones.mode->warning);
-    log_info(&server->log, "translating to %u.%u.%u.%u on %s, ports %u-%u; listening on %s",
-             a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255, server->gateway.wire.interface,
-             (unsigned)server->options.port_low, (unsigned)server->options.port_high, where);
+    log_info(&server->log, "translating to %s on %s, ports %u-%u; listening on %s", address,
+             server->gateway.wire.interface, (unsigned)server->options.port_low,
+             (unsigned)server->options.port_high, where);
 }
 
 // Everything is open: what is left to do takes no privilege.

@@ -79,7 +79,7 @@ int key_file_create(uint8_t key[KEY_SIZE], const char *path, const struct log *l
     char beside[KEY_PATH_MAX];
     int length = snprintf(beside, sizeof beside, "%s.new", path);
     if (crypto_random(key, KEY_SIZE) < 0) {
-        log_error(log, "the kernel gives no random numbers: %s", strerror(errno));
+        log_no_random(log);
         return -1;
     }
     if (length < 0 || (size_t)length >= sizeof beside)
