@@ -28,6 +28,7 @@ DIST_SUITES := \
 DIST_LAB := LAB_BUILD=$(CURDIR)/build/dist/tether-$(VERSION)-linux-x86_64 test/lab
 DIST_MORE_SUITES := \
 	'test/dist/test-dist.sh' \
+	'test/dist/test-boot.sh' \
 	'$(DIST_LAB)/test-tether.sh relay' \
 	'$(DIST_LAB)/test-keyed.sh relay' \
 	'$(DIST_LAB)/test-session.sh' \
