@@ -23,7 +23,8 @@ dist:
 # Its tests: those of make test, and those that take longer or need machines to boot.
 DIST_SUITES := \
 	'test/dist/test-dist.sh x86_64 mips' \
-	'test/dist/test-small.sh'
+	'test/dist/test-small.sh' \
+	'test/dist/test-openwrt.sh'
 # The lab, with the release's programs.
 DIST_LAB := LAB_BUILD=$(CURDIR)/build/dist/tether-$(VERSION)-linux-x86_64 test/lab
 DIST_MORE_SUITES := \
