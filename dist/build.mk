@@ -22,7 +22,7 @@ dist:
 
 # Its tests: those of make test, and those that take longer or need machines to boot.
 DIST_SUITES := \
-	'test/dist/test-dist.sh x86_64 mips' \
+	'test/dist/test-dist.sh x86_64' \
 	'test/dist/test-small.sh' \
 	'test/dist/test-openwrt.sh'
 # The lab, with the release's programs.

@@ -85,7 +85,7 @@ check "a send buffer beyond what the other end takes does not compile" \
 check "more connections than the loop can watch do not compile" \
 	refuses LOOP_MAX_FDS=64 "the loop can watch all connections"
 check "fewer large buffers than laptops do not compile" \
-	refuses SERVER_CARRIAGES=16 "there is a large buffer for each laptop's phone"
+	refuses SERVER_LARGE_BUFFERS=16 "each laptop's phone has large buffers"
 check "a limit that there is not is named" \
 	refuses NO_SUCH_LIMIT=1 "src/limits.h has no NO_SUCH_LIMIT"
 lab_passed
