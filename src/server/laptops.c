@@ -118,7 +118,7 @@ static void on_alarm(void *arg, short events)
     struct laptops *laptops = arg;
     (void)events;
     for (size_t i = 0; i < SERVER_LINKS; i++)
-        laptops->places[i].touched = true; // whichever it was: the others do nothing
+        laptops->places[i].touched = laptops->places[i].link.conn != NULL; // whichever it was
     laptops_pump(laptops);
 }
 
