@@ -96,13 +96,14 @@ static int start(struct laptops *laptops, const struct server_options *options,
 
 // ---- their phones ----
 
-static struct server_conn *accept_stranger(struct phones *phones, const struct endpoint *peer,
+static struct server_conn *accept_stranger(struct server_phones *phones,
+                                           const struct endpoint *peer,
                                            const struct http_text *query)
 {
-    struct server_conn *conn = phones_new_conn(phones, peer);
+    struct server_conn *conn = server_phones_new_conn(phones, peer);
     (void)query;
     if (conn != NULL)
-        phones_enter_strangers(conn, peer);
+        server_phones_enter_strangers(conn, peer);
     return conn;
 }
 
@@ -119,8 +120,8 @@ static void on_genuine(struct server_conn *conn, const struct responder_heard *h
     const struct loop *loop = conn->phones->loop;
     struct laptop *laptop = &conn->phones->laptops->places[heard->laptop];
     char peer[ENDPOINT_TEXT_MAX];
-    phones_give_buffers(conn);
-    phones_leave_strangers(conn);
+    server_phones_give_buffers(conn);
+    server_phones_leave_strangers(conn);
     path_join(&laptop->path, &conn->phone, loop->now_us);
     laptop->seen_ms = loop->now_ms;
     if (heard->is_session)
@@ -171,7 +172,7 @@ static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
 static bool on_crowded(void *arg, uint8_t opcode, const uint8_t *data, size_t length)
 {
     struct server_conn *conn = arg;
-    struct phones *phones = conn->phones;
+    struct server_phones *phones = conn->phones;
     uint8_t start_of[SEALED_HEAD + 2]; // what 20 characters of base64 hold
     if (conn->large != NULL || length < 20)
         return false;
@@ -179,7 +180,7 @@ static bool on_crowded(void *arg, uint8_t opcode, const uint8_t *data, size_t le
     if ((opcode != WS_TEXT || base64_decode(start_of, (const char *)data, 20) >= SEALED_HEAD) &&
         responder_may_be_genuine(&phones->laptops->responder, &conn->pending, start_of,
                                  SEALED_HEAD)) {
-        phones_give_buffers(conn);
+        server_phones_give_buffers(conn);
         return true;
     }
     phones->strange_messages++;
@@ -196,14 +197,14 @@ static void tick_conn(struct server_conn *conn)
         ws_conn_close(&conn->phone.ws, WS_STATUS_NOBODY, "no laptop speaks here");
 }
 
-static void tick(struct phones *phones)
+static void tick(struct server_phones *phones)
 {
     for (size_t i = 0; i < SERVER_CONNS; i++)
         tick_conn(&phones->conns[i]);
     laptops_tick(phones->laptops);
 }
 
-static void write_status(const struct phones *phones, struct text *text)
+static void write_status(const struct server_phones *phones, struct text *text)
 {
     const struct responder *responder = &phones->laptops->responder;
     text_add(text, ",\"keyed\":{\"sessions\":%llu,\"wrong_key\":%llu,\"rate_limited\":%llu",
@@ -226,9 +227,9 @@ const struct server_mode server_keyed = {
             .opened = on_opened,
             .message = on_message,
             .crowded = on_crowded,
-            .batch_end = phones_on_batch_end,
-            .writable = phones_on_writable,
-            .closed = phones_on_closed,
+            .batch_end = server_phones_on_batch_end,
+            .writable = server_phones_on_writable,
+            .closed = server_phones_on_closed,
         },
     .tick = tick,
     .write_status = write_status,

@@ -13,13 +13,13 @@ struct server_mode {
     int (*start)(struct laptops *laptops, const struct server_options *options,
                  struct siphash_key *port_key);
     // A connection for a phone that asks with this query, or NULL: there is none to give.
-    struct server_conn *(*accept)(struct phones *phones, const struct endpoint *peer,
+    struct server_conn *(*accept)(struct server_phones *phones, const struct endpoint *peer,
                                   const struct http_text *query);
     struct ws_conn_events events; // `arg`: the struct server_conn
     // Time limits beside those of the WebSocket; about once a second.
-    void (*tick)(struct phones *phones);
+    void (*tick)(struct server_phones *phones);
     // Writes what only this mode has to say into status.json.
-    void (*write_status)(const struct phones *phones, struct text *text);
+    void (*write_status)(const struct server_phones *phones, struct text *text);
 };
 
 extern const struct server_mode server_open;

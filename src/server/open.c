@@ -32,7 +32,7 @@ static void read_id(char id[LAPTOP_ID_MAX], const struct http_text *query)
     id[length] = '\0';
 }
 
-static struct server_conn *accept_phone(struct phones *phones, const struct endpoint *peer,
+static struct server_conn *accept_phone(struct server_phones *phones, const struct endpoint *peer,
                                         const struct http_text *query)
 {
     struct laptops *laptops = phones->laptops;
@@ -43,11 +43,11 @@ static struct server_conn *accept_phone(struct phones *phones, const struct endp
         return NULL;
     if (!laptop->used)
         tunnel_link_init(&laptop->link, NULL, &laptops->queue_key, laptops->loop->now_us);
-    struct server_conn *conn = phones_new_conn(phones, peer);
+    struct server_conn *conn = server_phones_new_conn(phones, peer);
     if (conn == NULL)
         return NULL;
     path_join(&laptop->path, &conn->phone, laptops->loop->now_us);
-    phones_give_buffers(conn);
+    server_phones_give_buffers(conn);
     return conn;
 }
 
@@ -55,7 +55,7 @@ static struct server_conn *accept_phone(struct phones *phones, const struct endp
 static void on_opened(void *arg)
 {
     struct server_conn *conn = arg;
-    struct laptop *laptop = phones_laptop(conn);
+    struct laptop *laptop = server_phones_laptop(conn);
     struct phone_conn *old = laptop->path.current;
     char peer[ENDPOINT_TEXT_MAX];
     endpoint_format_host(&conn->phone.ws.peer, peer);
@@ -73,7 +73,7 @@ static void on_opened(void *arg)
 static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
 {
     const struct server_conn *conn = arg;
-    struct laptop *laptop = phones_laptop(conn);
+    struct laptop *laptop = server_phones_laptop(conn);
     uint8_t *packet = tunnel_link_read(&laptop->link, opcode, data, &length);
     if (packet == NULL)
         return true;
@@ -82,12 +82,12 @@ static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
     return true;
 }
 
-static void tick(struct phones *phones)
+static void tick(struct server_phones *phones)
 {
     (void)phones;
 }
 
-static void write_status(const struct phones *phones, struct text *text)
+static void write_status(const struct server_phones *phones, struct text *text)
 {
     (void)phones, (void)text;
 }
@@ -102,9 +102,9 @@ const struct server_mode server_open = {
         {
             .opened = on_opened,
             .message = on_message,
-            .batch_end = phones_on_batch_end,
-            .writable = phones_on_writable,
-            .closed = phones_on_closed,
+            .batch_end = server_phones_on_batch_end,
+            .writable = server_phones_on_writable,
+            .closed = server_phones_on_closed,
         },
     .tick = tick,
     .write_status = write_status,

@@ -4,7 +4,7 @@
 
 #include "mode.h"
 
-struct laptop *phones_laptop(const struct server_conn *conn)
+struct laptop *server_phones_laptop(const struct server_conn *conn)
 {
     const struct path *path = conn->phone.path;
     return path != NULL ? &conn->phones->laptops->places[path->laptop] : NULL;
@@ -12,16 +12,16 @@ struct laptop *phones_laptop(const struct server_conn *conn)
 
 // ---- strangers ----
 
-void phones_enter_strangers(struct server_conn *conn, const struct endpoint *peer)
+void server_phones_enter_strangers(struct server_conn *conn, const struct endpoint *peer)
 {
-    struct phones *phones = conn->phones;
+    struct server_phones *phones = conn->phones;
     crowd_enter(phones->strangers, SERVER_CONNS, (size_t)(conn - phones->conns),
                 endpoint_source(peer));
 }
 
-void phones_leave_strangers(struct server_conn *conn)
+void server_phones_leave_strangers(struct server_conn *conn)
 {
-    struct phones *phones = conn->phones;
+    struct server_phones *phones = conn->phones;
     size_t index = (size_t)(conn - phones->conns);
     if (phones->strangers[index].held > 0)
         crowd_leave(phones->strangers, SERVER_CONNS, index);
@@ -37,7 +37,7 @@ static bool is_in_use(const struct large_buffers *large)
 
 // Buffers that are free, or else those of a connection that no laptop is sent to on: there are more
 // of them than laptops.
-static struct large_buffers *find_buffers(struct phones *phones)
+static struct large_buffers *find_buffers(struct server_phones *phones)
 {
     struct large_buffers *idle = NULL;
     for (size_t i = 0; i < SERVER_LARGE_BUFFERS; i++) {
@@ -52,7 +52,7 @@ static struct large_buffers *find_buffers(struct phones *phones)
     return idle;
 }
 
-void phones_give_buffers(struct server_conn *conn)
+void server_phones_give_buffers(struct server_conn *conn)
 {
     if (conn->large != NULL)
         return;
@@ -65,7 +65,7 @@ void phones_give_buffers(struct server_conn *conn)
 // ---- connections ----
 
 // A connection that is free, or one that is on its way out, or a stranger's.
-static struct server_conn *find_conn(struct phones *phones, const struct endpoint *peer)
+static struct server_conn *find_conn(struct server_phones *phones, const struct endpoint *peer)
 {
     struct server_conn *leaving = NULL;
     for (size_t i = 0; i < SERVER_CONNS; i++) {
@@ -92,12 +92,13 @@ static void prepare_ws(struct server_conn *conn)
                  sizeof conn->rx, WS_MESSAGE_MAX, conn->tx, sizeof conn->tx);
 }
 
-struct server_conn *phones_new_conn(struct phones *phones, const struct endpoint *peer)
+struct server_conn *server_phones_new_conn(struct server_phones *phones,
+                                           const struct endpoint *peer)
 {
     struct server_conn *conn = find_conn(phones, peer);
     if (conn == NULL)
         return NULL;
-    phones_leave_strangers(conn);
+    server_phones_leave_strangers(conn);
     path_leave(&conn->phone, phones->loop->now_us);
     conn->phone.serial = ++phones->serial;
     conn->phone.genuine_ms = phones->loop->now_ms;
@@ -109,36 +110,37 @@ struct server_conn *phones_new_conn(struct phones *phones, const struct endpoint
     return conn;
 }
 
-struct ws_conn *phones_accept(struct phones *phones, const struct endpoint *peer,
-                              const struct http_text *query)
+struct ws_conn *server_phones_accept(void *arg, const struct endpoint *peer,
+                                     const struct http_text *query)
 {
+    struct server_phones *phones = arg;
     struct server_conn *conn = phones->mode->accept(phones, peer, query);
     return conn != NULL ? &conn->phone.ws : NULL;
 }
 
-void phones_on_batch_end(void *arg)
+void server_phones_on_batch_end(void *arg)
 {
     const struct server_conn *conn = arg;
     gateway_flush(conn->phones->laptops->gateway);
     laptops_pump(conn->phones->laptops);
 }
 
-void phones_on_writable(void *arg)
+void server_phones_on_writable(void *arg)
 {
     const struct server_conn *conn = arg;
     if (!path_is_on(&conn->phone))
         return;
-    phones_laptop(conn)->touched = true;
+    server_phones_laptop(conn)->touched = true;
     laptops_pump(conn->phones->laptops);
 }
 
-void phones_on_closed(void *arg, uint16_t status)
+void server_phones_on_closed(void *arg, uint16_t status)
 {
     struct server_conn *conn = arg;
-    const struct phones *phones = conn->phones;
-    const struct laptop *laptop = phones_laptop(conn);
+    const struct server_phones *phones = conn->phones;
+    const struct laptop *laptop = server_phones_laptop(conn);
     bool was_path = path_is_on(&conn->phone);
-    phones_leave_strangers(conn);
+    server_phones_leave_strangers(conn);
     pending_init(&conn->pending);
     path_leave(&conn->phone, phones->loop->now_us);
     if (was_path && laptop->path.current == NULL && !phones->loop->stop)
@@ -146,8 +148,8 @@ void phones_on_closed(void *arg, uint16_t status)
                  status);
 }
 
-void phones_init(struct phones *phones, const struct server_mode *mode, const struct log *log,
-                 struct loop *loop, struct laptops *laptops)
+void server_phones_init(struct server_phones *phones, const struct server_mode *mode,
+                        const struct log *log, struct loop *loop, struct laptops *laptops)
 {
     phones->mode = mode;
     phones->log = log;
@@ -159,14 +161,14 @@ void phones_init(struct phones *phones, const struct server_mode *mode, const st
     }
 }
 
-void phones_tick(struct phones *phones)
+void server_phones_tick(struct server_phones *phones)
 {
     phones->mode->tick(phones);
     for (size_t i = 0; i < SERVER_CONNS; i++)
         ws_conn_tick(&phones->conns[i].phone.ws);
 }
 
-void phones_close(struct phones *phones)
+void server_phones_close(struct server_phones *phones)
 {
     laptops_close(phones->laptops);
     for (size_t i = 0; i < SERVER_CONNS; i++) {

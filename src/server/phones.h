@@ -11,7 +11,7 @@
 #include "laptops.h"
 
 struct server_mode;
-struct phones;
+struct server_phones;
 struct server_conn;
 
 // What a connection needs that carries a laptop's traffic.
@@ -23,7 +23,7 @@ struct large_buffers {
 
 struct server_conn {
     struct phone_conn phone; // phone.path: its laptop's; keyed: NULL until a genuine message came
-    struct phones *phones;
+    struct server_phones *phones;
     struct large_buffers *large; // or NULL: a stranger
     unsigned strange;            // messages that were not genuine
     struct pending pending;      // keyed: a handshake that is not over
@@ -31,7 +31,7 @@ struct server_conn {
     uint8_t tx[STRANGER_TX];
 };
 
-struct phones {
+struct server_phones {
     const struct server_mode *mode; // open or keyed
     const struct log *log;
     struct loop *loop;
@@ -45,29 +45,30 @@ struct phones {
 };
 
 // The pointers must stay valid; all in `phones` is zero.
-void phones_init(struct phones *phones, const struct server_mode *mode, const struct log *log,
-                 struct loop *loop, struct laptops *laptops);
-// A connection for a phone that asks with this query, as struct ws_door wants it.
-struct ws_conn *phones_accept(struct phones *phones, const struct endpoint *peer,
-                              const struct http_text *query);
+void server_phones_init(struct server_phones *phones, const struct server_mode *mode,
+                        const struct log *log, struct loop *loop, struct laptops *laptops);
+// A connection for a phone that asks with this query, for struct ws_door; `arg`: the phones.
+struct ws_conn *server_phones_accept(void *arg, const struct endpoint *peer,
+                                     const struct http_text *query);
 // Time limits; about once a second.
-void phones_tick(struct phones *phones);
+void server_phones_tick(struct server_phones *phones);
 // Says goodbye to all, the laptops behind them first.
-void phones_close(struct phones *phones);
+void server_phones_close(struct server_phones *phones);
 
 // For the modes: a connection that knows nothing of its past; where none is free, one that is on
 // its way out, or a stranger's. NULL: there is none to give.
-struct server_conn *phones_new_conn(struct phones *phones, const struct endpoint *peer);
+struct server_conn *server_phones_new_conn(struct server_phones *phones,
+                                           const struct endpoint *peer);
 // The laptop whose phone's a connection is, or NULL.
-struct laptop *phones_laptop(const struct server_conn *conn);
+struct laptop *server_phones_laptop(const struct server_conn *conn);
 // From now on a connection counts as a stranger's, or does not.
-void phones_enter_strangers(struct server_conn *conn, const struct endpoint *peer);
-void phones_leave_strangers(struct server_conn *conn);
+void server_phones_enter_strangers(struct server_conn *conn, const struct endpoint *peer);
+void server_phones_leave_strangers(struct server_conn *conn);
 // Gives a connection large buffers, if it has none.
-void phones_give_buffers(struct server_conn *conn);
+void server_phones_give_buffers(struct server_conn *conn);
 // Events that are the same in both modes, for struct ws_conn_events.
-void phones_on_batch_end(void *arg);
-void phones_on_writable(void *arg);
-void phones_on_closed(void *arg, uint16_t status);
+void server_phones_on_batch_end(void *arg);
+void server_phones_on_writable(void *arg);
+void server_phones_on_closed(void *arg, uint16_t status);
 
 #endif

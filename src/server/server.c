@@ -22,11 +22,11 @@ struct server {
     struct log log;
     struct loop loop;
     struct page page;
-    struct http_host host; // serves the page, and hands phones on
-    struct ws_door door;
+    struct http_host host;  // serves the page, and hands phones on
+    struct ws_door door;    // through which they come
     struct gateway gateway; // to the Internet
     struct laptops laptops;
-    struct phones phones;
+    struct server_phones phones;
     int64_t started_ms;
 };
 
@@ -42,13 +42,6 @@ static void on_batch_end(void *arg)
 {
     struct server *server = arg;
     laptops_pump(&server->laptops);
-}
-
-static struct ws_conn *on_phone(void *arg, const struct endpoint *peer,
-                                const struct http_text *query)
-{
-    struct server *server = arg;
-    return phones_accept(&server->phones, peer, query);
 }
 
 static int on_dynamic(void *arg, const struct endpoint *peer, const struct http_text *path,
@@ -74,7 +67,7 @@ static void on_tick(void *arg, short events)
     struct server *server = arg;
     (void)events;
     http_host_tick(&server->host);
-    phones_tick(&server->phones);
+    server_phones_tick(&server->phones);
     gateway_tick(&server->gateway);
     laptops_pump(&server->laptops);
 }
@@ -135,7 +128,7 @@ static int set_up_host(struct server *server)
 
 static void undo_host(struct server *server)
 {
-    phones_close(&server->phones);
+    server_phones_close(&server->phones);
     http_host_close(&server->host);
     gateway_close(&server->gateway);
     loop_close(&server->loop);
@@ -155,9 +148,9 @@ static int init(struct server *server)
         .dynamic_arg = server,
     };
     server->started_ms = server->loop.now_ms;
-    server->door = (struct ws_door){on_phone, server};
+    server->door = (struct ws_door){server_phones_accept, &server->phones};
     gateway_init(&server->gateway, &server->options, &server->log, &server->loop, &output);
-    phones_init(&server->phones, mode, &server->log, &server->loop, &server->laptops);
+    server_phones_init(&server->phones, mode, &server->log, &server->loop, &server->laptops);
     http_host_init(&server->host, &server->loop, &config);
     return laptops_init(&server->laptops, &server->log, &server->loop, &server->gateway);
 }

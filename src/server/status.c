@@ -30,7 +30,7 @@ static unsigned sum_links(const struct laptops *laptops, struct tunnel_counters 
     return connected;
 }
 
-void write_server_status(struct text *text, const struct phones *phones,
+void write_server_status(struct text *text, const struct server_phones *phones,
                          const struct http_host *host, int64_t uptime_ms)
 {
     const struct laptops *laptops = phones->laptops;

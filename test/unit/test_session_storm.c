@@ -111,7 +111,7 @@ static struct {
     struct loop loop;
     struct gateway gateway;
     struct laptops laptops;
-    struct phones phones;
+    struct server_phones phones;
     uint8_t key[KEY_SIZE];
 } server;
 
@@ -563,7 +563,8 @@ static void connect_phone(int number, int laptop, bool honest)
     phone->laptop = laptop;
     phone->is_honest = honest;
     struct ws_conn *near = client_phones_accept(&client->phones, &peer, &nothing);
-    struct ws_conn *far = number < PHONES ? phones_accept(&server.phones, &peer, &nothing) : NULL;
+    struct ws_conn *far =
+        number < PHONES ? server_phones_accept(&server.phones, &peer, &nothing) : NULL;
     if (near != NULL)
         forget_conn(near);
     if (far != NULL)
@@ -733,7 +734,7 @@ static void run_a_timer(void)
         client_phones_pump(&client->phones);
         break;
     case 3:
-        phones_tick(&server.phones);
+        server_phones_tick(&server.phones);
         break;
     default:
         laptops_pump(&server.laptops);
@@ -832,7 +833,7 @@ static void go_on_calmly(int64_t for_ms, bool strangers)
         if (strangers)
             stranger_acts(PHONES + (int)test_below(STRANGERS));
         if (passed_ms % 1000 < STEP_MS)
-            phones_tick(&server.phones);
+            server_phones_tick(&server.phones);
         laptops_pump(&server.laptops);
     }
 }
@@ -868,7 +869,7 @@ static void begin(void)
     set_clocks();
     server.log.program = "server";
     server.gateway.host_tun.fd = -1;
-    phones_init(&server.phones, &server_keyed, &server.log, &server.loop, &server.laptops);
+    server_phones_init(&server.phones, &server_keyed, &server.log, &server.loop, &server.laptops);
     (void)laptops_init(&server.laptops, &server.log, &server.loop, &server.gateway);
     (void)server_keyed.start(&server.laptops, &options, &port_key);
     server.laptops.alarm->callback(server.laptops.alarm->arg, 0); // nobody is there yet
