@@ -5,7 +5,8 @@
 // cleared) or is new (it has none).
 //
 // Signals arrive through a signalfd, as one more descriptor: no handler runs, so there is no global
-// state and no interrupted system call to think about.
+// state and no interrupted system call to think about. A signalfd gets ignored signals too, so a
+// SIGHUP that nohup(1) has set to be ignored is left out of it.
 //
 // The clock goes on while the machine sleeps (suspend), so that keys age then too. Thus the time
 // may jump by hours from one poll() to the next. A timer runs once then, however often it was due.
@@ -52,6 +53,12 @@ static void on_signal(void *arg, short events)
         loop->stop = true;
 }
 
+static bool is_ignored(int number)
+{
+    struct sigaction action;
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 int loop_init(struct loop *loop)
 {
     sigset_t set;
@@ -62,7 +69,8 @@ int loop_init(struct loop *loop)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    if (!is_ignored(SIGHUP))
+        sigaddset(&set, SIGHUP);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         return -1;
     loop->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

@@ -375,6 +375,27 @@ static void signals_end_the_loop(void)
     }
 }
 
+static void stop_at_tenth(void *arg, short events)
+{
+    on_tick(&ticks, events);
+    if (ticks == 10)
+        loop_stop(arg);
+}
+
+static void ignored_hangup(void)
+{
+    int number = SIGHUP;
+    CHECK(signal(SIGHUP, SIG_IGN) != SIG_ERR);
+    CHECK(loop_init(&loop) == 0);
+    ticks = 0;
+    CHECK_INT(loop_every(&loop, 1, send_signal, &number), 0);
+    CHECK_INT(loop_every(&loop, 1, stop_at_tenth, &loop), 0);
+    CHECK_INT(loop_run(&loop), 0);
+    CHECK_INT(ticks, 10);
+    loop_close(&loop);
+    CHECK(signal(SIGHUP, SIG_DFL) != SIG_ERR);
+}
+
 int main(void)
 {
     TEST("a descriptor calls back when it is ready, and only then", descriptors_call_back);
@@ -389,5 +410,6 @@ int main(void)
     TEST("timers call back in time", timers);
     TEST("there is a limit to timers, and it is told", too_many_timers);
     TEST("SIGTERM, SIGINT and SIGHUP end the loop", signals_end_the_loop);
+    TEST("SIGHUP that was ignored before (nohup) goes on being ignored", ignored_hangup);
     return test_end();
 }
