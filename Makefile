@@ -5,7 +5,7 @@
 #   make SMALL=1                 for a device with 32 MB of memory (doc/small.md)
 #   make dist                    a release: static binaries for nine kinds of processors (dist/build.mk)
 #   make CC=arm-linux-gnueabihf-gcc BUILD=build/armhf    cross
-#   make install PREFIX=/usr/local DESTDIR=
+#   make install PREFIX=/usr/local DESTDIR=    and uninstall; deb: a Debian package (dist/install.mk)
 #   make demo                    the three hosts on this machine, in front of your eyes (root)
 #   make test                    what can be tested in some twenty minutes (root)
 #   make test-more               what needs more packages and time: the page in Firefox, releases, small machines
@@ -214,6 +214,8 @@ test:
 SUITES := \
 	'test/build/test-build.sh' \
 	'test/build/test-house.sh' \
+	'test/dist/documents.py' \
+	'test/dist/test-install.sh' \
 	'test/unit/run.sh native' \
 	'test/bench/test-cellular.sh' \
 	'node test/browser/soak.test.js 20' \
@@ -283,9 +285,7 @@ demo:
 	$(MAKE) -s all
 	test/demo.sh
 
-install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin
-	install -m 755 $(addprefix $(BUILD)/,$(PROGRAMS)) $(DESTDIR)$(PREFIX)/sbin
+include dist/install.mk
 
 clean:
 	rm -rf $(BUILD)
@@ -293,4 +293,4 @@ clean:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 .PHONY: FORCE all objects unit-tests fuzz-plain fuzz-programs fuzz-linked test test-more test-cross fuzz bench-programs bench \
-	bench-quick bench-smoke bench-parts bench-page soak-page storm demo install clean
+	bench-quick bench-smoke bench-parts bench-page soak-page storm demo clean

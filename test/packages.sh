@@ -2,7 +2,7 @@
 # Installs the Debian packages that a job of this project needs.
 #
 #   test/packages.sh GROUP...        groups: build lab nat chromium browser firefox check cross interop terminal bench
-#                                         dist boot
+#                                         dist boot docs debian
 #
 # Each group is a list of package names, below. What is there already is left
 # alone; when nothing is missing, nothing is run and the network is not touched.
@@ -13,7 +13,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 usage() {
-	echo "usage: test/packages.sh GROUP...   (build lab nat chromium browser firefox check cross interop terminal bench dist boot)" >&2
+	echo "usage: test/packages.sh GROUP...   (build lab nat chromium browser firefox check cross interop terminal bench dist boot docs debian)" >&2
 	exit 2
 }
 
@@ -32,6 +32,8 @@ packages_of() {
 		gcc-mips-linux-gnu libc6-dev-mips-cross qemu-user-static ;;
 	terminal) echo python3 python3-pyte zbar-tools ;;
 	interop) echo python3 python3-websockets python3-cryptography ;;
+	docs) echo python3 mandoc shellcheck ;;
+	debian) echo debootstrap systemd-container iproute2 lintian binutils cloud-init ;;
 	bench) echo chromium fonts-dejavu-core nginx-light openvpn socat iputils-ping ethtool ;;
 	dist) echo gcc libc6-dev make llvm qemu-user-static shellcheck ;;
 	boot) echo qemu-system-arm qemu-system-mips cpio ;;

@@ -67,11 +67,4 @@ else
 	not_ok "the source is laid out as .clang-format says" "clang-format would change it"
 fi
 
-rm -rf build/installed
-if make -s DESTDIR=build/installed PREFIX=/usr install &&
-	[ -x build/installed/usr/sbin/tether-client ]; then
-	ok "make install puts the programs under DESTDIR and PREFIX"
-else
-	not_ok "make install puts the programs under DESTDIR and PREFIX" "they are not there"
-fi
 exit $status
