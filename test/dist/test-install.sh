@@ -71,7 +71,7 @@ check_same "the units start the installed programs" "/usr/local/sbin/tether-clie
 	"$(sed -n 's/^ExecStart=\([^ ]*tether-[^ ]*\).*/\1/p' "$root"/usr/local/lib/systemd/system/*.service | sort | xargs)"
 
 if said=$(shellcheck -s sh dist/*.sh dist/debian/* && shellcheck -s sh -e SC1091,SC2034 dist/openrc/* &&
-	shellcheck -s bash dist/completion/tether && shellcheck -x test/dist/*.sh); then
+	shellcheck -s bash dist/completion/tether && shellcheck -x -P SCRIPTDIR -e SC2015,SC2016,SC2034 test/dist/*.sh); then
 	ok "shellcheck finds nothing wrong in the scripts"
 else
 	echo "$said"
