@@ -9,7 +9,7 @@
 #   make demo                    the three hosts on this machine, in front of your eyes (root)
 #   make test                    what can be tested in some twenty minutes (root)
 #   make test-more               what needs more packages and time: the page in Firefox, releases, small machines
-#                                that boot (root)
+#                                that boot, Debian machines with systemd (root)
 #   make bench, bench-quick      Tether measured beside its peers (root); bench-smoke: whether that works
 #   make storm                   sessions under an adversary, millions of steps, with sanitizers
 #   make soak-page               the page relays for an hour, and its memory stays flat
@@ -208,7 +208,7 @@ soak-page:
 
 # What to run; each prints "ok - ..." lines, and test/run.sh counts them.
 test:
-	test/packages.sh build lab browser check cross interop nat terminal bench dist
+	test/packages.sh build lab browser check cross interop nat terminal bench docs
 	$(MAKE) -s all build/ws-echo build/qr-pbm bench-programs
 	test/run.sh $(SUITES)
 SUITES := \
@@ -267,9 +267,9 @@ SUITES := \
 	'test/lab/test-tether.sh chromium'
 
 test-more:
-	test/packages.sh build lab browser firefox check nat dist boot terminal
+	test/packages.sh build lab browser firefox check nat dist boot terminal debian
 	$(MAKE) -s all
-	TEST_TIMEOUT=3600 test/run.sh 'test/browser/firefox.test.sh' $(DIST_MORE_SUITES)
+	TEST_TIMEOUT=3600 test/run.sh 'test/browser/firefox.test.sh' $(DIST_MORE_SUITES) $(DEBIAN_SUITES)
 
 test-cross:
 	test/packages.sh build cross

@@ -16,4 +16,7 @@ deb:
 	$(MAKE) -s BUILD=$(BUILD)/deb CFLAGS="-O2 -g -ffile-prefix-map=$(CURDIR)=." all
 	BUILD=$(BUILD)/deb VERSION=$(VERSION) dist/debian/build.sh
 
+# For make test-more.
+DEBIAN_SUITES := $(patsubst %,'test/dist/test-%.sh',systemd openrc deb release cloud)
+
 .PHONY: install uninstall deb

@@ -33,7 +33,7 @@ packages_of() {
 	terminal) echo python3 python3-pyte zbar-tools ;;
 	interop) echo python3 python3-websockets python3-cryptography ;;
 	docs) echo python3 mandoc shellcheck ;;
-	debian) echo debootstrap systemd-container iproute2 lintian binutils cloud-init ;;
+	debian) echo debootstrap systemd-container iproute2 nftables python3 lintian binutils cloud-init ;;
 	bench) echo chromium fonts-dejavu-core nginx-light openvpn socat iputils-ping ethtool ;;
 	dist) echo gcc libc6-dev make llvm qemu-user-static shellcheck ;;
 	boot) echo qemu-system-arm qemu-system-mips cpio ;;

@@ -3,7 +3,7 @@
 #
 #   test/dist/test-install.sh
 #
-# Needs build/tether-*, and: test/packages.sh build dist
+# Needs build/tether-*, and: test/packages.sh build docs
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 root=$PWD/build/installed
