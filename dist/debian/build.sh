@@ -1,5 +1,6 @@
 #!/bin/sh
-# Packs the programs, manual pages, completion and units as a Debian package: BUILD/../tether_VERSION-1_ARCH.deb
+# Packs the programs, manual pages, completion and units as a Debian package:
+# BUILD/../tether_VERSION-1_ARCH.deb
 #
 #   BUILD=build/deb VERSION=1.0 dist/debian/build.sh      (make deb)
 #

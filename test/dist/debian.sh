@@ -3,9 +3,9 @@
 #
 #   . test/dist/debian.sh; debian_new NAME; debian_boot NAME; in_debian NAME COMMAND...
 #
-# The base is made once by debootstrap, in build/debian-12. Each machine is a copy of it (overlayfs), in a container
-# of systemd-nspawn with a network namespace of its own, so systemd itself runs in it. All of it goes when the shell
-# ends. Needs root and: test/packages.sh debian
+# The base is made once by debootstrap, in build/debian-12. Each machine is a copy of it
+# (overlayfs), in a container of systemd-nspawn with a network namespace of its own, so systemd
+# itself runs in it. All of it goes when the shell ends. Needs root and: test/packages.sh debian
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 
 DEBIAN_BASE=$PWD/build/debian-12
@@ -59,7 +59,7 @@ debian_base() {
 	[ -e "$DEBIAN_BASE/complete" ] && return
 	rm -rf "$DEBIAN_BASE"
 	debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,iproute2,iputils-ping,curl,ca-certificates \
-		bookworm "$DEBIAN_BASE" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" >build/debootstrap.log 2>&1 ||
+		bookworm "$DEBIAN_BASE" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >build/debootstrap.log 2>&1 ||
 		debian_die "debootstrap failed; see build/debootstrap.log"
 	touch "$DEBIAN_BASE/complete"
 }
@@ -92,7 +92,8 @@ debian_new() { # NAME [LAYER]
 		debian_die "cannot mount an overlay"
 }
 
-# Starts the machine's own systemd. It has a network of its own, with no interface but lo, or a namespace's.
+# Starts the machine's own systemd. It has a network of its own, with no interface but lo, or a
+# namespace's.
 debian_boot() { # NAME [NAMESPACE]
 	local dir=$DEBIAN_DIR/$1 network=--private-network nspawn
 	[ -z "${2:-}" ] || network=--network-namespace-path=/run/netns/$2

@@ -1,6 +1,6 @@
 #!/bin/bash
-# dist/cloud-init.yaml: cloud-init takes it for valid, and runs it in a Debian 12 as in a cloud, where a web server has
-# the release.
+# dist/cloud-init.yaml: cloud-init takes it for valid, and runs it in a Debian 12 as in a cloud,
+# where a web server has the release.
 #
 #   test/dist/test-cloud.sh
 #

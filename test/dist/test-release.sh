@@ -1,6 +1,6 @@
 #!/bin/bash
-# A new user's path on two machines with Debian 12, with nothing but the release's tarball: the server runs after
-# three commands, the client after two.
+# A new user's path on two machines with Debian 12, with nothing but the release's tarball: the
+# server runs after three commands, the client after two.
 #
 #   test/dist/test-release.sh       TARBALL=... for a tarball that is there
 #

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The units under a real systemd: two machines with Debian 12, a laptop and a server, and tether-relay as the phone
-# between them.
+# The units under a real systemd: two machines with Debian 12, a laptop and a server, and
+# tether-relay as the phone between them.
 #
 #   test/dist/test-systemd.sh
 #
