@@ -14,10 +14,14 @@
 
 #define LINE_MAX_BYTES 256 // a key, and some white space
 
+// The group root is no other. systemd hands on a key of root's with an access control list for one
+// more user, and such a list shows as a right of the group (acl(5)).
 static void warn_of_readers(int fd, const char *path, const struct log *log)
 {
     struct stat info;
-    if (fstat(fd, &info) == 0 && (info.st_mode & (S_IRGRP | S_IROTH)) != 0)
+    if (fstat(fd, &info) < 0)
+        return;
+    if ((info.st_mode & S_IROTH) != 0 || (info.st_gid != 0 && (info.st_mode & S_IRGRP) != 0))
         log_warn(log, "others can read the key in %s: chmod 600 %s", path, path);
 }
 
