@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Tether. Building needs a C compiler and make; nothing is configured.
 #
 #   make                         the three programs, in build/

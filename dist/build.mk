@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # What is made for other people's machines; the Makefile includes it.
 #
 #   make SMALL=1     programs for a device with 32 MB of memory (doc/small.md)

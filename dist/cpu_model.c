@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What __builtin_cpu_supports() looks at on x86, for a compiler whose runtime library lacks it
 // (zig's).
 //

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Builds the programs for one kind of processor: static, with musl, stripped.
 #
 #   dist/cross.sh ARCH FOLDER [VARIABLE=VALUE...]     e.g. dist/cross.sh mips build/mips SMALL=1

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Putting Tether in place, and Debian packages of it; the Makefile includes this.
 #
 #   make install PREFIX=/usr/local DESTDIR=     programs, manual pages, completion, units

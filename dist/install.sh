@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Puts Tether in place, or takes it away.
 #
 #   install.sh [install | uninstall]

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Makes a release in build/dist/: a tarball of static programs for each kind of processor,
 # SHA256SUMS, and an SPDX document that says what the programs are made of.
 #

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Where the two ends are. The host that served the page says who it is in config.json:
  *   the laptop  {"role": "laptop", "server": "HOST:PORT" or null, "id": "..."}

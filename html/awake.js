@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Keeps the screen on, so that the phone does not put the page to sleep. There is an interface for it (Screen
  * Wake Lock), but not for what came by http. Yet browsers leave the screen on while a video plays; so

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* The rates of the last minute: down as a filled curve, up as a dashed line, in the colours of their marks. */
 
 "use strict";

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The wiring: learns from config.json where both ends are, runs the relay, in a Worker if that works, shows
  * its reports, and passes on what happens to the page.

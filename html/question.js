@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Asks before the page follows its own address: any site can open it with a ?laptop= and ?server= of its choice.
  * Nothing is connected and nothing stored until a person says yes.

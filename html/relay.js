@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The relay: two WebSockets (RFC 6455), one to the laptop and one to the server; every message that arrives
  * on one is sent on the other as it came, text as text and binary as binary. It never looks inside.

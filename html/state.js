@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* What a person is told: a report of the relay and the two addresses become words. */
 
 "use strict";

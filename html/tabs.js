@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Which tab relays, where a browser has this page in several: the one that started last. Its id is in
  * localStorage, which even old browsers share between tabs; the others stand back when it changes.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* A report of the relay on the page. What did not change is not written, or a screen reader would repeat it. */
 
 "use strict";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The sizes of tables and buffers, and the times, that somebody may want to change, in one place.
 // (What a protocol or the kernel fixes stands where it is used, with its source.)
 //

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Shows a tether at work, on one machine: a laptop without internet, a phone with
 # Chromium, a remote host, and a web site, each a network namespace (see
 # test/lab/lab.sh). Prints what happens, as it happens; nothing remains afterwards.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Installs the Debian packages that a job of this project needs.
 #
 #   test/packages.sh GROUP...        groups: build lab nat chromium browser firefox check cross interop terminal bench

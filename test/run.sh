@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Runs test suites and adds up their results.
 #
 #   test/run.sh SUITE... [-- SUITE...]     each SUITE is a command, e.g. 'test/lab/test-host.sh'

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A WebSocket echo server on src/ws, for outside test suites: ws-echo ADDR:PORT
 //
 // Path "/", text and binary messages of up to WS_MESSAGE_MAX bytes are sent back as they came. When

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A build tool: writes a C file that holds the page's files as arrays, so that a program is one
 // file to copy. It runs on the building machine: embed FILE... > page_files.c
 //

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Packs the programs, manual pages, completion and units as a Debian package:
 # BUILD/../tether_VERSION-1_ARCH.deb
 #

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Parsing and printing of addresses, and TCP sockets. Everything here is plain POSIX but for two
 // socket options: SO_BINDTODEVICE and TCP_NOTSENT_LOWAT.
 #include "address.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Addresses as people write them, and the sockets made from them.
 #ifndef TETHER_BASE_ADDRESS_H
 #define TETHER_BASE_ADDRESS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Bytes and their order: reading and writing integers in network byte order (big-endian, RFC 1700),
 // or in little-endian order, which the ciphers have (RFC 8439 section 2), at any address, whatever
 // the host's own order and alignment rules.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The smaller and the greater of two times or sizes.
 #ifndef TETHER_BASE_COMPARE_H
 #define TETHER_BASE_COMPARE_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A table of fixed size is full, and somebody new is at the door. If the oldest of all gave way,
 // one peer with a thousand connections would push out everybody else. So each peer is counted by
 // its source (its IPv4 address, or the /64 of its IPv6 address, which is what one subscriber has),

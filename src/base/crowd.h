@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Who gives way when all places of a table are taken: the oldest of those that hold the most.
 #ifndef TETHER_BASE_CROWD_H
 #define TETHER_BASE_CROWD_H

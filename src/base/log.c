@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Log lines. Each is formed in a local buffer and written by one write(), so that lines of several
 // processes on one terminal never mix, and nothing is allocated. Control characters are shown as
 // '?', because some of what is logged comes from a peer and must not drive the terminal.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Messages for the person at the terminal: one line each on stderr, "program: level: text".
 #ifndef TETHER_BASE_LOG_H
 #define TETHER_BASE_LOG_H

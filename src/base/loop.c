@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The poll() loop. Watched descriptors lie densely in an array that poll() takes as it is; removal
 // moves the last entry into the gap. Dispatch walks the array from its end to its start and clears
 // each entry's events before the call back, so that a callback may add, remove or close any

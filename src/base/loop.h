@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The poll() loop: one thread, one loop a program. Descriptors call back when they are ready,
 // timers when they are due, and SIGINT, SIGTERM and SIGHUP end the loop.
 #ifndef TETHER_BASE_LOOP_H

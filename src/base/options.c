@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A name counts only when it is whole. getopt_long() takes any abbreviation that fits one name: to
 // a program with --key-file, "--key KEY" would be a file's name. A value is the next word, or
 // stands behind a '='. A next word that begins with '-' is an option, not the value: so a forgotten

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A program's command line: its words one by one; what every program has is done here.
 #ifndef TETHER_BASE_OPTIONS_H
 #define TETHER_BASE_OPTIONS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A token bucket for each source, kept as one number: the time at which it will be full again. To
 // take a token moves that time on by one interval; it may not lie further ahead than the whole
 // burst takes to fill. (The "virtual scheduling" of ITU-T I.371, known as GCRA, is this

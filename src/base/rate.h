@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // How often each source may do something: a token bucket for each, in a table of fixed size.
 #ifndef TETHER_BASE_RATE_H
 #define TETHER_BASE_RATE_H

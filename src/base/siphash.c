@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // SipHash for messages of exactly 16 bytes, which hold what the tables are searched by. SipHash-c-d
 // has c rounds for each word and d to finish. The paper's section 2 gives the rounds and the final
 // word, whose top byte is the message's length.

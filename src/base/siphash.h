@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // SipHash: a keyed hash of short messages (Aumasson and Bernstein, "SipHash: a fast short-input
 // PRF", 2012). Without the key nobody can tell one message's hash from those of others, or choose
 // messages whose hashes collide.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The status line is what was last written, without a newline, so the cursor stands at its end. To
 // draw it anew the cursor returns to the line's start, the new text overwrites the old one, and
 // what is left of that is erased (ECMA-48, erase in line). It is kept shorter than the terminal is

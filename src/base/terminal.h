@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The terminal that stderr may be: how large it is, and a status line at the foot of what was
 // written to it, which is drawn anew in place while log lines pass above it.
 #ifndef TETHER_BASE_TERMINAL_H

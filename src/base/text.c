@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // vsnprintf() into what is left of a buffer, and a few forms that people read.
 #include "text.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Text put together piece by piece in a fixed buffer.
 #ifndef TETHER_BASE_TEXT_H
 #define TETHER_BASE_TEXT_H

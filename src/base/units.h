@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Times are counted in microseconds where milliseconds are too coarse.
 #ifndef TETHER_BASE_UNITS_H
 #define TETHER_BASE_UNITS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // tether-client: the laptop's end.
 //
 // A TUN device takes the laptop's traffic; a WebSocket on the Wi-Fi waits for a phone; IP packets

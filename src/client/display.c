@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What tether-client shows on a terminal beside its log lines: a QR code of the page's address at
 // the start, for the phone's camera, and then a status line, which is drawn anew once a second:
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What tether-client shows on a terminal beside its log lines.
 #ifndef TETHER_CLIENT_DISPLAY_H
 #define TETHER_CLIENT_DISPLAY_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Web pages from elsewhere are kept out, as any site that the phone shows could pose as the relay,
 // or read what this laptop says of itself. How to let one in is said, with its origin where what
 // came as that can be shown.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Who may speak to the laptop's HTTP host: its own page, and those that --origin lets in.
 #ifndef TETHER_CLIENT_GUARD_H
 #define TETHER_CLIENT_GUARD_H

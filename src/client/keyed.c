@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The session is between laptop and server, and phones only carry it. Which connection is the path
 // says tunnel/path.c.
 //

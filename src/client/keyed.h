@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Keyed mode: the session with the server, whatever phone carries it.
 #ifndef TETHER_CLIENT_KEYED_H
 #define TETHER_CLIENT_KEYED_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Packets between the laptop's kernel and the tether: up from the TUN device into the queue, down
 // into the device. Both ways the kernel may leave segments together (super-packets).
 #include "machine.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The machine that the program runs on, the laptop: its TUN device, with address and routes, and
 // what is given to it.
 #ifndef TETHER_CLIENT_MACHINE_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Open mode, the classic protocol: the newest phone has the tether, and each message is a packet.
 #include "../session/handshake.h"
 #include "machine.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Reading tether-client's command line (see base/options.c). The key may come in three ways: --key,
 // which other users of the laptop can see for a moment; --key-file; and the environment variable
 // TETHER_KEY.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The command line of tether-client.
 #ifndef TETHER_CLIENT_OPTIONS_H
 #define TETHER_CLIENT_OPTIONS_H

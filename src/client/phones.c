@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Phones come and go. A connection gets one of a few places. Where all are taken, one of the
 // address that holds the most is given away, and never the path's: so who connects a thousand times
 // from one address in the Wi-Fi keeps no phone at another address out.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The connections of phones, and of strangers in the Wi-Fi, who can connect as a phone does. What
 // they mean is the mode's part: open.c, keyed.c.
 #ifndef TETHER_CLIENT_PHONES_H

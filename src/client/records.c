@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What the server says to the laptop under the session, record by record: packets go to the
 // machine, and everything else to whom it concerns.
 #include "keyed.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // JSON put together as text: all that is written into it is numbers and words of our own.
 #include "status.h"
 

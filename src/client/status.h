@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What tether-client tells of itself: status.json for people and tests, config.json for the page.
 #ifndef TETHER_CLIENT_STATUS_H
 #define TETHER_CLIENT_STATUS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Where phones find this laptop: an address on its Wi-Fi, and the sockets that listen there.
 //
 // A socket bound to an interface answers through it whatever the routes say, so the phone stays

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Where phones find this laptop: an address on its Wi-Fi, and the sockets that listen there.
 #ifndef TETHER_CLIENT_WIFI_H
 #define TETHER_CLIENT_WIFI_H

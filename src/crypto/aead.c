@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // ChaCha20-Poly1305 (RFC 8439 section 2.8). The key stream's first block (counter 0) gives the key
 // of Poly1305, which is good for this one nonce; the text takes the blocks from 1 on. The tag
 // covers the data that is not sent and the encrypted text, each filled up with zeros to 16 bytes,

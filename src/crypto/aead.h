@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // ChaCha20-Poly1305: encryption that notices every change (RFC 8439 section 2.8).
 #ifndef TETHER_CRYPTO_AEAD_H
 #define TETHER_CRYPTO_AEAD_H

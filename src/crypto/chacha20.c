@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // ChaCha20 (RFC 8439 section 2.4): a block function turns key, nonce and a counter into 64 bytes of
 // key stream, which are added to the text; the next 64 bytes take the next number of the counter.
 // The counter has 32 bits, so a key and a nonce are good for 256 GiB.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The ChaCha20 stream cipher (RFC 8439 section 2.4).
 #ifndef TETHER_CRYPTO_CHACHA20_H
 #define TETHER_CRYPTO_CHACHA20_H

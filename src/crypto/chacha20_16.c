@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // ChaCha20 for sixteen blocks at a time, in vectors of 64 bytes: AVX-512, which rotates words by
 // itself, and has as many registers as it takes to keep all sixteen words and more.
 #include "chacha20_blocks.h"

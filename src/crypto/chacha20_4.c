@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // ChaCha20 for four blocks at a time, in vectors of 16 bytes: SSE2, NEON, AltiVec.
 #define LANES 4
 #define TARGET

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // ChaCha20 for eight blocks at a time, in vectors of 32 bytes: AVX2.
 #include "chacha20_blocks.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The inside of ChaCha20: the key stream of one, four, eight or sixteen blocks, added to bytes.
 #ifndef TETHER_CRYPTO_CHACHA20_BLOCKS_H
 #define TETHER_CRYPTO_CHACHA20_BLOCKS_H

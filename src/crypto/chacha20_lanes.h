@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // ChaCha20 for several blocks at a time. Nothing in a block depends on another, so that word i of
 // every block can stand in one vector, a lane for each block, and all blocks take the same step at
 // once. In the end a vector holds one word of many blocks where the stream wants many words of one

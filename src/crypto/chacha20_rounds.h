@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The rounds of ChaCha20, written once for one block and for several. `lanes` is a type that the
 // including file has defined: a 32-bit word, or a vector of them with a word of each block; C's
 // operators do the same to both. That file also defines ROTATE_16 and ROTATE_8, for which some

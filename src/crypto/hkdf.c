@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // HMAC (RFC 2104 section 2): the hash of the key and the hash of the key and the message, the key
 // being padded to a block and masked with another byte each time. Both hashes are begun when the
 // key is known, so that the message may come in pieces.

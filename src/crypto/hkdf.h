@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // HMAC (RFC 2104) and HKDF (RFC 5869) over SHA-256.
 #ifndef TETHER_CRYPTO_HKDF_H
 #define TETHER_CRYPTO_HKDF_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Secrets in memory. A compiler may leave out a memset() of bytes that nobody reads afterwards, and
 // it may make memcmp() stop at the first difference, by which an attacker who measures time learns
 // how much of a forged tag was right. libc promises that explicit_bzero() is never left out; the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Handling of secrets in memory: wiping, keeping them off the disk, and comparing without telling
 // how much agreed.
 #ifndef TETHER_CRYPTO_MEMORY_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Noise_NNpsk0_25519_ChaChaPoly_SHA256, after The Noise Protocol Framework, revision 34. Most
 // functions bear the names of its section 5.2, which describes them.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Noise_NNpsk0_25519_ChaChaPoly_SHA256 (The Noise Protocol Framework, revision 34): two parties
 // that know the same 32 bytes agree on fresh keys in two messages.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Poly1305 (RFC 8439 section 2.5): a message's blocks of 16 bytes, each with a 1 bit above it, are
 // the coefficients of a polynomial, which is evaluated at the secret r modulo p = 2^130 - 5: for
 // each block, sum = (sum + block) * r. The lower 128 bits of the sum plus the pad are the tag.

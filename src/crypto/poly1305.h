@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The Poly1305 authenticator (RFC 8439 section 2.5).
 #ifndef TETHER_CRYPTO_POLY1305_H
 #define TETHER_CRYPTO_POLY1305_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Poly1305 for four blocks at a time, in vectors of 32 bytes: AVX2. Block by block each product
 // waits for the one before. But the polynomial falls into four, of every fourth block each, which
 // know nothing of each other:

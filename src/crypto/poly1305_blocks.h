@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The inside of Poly1305 for processors that do four multiplications at a time.
 #ifndef TETHER_CRYPTO_POLY1305_BLOCKS_H
 #define TETHER_CRYPTO_POLY1305_BLOCKS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Random bytes. getrandom() waits until the kernel's generator has been seeded, needs no file, and
 // gives up to 256 bytes whole; a longer request can be cut short by a signal, so it is asked again
 // for what is missing (getrandom(2), "Interruption by a signal handler").

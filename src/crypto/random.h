@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Random bytes from the kernel, for keys.
 #ifndef TETHER_CRYPTO_RANDOM_H
 #define TETHER_CRYPTO_RANDOM_H

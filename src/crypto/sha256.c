@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // SHA-256, as RFC 6234 sections 4 to 6.2 describe it: the message is padded with a 1 bit, zeros and
 // its length in bits to a multiple of 64 bytes; each block is mixed into eight 32-bit words by 64
 // steps. The 64 words of a block's schedule may come from a key, so they are wiped after each

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // SHA-256 (RFC 6234).
 #ifndef TETHER_CRYPTO_SHA256_H
 #define TETHER_CRYPTO_SHA256_H

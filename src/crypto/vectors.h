@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What the ciphers need of vectors beyond what gcc and clang calculate with on every machine.
 #ifndef TETHER_CRYPTO_VECTORS_H
 #define TETHER_CRYPTO_VECTORS_H

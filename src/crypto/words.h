@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The words that large numbers are made of. Poly1305 calculates with numbers of 130 bits and X25519
 // with numbers of 255; both keep them as a row of words, the lowest first, and multiply word by
 // word. A word is therefore the widest integer whose product with another still fits into an

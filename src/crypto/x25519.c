@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // X25519: the x coordinate of a private number times a point of the curve (RFC 7748 section 5).
 //
 // Coordinates are numbers modulo p = 2^255 - 19. An element is cut into limbs, lowest first: five

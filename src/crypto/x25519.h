@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // X25519: Diffie-Hellman on Curve25519 (RFC 7748 section 5).
 #ifndef TETHER_CRYPTO_X25519_H
 #define TETHER_CRYPTO_X25519_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // How many bytes may be on their way to the other end at a time, the window: so many that the
 // slowest link between is never without work, and no more, as what the link cannot take yet waits
 // in its modem, before everything that is sent later.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Bounded flight: how much may be on its way to the other end at a time, so that the link is full
 // and nothing queues in the phone or the modem. Pure; times in microseconds.
 #ifndef TETHER_FLOW_FLOW_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The receiving end of bounded flight: when to acknowledge what has come.
 //
 // An acknowledgement goes along with whatever is sent next. Where nothing is sent, it goes alone

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // How the slowest link of the way serves. A sender that knows when its messages came to that link
 // and when they left it can tell what the link does from what it does itself:
 //

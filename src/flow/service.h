@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // How the slowest link of the way serves: at what rate while it has something to do, and how
 // steadily. Pure; times in microseconds by the sender's clock, but for an offset that is always the
 // same.

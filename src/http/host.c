@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // HTTP slots. A slot reads one request head, sends one response, and reads again (keep-alive, RFC
 // 9112 section 9.3; pipelined requests wait in its buffer). A request for the other protocol hands
 // the socket on and frees the slot.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What listens: connections begin as HTTP, get the page's files, and are handed on where they ask
 // for another protocol (RFC 9110 section 7.8). Shared by the laptop's program, the server's, and
 // the echo server of the tests.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Browsers let any page open a WebSocket to any host, and say in the Origin header where the page
 // is from (RFC 6455 section 10.2, RFC 6454). So a host that serves some pages only must look there.
 // What is no browser sends no Origin; it could write what it likes there, so refusing it would

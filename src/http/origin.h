@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Which web pages may talk to a host: by the Origin and Host headers that a browser sends.
 #ifndef TETHER_HTTP_ORIGIN_H
 #define TETHER_HTTP_ORIGIN_H

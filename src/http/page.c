@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Looking up the page's files. Embedded files carry an ETag made from their content; files of a
 // folder get one from their time and size, so that editing a file while the program runs shows at
 // the next reload. A file that comes with another policy gets another ETag: some browsers (WebKit)

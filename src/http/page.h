@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The page's files: embedded in the program when it was built, or read from a folder (--html).
 #ifndef TETHER_HTTP_PAGE_H
 #define TETHER_HTTP_PAGE_H

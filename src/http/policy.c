@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A page that is tricked can do no harm where it cannot connect. So a page that has one host to
 // connect to says so (Content-Security-Policy level 3, section 6.1.2), and the browser refuses it
 // all others, whatever its scripts or its address ask for.

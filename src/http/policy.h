@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Where the page may connect to: the connect-src of its Content-Security-Policy.
 #ifndef TETHER_HTTP_POLICY_H
 #define TETHER_HTTP_POLICY_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Reading HTTP/1.1 heads (RFC 9112). Nothing is copied: the result points into the bytes. The
 // grammar is taken strictly where leniency has led to request smuggling: lines end in CRLF, no
 // space before a header's colon, no line folding (section 5.2), no control characters, exactly one

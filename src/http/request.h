@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // HTTP/1.1 messages (RFC 9112), as much as a page and a WebSocket handshake need: reading the head
 // of a request, and of the response that a WebSocket client gets.
 #ifndef TETHER_HTTP_REQUEST_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Response heads. Every response carries the headers that keep the page what it is: no script,
 // style or frame from elsewhere (Content-Security-Policy level 3), no guessing of types, no
 // referrer to others, and no pages of others that show or run what comes from here

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The head of an HTTP/1.1 response (RFC 9112 section 4).
 #ifndef TETHER_HTTP_RESPONSE_H
 #define TETHER_HTTP_RESPONSE_H

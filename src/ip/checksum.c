@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The sum is the same in whatever byte order the words are read, but for a final swap (RFC 1071
 // section 2 B), and carries may be added back at any time (section 2 A). So memory is read by the
 // machine's own 32-bit words into a 64-bit sum, which cannot overflow for anything of packet size.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The Internet checksum (RFC 1071) and its incremental update (RFC 1624).
 #ifndef TETHER_IP_CHECKSUM_H
 #define TETHER_IP_CHECKSUM_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Segments are put together only where cutting the whole again gives the same segments back, as far
 // as the receiver's TCP can see: same addresses, ports, TTL, traffic class and acknowledgment,
 // window and options; sequence numbers that follow each other; sizes equal, but for the last, which

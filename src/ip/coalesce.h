@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Coalescing in software (generic receive offload): the segments of a TCP connection that arrive
 // one behind the other become one super-packet, which the kernel takes in one call and handles as
 // one.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Every fragment repeats the IP header with its own length, offset (in units of 8 bytes) and
 // checksum; "more fragments" is set on all but the last, which keeps the original's. Packets with
 // header options are refused: some options go into every fragment and some do not, and none is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Fragmentation (RFC 791 section 3.2).
 #ifndef TETHER_IP_FRAGMENT_H
 #define TETHER_IP_FRAGMENT_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Where fields lie in the headers of IPv4 (RFC 791 section 3.1), TCP (RFC 9293 section 3.1), UDP
 // (RFC 768) and ICMP (RFC 792): bytes from the header's start. For code that writes headers, or
 // reads a field or two of packets that ip_parse() has checked.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // An ICMP error carries the start of the packet that it speaks of, IP header first. Whoever
 // translates addresses must translate those inside as well, or the sender would not recognise its
 // own packet.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // ICMP error messages (RFC 792, RFC 1812 section 4.3): reading the packet that one speaks of, and
 // making our own.
 #ifndef TETHER_IP_ICMP_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The virtio-net header: flags (1), kind of segmentation (1), length of all headers (2), segment
 // size (2), where the checksum starts (2), and where it is, counted from there (2).
 //

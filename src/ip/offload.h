@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What network cards do for the kernel, and what is therefore still to be done on a packet that the
 // kernel hands over: a checksum to be completed, a super-packet to be cut into segments. The kernel
 // says it in a virtio-net header before the packet (virtio 1.2 section 5.1.6), and takes it from

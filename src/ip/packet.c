@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Reading and rewriting IPv4 packets. ip_parse() is the only place that looks at lengths;
 // everything after it may rely on the header fields that it found being inside the packet.
 //

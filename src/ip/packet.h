@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // IPv4 packets (RFC 791) with TCP (RFC 9293), UDP (RFC 768) or ICMP (RFC 792) inside: reading them
 // with every length checked, and rewriting addresses, ports and TTL with their checksums.
 #ifndef TETHER_IP_PACKET_H

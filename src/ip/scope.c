@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Address ranges that are not simply somewhere on the Internet, from RFC 6890's tables. The first
 // that fits decides.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What an IPv4 address is for, by the registry of special-purpose addresses (RFC 6890), and by what
 // clouds use it for.
 #ifndef TETHER_IP_SCOPE_H

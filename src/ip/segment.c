@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Segmentation in software, the way a card does it for TCP (TSO) and UDP (USO): each segment
 // repeats the headers, with its own lengths, IP identification (counting up, RFC 791), TCP sequence
 // number, and checksums made anew. FIN and PSH belong to the last segment, CWR to the first (RFC

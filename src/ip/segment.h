@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Packets as a network card's offloads leave them, made into packets for the wire: checksums that
 // were left for the card are completed, and super-packets that the kernel had put together (GRO),
 // or had not yet taken apart (TSO), are cut into segments, or into smaller super-packets.

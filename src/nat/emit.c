@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The ways out, and the errors that a router owes (RFC 1812 section 4.3): their number is limited
 // by a token bucket for each laptop (section 4.3.2.8), and one for the outside.
 #include "../ip/fragment.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Mappings and connections. Each has an entry in an array, is found through an index (table.h), and
 // waits in one of its laptop's queues, the one that has its time limit. A TCP mapping waits in no
 // queue: its connections do. The permissions of a UDP mapping are connections too, which do not

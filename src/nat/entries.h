@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The NAT's mappings and connections: finding, making, refreshing and removing them. For this
 // folder; nat.h is its door.
 #ifndef TETHER_NAT_ENTRIES_H

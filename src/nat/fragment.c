@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Datagrams in fragments (RFC 791 section 3.2, RFC 4787 REQ-14). Only the first fragment has ports,
 // so it decides for all: its translation is remembered, and the others follow it. Fragments that
 // come before it wait in a small pool. Nothing is put together; every fragment goes on as a

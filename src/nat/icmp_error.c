@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // ICMP errors on their way through (RFC 5508 section 4). An error speaks of a packet that went the
 // other way; the packet's start is inside it, as it was seen where the error was made. So an error
 // from outside holds a packet with our outside endpoint as its source, and that endpoint is what

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The way in, from the wire or from the server's own stack. The outside port finds the mapping; a
 // packet that finds nothing is nobody's business and is dropped without an answer, but for an
 // unsolicited SYN, which is answered later (syn.c).

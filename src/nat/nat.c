@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The NAT's outside: setting up, counting, and time. The way out is in outbound.c, the way in in
 // inbound.c.
 #include "nat.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Network address and port translation (NAPT, RFC 3022), as pure code: packets in, packets out,
 // time as an argument. It behaves as RFC 4787 (UDP), RFC 5382 (TCP), RFC 5508 (ICMP) and RFC 7857
 // ask; doc/nat.md goes through their requirements one by one.

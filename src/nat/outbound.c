@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The way out. A packet is checked, its destination judged, its mapping (and for TCP its
 // connection) found or made, and its source rewritten. Most go to the wire; what is for the server
 // itself goes to its own stack; and what is for an outside port that a laptop has goes back in

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What the parts of the NAT need of each other, beside the entries: fragments, unsolicited SYNs,
 // ICMP errors, and the ways out. For this folder; nat.h is its door.
 #ifndef TETHER_NAT_PARTS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Port allocation by bitmap. A port out of the range counts as taken, so that a search looks at 64
 // ports at a time: it goes to the next 64 at most 1 024 times, and then through 63 bits. That is so
 // whatever is taken: nobody can make another's search long by the ports that he holds.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Which outside ports are taken: one bit a port, for each protocol.
 #ifndef TETHER_NAT_PORTS_H
 #define TETHER_NAT_PORTS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What the NAT remembers, and what it is told at its start: the ground that its parts stand on.
 // nat.h is the door.
 #ifndef TETHER_NAT_STATE_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A SYN from outside that belongs to no connection (RFC 5382 section 4.3, REQ-4). Its sender may be
 // one half of a simultaneous open, whose other half, inside, is just about to send: an answer at
 // once would end that. So nothing is said for six seconds; if no outbound SYN has met it by then,

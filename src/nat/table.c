@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Open addressing: an entry lies in the first empty slot from the one that its hash names. A
 // look-up walks from there until it finds the entry or an empty slot. A removal must not leave a
 // hole that cuts such a walk short: entries behind the hole move into it, where that brings them no

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The three tools that the NAT's tables are made of, each over entries known by their number:
 //
 //   index: finds an entry by its hash. Open addressing with linear probing, and deletion that moves

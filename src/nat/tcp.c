@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The states of a connection are what has been seen of it. It is established when both sides have
 // sent a SYN (in whatever order: RFC 9293 section 3.5 allows a simultaneous open) and the inside
 // has acknowledged; it is closing when both have sent a FIN, or either a RST. Half-closed (one FIN)

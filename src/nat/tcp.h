@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // How far a TCP connection has come, as far as a NAT in the middle can tell (RFC 5382 section 2,
 // RFC 7857 section 2).
 #ifndef TETHER_NAT_TCP_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Netlink messages: a 16-byte header (length, type, flags, sequence, port) in the host's byte
 // order, the family's own header, then attributes of (length, type, data), everything aligned to 4
 // bytes. With NLM_F_ACK the kernel closes each request by an NLMSG_ERROR that holds 0 or a negative

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Netlink (RFC 3549): how the kernel is asked for and told about addresses, routes, neighbours and
 // firewall rules. One request, its answers and its acknowledgement at a time; the kernel answers
 // within the send call, so nothing ever waits.

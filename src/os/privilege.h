@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Less privilege: once a program has set up its host, it gives up what only that took. Whoever
 // finds a hole in it then has hardly more than a stranger on this host; sandbox.h narrows that
 // further.

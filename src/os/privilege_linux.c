@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Linux: users, capabilities (capabilities(7)) and the no_new_privs bit.
 //
 // Root's power is split into capabilities, and a process may keep single ones of them when it

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Lines of /etc/resolv.conf. One counts when it begins with "nameserver", white space, and an IPv4
 // address that is the last word or has white space behind it; all others (options, comments, IPv6)
 // are passed over.

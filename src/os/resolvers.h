@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The name servers that a host uses, as /etc/resolv.conf has them (resolv.conf(5)).
 #ifndef TETHER_OS_RESOLVERS_H
 #define TETHER_OS_RESOLVERS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A sandbox of system calls: from sandbox_enter() on, the kernel ends this process at the first
 // call that its poll() loop has no use for.
 #ifndef TETHER_OS_SANDBOX_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Linux: the filter of system calls, seccomp (the kernel's
 // Documentation/userspace-api/seccomp_filter.rst).
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A character cell is about twice as high as wide, so it takes two modules, one above the other:
 // Unicode has characters for the upper half and the lower half of a cell. Colours are set by the
 // escape sequences of ECMA-48, select graphic rendition, where 30 to 37 are the foreground from

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A QR code as text, for a terminal.
 #ifndef TETHER_QR_DRAW_H
 #define TETHER_QR_DRAW_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // From text to codewords: ISO/IEC 18004, sections "Data encodation", "Error correction coding" and
 // "Constructing the final message codeword sequence".
 //

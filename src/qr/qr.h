@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // QR codes (ISO/IEC 18004) of short texts: text in, dark and light modules out.
 #ifndef TETHER_QR_QR_H
 #define TETHER_QR_QR_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The data is read as a polynomial with coefficients in the field of 256 elements, the first byte
 // as the highest; the check bytes are the remainder of its division by the generator polynomial (x
 // - 1)(x - a)(x - a^2)..., where a is the element 2. So the whole, data and then check bytes, is a

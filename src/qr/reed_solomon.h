@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Reed-Solomon codes as QR codes have them (ISO/IEC 18004, section "Error correction").
 #ifndef TETHER_QR_REED_SOLOMON_H
 #define TETHER_QR_REED_SOLOMON_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // ISO/IEC 18004, sections "Codeword placement in matrix", "Data masking" and "Format information".
 //
 // Most of a symbol is data. The rest, its function patterns, tells a reader where it is: three

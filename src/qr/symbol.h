@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The square of dark and light modules that a QR code is: where the bits of its codewords go.
 #ifndef TETHER_QR_SYMBOL_H
 #define TETHER_QR_SYMBOL_H

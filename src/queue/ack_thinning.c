@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A bulk transfer has acknowledgements of TCP come back, one for each two segments. On a thin way
 // back they alone may be more than it carries, and then each waits for all before it (RFC 3449
 // section 3.1). Acknowledgements are cumulative: while some wait, only the newest has something to

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Acknowledgements of TCP that wait behind each other, of which the newest says all.
 #ifndef TETHER_QUEUE_ACK_THINNING_H
 #define TETHER_QUEUE_ACK_THINNING_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The cells of a packet are a chain, and so are the free ones: a new packet gets the first of these
 // as they are. The last to come back are the first to go, as they may still be in the processor's
 // cache; they go back in one step, their last cell linked to the first free one.

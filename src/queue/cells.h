@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Memory for packets: a fixed number of cells, chained. A small packet takes one cell, a large one
 // as many as it needs. Whoever has a packet knows it by the number of its first cell.
 #ifndef TETHER_QUEUE_CELLS_H

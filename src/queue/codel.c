@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A queue that comes and goes is a good one: it takes up bursts. A queue that stays is delay and
 // nothing else. CoDel tells them apart by the shortest wait in an interval of time: where even that
 // is above the target, the queue stays (RFC 8289 section 3.1). No more has to be remembered for it

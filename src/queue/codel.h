@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // CoDel (RFC 8289): tells by how long packets waited when their senders must be made to slow down.
 // Pure code: it holds no packets, and time is an argument. One struct codel for each queue.
 #ifndef TETHER_QUEUE_CODEL_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // FQ-CoDel: a queue for each flow, turns among them, and CoDel in each (codel.h).
 //
 // Flows. A packet's flow goes by a keyed hash of protocol, addresses and ports (RFC 8290

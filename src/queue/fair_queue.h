@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Packets that wait for a slow peer: FQ-CoDel (RFC 8290) as pure code, in a fixed number of bytes
 // and with time as an argument. Each flow waits in a queue of its own, and they take turns: a
 // keystroke overtakes a download. Who fills his own queue for too long loses packets from it, or

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // tether-relay: the phone without a browser.
 //
 // It opens both WebSockets, copies every message from one to the other as it is, and opens a lost

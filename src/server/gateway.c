@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The server's gateway: three ways lead into the NAT (a laptop's packets, what is captured on the
 // interface, what this host's own stack has for laptops), and three out of it. The kernel's own
 // stack does not see what is the NAT's: it is kept from answering on the NAT's ports.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The server's way to the Internet, and to the host itself: the network interface, the NAT, and a
 // TUN device. Packets of laptops go in, and come out of the NAT's other end; what is captured there
 // and belongs to a laptop is handed on.

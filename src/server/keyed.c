@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Keyed mode: whoever connects is a stranger until a genuine message comes. That one tells which
 // laptop it is from, and makes the connection that laptop's path, unless a newer one is at work.
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The server's secrets. Both are files of one key each: the one that laptops must know, and beside
 // it, with ".ports" behind its name, the one that chooses the NAT's outside ports. The second stays
 // when the first is replaced, so that a restart gives every connection the port that it had.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What the server keeps secret: the key that laptops must know, and the one that chooses the NAT's
 // outside ports, in a file beside it. `options` has the file's name, and the port in the line that
 // is printed for the laptop; `address` is this host's in that line, host byte order, 0: not known.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The places of laptops: who has which, who gets one, and who loses his; and when they are sent to.
 //
 // There are SERVER_LINKS of them. A laptop that comes back finds its own by its id, with its NAT

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The laptops that the server serves, each in a place of its own: who it is, its link and its path.
 // What a laptop has here (its NAT mappings, its keys) does not depend on any connection and stays
 // while phones come and go.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What a phone's connection means in open mode (open.c) and in keyed mode (keyed.c), behind one
 // table. Which one a server has is chosen when it starts; nothing else asks.
 #ifndef TETHER_SERVER_MODE_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Open mode: a connection belongs to a laptop from the start, by its id or its phone's address, and
 // the newest connection of a laptop has it. Each message is one packet.
 #include <errno.h>

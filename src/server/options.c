@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Reading tether-server's command line (see base/options.c).
 #include "options.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The command line of tether-server.
 #ifndef TETHER_SERVER_OPTIONS_H
 #define TETHER_SERVER_OPTIONS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The connections of phones: who gets one, and with which buffers. What comes on them is the mode's
 // part: open.c, keyed.c.
 #include "phones.h"

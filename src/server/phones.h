@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The connections of laptops' phones, and of strangers.
 //
 // In keyed mode whoever connects is a stranger at first. He has small buffers, a few seconds and a

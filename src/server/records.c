@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What a laptop says to the server under its session, record by record, and what it is told: its
 // packets go through the NAT, segments of one connection put together first.
 #include "laptops.h"

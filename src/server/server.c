@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // tether-server: the remote host's end, and its NAT.
 //
 // Phones bring the packets of laptops through a WebSocket; each is translated to this host's own

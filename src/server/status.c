@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // status.json of tether-server: what is connected, what was carried, and what was dropped and why.
 #include "status.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What tether-server tells of itself.
 #ifndef TETHER_SERVER_STATUS_H
 #define TETHER_SERVER_STATUS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Laptop and server share a key, and agree on fresh ones for each session by Noise_NNpsk0 (The
 // Noise Protocol Framework, revision 34, sections 7.4 and 9). The shared key is mixed in before
 // anything else, so already the first message can be told from a stranger's, at the price of some

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The messages that make a session, and those around it that need none. Numbers in network byte
 // order.
 //

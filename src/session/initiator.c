@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // An offer is sent again as it is, with growing pauses, until its answer comes: whichever copy the
 // server answers, the answer is good. Every second copy goes in the other form (text instead of
 // binary or the reverse), for phones that carry only one. After half a minute a fresh offer is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The laptop's side of the keyed session: makes it, makes it again in time, and opens what comes
 // under it. Pure: messages in, messages out, time as an argument; which connection carries them is
 // the caller's to say.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // 32 bytes of key and 3 bytes of check sum are 280 bits: 56 characters of base32 (RFC 4648 section
 // 6) without padding, in lower case. The check sum, the first bytes of SHA-256("tether key" + key),
 // tells a mistyped key from a wrong one before anything is sent.

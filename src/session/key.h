@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The pre-shared key as people handle it: 56 letters and digits on one line.
 #ifndef TETHER_SESSION_KEY_H
 #define TETHER_SESSION_KEY_H

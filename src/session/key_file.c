@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A new file is written beside the old one and renamed over it (rename(2) is atomic), so that a
 // crash half-way leaves no half a key. Nothing of a key file is ever logged.
 #include "key_file.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Files that hold a secret: one line, a key as tunnel/key.h writes it, readable by their owner
 // alone.
 #ifndef TETHER_SESSION_KEY_FILE_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // TCP on both sides of the phone would notice a dead path after minutes. Here a peer that has been
 // sent something and says nothing for a second is pinged, again each second, and since a ping is
 // always answered, a few seconds of silence mean that the path is dead. While all is well there is

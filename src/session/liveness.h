@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Whether the other end still answers, and how long that takes. Times in milliseconds.
 #ifndef TETHER_SESSION_LIVENESS_H
 #define TETHER_SESSION_LIVENESS_H

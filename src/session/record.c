@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Reading and writing records. The first byte tells packets (0x4_ and 0x6_, their IP version, RFC
 // 791 section 3.1 and RFC 8200 section 3) from the rest. A record of a type that is not known is
 // skipped by its length, so that newer programs may send more to older ones.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Records: what a sealed message holds, one after another. An IP packet is a record as it is, and
 // delimits itself by its own length. Any other record, numbers in network byte order:
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // One bit for each of the last REPLAY_WINDOW counters, in a ring of words: the word of a counter is
 // counter / 64 modulo their number. When the greatest counter moves on into a new word, the words
 // between are cleared, and nothing is ever shifted (RFC 6479 section 2). So that a word is never

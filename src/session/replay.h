@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The replay window: which messages of a session were seen (RFC 4303 section 3.4.3, with the bitmap
 // of RFC 6479).
 #ifndef TETHER_SESSION_REPLAY_H

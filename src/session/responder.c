@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // An offer that opens with the shared key is answered, and the session that would follow waits
 // beside the connection that it came on. It becomes the laptop's session when a message opens under
 // it, which only the offer's true maker can seal: so an offer that somebody recorded and sends

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The server's side of keyed sessions: answers offers, and opens what comes under the session of
 // any laptop. Pure: messages in, messages out, time as an argument.
 #ifndef TETHER_SESSION_RESPONDER_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Sealing and opening. The counter is the nonce of the cipher, so that no nonce is used twice under
 // a key: 4 zero bytes, then the counter with its low byte first, as the Noise Protocol Framework
 // (revision 34, section 12.3) has it for ChaChaPoly. It travels in the clear, because messages may

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A session: the keys that laptop and server agreed on, and the messages sealed with them.
 //
 // A sealed message, numbers in network byte order:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // SHA-1, as RFC 3174 sections 4 to 6.1 describe it: the message is padded with a 1 bit, zeros and
 // its length in bits to a multiple of 64 bytes; each block is mixed into five 32-bit words by 80
 // steps.

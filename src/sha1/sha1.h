@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // SHA-1 (RFC 3174), for the WebSocket opening handshake (RFC 6455 section 4.2.2) and nothing else.
 // It is no longer a safe hash for secrets or signatures; the handshake uses it as a plain proof
 // that the peer speaks WebSocket, which it still is.

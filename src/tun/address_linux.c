@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Linux: addresses on interfaces, by rtnetlink.
 //
 // The address that we lend to the Wi-Fi interface has a lifetime of a minute and is renewed three

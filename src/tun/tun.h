@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The laptop's network: the TUN device that takes its traffic, the routes that lead there, and the
 // address on its Wi-Fi where phones find it. One file for each operating system.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Linux: a TUN device by ioctl (the kernel's Documentation/networking/tuntap.rst), address, MTU,
 // state and routes by rtnetlink (rtnetlink(7)).
 //

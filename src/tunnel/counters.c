@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // One table says where each counter stands in a link, and what it is called.
 #include "counters.h"
 

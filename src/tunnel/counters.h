@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What links have counted, for status.json: of one link, or of several together.
 #ifndef TETHER_TUNNEL_COUNTERS_H
 #define TETHER_TUNNEL_COUNTERS_H

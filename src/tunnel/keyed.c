@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Keyed mode: a message is sealed, and holds records. It takes whatever packets wait and fit, and
 // never waits for more. How much may be on its way is flow control's to say, by the
 // acknowledgements that come.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Between the packet queue and the WebSocket. Messages are made only while the connection has
 // little left to send, so that packets wait in the queue, where the oldest can be dropped, and not
 // in the send buffer, where they cannot. How a message is made is the mode's part: open.c, keyed.c.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // One end of the tether, as the laptop's program and the server's both have it: IP packets in,
 // WebSocket messages out, and the reverse, in either of two ways.
 //

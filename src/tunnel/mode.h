@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What open and keyed mode do each in their own way, behind one table. Which one a link has is
 // chosen when it begins; link.c, which is the same for both, never asks.
 #ifndef TETHER_TUNNEL_MODE_H

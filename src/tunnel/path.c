@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Choosing the path among a laptop's connections; path.h says by what rule.
 #include "path.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Which of a laptop's connections is sent on, as the laptop's program and the server's both have
 // it.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Frames go and come many a system call (sendmmsg(2), recvmmsg(2)). What they are made of lies in
 // arrays that are prepared once: for each frame that goes, its heads and then the packet's own
 // bytes.

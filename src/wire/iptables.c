@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The kernel kept silent where nftables cannot do it (silence.c): the iptables program is run once
 // for each rule. Its rules would outlive this process, which moreover has no privilege left at its
 // end, so a second process undoes them.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Which ports local sockets use, from /proc/net/tcp, tcp6, udp and udp6 (proc(5)). Each line after
 // the first holds "N: ADDRESS:PORT ...", in hexadecimal. Read by hand in one small buffer, since a
 // busy host has a long list. And which ports they may get next: /proc/sys holds two decimal

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Where a packet goes first: the next hop, and its Ethernet address.
 //
 // The next hop comes from the kernel's routes (RTM_GETROUTE), and is remembered for some seconds;

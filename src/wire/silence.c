@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The kernel kept silent. It sees the replies to the packets that we injected too, knows no socket
 // for them, and would answer TCP with RST and UDP with ICMP port-unreachable, which ends the
 // connection. So what arrives for the NAT's ports is dropped at prerouting; our packet socket has

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The server's side of the Internet: packets written to and captured from a network interface,
 // beside the kernel's own IP stack and without its help (packet(7)). Linux only.
 #ifndef TETHER_WIRE_WIRE_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The packet socket: one for both directions, bound to one interface.
 //
 // PACKET_VNET_HDR puts a virtio-net header before every frame. On captured frames it tells what a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Base64: three bytes are four characters of six bits each. The decoder goes by a table of 256, in
 // which a character that is none of the alphabet has the two top bits set; the bits of four
 // look-ups are gathered and checked once. Line breaks and spaces are refused: no sender puts them

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Base64 (RFC 4648 section 4): the handshake's keys, and the classic text form of a message.
 #ifndef TETHER_WS_BASE64_H
 #define TETHER_WS_BASE64_H

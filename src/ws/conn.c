@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The life of a connection:
 //
 //   server:  FREE --adopt--> OPEN                        either side's Close frame

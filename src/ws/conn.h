@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A WebSocket connection that never blocks: the receiver and the frames of this folder, put on a
 // socket and the poll() loop. Both roles, server and client (RFC 6455).
 #ifndef TETHER_WS_CONN_H

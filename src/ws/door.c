@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A request that asks for a WebSocket is answered (RFC 6455 section 4.2.2), and its socket becomes
 // one of the program's connections. What came behind the request goes along.
 #include "door.h"

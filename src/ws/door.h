@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Where WebSockets come in: the protocol that the HTTP host hands connections on to.
 #ifndef TETHER_WS_DOOR_H
 #define TETHER_WS_DOOR_H

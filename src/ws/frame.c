@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Frame heads and masking. The head's layout (RFC 6455 section 5.2):
 //
 //   byte 0: FIN, RSV1-3 (zero: no extension is ever agreed), opcode

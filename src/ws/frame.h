@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // WebSocket frames (RFC 6455 section 5): their heads, and the masking of their payload.
 #ifndef TETHER_WS_FRAME_H
 #define TETHER_WS_FRAME_H

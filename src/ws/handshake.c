@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A client sends a random key; the server proves that it speaks WebSocket by returning the SHA-1 of
 // the key and a fixed identifier. From then on both speak frames. No subprotocol and no extension
 // is ever offered or accepted: an offer is ignored, which the RFC allows, and the answer does not

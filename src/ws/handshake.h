@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The WebSocket opening handshake (RFC 6455 section 4), both sides, as text in and text out.
 #ifndef TETHER_WS_HANDSHAKE_H
 #define TETHER_WS_HANDSHAKE_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The receiver reads frames in place. A message of one frame is delivered where it lies; the frames
 // of a fragmented one are moved together, each byte once. Bytes are unmasked and, in text, checked
 // as soon as they are there, so that bad text fails at its first bad byte.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // From bytes to messages: the receiving half of a WebSocket (RFC 6455 sections 5.4 to 8.1), as pure
 // code over a buffer that its owner gives.
 #ifndef TETHER_WS_RECEIVER_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // UTF-8 is checked byte by byte against the table of RFC 3629 section 4: the first byte says how
 // many continuation bytes follow, and narrows the range of the first of them; that excludes
 // overlong forms, surrogates (U+D800..DFFF) and all above U+10FFFF. ASCII, the common case (base64

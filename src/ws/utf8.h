@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Checking UTF-8 as it arrives, in pieces of any length (RFC 3629, and RFC 6455 section 8.1).
 #ifndef TETHER_WS_UTF8_H
 #define TETHER_WS_UTF8_H

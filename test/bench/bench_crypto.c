@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What encryption costs: ChaCha20, Poly1305 and both together, for messages from a keystroke's to a
 // full batch, and X25519. Each figure is the best of many short runs, as a machine is never alone
 // for long. The ciphers take what the processor has; built with CPPFLAGS=-DCHACHA20_BASELINE, what

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Bounded flight of both ends at once over simulated links, in a second of this machine's time:
 // what flow.c does, without any host, TCP or phone.
 //

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # The lab of the benchmarks: that of test/lab/lab.sh, with an emulated cellular link between the phone and
 # its router, and the programs that Tether is compared with.
 #

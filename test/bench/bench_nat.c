@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What the NAT costs: its table at several loads and sizes, and the translation of a packet out and
 // of its answer in. Prints a small table; the figures are those of one processor, alone. A look-up
 // among few mappings stays in the processor's cache and among many does not: that, and not the

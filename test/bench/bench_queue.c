@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What the fair queue costs: a packet in and out again, with a few hundred waiting; and a packet
 // into a full queue, where others have to go. Each figure is the best of some runs, as a machine is
 // never alone for long. The worst case of a full queue is that of many flows which all hold little.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The lab, from Python: a shell that obeys (bench_lab.sh serve), and measurements in it."""
 import itertools
 import json

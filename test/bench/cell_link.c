@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A packet of a cellular link first waits in the queue of its sender's side (the base station's, or
 // the phone's modem). The queue is first in, first out, and holds a number of bytes; a packet that
 // finds no room is dropped (drop-tail). The link takes from the queue as fast as it can:

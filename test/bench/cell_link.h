@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // One direction of a cellular link, as a model of time: packets go in with the time of their
 // arrival and come out with the time at which the far side has them. See cell_link.c for what
 // happens between.

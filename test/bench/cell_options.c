@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The emulator's command line, and the traces that it names. A mistake ends the program with a word
 // on what is wrong.
 #include <errno.h>

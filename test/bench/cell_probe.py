@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """Looks at an emulated link from outside: sends numbered datagrams at one end, and sees when they come at the other.
 
     cell_probe.py CHECK PHONE-NAMESPACE ROUTER-NAMESPACE START-MS FIFO

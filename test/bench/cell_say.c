@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What the emulator counted, in JSON, and the timeline of what it delivered.
 #include <linux/if_packet.h>
 #include <sys/socket.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Reads recordings of links.
 #include "cell_trace.h"
 

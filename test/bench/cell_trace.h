@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Recordings of links, in mahimahi's format: a number of milliseconds a line, in ascending order.
 #ifndef TETHER_CELL_TRACE_H
 #define TETHER_CELL_TRACE_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A cellular link between two Ethernet interfaces: takes each packet that arrives on one, and sends
 // it out of the other as late as the link would, or never. A measuring tool of the tests, no part
 // of Tether.

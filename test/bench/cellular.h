@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What the files of the cellular link emulator share; see cellular.c for what it is.
 #ifndef TETHER_CELLULAR_H
 #define TETHER_CELLULAR_H

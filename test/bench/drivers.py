@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """The drivers of the benchmarks: each makes its labs, measures, and adds to the results.
 
 A "way" is where a transfer starts and where it connects to: (host, address, port). The tether's way and its

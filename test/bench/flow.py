@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """Bulk transfers and a thin stream for the benchmarks; counts, and checks nothing.
 
     flow.py serve [PORT]                                        on the web host: TCP and UDP

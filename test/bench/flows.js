@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 /*
  * What the measurements of the page share: both ends of its relaying (ws-flow, two of them), Chromium, and what
  * the kernel says of Chromium's processes. All of it on this machine, at the loopback address.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A bin for every bin_ns of time, and a walk through them for a percentile.
 #include "histogram.h"
 

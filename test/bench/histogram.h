@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Times, counted by size: enough to tell a median and percentiles of millions of packets in fixed
 // memory, to the precision of a bin. What is beyond the last bin counts as in it.
 #ifndef TETHER_HISTOGRAM_H

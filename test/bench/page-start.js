@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 /*
  * Loads pages of a tether in fresh profiles, and prints how soon what happened, in ms from the start of the
  * navigation by the page's own clock: the median, and the slowest.

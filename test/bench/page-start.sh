@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # How soon the page relays over an emulated 3G link (1.6 Mbit/s down, 150 ms round trip): from the start of the
 # navigation, by the page's own clock, to its first paint, to both sockets open, and to the first answer of the
 # laptop's session. Served by the laptop over the Wi-Fi, and by the server over the link itself.

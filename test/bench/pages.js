@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 /*
  * A browser that loads pages and says how long it took: reads URLs, a line each, from standard input and answers
  * each with a line, "MILLISECONDS OBJECTS" or "error WHY". Each load is in a fresh context: no cache, no cookies,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 /*
  * What relaying costs in Chromium: messages a second, Mbit/s and processor time a message, for messages of
  * 1.4, 16 and 64 KB, by the page's Worker, by the page itself, and by the barest page that copies (barest/), one

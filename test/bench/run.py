@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """Measures Tether beside its peers, in the lab of this folder.
 
     test/bench/run.py DRIVER... [--link L]... [--phone relay|chromium]... [--repeat N] [--quick | --smoke]

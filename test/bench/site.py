@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """Makes a web site as large sites are: some 70 objects and 2 MB on three addresses, and nginx's settings for it.
 
     site.py FOLDER ADDRESS...

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """Whether the results of "run.py all --smoke" are complete; test-smoke.sh runs it.
 
     smoke_check.py RESULTS STATUS-OF-RUN.PY

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # The cellular link emulator does what it is told: delay, rate, queue, loss, traces, outages, whole packets.
 #
 #   test/bench/test-cellular.sh

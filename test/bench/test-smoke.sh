@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # The benchmarks measure: each driver in its shortest form, on an emulated link. Bytes arrive, and what is kept is
 # complete; how fast it was is not asked.
 #

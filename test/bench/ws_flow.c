@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Either end of the barest relay that a browser can be, to know what the browser itself costs: a
 // server of the page in barest/, and of a WebSocket that pours or swallows messages.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 /*
  * What a page looks like and whether everybody can use it: takes pictures of it, in the sizes that phones have,
  * into build/screenshots/, and lets axe-core look for what keeps people out. Used in each state that tests reach.

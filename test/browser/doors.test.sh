@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # The laptop's doors in a real Chromium on the lab's phone: pages of other sites, and pages whose name was made to
 # lead to the laptop (DNS rebinding), do not become the relay; the laptop's own page, the server's, and those of
 # --origin do. With --server the laptop's page opens WebSockets to the laptop and to that server alone.

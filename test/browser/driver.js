@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 /*
  * A browser that a shell script drives: reads commands, a line each, from standard input and answers each with a
  * line, "ok VALUE" or "error WHY". lab.test.sh runs it on the phone.

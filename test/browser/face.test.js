@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 /*
  * The phone's page as a person meets it, in Chromium, against stand-ins for the two hosts (see harness.js): what
  * it looks like and says in each state, for eyes, ears and fingers; its buttons and settings; and how it keeps

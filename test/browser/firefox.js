@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 /*
  * A Firefox that a shell script drives, as driver.js does with Chromium: reads commands, a line each, from
  * standard input and answers each with a line, "ok VALUE" or "error WHY".

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # The page in a real Firefox on the lab's phone, with real traffic through it.
 #
 #   test/browser/firefox.test.sh

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 /*
  * What the browser tests share: Chromium driven by playwright-core, a stand-in for the hosts that serve the
  * page and end its WebSockets, a table of tests and the lines that they print.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # The page in a real Chromium on the lab's phone, served by each host, with real traffic through it: what a person
 # reads when things go well and when they go wrong, what the laptop gets, and pictures in build/screenshots/.
 #

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 /*
  * The phone's page in Chromium, against stand-ins for the two hosts (see harness.js).
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 /*
  * Loads the page of a Chromium that runs already again, a few times.
  *   node test/browser/reload.js DEVTOOLS-PORT TIMES

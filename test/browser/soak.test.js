@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 /*
  * The page relays without a pause, and its memory stays flat.
  *

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Builds the programs in every way that is promised, with warnings as errors, and looks at what comes
 # out: compilers (gcc, clang), static and not, 64 and 32 bits, both byte orders, the layout of the
 # source, and the size of the static binaries with musl.

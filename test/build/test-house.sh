@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Looks at how the source is laid out:
 #
 #   test/build/test-house.sh [FOLDER]     FOLDER has src/, html/, test/ and tools/; this project's, if left out

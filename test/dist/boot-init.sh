@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # The init of a machine that has nothing but busybox and the three programs, for test-boot.sh.
 #
 #   laptop ··a0··a1·· phone ··b0··b1·· server ··c0··c1·· this namespace, 192.0.2.80, a web host

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Debian 12, installed from nothing, in which the project's packages and units are tried.
 #
 #   . test/dist/debian.sh; debian_new NAME; debian_boot NAME; in_debian NAME COMMAND...

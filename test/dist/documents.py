@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Compares the manual pages with what they describe.
 
   test/dist/documents.py

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=bash
 # For suites of this folder: says how a test went. $status is what the suite exits with.
 # shellcheck disable=SC2034

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Small devices, booted and not only compiled for: a machine that qemu emulates, with 64 MB of
 # memory, Debian's kernel, busybox, and the three programs as a small device gets them (make
 # SMALL=1).

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # dist/cloud-init.yaml: cloud-init takes it for valid, and runs it in a Debian 12 as in a cloud,
 # where a web server has the release.
 #

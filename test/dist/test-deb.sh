@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # The Debian package in a Debian 12 that systemd runs: installed, run, upgraded, removed and purged.
 #
 #   test/dist/test-deb.sh

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Makes a release and looks at it:
 #
 #   test/dist/test-dist.sh [ARCH...]       all kinds of processors, if left out; in CI a few

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Installs into a folder, compares what is there with a list, and takes it away again.
 #
 #   test/dist/test-install.sh

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # OpenRC's scripts, in a Debian 12 with OpenRC.
 #
 #   test/dist/test-openrc.sh

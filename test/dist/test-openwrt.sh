@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Looks at the OpenWrt recipe as far as that goes without OpenWrt: the init scripts are sh, and give
 # their programs options that there are; the sample configurations name what the scripts read, and
 # no more.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # A new user's path on two machines with Debian 12, with nothing but the release's tarball: the
 # server runs after three commands, the client after two.
 #

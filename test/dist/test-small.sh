@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # The profile for small devices (make SMALL=1, doc/small.md): how much memory the programs have at
 # most while two laptops are busy, and that limits which contradict each other do not compile.
 #

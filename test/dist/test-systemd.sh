@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # The units under a real systemd: two machines with Debian 12, a laptop and a server, and
 # tether-relay as the phone between them.
 #

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What the fuzz targets have in common: taking their input apart, and failing.
 #ifndef TETHER_TEST_FUZZ_FUZZ_H
 #define TETHER_TEST_FUZZ_FUZZ_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Base64: the input as text to decode, and as bytes to encode.
 #include "fuzz.h"
 #include "ws/base64.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Coalescing. The input is a script of packets, each a byte that says what it is and a few more:
 //
 //   bits 0-2   the connection

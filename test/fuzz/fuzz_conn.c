@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A whole connection: the input is what a peer does. Two bytes of settings, then commands: send
 // bytes, read, let time pass. Whatever it does, the owner is told the end once, what the connection
 // sends are good frames, and it comes to rest.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A server's connection on one end of a socket pair, for fuzz targets that play its peer.
 #ifndef TETHER_TEST_FUZZ_FUZZ_CONN_H
 #define TETHER_TEST_FUZZ_FUZZ_CONN_H

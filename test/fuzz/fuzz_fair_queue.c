@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The fair queue against what must always hold: every cell is in one place, all sums are right, and
 // packets come out as they went in but for a mark, and in their flow's order. The input is
 // commands, each by the upper bits of its first byte:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A stream of WebSocket frames. The input: one byte of settings, eight sizes of pieces, the stream.
 // It is fed to three receivers, in these pieces, in large ones, and in these pieces into a buffer
 // that is small at first and grows when it is full: all must tell the same story, and every message

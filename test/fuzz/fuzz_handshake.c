@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The WebSocket opening handshake. The input is a request to a server, a response to a client, and
 // its first 16 bytes are the random numbers of a client's key.
 #include "fuzz.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // HTTP request and response heads. The whole input is read as each of them.
 #include "fuzz.h"
 #include "http/page.h"

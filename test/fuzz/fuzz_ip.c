@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // IPv4 packets: reading, rewriting, TTL, segmentation. The input: one byte of settings, the numbers
 // of an offload, new endpoints, the packet.
 #include "../unit/packets.h"

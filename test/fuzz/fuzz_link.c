@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The messages of a link, and its flow control. The input is a message to a link, in both forms,
 // and commands, each by the upper three bits of its first byte, with a number in two bytes, or
 // four:

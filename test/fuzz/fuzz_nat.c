@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The NAT. The input is a script: packets out and in, of the server's own stack, answers, time,
 // laptops that go. Whatever is sent has good checksums if it came with good ones, each answer comes
 // back to where its question came from, and the tables agree with each other at the end.

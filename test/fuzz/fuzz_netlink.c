@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Netlink: the input is a body with attributes, and what a kernel answers to a request, datagram by
 // datagram (each begins with a byte that says how long it is).
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Two laptops and a server that know the same key, and a network that belongs to the input: it says
 // which of all messages so far is delivered to whom, when, how often and how changed, and makes
 // messages of its own. Whatever it does, a session comes only of messages that were made for it,

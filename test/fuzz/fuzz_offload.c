@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The virtio-net header and what it asks for. The input: a byte of settings, how long a piece may
 // be and how much room there is for one, the header (its numbers with the high byte first, so that
 // seeds are alike everywhere), the packet. What is cut in two steps is what is cut in one, and

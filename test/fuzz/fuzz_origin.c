@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Origins and hosts. The input is four lines: what --server names, a listed origin, and the Host
 // and the Origin of a request; where one is empty, there is none.
 #include <strings.h>

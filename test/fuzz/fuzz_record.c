@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The records of a message that has been opened: one byte that says where it is cut, then the
 // message. Each record lies inside it, says what it is by itself, and a configuration or a status
 // that is read makes sense.

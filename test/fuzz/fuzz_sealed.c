@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Sealed messages between two ends that have the same keys. The input: the keys' seed, then
 // commands that seal records, deliver what was sealed, in any order and number and changed in any
 // way, or bytes of the input themselves. What opens was sealed by the other end, is what was

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // UTF-8 in pieces, and as the reason of a Close frame. The first byte is the size of the pieces.
 #include "fuzz_conn.h"
 #include "ws/utf8.h"

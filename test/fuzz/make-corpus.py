@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """Writes the seeds of the fuzz targets: test/fuzz/make-corpus.py [FOLDER], build/corpus unless told.
 
 Each target's seeds are small inputs of its own format (see the head of its source), one of each kind

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Runs the fuzz targets that are built (build/fuzz/fuzz_NAME), each for some seconds:
 #
 #   test/fuzz/run.sh SECONDS

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Makes a plain program of a fuzz target: runs it over the files named, or all files of the folders
 // named, and says how many there were. A finding ends the program by a signal.
 #include <dirent.h>

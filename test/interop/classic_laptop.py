@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """The laptop of the classic recipe: a TUN device and a Tornado WebSocket server.
 
 Stands for a laptop's program that this project did not write. Every IP packet that the laptop sends

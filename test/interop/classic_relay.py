@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """The phone of the classic recipe, without a browser: copies messages between two WebSockets.
 
 usage: classic_relay.py LAPTOP-URL SERVER-URL

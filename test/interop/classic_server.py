@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """The remote host of the classic recipe: a Tornado WebSocket server and Scapy.
 
 Stands for a server that this project did not write. A text message from the phone is an IP packet in

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """Who gets in at the doors of tether-client and tether-server, tried by a raw client that writes any Origin and Host:
 which web pages may open the laptop's WebSocket (RFC 6455, 10.2; RFC 6454), by which names it may be called (DNS
 rebinding), and who keeps his place when one peer takes them all.

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """What tether-client and tether-server serve over HTTP, asked for by a raw client that also breaks the rules: the
 page's files, config.json, refusals with the right status, and the way into a WebSocket. RFC 9110 is HTTP's
 meaning, RFC 9112 HTTP/1.1 on the wire, RFC 6455 the WebSocket protocol.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What the HTTP tests share: requests as raw bytes, answers, programs, and a network namespace to run them in."""
 
 import os

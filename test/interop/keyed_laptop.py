@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """A second laptop for the keyed protocol: it knows what doc/protocol.md says (protocol.py) and nothing else.
 
     keyed_laptop.py --key-file FILE --connect ws://SERVER:8080/websocket CHECK   the laptop and its relay in one

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """Phone and server in one, for a laptop: gives it inside addresses that a server should not give.
 
     odd_server.py --key-file FILE ws://LAPTOP:6354/websocket ADDRESS...

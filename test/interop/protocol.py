@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """Tether's keyed protocol once more, written from doc/protocol.md alone, without a look at the programs.
 
 As a module it is what another laptop's program would need: keys, handshake, sealed messages, records (see

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Prints the QR code of its argument as a portable bitmap (pbm(5)), for programs that read such
 // pictures.
 #include <stdio.h>

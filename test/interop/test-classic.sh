@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Interworking with the classic recipe: each of our programs among peers that
 # know only base64 text with one packet a message (classic_*.py beside this file).
 #

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # The keyed protocol as doc/protocol.md tells it, against the programs: protocol.py and keyed_laptop.py were
 # written from that text alone.
 #

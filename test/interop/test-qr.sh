@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # The QR codes of addresses, read back by zbarimg.
 #
 #   test/interop/test-qr.sh

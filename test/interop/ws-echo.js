@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+// SPDX-License-Identifier: ISC
 /*
  * Our WebSocket server against the client of npm's ws.
  *

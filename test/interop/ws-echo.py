@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """Our WebSocket server against the client of Debian's python3-websockets.
 
     test/interop/ws-echo.py [--server 'COMMAND'] [CASE]

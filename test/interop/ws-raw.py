@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """Our WebSocket server against a client that also breaks the rules, case by case with the section of RFC 6455
 that decides it.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """Our WebSocket client, in tether-relay, facing servers that break the rules: what it asks for, what it refuses
 and how it comes back, with the section of RFC 6455 that decides each case.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+// SPDX-License-Identifier: ISC
 /*
  * Our WebSocket client, in tether-relay, between two servers of npm's ws: what one sends, the other must receive
  * unchanged.

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """Our WebSocket client, in tether-relay, between two servers of Debian's python3-websockets: what one sends, the
 other must receive unchanged.
 

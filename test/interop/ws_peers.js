@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 /*
  * What the WebSocket tests with npm's ws share: starting a program, collecting what a connection brings, waiting
  * for conditions, and a line for each test.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """What the WebSocket tests share: a table of cases, a program under test, and a WebSocket peer written from
 RFC 6455 with no other library's help, so that it can also send what no library would.
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # Opens a page in Chromium, without a window.
 #   browser.sh stay PROFILE-DIRECTORY URL      until it is ended
 #   browser.sh print PROFILE-DIRECTORY URL     once loaded, prints the page's elements and ends

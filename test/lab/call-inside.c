@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Lets a running process make a system call that is not its own, as code that got into it would:
 // call-inside PID NUMBER
 //

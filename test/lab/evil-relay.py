@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """The phone as a man in the middle: it records what passes, and on command forges, repeats and reorders.
 
 usage: evil-relay.py LAPTOP-URL SERVER-URL          commands by HTTP, at 127.0.0.1 port 9000 of the phone

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """A stranger in the laptop's Wi-Fi who connects as a phone does, and has no way to any server.
 
 usage: false-phone.py WHAT LAPTOP ADDRESS        from this ADDRESS of the phone

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # The lab: the hosts of a tether, each one a network namespace of this machine.
 #
 #   laptop ··wifi0·· phone ··cell0·· router ──┬── switch ──┬── server   203.0.113.10

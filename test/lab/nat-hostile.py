@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """Floods for the NAT's tests.
 
     nat-hostile.py laptop KIND SERVER --until FILE    a laptop: syns, datagrams, pings, fragments

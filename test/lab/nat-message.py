@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """Sends one ping to each address given, straight into the tether-server's WebSocket.
 
     nat-message.py SERVER SOURCE DESTINATION...

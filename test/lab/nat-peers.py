@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """Programs for the NAT's tests, with plain sockets.
 
 On web:        nat-peers.py serve DIRECTORY      tells who asks (UDP and TCP port 3000), DNS with one

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """Crafted packets from the Internet, and what real sockets of the laptop make of them.
 
     nat-scapy.py LAPTOP-NAMESPACE WEB-NAMESPACE SERVER-NAMESPACE

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A laptop and its phone in a few lines: crafted packets, straight into the server's WebSocket.
 
 Many packets a second, and packets that no kernel would send. The mask of every frame is zero, so

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """What somebody learns who records the wires of a tether: looks for known secrets in packet captures.
 
 usage: overheard.py hidden|bare --page FILE --laptop ADDRESS --web ADDRESS CAPTURE.pcap...

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A phone for the tests: two WebSockets, and what passes between them is a subclass's to say.
 
 A side that ends is connected anew after a moment, as the real relays do. Where the laptop closes with 4003

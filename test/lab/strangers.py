@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """Strangers at the server's door, or at the laptop's: many connections, none of which belongs to a laptop or a phone.
 
 usage: strangers.py KIND SERVER PORT --from ADDRESS... --count N --rate N --until FILE

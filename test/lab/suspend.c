@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Lets a program live on a machine that sleeps (suspend): to be put before it by LD_PRELOAD.
 //
 // SUSPEND_FILE holds a number of 8 bytes, in the host's byte order: the nanoseconds that the

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """A terminal with somebody in front of it: runs a program in a pseudo-terminal and keeps what is seen.
 
     terminal.py FOLDER COLUMNS LINES PROGRAM [ARGUMENTS...]

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # A thousand connections at once that say nothing, or never finish what they say:
 # a tether that is up goes on, and the next good client is served.
 #

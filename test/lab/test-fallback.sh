@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # A server whose kernel has no nftables keeps its kernel silent by the iptables program.
 #
 #   test/lab/test-fallback.sh

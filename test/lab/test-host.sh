@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # What the programs do to the hosts that they run on: while they run, the server's
 # kernel keeps silent about traffic that is not its own, and its own services go on;
 # afterwards both hosts are as they were, also when a program was killed.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # What becomes of the server's network interface while tether-server runs: its address goes and comes
 # back, its link goes down, its MTU changes; it gets another address, or is made anew.
 #

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # The keyed tether: how the key is made, handed over and refused; every kind of traffic under it; and
 # what somebody learns who records the wires.
 #

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # What a NAT discovery (RFC 5780) finds out about the tether: coturn's client on the
 # laptop, coturn's server with two addresses on web.
 #

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # A hostile laptop, and a hostile Internet: the other laptop's connections work on,
 # the server's memory stays as it is, and its counters tell what happened.
 #

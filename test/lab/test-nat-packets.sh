@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # The NAT as it is seen from the Internet: packets that Scapy crafts, and what comes
 # of them at real sockets of the laptop.
 #

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Programs that others wrote, through the tether's NAT: what diagnoses the network
 # tells the truth, and what is hard on a NAT works.
 #

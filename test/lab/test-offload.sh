@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Super-packets: what the laptop's kernel has not cut, and what the server's has put together, crosses the tether
 # whole, and what nobody has put together crosses it too. With the offloads of the hosts' links on and off, of the
 # laptop's TUN device on and off, and in open mode, where the far end takes none; every byte is checked, and nothing

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Phones come and go: without one, packets are dropped and counted; when it returns,
 # or another takes its place, connections go on where they were.
 #

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # What tether-client and tether-server may still do once they run: their user, their
 # capabilities, their system calls; and that all the same they tether, and leave both
 # hosts as they were.

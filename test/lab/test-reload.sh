@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # The phone's page is loaded again in Chromium while a download and an idle connection go on.
 #
 #   test/lab/test-reload.sh

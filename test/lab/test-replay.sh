@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # The phone is a man in the middle: what it alters, cuts, repeats, reorders, replays or makes up is dropped and
 # counted, and the session and what goes through it live on.
 #

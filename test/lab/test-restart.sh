@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # The server is restarted under a running client: nothing need be done on the laptop, and what was quiet
 # meanwhile goes on where it was.
 #

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # The session outlives the phone: while a download, an idle connection and a stream of datagrams go on,
 # the phone comes and goes in every way that it can.
 #

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Starts that cannot succeed: each ends with the right exit status (1: it could not
 # go on, 2: wrong usage) and a message that names the thing.
 #

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Strangers in the laptop's Wi-Fi, who connect to it as phones do: a keyed tether that nobody uses at
 # the moment keeps its path, a phone at another address gets in through a crowd, and one that has no
 # way to the server is told so.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Strangers in tens of thousands at the server's door, from one address and from many, while a keyed tether is
 # in use: it goes on at its speed, a new phone of its laptop gets in, and memory and descriptors stay as they are.
 #

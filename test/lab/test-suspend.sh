@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # The laptop sleeps for a minute, and for a night; then the server's host does. Keys age meanwhile, and
 # all goes on when they wake.
 #

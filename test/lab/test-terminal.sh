@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # What tether-client shows on a terminal, with somebody in front of it (terminal.py): the QR code of its
 # page's address, which zbarimg reads from a picture of the screen, and the status line.
 #

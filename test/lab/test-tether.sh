@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # The whole tether, end to end: every kind of traffic through laptop, phone and server.
 #
 #   test/lab/test-tether.sh [relay|chromium]     what plays the phone

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # What happens to the laptop's network while tether-client runs: a second client is
 # started, the Wi-Fi interface goes and comes back, the TUN device is removed, and a
 # server gives addresses that it should not.

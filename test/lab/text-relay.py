@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """A phone that carries text only, as old browsers did: every binary message is lost in it.
 
 usage: text-relay.py LAPTOP-URL SERVER-URL

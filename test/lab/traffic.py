@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """Traffic for the lab: servers that answer in a known way, and clients that check every byte.
 
 On a web host:    traffic.py serve            HTTP on port 80, TCP echo and UDP echo on port 7

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Runs a program on a kernel that seems to have no nftables: without-nftables COMMAND...
 //
 // A seccomp filter (seccomp(2)) lets socket(AF_NETLINK, ..., NETLINK_NETFILTER) fail with

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Whether a fair queue is whole: every cell is in one place, every flow in the list that it should
 // be in, and all sums are right. It looks at everything, each time.
 #ifndef TETHER_TEST_UNIT_FAIR_QUEUE_CHECK_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A fair queue with packets that are known by port and number, for its tests.
 #ifndef TETHER_TEST_UNIT_FAIR_QUEUE_LAB_H
 #define TETHER_TEST_UNIT_FAIR_QUEUE_LAB_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A keyed link over a socket pair, for its tests: the test opens what comes, and acknowledges it.
 #ifndef TETHER_TEST_UNIT_KEYED_LAB_H
 #define TETHER_TEST_UNIT_KEYED_LAB_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // One end of a link over a socket pair, for its tests: the test is the phone, and reads what comes.
 #ifndef TETHER_TEST_UNIT_LINK_LAB_H
 #define TETHER_TEST_UNIT_LINK_LAB_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A laboratory for the NAT's tests: one NAT, its outputs collected, a clock, and packets to send.
 // Each sending call forgets what was collected before, so that what is there afterwards came of it.
 #ifndef TETHER_TEST_UNIT_NAT_LAB_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // IPv4 packets for tests, and whether their checksums are right: straight from RFC 791, 768, 793,
 // 792 and 1071, byte by byte, and sharing no code with src/ip.
 #ifndef TETHER_TEST_UNIT_PACKETS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The texts that the test vectors of RFC 8439 share.
 #ifndef TETHER_TEST_UNIT_RFC8439_H
 #define TETHER_TEST_UNIT_RFC8439_H

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # Builds the unit tests and runs them:
 #
 #   test/unit/run.sh native       with the compiler that make uses

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What the tests of super-packets have in common: packets that are given out are kept, in their
 // order, and super-packets are cut down to segments.
 #ifndef TETHER_TEST_UNIT_SUPER_LAB_H

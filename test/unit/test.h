@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What a unit test is made of. A test program has one function for each test, and a main() that
 // runs them:
 //

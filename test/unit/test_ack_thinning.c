@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Which acknowledgements make those before them needless (RFC 3449 section 5.2.1), and what the
 // fair queue does then.
 #include "queue/ack_thinning.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Addresses, networks and numbers as people write them.
 #include "base/address.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // ChaCha20-Poly1305 against RFC 8439, and what must be refused.
 #include "crypto/aead.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Base64 (RFC 4648).
 #include "ws/base64.h"
 

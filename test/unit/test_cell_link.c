@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The model of a cellular link that the benchmarks measure over (test/bench/cell_link.c).
 #include "../bench/cell_link.c"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // ChaCha20 against RFC 8439, and all ways through it against a plain one of the test's own.
 #include "crypto/chacha20.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The Internet checksum (RFC 1071) and its incremental update (RFC 1624).
 #include "ip/checksum.h"
 

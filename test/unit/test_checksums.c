@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Checksums through the NAT, a million times: a random packet goes out, and a random answer comes
 // in, as it is or as a network card's offloads leave it. Whatever was right is right afterwards,
 // summed up from nothing; what was wrong stays wrong; what was not there stays away; and what was

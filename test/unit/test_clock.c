@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The loop's clock over a suspend: this program has a clock_gettime() of its own, in whose world
 // the machine sleeps for eight hours. CLOCK_MONOTONIC stands still then, CLOCK_BOOTTIME goes on.
 #include "base/loop.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Coalescing: which segments are put together, and which are not. Whatever comes out and is cut
 // again is what came in, but for the identification, which says nothing where a packet may not be
 // fragmented (RFC 6864 section 4.1).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // CoDel against the pseudocode of RFC 8289 section 5.5, written down here as it stands there, with
 // a queue of its own and in floating point.
 #include "queue/codel.h"

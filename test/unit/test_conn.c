@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A WebSocket connection on a real socket, in both roles. The test is the peer: it writes and reads
 // raw bytes at the other end, turns the loop by hand, and moves its clock.
 #include "ws/conn.h"

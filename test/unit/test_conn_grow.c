@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A connection whose buffers are small at first, as those of strangers are: when they are full, its
 // owner gives larger ones, or the message is too big. The test is the peer.
 #include <errno.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A frame for which more room was asked than was used in the end: its head says the length in as
 // few bytes as it takes (RFC 6455 section 5.2), and nothing of what was asked for is left over.
 #include "link_lab.h"

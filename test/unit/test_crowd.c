@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Who gives way in a full table.
 #include "base/crowd.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The fair queue: what goes in comes out, flows, and their turns.
 #include "fair_queue_lab.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The fair queue: who makes room, who is dropped for waiting too long, and who is marked instead.
 #include "fair_queue_lab.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Bounded flight over simulated links: a queue without end before a link of some rate, and a fixed
 // delay.
 #include "flow/flow.h"

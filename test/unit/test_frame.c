@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // WebSocket frame heads, masking and status codes (RFC 6455 sections 5 and 7.4).
 #include "ws/frame.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The WebSocket opening handshake (RFC 6455 section 4), both sides.
 #include "ws/handshake.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // HMAC-SHA-256 and HKDF against the vectors of their RFCs.
 #include "crypto/hkdf.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // HTTP/1.1 heads (RFC 9112): requests, responses, and the heads that the programs write.
 #include "http/request.h"
 #include "http/response.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The keyed session over networks of all kinds: it comes up, gets new keys without a gap, survives
 // lost and late messages, other phones and a server that starts anew. What attackers do is in
 // test_tunnel_attacks.c.

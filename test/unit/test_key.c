@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The key's text. The expected texts are from Python: base64.b32encode(key + sha256(b"tether key" +
 // key).digest()[:3]).decode().lower().
 #include "session/key.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A link in open mode: packets become messages and messages packets, in text and in binary.
 #include "link_lab.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A keyed link and its flow control: how much goes without acknowledgements, and which
 // acknowledgements go.
 #include "keyed_lab.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A keyed link: packets and other records become sealed messages.
 #include "keyed_lab.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Super-packets on a link: they go whole to who takes them, in smaller ones over a slow link, and
 // in segments else.
 #include "keyed_lab.h"

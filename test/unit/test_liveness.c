@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Liveness: when to ask, and how long an answer has been owed.
 #include "session/liveness.h"
 

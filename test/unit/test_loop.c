@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The poll() loop, over pipes and with its own clock.
 #include "base/loop.h"
 

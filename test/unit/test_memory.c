@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Wiping and comparing, and random bytes.
 #include "crypto/memory.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The NAT: mappings, filtering, ports, time, hairpins and destinations (RFC 4787). TCP, ICMP,
 // fragments and fair shares have files of their own.
 #include "nat_lab.h"

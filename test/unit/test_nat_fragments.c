@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Datagrams in fragments through the NAT (RFC 791 section 3.2, RFC 4787 REQ-13 and REQ-14), and
 // what attacks make of them (RFC 1858, RFC 3128).
 #include "nat_lab.h"

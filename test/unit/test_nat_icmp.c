@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The NAT's ICMP: queries by their identifier, errors in both directions with what is embedded in
 // them, and errors of its own (RFC 5508, RFC 1812 section 4.3).
 #include "nat_lab.h"

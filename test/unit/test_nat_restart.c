@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A restart of the server: a NAT that has lost everything but the key of its ports. What laptops
 // send next makes the mappings again that they had, and their connections go on.
 #include "nat_lab.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What is scarce in the NAT, and who gets it: mappings, connections and ports, when laptops or
 // strangers want more than there is.
 #include "nat_lab.h"

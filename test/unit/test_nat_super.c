@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Super-packets through the NAT: they are translated as one, and judged by the segments that they
 // become.
 #include "nat_lab.h"

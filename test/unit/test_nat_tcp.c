@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The NAT's TCP: how connections open and close, how long they live, what a RST does, and what
 // becomes of a SYN that nobody asked for (RFC 5382, RFC 7857).
 #include "nat_lab.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Netlink messages: requests as they are put together, attributes as they are found, and the
 // conversation with a kernel that is played by the other end of a socket pair.
 #include "os/netlink.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The Noise handshake: a published run of it, and everything that must not pass for one.
 #include "crypto/noise.h"
 

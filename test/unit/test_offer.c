@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Offers, answers, refusals. The expected bytes were computed by a second implementation of Noise,
 // written in Python from the specification (revision 34) on top of the cryptography package: psk 00
 // to 1f, the laptop's ephemeral private key 40 to 5f, the server's 80 to 9f, prologue "tether 1".

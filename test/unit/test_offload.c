@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The virtio-net header, byte by byte. Its layout and values are those of "Virtual I/O Device
 // (VIRTIO) Version 1.2", section 5.1.6 (struct virtio_net_hdr; VIRTIO_NET_HDR_F_...,
 // VIRTIO_NET_HDR_GSO_...):

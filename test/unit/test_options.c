@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The command line's words, one by one, and what is said of wrong ones.
 #include "base/options.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Origins, hosts, and which web pages are let in.
 #include "http/origin.h"
 

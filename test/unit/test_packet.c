@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Reading and rewriting IPv4 packets.
 #include "ip/packet.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The page's files: embedded, and in a folder.
 #include "http/page.h"
 

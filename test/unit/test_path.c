@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Which of a laptop's connections is sent on.
 #include "tunnel/path.h"
 

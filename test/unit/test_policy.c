@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Where the page may connect to.
 #include "http/policy.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Poly1305 against RFC 8439, and against a slow one of the test's own.
 #include "crypto/poly1305.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Port allocation.
 #include "nat/ports.h"
 

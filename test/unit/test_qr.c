@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // QR codes: the parts against facts that others published, whole symbols against those that another
 // program made, and every symbol against a reader of them that is written here from the other end:
 // it does not know how they are made, and forgives no error.

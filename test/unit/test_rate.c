@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Token buckets by source.
 #include "base/rate.h"
 

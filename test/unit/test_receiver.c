@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The receiver: whole streams of bytes, and the events that they must give however they are cut
 // (RFC 6455 sections 5 and 8).
 #include "ws/receiver.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Records: what is found in a message, and what is not.
 #include "session/record.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The replay window, against a model that remembers every counter.
 #include "session/replay.h"
 

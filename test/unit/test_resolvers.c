@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Name servers from the text of /etc/resolv.conf; the lines are as resolv.conf(5) describes them.
 #include "os/resolvers.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The sandbox of system calls, in two ways. Its filter is interpreted here, by a small machine for
 // the part of classic BPF that it is written in (the kernel's Documentation/networking/filter.rst),
 // so that it is looked at for every processor that the tests are built for. And where the kernel

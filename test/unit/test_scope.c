@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Address ranges (RFC 6890): first and last address of each, and their neighbours. Clouds' metadata
 // services.
 #include "ip/scope.h"

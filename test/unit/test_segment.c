@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Segmentation in software: super-packets become packets that a network card had made.
 #include "ip/segment.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What is told of a link that is seen only by when messages come to it and leave it.
 #include "flow/service.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Sealed messages: what opens, and above all what does not.
 #include "session/session.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Sessions in a storm: the parts of tether-client and tether-server that deal with phones and
 // sessions, as they ship, under an adversary who is the phone, the stranger on the Wi-Fi and the
 // clock.

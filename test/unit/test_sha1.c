@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // SHA-1 against published digests.
 #include "sha1/sha1.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // SHA-256 against published digests.
 #include "crypto/sha256.h"
 

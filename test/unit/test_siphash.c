@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // SipHash-1-3 and SipHash-2-4 of two words. The paper publishes a vector for SipHash-2-4 alone, and
 // of another length, so this file has a second implementation, written from the paper with the
 // numbers of rounds as parameters: the paper's vector proves it, and it proves the one in src.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Properties of segmenting and coalescing, over random streams: what is cut or put together in
 // whatever way, and goes through the NAT in whatever form, becomes the same segments in the end,
 // byte for byte. The checksums of all that comes out are summed up from nothing.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The NAT's table tools against models that are too simple to be wrong.
 #include "nat/table.h"
 

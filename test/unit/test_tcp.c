@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What the NAT makes of TCP flags (RFC 5382, RFC 7857).
 #include "nat/tcp.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The terminal of the status line, in a pseudo-terminal: what is written to it, byte by byte.
 #include "base/terminal.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Text in a fixed buffer, and log lines.
 #include "base/text.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // What others do to a keyed session: recorded messages, forged ones, floods. Whatever they send,
 // the session goes on, nothing opens that was not sealed for it, and what it costs is limited.
 #include "tunnel_lab.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // UTF-8 (RFC 3629), checked in pieces.
 #include "ws/utf8.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Every case of the published vectors, where their files are at hand: in the folder that
 // TETHER_VECTORS names, or in ../shared/vectors. They are tables, one case a line (Project
 // Wycheproof's, turned into columns), or one block of named lines a case (Noise); values are

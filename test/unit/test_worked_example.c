@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // The worked example of doc/protocol.md, byte by byte: the programs' own code makes and understands
 // exactly what is written there. The document is read from the current directory, which is the
 // project's.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // X25519 against RFC 7748, and what has to hold whatever the numbers are.
 #include "crypto/x25519.h"
 

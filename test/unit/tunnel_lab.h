@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // A world of laptops, phones and one server, for tests of the keyed session: a struct initiator for
 // each laptop, one struct responder, and connections between them that delay, reorder, double and
 // lose messages, or carry one form only. Time goes in steps. Every laptop that talks, and the

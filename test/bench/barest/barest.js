@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 /*
  * The barest relay: what comes from one WebSocket goes into the other. What a browser makes of this is the most
  * that any page can have.
