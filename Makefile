@@ -209,7 +209,7 @@ soak-page:
 
 # What to run; each prints "ok - ..." lines, and test/run.sh counts them.
 test:
-	test/packages.sh build lab browser check cross interop nat terminal bench docs
+	test/packages.sh build lab browser check cross interop nat terminal bench dist docs
 	$(MAKE) -s all build/ws-echo build/qr-pbm bench-programs
 	test/run.sh $(SUITES)
 SUITES := \

@@ -101,7 +101,7 @@ same_elsewhere() { # ARCH
 	epoch=$(git log -1 --format=%ct 2>/dev/null)
 	rm -rf build/dist-again
 	mkdir -p "$copy"
-	for part in Makefile src html dist doc README.md LICENSE CHANGES; do
+	for part in Makefile src tools html dist doc README.md LICENSE CHANGES; do
 		[ ! -e "$part" ] || cp -r "$part" "$copy/"
 	done
 	touch -d 2001-02-03 "$copy"/src/*/*.c "$copy"/html/* "$copy/README.md"

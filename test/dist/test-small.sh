@@ -80,7 +80,7 @@ for host in $laptops; do
 done
 
 check "a message that is too short for a packet does not compile" \
-	refuses LINK_TX_SIZE=65536 "a packet of the largest size fits, in base64"
+	refuses LINK_TX_SIZE=65536 "behind a full batch the largest packet fits, in base64"
 check "a send buffer beyond what the other end takes does not compile" \
 	refuses "WS_MESSAGE_MAX=140000" "each end takes what the other may send"
 check "more connections than the loop can watch do not compile" \
