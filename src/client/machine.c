@@ -67,7 +67,8 @@ uint8_t machine_takes(const struct machine *machine)
     return machine->tun.has_vnet_headers ? SESSION_TAKES_TCP_SUPER | udp : 0;
 }
 
-// Packets delimit themselves in a message: what they say of their length must be so.
+// Queues a packet. In a message the other end finds where a packet ends by the length in its
+// header, so that must be the true one.
 static void send_up(struct machine *machine, struct tunnel_link *link, uint8_t *bytes,
                     size_t length, const struct ip_offload *offload, int64_t now_us)
 {

@@ -40,8 +40,8 @@ void nat_answer(struct nat_passage *passage, uint8_t type, uint8_t code, uint16_
 // How a packet goes on that is no fragment, or its datagram's first: sets where it went.
 typedef enum nat_verdict nat_forwarder(struct nat_passage *passage, uint16_t *receiver);
 
-// Passes a packet by `forward`; of a datagram in fragments the first by it, the others as that
-// went.
+// Hands a packet to `forward`. Of a datagram in fragments only the first goes there; the others go
+// where it went, and are translated as it was.
 enum nat_verdict nat_pass(struct nat_passage *passage, nat_forwarder *forward);
 void nat_expire_fragments(struct nat *nat, int64_t now_ms);
 void nat_forget_fragments(struct nat *nat, uint16_t sender);

@@ -16,11 +16,11 @@
 // Room. When cells run out, packets are dropped from the flow that holds the most of them, the
 // oldest first: half of what it holds, but 64 packets at most (section 4.1), or what as many
 // full-sized ones take up where they are super-packets. The RFC compares bytes, and here cells are
-// what runs out: tiny packets count for what they take up. To find the flow, all flows are gone
-// through, two bytes each, which lie in one piece. The half that is dropped is the pay for it: if n
-// flows hold C cells, the largest has at least C / n of them, so that no more than 2 * n *
+// what runs out: tiny packets count for what they take up. To find the flow, all flows are looked
+// at, two bytes each, which lie side by side. That seldom happens, as half a flow goes each time:
+// if n flows hold C cells, the largest has at least C / n of them, so that no more than 2 * n *
 // QUEUE_FLOWS / C flows are looked at for each cell that is freed. That is at most QUEUE_FLOWS / 2
-// in the worst case of all, and with the few large flows of everyday nearly nothing.
+// in the worst case of all. With the few large flows of everyday it is nearly nothing.
 //
 // Steps. A flow's visit without credit takes a few instructions and pays for QUEUE_QUANTUM bytes;
 // so the number of steps goes by the bytes that were sent, five for a packet of 1500.

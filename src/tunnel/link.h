@@ -66,9 +66,9 @@ void tunnel_link_set_conn(struct tunnel_link *link, struct ws_conn *conn, int64_
 // and counted.
 void tunnel_link_queue(struct tunnel_link *link, const uint8_t *packet, size_t length,
                        int64_t now_us);
-// The same for a packet with which a network card had something to do yet. It is done here, as far
-// as the other end does not take super-packets, or the link is so slow that they would hold others
-// up.
+// The same for a packet that was left to a network card to finish: its checksum is to be made, or
+// it is to be cut into segments. That is done here. Only a super-packet may stay in one piece,
+// where the other end takes such, and the link is fast enough that it does not hold others up.
 void tunnel_link_queue_offloaded(struct tunnel_link *link, const struct ip_packet *packet,
                                  const struct ip_offload *offload, int64_t now_us);
 // Keyed: queues a record of another type; a few hundred bytes of them may wait. Returns whether it

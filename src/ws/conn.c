@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: ISC
 // The life of a connection:
 //
-//   server:  FREE --adopt--> OPEN                        either side's Close frame
-//   client:  FREE --connect--> CONNECTING --> HANDSHAKE --> OPEN --> CLOSING --> DRAINING --> FREE
+//   server:  FREE --adopt--> OPEN
+//   client:  FREE --connect--> CONNECTING --> HANDSHAKE --> OPEN
+//   both:    OPEN --our Close frame--> CLOSING --the peer's--> DRAINING --> FREE
+//            OPEN --the peer's Close frame, and our answer--> DRAINING --> FREE
 //
 // Each state but OPEN has a time limit, so a peer that stops half-way costs one slot for some
 // seconds. In OPEN, a silent peer is sent a ping (section 5.5.2) and given up when it stays silent.
