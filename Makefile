@@ -230,6 +230,7 @@ SUITES := \
 	$(DIST_SUITES) \
 	'test/lab/test-strangers.sh' \
 	'test/lab/test-tether.sh relay' \
+	'test/lab/test-tour.sh' \
 	'$(MAKE) -s -j2 fuzz-programs && test/fuzz/run.sh 5' \
 	'test/bench/test-smoke.sh' \
 	'test/interop/ws-raw.py' \
