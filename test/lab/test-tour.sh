@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: ISC
 # doc/tour.md is true: one ping goes up and its answer comes back through programs that write down
 # which functions they call, and each stop of the first evening is called, in the tour's order.
 #

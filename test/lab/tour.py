@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: ISC
 """Holds doc/tour.md against the source, and against what the programs did.
 
 usage: tour.py DOCUMENT [PROGRAM=TRACE...]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 // Linked into a program whose functions are built with -finstrument-functions: writes down which of
 // them are called, in their order.
 //
