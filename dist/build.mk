@@ -30,6 +30,7 @@ DIST_SUITES := \
 DIST_LAB := LAB_BUILD=$(CURDIR)/build/dist/tether-$(VERSION)-linux-x86_64 test/lab
 DIST_MORE_SUITES := \
 	'test/dist/test-dist.sh' \
+	'TARBALL=$(CURDIR)/build/dist/tether-$(VERSION)-linux-x86_64.tar.gz test/dist/test-release.sh' \
 	'test/dist/test-boot.sh' \
 	'$(DIST_LAB)/test-tether.sh relay' \
 	'$(DIST_LAB)/test-keyed.sh relay' \
@@ -51,7 +52,7 @@ DIST_MORE_SUITES := \
 
 # Only these, of make test-more.
 test-dist:
-	test/packages.sh build lab check nat dist boot terminal
+	test/packages.sh build lab check nat dist boot terminal debian
 	$(MAKE) -s all
 	TEST_TIMEOUT=3600 test/run.sh $(DIST_MORE_SUITES)
 
