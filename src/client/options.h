@@ -33,8 +33,7 @@ struct client_options {
 
 // Reads the command line, and the key that it names. A key in `argv` is overwritten there, so that
 // a list of processes shows it for a moment only. Returns -1 to go on, or an exit status after
-// having said why: 0 for
-// --help and --version, 2 for wrong usage.
+// having said why: 0 for --help and --version, 2 for wrong usage.
 int client_options_parse(struct client_options *options, enum log_level *level, int argc,
                          char **argv);
 

@@ -45,12 +45,8 @@ static void write_status(const struct client_status *status, bool is_ours, struc
     write_phone(status, text);
     write_session(status, is_ours, text);
     write_traffic(status, text);
-    text_add(text,
-             ",\"http\":{\"accepted\":%llu,\"evicted\":%llu,\"expired\":%llu,"
-             "\"refused\":%llu,\"forbidden\":%llu}}\n",
-             (unsigned long long)host->accepted, (unsigned long long)host->evicted,
-             (unsigned long long)host->expired, (unsigned long long)host->refused,
-             (unsigned long long)host->forbidden);
+    http_host_write_status(host, text);
+    text_add(text, ",\"forbidden\":%llu}}\n", (unsigned long long)host->forbidden);
 }
 
 static void write_config(const struct client_status *status, struct text *text)

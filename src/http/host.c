@@ -165,6 +165,14 @@ void http_host_close(struct http_host *host)
             free_slot(&host->slots[i]);
 }
 
+void http_host_write_status(const struct http_host *host, struct text *text)
+{
+    text_add(text,
+             ",\"http\":{\"accepted\":%llu,\"evicted\":%llu,\"expired\":%llu,\"refused\":%llu",
+             (unsigned long long)host->accepted, (unsigned long long)host->evicted,
+             (unsigned long long)host->expired, (unsigned long long)host->refused);
+}
+
 void http_host_tick(struct http_host *host)
 {
     for (int i = 0; i < host->listener_count; i++)

@@ -103,6 +103,8 @@ void http_host_init(struct http_host *host, struct loop *loop,
 // Takes over a listening socket. Returns 0, or -1 when there are too many.
 int http_host_listen(struct http_host *host, int fd, bool upgrades);
 void http_host_close(struct http_host *host);
+// Writes its counters: `,"http":{"accepted":1,...`; the caller goes on, and closes the bracket.
+void http_host_write_status(const struct http_host *host, struct text *text);
 // Time limits; call about once a second.
 void http_host_tick(struct http_host *host);
 

@@ -50,10 +50,6 @@ void write_server_status(struct text *text, const struct server_phones *phones,
     tunnel_counters_write_traffic(&counters, false, text);
     write_drops(laptops->gateway, &counters, text);
     phones->mode->write_status(phones, text);
-    text_add(text,
-             ",\"http\":{\"accepted\":%llu,\"evicted\":%llu,\"expired\":%llu,"
-             "\"refused\":%llu},\"refused_laptops\":%llu}\n",
-             (unsigned long long)host->accepted, (unsigned long long)host->evicted,
-             (unsigned long long)host->expired, (unsigned long long)host->refused,
-             (unsigned long long)laptops->refused);
+    http_host_write_status(host, text);
+    text_add(text, "},\"refused_laptops\":%llu}\n", (unsigned long long)laptops->refused);
 }

@@ -345,6 +345,19 @@ status_is() { # client|server PATH VALUE
 	[ "$value" = "$3" ] || { echo "$1: $2 is $value"; return 1; }
 }
 
+# Opens a connection of the laptop that says nothing until the other function is called, which fails
+# where it does not go on.
+hold_connection() {
+	rm -f "$LAB_DIR/goes-on"
+	lab_start idle laptop "$LAB_PYTHON" "$LAB_TRAFFIC" idle "$WEB" --until "$LAB_DIR/goes-on"
+	wait_for 20 grep -q waiting "$(lab_log idle)"
+}
+
+connection_goes_on() {
+	touch "$LAB_DIR/goes-on"
+	lab_wait idle 60 || { cat "$(lab_log idle)"; return 1; }
+}
+
 start_targets() { # web and near serve HTTP (port 80), TCP echo and UDP echo (port 7)
 	local host
 	for host in web near; do

@@ -36,17 +36,6 @@ give_address() { # ADDRESS; its routes went with it
 	lab_ip server address add "$1/24" dev eth0 && lab_ip server route replace default via 203.0.113.1
 }
 
-hold_connection() {
-	rm -f "$LAB_DIR/goes-on"
-	lab_start idle laptop "$LAB_PYTHON" "$LAB_TRAFFIC" idle "$WEB" --until "$LAB_DIR/goes-on"
-	wait_for 20 grep -q waiting "$(lab_log idle)"
-}
-
-connection_goes_on() {
-	touch "$LAB_DIR/goes-on"
-	lab_wait idle 60 || { cat "$(lab_log idle)"; return 1; }
-}
-
 start_all() { start_server && start_client && start_relay && tunnel_ready; }
 
 stays() { # SECONDS

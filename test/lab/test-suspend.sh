@@ -36,17 +36,6 @@ sessions() { status_of client session.sessions; }
 
 more_sessions_than() { [ "$(sessions)" -gt "$1" ]; } # COUNT
 
-hold_connection() {
-	rm -f "$LAB_DIR/goes-on"
-	lab_start idle laptop "$LAB_PYTHON" "$LAB_TRAFFIC" idle "$WEB" --until "$LAB_DIR/goes-on"
-	wait_for 20 grep -q waiting "$(lab_log idle)"
-}
-
-connection_goes_on() {
-	touch "$LAB_DIR/goes-on"
-	lab_wait idle 60 || { cat "$(lab_log idle)"; return 1; }
-}
-
 falls_asleep_and_wakes() { # NAME SECONDS
 	kill -STOP "${LAB_PID[$1]}" && set_slept "$1" "$2" && kill -CONT "${LAB_PID[$1]}"
 }
