@@ -124,6 +124,7 @@ $(BUILD)/unit/test_session_storm: test/unit/test_session_storm.c $(STORM) test/u
 		$(BUILD)/libtether.a
 
 $(BUILD)/unit/test_cell_link: $(wildcard test/bench/cell_link.*)
+$(BUILD)/unit/test_cell_random: $(wildcard test/bench/cell_random.*)
 
 # Fuzz targets: with libFuzzer (clang) in build/fuzz/, and as plain programs in build/fuzz-plain/.
 FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
@@ -153,15 +154,20 @@ CELLULAR := $(addprefix test/bench/,cellular.c cell_link.c cell_trace.c cell_opt
 $(BUILD)/bench/cellular: $(CELLULAR) $(wildcard test/bench/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(CELLULAR)
-$(BUILD)/bench/bench_flow: test/bench/bench_flow.c $(addprefix test/bench/cell_,link.c link.h trace.c trace.h) $(BUILD)/libtether.a
+$(BUILD)/bench/bench_flow: test/bench/bench_flow.c $(addprefix test/bench/cell_,link.c link.h trace.c trace.h random.c random.h) \
+		$(BUILD)/libtether.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.c,$^) $(BUILD)/libtether.a
+# Random links, written as recordings are.
+$(BUILD)/bench/cell_make: $(addprefix test/bench/cell_,make.c random.c random.h link.h)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.c,$^)
 $(BUILD)/bench/ws-flow: $(call objects,test/bench/ws_flow.c) $(BUILD)/libtether.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
 
 # Tether beside its peers: some hours, or a quarter of one. Figures are kept in build/bench/results.json.
-bench-programs: all $(BUILD)/bench/cellular $(BUILD)/bench/ws-flow
+bench-programs: all $(BUILD)/bench/cellular $(BUILD)/bench/cell_make $(BUILD)/bench/ws-flow
 bench: bench-parts bench-page
 	test/packages.sh build lab bench
 	$(MAKE) -s bench-programs
