@@ -9,7 +9,7 @@
 # As a command:   bench_lab.sh serve      makes a lab and obeys: a command of this shell a line on standard
 #                 input; answers each on standard output with a line "=STATUS", after what it printed
 #                 bench_lab.sh link LINK     prints the emulator's arguments for a link; fails if there is no such
-#                 link here: recorded ones need their traces, in TRACES
+#                 link here: recorded ones need their traces, in TRACES. random:SEED is one that nobody chose
 # Needs root, build/tether-* and build/bench/*, and the packages of: test/packages.sh lab bench
 . "$(dirname "${BASH_SOURCE[0]}")/../lab/lab.sh"
 
@@ -27,6 +27,8 @@ link_arguments() { # LINK
 	lte-trace) trace_arguments Verizon-LTE-short ;;
 	tmobile-lte-trace) trace_arguments TMobile-LTE-short ;;
 	att-lte-trace) trace_arguments ATT-LTE-driving-2016 ;;
+	random:*[!0-9]* | random:) return 1 ;;
+	random:*) "$LAB_BUILD/bench/cell_make" "${1#*:}" "$LAB_BUILD/bench/random-${1#*:}" ;;
 	*) return 1 ;;
 	esac
 }

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: ISC
 """The lab, from Python: a shell that obeys (bench_lab.sh serve), and measurements in it."""
+import collections
 import itertools
 import json
 import os
 import re
+import signal
 import statistics
 import subprocess
 import time
@@ -16,6 +18,9 @@ FLOW = os.path.join(HERE, "flow.py")
 FLOW_PORT = 9000
 LAPTOP, PHONE, SERVER, WEB = "169.254.134.89", "169.254.1.1", "203.0.113.10", "192.0.2.80"
 SITE_OBJECTS = 70  # as site.py makes them
+PAUSE_MS = 500  # for so long at least a trace delivers nothing, where it is said to pause
+PAUSES_APART_S = 1  # those that are nearer are one
+BEFORE_PAUSE_S = 0, 2, 4  # so long before a pause what is measured begins, in turn
 
 names = itertools.count(1)
 
@@ -24,14 +29,22 @@ class Failed(Exception):
     """A measurement, or something that it needs, went wrong; says what."""
 
 
-class Link:
-    """What an emulated link is like, from the arguments of its emulator; "fast" is a wire without any."""
+def is_recorded(link):
+    """Whether a link of this name follows traces, recorded ones or made ones."""
+    return link.endswith("-trace") or link.startswith("random:")
 
-    def __init__(self, name):
+
+class Link:
+    """What an emulated link is like, from the arguments of its emulator; "fast" is a wire without any.
+
+    at: where in the traces rounds begin: "pauses", a second, or None: in equal parts.
+    """
+
+    def __init__(self, name, at=None):
         asked = subprocess.run([os.path.join(HERE, "bench_lab.sh"), "link", name], text=True,
                                stdout=subprocess.PIPE, check=False)
         words = asked.stdout.split()
-        self.name = name
+        self.name, self.at = name, at
         self.exists = asked.returncode == 0  # a recorded one may not be on this machine
         self.arguments = dict(zip(words[::2], words[1::2]))
         self.traces = {way: self.read_trace(way) for way in ("down", "up") if f"--{way}-trace" in self.arguments}
@@ -45,11 +58,35 @@ class Link:
         rate = self.arguments.get(f"--{way}-rate")
         return rate and float(rate)
 
+    def delay_ms(self):
+        """One way."""
+        return float(self.arguments["--delay"])
+
+    def length_s(self):
+        return min(trace[-1] for trace in self.traces.values()) / 1000
+
+    def pauses(self):
+        """[(from, to)], s, in which one of the traces delivers nothing; the longest first."""
+        gaps = sorted((earlier / 1000, later / 1000) for trace in self.traces.values()
+                      for earlier, later in zip(trace, trace[1:]) if later - earlier >= PAUSE_MS)
+        pauses = []
+        for from_s, to_s in gaps:
+            if pauses and from_s < pauses[-1][1] + PAUSES_APART_S:
+                pauses[-1][1] = max(to_s, pauses[-1][1])
+            else:
+                pauses.append([from_s, to_s])
+        return sorted(pauses, key=lambda pause: pause[0] - pause[1])
+
     def piece_s(self, round_number):
         """Where in the traces a round's measurements begin: each round has its own piece, for all ways the same."""
         if not self.traces:
             return 0
-        length_s = min(trace[-1] for trace in self.traces.values()) / 1000
+        if self.at == "pauses" and (pauses := self.pauses()):
+            from_s = pauses[round_number % len(pauses)][0]
+            return max(0, from_s - BEFORE_PAUSE_S[round_number % len(BEFORE_PAUSE_S)])
+        if isinstance(self.at, float):
+            return self.at
+        length_s = self.length_s()
         return int((length_s / 5 * round_number + 7 * (round_number // 5)) % length_s)
 
     def longest_gap_ms(self, from_s, seconds):
@@ -68,8 +105,9 @@ def now_ms():
 class Lab:
     """One lab: its hosts, the link, the web host's services. Goes with close(), or with this process."""
 
-    def __init__(self, link, congestion):
-        self.link, self.congestion = Link(link), congestion
+    def __init__(self, link, congestion, at=None, emulator=""):
+        """emulator: more arguments of its command line."""
+        self.link, self.congestion = Link(link, at), congestion
         self.shell = subprocess.Popen(
             [os.path.join(HERE, "bench_lab.sh"), "serve"], text=True, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, env=dict(os.environ, LAB_MODE="keyed", LAB_BUILD=BUILD))
@@ -78,7 +116,7 @@ class Lab:
             raise Failed("there is no lab")
         self.id, self.folder = place
         try:
-            self.do(f"lab_cellular {link}")
+            self.do(f"lab_cellular {link} {emulator}")
             self.do(f"lab_congestion {congestion} phone near web")
             self.do(f"lab_start flows web {PYTHON} {FLOW} serve")
             self.do(f"lab_wait_listening flows web {FLOW_PORT}")
@@ -162,15 +200,29 @@ class Lab:
                 break
         self.tell_link(f"seek {self.link.piece_s(round_number)}")
 
+    def carried(self, from_ms):
+        """Bytes (down, up) that the link has delivered since a time."""
+        rows = self.timeline(from_ms)
+        return sum(row[1] for row in rows), sum(row[2] for row in rows)
+
     def outage(self, seconds):
         """Nothing passes for some seconds from now on; returns when it will pass again, ms."""
         return self.tell_link(f"outage {seconds}")["outage_to_ms"]
 
     def tell_link(self, command):
         """Has the emulator obey; returns its answer."""
+        def tell():
+            with open(os.path.join(self.folder, "cellular.control"), "w", encoding="ascii") as fifo:
+                fifo.write(f"{command}\n")
+        return self.answer_of_link(tell)
+
+    def link_counts(self):
+        """What the emulator has counted so far; "seconds" says when, from its start."""
+        return self.answer_of_link(lambda: os.kill(self.pid("cellular"), signal.SIGUSR1))
+
+    def answer_of_link(self, ask):
         before = self.log("cellular").count("\n")
-        with open(os.path.join(self.folder, "cellular.control"), "w", encoding="ascii") as fifo:
-            fifo.write(f"{command}\n")
+        ask()
         for _ in range(100):
             lines = self.log("cellular").split("\n")[:-1]
             if len(lines) > before:
@@ -283,6 +335,18 @@ def stream_losses(lab, way, direction, warm_s, seconds):
 
 # ---- pages ----
 
+# From the navigation's start, and that by CLOCK_REALTIME.
+Loaded = collections.namedtuple("Loaded", "load_ms paint_ms start_ns")
+
+
+def web_repeats(lab):
+    """How many TCP segments the web host has sent again so far."""
+    said = subprocess.run(lab.on("web", "cat", "/proc/net/snmp"), text=True, stdout=subprocess.PIPE, check=True).stdout
+    names, values = (line.split() for line in said.splitlines() if line.startswith("Tcp:"))
+    counts = dict(zip(names, values))
+    return int(counts["RetransSegs"])
+
+
 class Browser:
     """A browser on a host of the lab, that loads pages (pages.js)."""
 
@@ -298,13 +362,13 @@ class Browser:
         self.process.wait()
 
     def load(self, url):
-        """Milliseconds from the navigation's start to the load event."""
+        """Loads a page, and tells when what happened."""
         print(url, file=self.process.stdin, flush=True)
         answer = self.process.stdout.readline()
-        took_ms, _, objects = answer.partition(" ")
-        if not answer or took_ms == "error" or int(objects) != SITE_OBJECTS:
+        words = answer.split()
+        if len(words) != 4 or words[0] == "error" or int(words[1]) != SITE_OBJECTS:
             raise Failed(f"the page did not load: {answer}")
-        return float(took_ms)
+        return Loaded(float(words[0]), float(words[2]), int(float(words[3]) * 1e6))
 
 
 # ---- round trips ----

@@ -78,6 +78,12 @@ static void passed(struct cell_link *link, int64_t at_ns)
     push(&link->flying, packet);
 }
 
+static void tell(const struct cell_link *link, int64_t at_ns, size_t offered, size_t used)
+{
+    if (link->on_chance != NULL)
+        link->on_chance(link->on_chance_to, at_ns, offered, used);
+}
+
 static bool in_outage(const struct cell_outages *outages, int64_t at_ns)
 {
     for (int i = 0; i < outages->count; i++)
@@ -116,8 +122,10 @@ static void advance_rate(struct cell_link *link, int64_t now_ns)
         int64_t at_ns = passes_at(link);
         if (at_ns > now_ns)
             return;
+        size_t size = link->waiting.first->size;
         link->free_ns = at_ns;
         passed(link, at_ns);
+        tell(link, at_ns, size, size);
     }
 }
 
@@ -139,14 +147,15 @@ static void advance_trace(struct cell_link *link, int64_t now_ns)
     for (; chance_at(link) <= now_ns; next_chance(link)) {
         int64_t at_ns = chance_at(link);
         size_t room = CELL_ONE_SLOT;
-        if (link->waiting.first == NULL || in_outage(link->outages, at_ns))
+        if (in_outage(link->outages, at_ns))
             continue;
         while (link->waiting.first != NULL && link->first_left <= room) {
             room -= link->first_left;
             passed(link, at_ns);
         }
-        if (link->waiting.first != NULL)
-            link->first_left -= room;
+        size_t unused = link->waiting.first != NULL ? 0 : room;
+        link->first_left -= room - unused;
+        tell(link, at_ns, CELL_ONE_SLOT, CELL_ONE_SLOT - unused);
     }
 }
 

@@ -55,6 +55,10 @@ struct cell_link {
     size_t queue_limit;     // bytes that may wait; 0: no limit
     double loss;            // share of packets lost, 0 to 1
     const struct cell_outages *outages;
+    // Is told, if set, of each chance to pass: when it ends, and what it could pass and did. At a
+    // constant rate each packet is one. It comes late where nothing asks meanwhile, but in order.
+    void (*on_chance)(void *to, int64_t at_ns, size_t offered, size_t used);
+    void *on_chance_to;
     // Its state.
     uint64_t random;          // never 0
     struct cell_fifo waiting; // for the link

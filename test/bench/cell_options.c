@@ -37,21 +37,14 @@ static void add_outage(struct cellular *cellular, const char *text)
 }
 
 static const struct option options[] = {
-    {"phone", required_argument, NULL, 'P'},
-    {"network", required_argument, NULL, 'N'},
-    {"down-rate", required_argument, NULL, 'r'},
-    {"up-rate", required_argument, NULL, 'R'},
-    {"down-trace", required_argument, NULL, 't'},
-    {"up-trace", required_argument, NULL, 'T'},
-    {"down-queue", required_argument, NULL, 'q'},
-    {"up-queue", required_argument, NULL, 'Q'},
-    {"delay", required_argument, NULL, 'd'},
-    {"loss", required_argument, NULL, 'l'},
-    {"seed", required_argument, NULL, 's'},
-    {"outage", required_argument, NULL, 'o'},
-    {"control", required_argument, NULL, 'c'},
-    {"timeline", required_argument, NULL, 'i'},
-    {NULL, 0, NULL, 0},
+    {"phone", required_argument, NULL, 'P'},      {"network", required_argument, NULL, 'N'},
+    {"down-rate", required_argument, NULL, 'r'},  {"up-rate", required_argument, NULL, 'R'},
+    {"down-trace", required_argument, NULL, 't'}, {"up-trace", required_argument, NULL, 'T'},
+    {"down-queue", required_argument, NULL, 'q'}, {"up-queue", required_argument, NULL, 'Q'},
+    {"delay", required_argument, NULL, 'd'},      {"loss", required_argument, NULL, 'l'},
+    {"seed", required_argument, NULL, 's'},       {"outage", required_argument, NULL, 'o'},
+    {"control", required_argument, NULL, 'c'},    {"timeline", required_argument, NULL, 'i'},
+    {"chances", required_argument, NULL, 'h'},    {NULL, 0, NULL, 0},
 };
 
 static void usage(void)
@@ -69,7 +62,10 @@ static void usage(void)
         "off\",\n"
         "                          \"seek SECOND\" of the traces, \"drain\" the queues\n"
         "  --timeline FILE         a line each 20 ms: time in ms, bytes down, up, queued down, "
-        "up\n");
+        "up\n"
+        "  --chances FILE          a line for each chance to pass: time in us, down or up, bytes "
+        "that\n"
+        "                          could pass, bytes that did\n");
     exit(2);
 }
 
@@ -122,6 +118,10 @@ static void set_option(struct cellular *cellular, int option, const char *name, 
         if ((cellular->timeline = fopen(text, "w")) == NULL)
             die("cannot write", text);
         setvbuf(cellular->timeline, NULL, _IOLBF, 0);
+        break;
+    case 'h':
+        if ((cellular->chances = fopen(text, "w")) == NULL)
+            die("cannot write", text);
         break;
     default:
         usage();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// What the emulator counted, in JSON, and the timeline of what it delivered.
+// What the emulator counted, in JSON, the timeline of what it delivered, and its chances to.
 #include <linux/if_packet.h>
 #include <sys/socket.h>
 
@@ -38,6 +38,36 @@ void say_statistics(struct cellular *cellular, int64_t now_ns)
     say_direction(&cellular->directions[UP]);
     printf("}\n");
     fflush(stdout);
+}
+
+static void write_chances(struct chances *chances)
+{
+    if (chances->offered > 0)
+        fprintf(chances->file, "%lld %s %zu %zu\n", (long long)(chances->at_ns / 1000),
+                chances->way, chances->offered, chances->used);
+    chances->offered = chances->used = 0;
+}
+
+static void add_chance(void *to, int64_t at_ns, size_t offered, size_t used)
+{
+    struct chances *chances = to;
+    if (at_ns != chances->at_ns)
+        write_chances(chances);
+    chances->at_ns = at_ns;
+    chances->offered += offered;
+    chances->used += used;
+}
+
+void say_chances(struct direction *direction, FILE *file)
+{
+    direction->chances = (struct chances){.file = file, .way = direction->name};
+    direction->link.on_chance = add_chance;
+    direction->link.on_chance_to = &direction->chances;
+}
+
+void say_last_chances(struct direction *direction)
+{
+    write_chances(&direction->chances);
 }
 
 // A line is: the time in ms, bytes delivered since the last line and bytes that wait, each down and

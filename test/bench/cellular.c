@@ -306,11 +306,16 @@ int main(int argc, char **argv)
     cellular.tick_ns = cellular.start_ns + TICK_NS;
     read_options(&cellular, argc, argv);
     start(&cellular);
-    for (int i = DOWN; i <= UP; i++)
+    for (int i = DOWN; i <= UP; i++) {
         cellular.directions[i].link.trace_start_ns = cellular.start_ns;
+        if (cellular.chances != NULL)
+            say_chances(&cellular.directions[i], cellular.chances);
+    }
     printf("{\"start_ms\": %lld}\n", (long long)(cellular.start_ns / MILLISECOND_NS));
     fflush(stdout);
     run(&cellular);
+    for (int i = DOWN; i <= UP && cellular.chances != NULL; i++)
+        say_last_chances(&cellular.directions[i]);
     say_statistics(&cellular, clock_ns(CLOCK_MONOTONIC));
     if (cellular.control_path != NULL)
         unlink(cellular.control_path);

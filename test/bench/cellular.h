@@ -18,6 +18,14 @@
 
 enum { DOWN, UP };
 
+// Chances of one time that are not written yet.
+struct chances {
+    FILE *file;
+    const char *way;
+    int64_t at_ns;
+    size_t offered, used;
+};
+
 struct direction {
     const char *name;
     struct cell_link link;
@@ -29,6 +37,7 @@ struct direction {
     uint64_t tick_bytes;
     struct histogram delay; // from arrival to sending
     struct histogram late;  // from when it was due to sending
+    struct chances chances;
 };
 
 struct cellular {
@@ -37,7 +46,7 @@ struct cellular {
     int64_t start_ns;
     const char *phone, *network, *control_path;
     int control, signals;
-    FILE *timeline;
+    FILE *timeline, *chances;
     int64_t tick_ns; // when the next line of the timeline is due
     uint8_t frames[BATCH][FRAME_MAX];
 };
@@ -51,6 +60,11 @@ void read_options(struct cellular *cellular, int argc, char **argv);
 
 // One line of JSON on standard output.
 void say_statistics(struct cellular *cellular, int64_t now_ns);
+// Has each chance of a direction to pass written, a line for those of one time: time in us, which
+// way, bytes that could pass and bytes that did.
+void say_chances(struct direction *direction, FILE *file);
+// Writes those that a later one would have ended.
+void say_last_chances(struct direction *direction);
 // Writes the lines of the timeline that are due.
 void say_timeline(struct cellular *cellular, int64_t now_ns);
 

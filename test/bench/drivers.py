@@ -10,7 +10,8 @@ import statistics
 import time
 
 from benchlab import (FLOW_PORT, PHONE, WEB, Browser, Bulk, Failed, Lab, barest_goodput, cpu_seconds, goodput,
-                      jain, now_ms, received, resident_kb, share_used, stream_losses, under_load)
+                      is_recorded, jain, now_ms, received, resident_kb, share_used, stream_losses, under_load,
+                      web_repeats)
 
 TETHER = ("laptop", WEB, FLOW_PORT)
 ITSELF = ("phone", WEB, FLOW_PORT)
@@ -26,7 +27,7 @@ def seconds_of(settings, link, fast, slow):
     warm, measured = fast if link == "fast" else slow
     if settings.smoke:
         return 0, 3
-    if link.endswith("-trace"):
+    if is_recorded(link):
         measured *= 2
     return (warm, max(2, measured / 2)) if settings.quick else (warm, measured)
 
@@ -34,7 +35,7 @@ def seconds_of(settings, link, fast, slow):
 @contextlib.contextmanager
 def tethered(settings, results, link, phone):
     """A lab with a tether in it; what its connections send with is part of the results."""
-    with Lab(link, settings.congestion) as lab:
+    with Lab(link, settings.congestion, settings.at) as lab:
         lab.start_tether(phone)
         results.congestion = {"hosts": settings.congestion, **lab.congestion_in_force()}
         yield lab
@@ -49,7 +50,7 @@ def drive_goodput(settings, results, link, phone):
     ways = {"tether": TETHER, "phone itself": ITSELF}
     with contextlib.ExitStack() as stack:
         lab = stack.enter_context(tethered(settings, results, link, phone))
-        if not link.endswith("-trace"):
+        if not is_recorded(link):
             lab.do(f"start_socat {FLOW_PORT}")
             ways["socat"] = SOCAT
         if link == "fast":
@@ -96,6 +97,7 @@ def drive_latency(settings, results, link, phone):
 
 def drive_pages(settings, results, link, phone):
     """A site of 70 objects and 2 MB, loaded by a browser on the laptop and by one on the phone."""
+    driver = "pages" if settings.at is None else f"pages at {settings.at}"
     with tethered(settings, results, link, phone) as lab:
         lab.do("start_site")
         with Browser(lab, "laptop") as laptop, Browser(lab, "phone") as itself:
@@ -103,10 +105,24 @@ def drive_pages(settings, results, link, phone):
             first = 0 if settings.smoke else -1
             for round_number in range(first, settings.repeat):
                 for name, browser in browsers.items():
-                    lab.settle(max(0, round_number))
-                    took_ms = browser.load(f"http://{WEB}/index.html")
-                    if round_number >= 0:  # a browser's first page is slow, whatever the network
-                        results.add("pages", link, phone, "load", "ms", name, took_ms)
+                    rows = measure_page(lab, browser, max(0, round_number))
+                    for what, (unit, value) in rows.items():
+                        if round_number >= 0:  # a browser's first page is slow, whatever the network
+                            results.add(driver, link, phone, what, unit, name, value)
+
+
+def measure_page(lab, browser, round_number):
+    """Loads the page once: {what: (unit, value)}."""
+    lab.settle(round_number)
+    begun_ms, again = now_ms(), web_repeats(lab)
+    loaded = browser.load(f"http://{WEB}/index.html")
+    rows = {"load": ("ms", loaded.load_ms), "first paint": ("ms", loaded.paint_ms)}
+    if lab.link.name != "fast":
+        time.sleep(0.1 + 3 * lab.link.delay_ms() / 1000)  # for the last acknowledgements
+        down, up = lab.carried(begun_ms)
+        rows |= {"link down": ("KB", down / 1000), "link up": ("KB", up / 1000)}
+    rows["web host repeats"] = ("segments", web_repeats(lab) - again)
+    return rows
 
 
 # ---- processor and memory ----
@@ -242,7 +258,7 @@ def drive_fairness(settings, results, link, phone):
                                 100 * statistics.mean(lost))
 
 
-EMULATED = ("3g", "lte", "umts-trace", "evdo-trace", "lte-trace")
+EMULATED = ("3g", "lte", "umts-trace", "evdo-trace", "lte-trace", "random")
 
 
 def by_relay(*links):

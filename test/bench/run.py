@@ -5,7 +5,8 @@
     test/bench/run.py DRIVER... [--link L]... [--phone relay|chromium]... [--repeat N] [--quick | --smoke]
 
 Drivers are goodput, pages, latency, cpu, memory, outage, fairness, or all. Prints a table, each figure as a median with
-its ratio to each peer measured beside it (a ratio is the median of the rounds' own ratios), and keeps
+its ratio to each peer measured beside it (a ratio is the median of the rounds' own ratios, and the greatest of
+them), and keeps
 everything in build/bench/results.json; a driver replaces what was there of its own driver, link and phone.
 Both name the congestion control that the hosts had, and the tether's own connections over the link.
 Needs root, make bench-programs, and: test/packages.sh lab bench
@@ -14,6 +15,7 @@ import argparse
 import concurrent.futures
 import json
 import os
+import secrets
 import statistics
 import sys
 import threading
@@ -58,14 +60,14 @@ def median(values):
 def summary(key, row):
     """A row as it is kept: values, medians, and the ratios of the first way to each of the others."""
     first, *others = row["ways"]
-    ratios = {}
+    ratios, worst = {}, {}
     for other in others:
         pairs = zip(row["ways"][first], row["ways"][other])
-        ratios[other] = median([ours / theirs for ours, theirs in pairs
-                                if ours is not None and theirs])
+        rounds = [ours / theirs for ours, theirs in pairs if ours is not None and theirs]
+        ratios[other], worst[other] = median(rounds), max(rounds, default=None)
     return {**dict(zip(("driver", "link", "phone", "what"), key)), "unit": row["unit"],
             "values": row["ways"], "medians": {way: median(values) for way, values in row["ways"].items()},
-            "ratios": ratios}
+            "ratios": ratios, "greatest ratios": worst}
 
 
 def print_table(results, rows):
@@ -78,7 +80,7 @@ def print_table(results, rows):
         for other in others:
             line += f"; {other} {show(row['medians'][other])}"
             if row["ratios"][other] is not None:
-                line += f" (x {row['ratios'][other]:.2f})"
+                line += f" (x {row['ratios'][other]:.2f}, at most {row['greatest ratios'][other]:.2f})"
         print(line)
     sys.stdout.flush()
 
@@ -120,6 +122,19 @@ def measure(settings, name, link, phone):
     return failure is None
 
 
+def seeded(link):
+    """"random" is another link each time; it is said which."""
+    if link != "random":
+        return link
+    link = f"random:{secrets.randbelow(1_000_000)}"
+    print(f"# a random link: --link {link}", flush=True)
+    return link
+
+
+def place_in_traces(text):
+    return text if text == "pauses" else float(text)
+
+
 def places_of(settings, name):
     """(link, phone): where a driver measures."""
     choices = DRIVERS[name][1:]
@@ -127,14 +142,17 @@ def places_of(settings, name):
     if settings.link or settings.phone:
         links = settings.link or dict.fromkeys(link for link, _ in places)
         places = [(link, phone) for link in links for phone in settings.phone or ["relay"]]
-    return places
+    return [(settings.random if link == "random" else link, phone) for link, phone in places]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("driver", nargs="+", choices=[*DRIVERS, "all"])
     parser.add_argument("--link", action="append", help="fast, 3g, lte; umts-trace, evdo-trace, lte-trace, "
-                        "tmobile-lte-trace, att-lte-trace")
+                        "tmobile-lte-trace, att-lte-trace;\nrandom, or random:SEED to have the same again")
+    parser.add_argument("--at", type=place_in_traces, metavar="SECOND|pauses", help="where in its traces a link is "
+                        "when a round begins (in parts\nof the same length): a second, or shortly before it pauses, "
+                        "the longest pauses first")
     parser.add_argument("--phone", action="append", choices=("relay", "chromium"))
     parser.add_argument("--repeat", type=int, help="rounds (5; with --quick or --smoke 1)")
     parser.add_argument("--quick", action="store_true", help="shorter, and fewer links")
@@ -148,10 +166,12 @@ def main():
     settings = parser.parse_args()
     settings.output = os.path.abspath(settings.output)
     settings.repeat = settings.repeat or (1 if settings.quick or settings.smoke else 5)
-    for program in "tether-server", "bench/cellular", "bench/ws-flow":
+    for program in "tether-server", "bench/cellular", "bench/cell_make", "bench/ws-flow":
         if not os.path.exists(os.path.join(benchlab.BUILD, program)):
             sys.exit(f"{program} is not built: make bench-programs")
+    settings.link = settings.link and [seeded(link) for link in settings.link]
     wanted = list(DRIVERS) if "all" in settings.driver else settings.driver
+    settings.random = None if settings.link or settings.quick or settings.smoke else seeded("random")
     places = [(name, *place) for name in wanted for place in places_of(settings, name)]
     emulated = [place for place in places if place[1] != "fast" or settings.smoke]
     with concurrent.futures.ThreadPoolExecutor(settings.parallel) as pool:

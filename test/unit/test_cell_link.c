@@ -238,6 +238,52 @@ static void backwards(void)
     CHECK_INT(comes_ns(), 10 * MS);
 }
 
+static struct {
+    int count;
+    int64_t at_ns[8];
+    size_t offered[8], used[8];
+} told;
+
+static void note_chance(void *to, int64_t at_ns, size_t offered, size_t used)
+{
+    CHECK(to == &told && told.count < 8);
+    told.at_ns[told.count] = at_ns;
+    told.offered[told.count] = offered;
+    told.used[told.count++] = used;
+}
+
+static void chances_of_trace(void)
+{
+    static const uint32_t times[] = {10, 10, 20, 30};
+    start(1);
+    link_.trace_ms = times;
+    link_.trace_length = 4;
+    link_.on_chance = note_chance;
+    link_.on_chance_to = &told;
+    told.count = 0;
+    arrive(2000, 0);
+    CHECK_INT(comes_ns(), 10 * MS);
+    cell_outages_add(&outages, 25 * MS, 35 * MS);
+    cell_link_take(&link_, 39 * MS);
+    CHECK_INT(told.count, 3); // the one in the outage is none
+    CHECK(told.offered[0] == 1500 && told.used[0] == 1500);
+    CHECK(told.offered[1] == 1500 && told.used[1] == 500);
+    CHECK(told.offered[2] == 1500 && told.used[2] == 0 && told.at_ns[2] == 20 * MS);
+}
+
+static void chances_of_rate(void)
+{
+    start(1);
+    link_.rate_bits = 8e6;
+    link_.on_chance = note_chance;
+    link_.on_chance_to = &told;
+    told.count = 0;
+    arrive(1000, 0);
+    CHECK_INT(comes_ns(), MS);
+    CHECK_INT(told.count, 1);
+    CHECK(told.at_ns[0] == MS && told.offered[0] == 1000 && told.used[0] == 1000);
+}
+
 int main(void)
 {
     TEST("a constant rate, and then a delay", constant_rate);
@@ -253,5 +299,7 @@ int main(void)
     TEST("chances of a trace in an outage are lost", trace_in_outage);
     TEST("as many are lost as should be, and the same for the same seed", losses);
     TEST("an arrival that seems earlier than the last counts as at the same time", backwards);
+    TEST("each chance of a trace is told, with what it could pass and did", chances_of_trace);
+    TEST("at a constant rate each packet that passes is told", chances_of_rate);
     return test_end();
 }
