@@ -179,7 +179,17 @@ class Lab:
         with open(os.path.join(self.folder, f"{name}.log"), encoding="utf-8", errors="replace") as file:
             return file.read()
 
+    def server_drops(self):
+        """{why: packets} of what the tether's server has dropped so far."""
+        said = subprocess.run(self.on("server", "curl", "-s", "http://127.0.0.1:8080/status.json"), text=True,
+                              stdout=subprocess.PIPE, check=True).stdout
+        return json.loads(said)["drops"]
+
     # ---- the emulated link ----
+
+    def link_start_ms(self):
+        """When the emulator started, by CLOCK_MONOTONIC."""
+        return json.loads(self.log("cellular").partition("\n")[0])["start_ms"]
 
     def timeline(self, from_ms=0):
         """What the link delivered: [ms, bytes down, bytes up, waiting down, waiting up] each 20 ms."""
@@ -361,12 +371,12 @@ class Browser:
         self.process.stdin.close()
         self.process.wait()
 
-    def load(self, url):
+    def load(self, url, objects=SITE_OBJECTS):
         """Loads a page, and tells when what happened."""
         print(url, file=self.process.stdin, flush=True)
         answer = self.process.stdout.readline()
         words = answer.split()
-        if len(words) != 4 or words[0] == "error" or int(words[1]) != SITE_OBJECTS:
+        if len(words) != 4 or words[0] == "error" or int(words[1]) != objects:
             raise Failed(f"the page did not load: {answer}")
         return Loaded(float(words[0]), float(words[2]), int(float(words[3]) * 1e6))
 

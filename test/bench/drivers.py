@@ -12,6 +12,7 @@ import time
 from benchlab import (FLOW_PORT, PHONE, WEB, Browser, Bulk, Failed, Lab, barest_goodput, cpu_seconds, goodput,
                       is_recorded, jain, now_ms, received, resident_kb, share_used, stream_losses, under_load,
                       web_repeats)
+from page_account import drive_account
 
 TETHER = ("laptop", WEB, FLOW_PORT)
 ITSELF = ("phone", WEB, FLOW_PORT)
@@ -270,6 +271,7 @@ DRIVERS = {
     "goodput": (drive_goodput, [("fast", "relay"), ("fast", "chromium"), *by_relay(*EMULATED)],
                 [("fast", "relay"), ("fast", "chromium"), ("lte", "relay")], by_relay("lte")),
     "pages": (drive_pages, by_relay("fast", *EMULATED), by_relay("3g", "lte"), by_relay("lte")),
+    "account": (drive_account, by_relay("3g", "lte-trace", "umts-trace"), by_relay("3g"), by_relay("lte")),
     "latency": (drive_latency, by_relay(*EMULATED), by_relay("3g", "lte"), by_relay("lte")),
     "cpu": (drive_cpu, by_relay("fast"), by_relay("fast"), by_relay("fast")),
     "memory": (drive_memory, by_relay("fast"), by_relay("fast"), by_relay("fast")),

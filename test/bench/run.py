@@ -4,7 +4,7 @@
 
     test/bench/run.py DRIVER... [--link L]... [--phone relay|chromium]... [--repeat N] [--quick | --smoke]
 
-Drivers are goodput, pages, latency, cpu, memory, outage, fairness, or all. Prints a table, each figure as a median with
+Drivers are goodput, pages, account, latency, cpu, memory, outage, fairness, or all. Prints a table, each figure as a median with
 its ratio to each peer measured beside it (a ratio is the median of the rounds' own ratios, and the greatest of
 them), and keeps
 everything in build/bench/results.json; a driver replaces what was there of its own driver, link and phone.
@@ -34,6 +34,7 @@ class Results:
     def __init__(self, verbose):
         self.rows = {}
         self.congestion = {}
+        self.tables = []  # printed instead of all the rows
         self.verbose = verbose
 
     def add(self, driver, link, phone, what, unit, way, value):
@@ -73,7 +74,8 @@ def summary(key, row):
 def print_table(results, rows):
     if results.congestion:
         print("# congestion control: " + ", ".join(f"{who} {name}" for who, name in results.congestion.items()))
-    for row in rows:
+    print("\n".join(results.tables), end="\n" * bool(results.tables))
+    for row in rows if not results.tables else []:
         first, *others = row["medians"]
         line = f"{row['driver']:9} {row['link']:11} {row['phone']:9} {row['what']:22} " \
                f"{first} {show(row['medians'][first])} {row['unit']}"

@@ -20,6 +20,9 @@ EXPECTED = {
     "outage": {"down, 1 s, full use": PEERS},
     "fairness": {"ten flows, Jain": PEERS, "stream beside down": PEERS},
 }
+# What an account says in parts, and as a whole; and how much the two may differ.
+SUMS = {"down:": ("down: on the link", 0), "up:": ("up: on the link", 0), "time:": ("after: loaded", 1e-6)}
+NO_PARTS = "in all", "on the link", "records at most"
 MAY_BE_ZERO = ("outage", "fairness")
 
 
@@ -38,6 +41,24 @@ def complaint(rows, driver, what, ways):
     return None
 
 
+def account_complaints(rows):
+    """What does not add up in the account of a page."""
+    for way in PEERS:
+        found = {row["what"]: row["values"][way][0] for row in rows if row["driver"] == "account"}
+        if not found.get("down: page"):
+            yield f"{way}: there is no account"
+            continue
+        for begins, (whole, differ) in SUMS.items():
+            parts = sum(value for what, value in found.items() if what.startswith(begins) and not
+                        what.endswith(NO_PARTS))
+            if abs(parts - found[whole]) > differ * found[whole]:
+                yield f"{way}: {begins} the parts are {parts}, {whole} {found[whole]}"
+        for direction in "down", "up":
+            records, most = found[f"{direction}: records"], found[f"{direction}: records at most"]
+            if not 0 <= records <= most:
+                yield f"{way}: {direction}: records take {records} bytes, and not between 0 and {most}"
+
+
 def main():
     path, status = sys.argv[1:]
     failed = status != "0"
@@ -50,6 +71,10 @@ def main():
         failed |= bool(wrong)
         print(f"not ok - the results of {driver} are complete: {'; '.join(wrong)}" if wrong
               else f"ok - the results of {driver} are complete")
+    wrong = "; ".join(account_complaints(rows))
+    failed |= bool(wrong)
+    print(f"not ok - the account of a page adds up: {wrong}" if wrong else
+          "ok - the account of a page adds up: each byte on the link, and each millisecond, is of one kind")
     sys.exit(1 if failed else 0)
 
 
