@@ -154,10 +154,10 @@ CELLULAR := $(addprefix test/bench/,cellular.c cell_link.c cell_trace.c cell_opt
 $(BUILD)/bench/cellular: $(CELLULAR) $(wildcard test/bench/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(CELLULAR)
-$(BUILD)/bench/bench_flow: test/bench/bench_flow.c $(addprefix test/bench/cell_,link.c link.h trace.c trace.h random.c random.h) \
-		$(BUILD)/libtether.a
+BENCH_FLOW := $(addprefix test/bench/,bench_flow.c flow_links.c flow_sim.c cell_link.c cell_trace.c)
+$(BUILD)/bench/bench_flow: $(BENCH_FLOW) $(wildcard test/bench/*.h) $(BUILD)/libtether.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.c,$^) $(BUILD)/libtether.a
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(BENCH_FLOW) $(BUILD)/libtether.a -lm
 # Random links, written as recordings are.
 $(BUILD)/bench/cell_make: $(addprefix test/bench/cell_,make.c random.c random.h link.h)
 	@mkdir -p $(@D)
