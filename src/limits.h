@@ -31,7 +31,7 @@
 // Connections that have not (yet) become WebSockets; when all are taken, one of the source that
 // holds the most gives way.
 #define HTTP_SLOTS               128
-#define HTTP_LISTENERS           4
+#define HTTP_LISTENERS           12
 #define HTTP_REQUEST_TIMEOUT_MS  10000
 #define HTTP_KEEPALIVE_MS        15000
 #define HTTP_RESPONSE_TIMEOUT_MS 60000
@@ -167,6 +167,11 @@
 // The laptop: routes into the tunnel, and origins of web pages, that the command line may name.
 #define CLIENT_ROUTES  32
 #define CLIENT_ORIGINS 16
+// Where phones find it: addresses at a time, and interfaces that it listens on. Addresses of a host
+// that are looked through for these.
+#define CLIENT_PLACES       8
+#define CLIENT_DOORS        8
+#define INTERFACE_ADDRESSES 64
 
 // What this build overrides; make writes it from LIMITS.
 #include "limits_of_build.h"
@@ -179,6 +184,7 @@ _Static_assert(SERVER_LARGE_BUFFERS > SERVER_LINKS, "each laptop's phone has lar
 _Static_assert(SERVER_CONNS >= SERVER_LARGE_BUFFERS, "each of the large buffers has a connection");
 _Static_assert(LOOP_MAX_FDS >= HTTP_SLOTS + SERVER_CONNS + HTTP_LISTENERS + 16,
                "the loop can watch all connections");
+_Static_assert(HTTP_LISTENERS > CLIENT_DOORS, "one more listens on loopback");
 _Static_assert(REPLAY_WINDOW % 64 == 0 && REPLAY_WINDOW >= 128, "the replay window is whole words");
 _Static_assert(HTTP_RESPONSE_MAX >= 4096, "status.json fits into a response");
 

@@ -248,7 +248,7 @@ int socket_bind_to_device(int fd, const char *device)
     return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device));
 }
 
-int socket_listen(const struct endpoint *endpoint, const char *device)
+int socket_bind(const struct endpoint *endpoint, const char *device)
 {
     int on = 1;
     int off = 0;
@@ -264,9 +264,13 @@ int socket_listen(const struct endpoint *endpoint, const char *device)
     prefer_cubic(fd);
     if (bind(fd, (const struct sockaddr *)&endpoint->address, endpoint->length) < 0)
         return close_failed(fd);
-    if (listen(fd, SOMAXCONN) < 0)
-        return close_failed(fd);
     return fd;
+}
+
+int socket_listen(const struct endpoint *endpoint, const char *device)
+{
+    int fd = socket_bind(endpoint, device);
+    return fd >= 0 && listen(fd, SOMAXCONN) < 0 ? close_failed(fd) : fd;
 }
 
 int socket_accept(int listener, struct endpoint *peer)

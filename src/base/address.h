@@ -15,6 +15,7 @@
 // 3927), and a port, as the first Tether had them.
 #define LAPTOP_PORT    6354
 #define LAPTOP_ADDRESS "169.254.134.89:6354"
+#define LAPTOP_IPV4    0xa9fe8659
 
 // What tether-server prints for its address where it does not know that.
 #define HOST_PLACEHOLDER "THIS-HOST"
@@ -66,6 +67,8 @@ int number_parse(unsigned long *number, const char *text, unsigned long max);
 // interface alone and answers through it whatever the routes say. Returns the descriptor, or -1
 // with errno set. IPv6 wildcard sockets take IPv4 connections too.
 int socket_listen(const struct endpoint *endpoint, const char *device);
+// The same without listen(2): while none of them listens, several may have one port.
+int socket_bind(const struct endpoint *endpoint, const char *device);
 // Binds a socket to a network interface by its name, also one that listens and was bound to
 // another: an interface that was made anew is another one. That takes CAP_NET_RAW. Returns 0, or -1
 // with errno set.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: ISC
-// Messages for the person at the terminal: one line each on stderr, "program: level: text".
+// Messages for the person at the terminal: one line each on stderr, "program: level: text"; in a
+// file the time stands before it.
 #ifndef TETHER_BASE_LOG_H
 #define TETHER_BASE_LOG_H
 
@@ -13,7 +14,11 @@ struct log {
     const char *program;
     enum log_level level;
     const struct terminal *terminal; // or NULL: there is no status line
+    bool has_times;
 };
+
+// Begins a log, of LOG_LEVEL_INFO. Lines have times (UTC) where stderr is a file or a pipe.
+void log_init(struct log *log, const char *program);
 
 // Each takes a printf format without a trailing newline; a line longer than 512 bytes is cut.
 void log_error(const struct log *log, const char *format, ...)

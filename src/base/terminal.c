@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: ISC
-// The status line is what was last written, without a newline, so the cursor stands at its end. To
-// draw it anew the cursor returns to the line's start, the new text overwrites the old one, and
-// what is left of that is erased (ECMA-48, erase in line). It is kept shorter than the terminal is
-// wide, for a line that is continued in the next could not be taken back. The width is asked each
-// time, as it can change.
+// The status line is what was last written, without a newline. The cursor stands at its start: to
+// draw it anew the new text overwrites the old one, and all that is left of that is erased
+// (ECMA-48, erase in display). A window that becomes narrow may break the line into several; they
+// are below the cursor, and so go too. It is kept shorter than the terminal is wide, for the cursor
+// could not return from a line that is continued in the next. The width is asked each time, as it
+// can change.
 //
 // The terminal is opened anew, for a descriptor that does not block (stderr is shared with the
 // shell): so one that is stopped (Ctrl-S), or whose other end does not read, stops no packets. What
@@ -19,7 +20,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define ERASE_TO_END "\x1b[K"
+#define ERASE_TO_END "\x1b[J"
 #define TO_START     "\r"
 
 // Of a terminal that does not say, such as a serial line's: that of the VT100.
@@ -65,38 +66,38 @@ static bool is_in_foreground(const struct terminal *terminal)
     return group < 0 || group == terminal->group;
 }
 
-static void put(const struct terminal *terminal, const char *text, const char *end)
+static void put(const struct terminal *terminal, const char *text)
 {
-    char out[TERMINAL_LINE_MAX + sizeof TO_START + sizeof ERASE_TO_END];
-    int length = snprintf(out, sizeof out, TO_START "%s%s", text, end);
+    char out[TERMINAL_LINE_MAX + sizeof TO_START ERASE_TO_END TO_START];
+    unsigned columns;
+    unsigned lines;
+    terminal_size(terminal, &columns, &lines);
+    int length =
+        snprintf(out, sizeof out, TO_START "%.*s" ERASE_TO_END TO_START, (int)columns - 1, text);
     ssize_t written = write(terminal->fd, out, (size_t)length);
     (void)written; // the next drawing mends it
 }
 
 void terminal_show(struct terminal *terminal, const char *line)
 {
-    unsigned columns;
-    unsigned lines;
     if (terminal->fd < 0)
         return;
     if (!is_in_foreground(terminal)) {
         terminal->line[0] = '\0';
         return;
     }
-    terminal_size(terminal, &columns, &lines);
-    size_t size = columns < sizeof terminal->line ? columns : sizeof terminal->line;
-    snprintf(terminal->line, size, "%s", line);
-    put(terminal, terminal->line, ERASE_TO_END);
+    snprintf(terminal->line, sizeof terminal->line, "%s", line);
+    put(terminal, terminal->line);
 }
 
 void terminal_hide(const struct terminal *terminal)
 {
     if (terminal->fd >= 0 && terminal->line[0] != '\0')
-        put(terminal, "", ERASE_TO_END);
+        put(terminal, "");
 }
 
 void terminal_show_again(const struct terminal *terminal)
 {
     if (terminal->fd >= 0 && terminal->line[0] != '\0')
-        put(terminal, terminal->line, ERASE_TO_END);
+        put(terminal, terminal->line);
 }

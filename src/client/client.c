@@ -18,8 +18,8 @@
 #include "display.h"
 #include "guard.h"
 #include "keyed.h"
+#include "places.h"
 #include "status.h"
-#include "wifi.h"
 
 // The address inside the tether: in open mode the one that the first Tether had, in keyed mode a
 // random one of those that no network of people's own has (RFC 6598), so that laptops differ.
@@ -36,6 +36,7 @@ struct client {
     struct ws_door door; // of the WebSockets
     struct guard guard;
     struct wifi wifi;
+    struct places places;
     struct machine machine;
     struct client_phones phones;
     struct keyed keyed;
@@ -73,6 +74,13 @@ static void on_tick(void *arg, short events)
     wifi_tick(&client->wifi);
 }
 
+// The laptop's addresses have changed.
+static void on_places(void *arg)
+{
+    struct client *client = arg;
+    display_places(&client->display);
+}
+
 // Whether "HOST", "HOST:PORT" or "[ADDRESS]:PORT" ends in a port.
 static bool has_port(const char *name)
 {
@@ -103,6 +111,25 @@ static int choose_identity(struct client *client, struct siphash_key *queue_key)
     return 0;
 }
 
+// Where phones may find this laptop, and by which addresses they may call it.
+static void introduce_places(struct client *client, struct http_host_config *host)
+{
+    client->places = (struct places){
+        .options = &client->options,
+        .loop = &client->loop,
+        .host = &client->host,
+        .wifi = &client->wifi,
+        .log = &client->log,
+        .changed = on_places,
+        .arg = client,
+        .watch = {.fd = -1},
+    };
+    if (client->options.listens_there)
+        return;
+    host->welcome = client->options.trust.is_here = places_welcome;
+    host->welcome_arg = client->options.trust.arg = &client->places;
+}
+
 // Opens nothing yet: tells each part where the others are.
 static void introduce(struct client *client)
 {
@@ -122,9 +149,10 @@ static void introduce(struct client *client)
         snprintf(client->server, sizeof client->server, "%s%s", server,
                  has_port(server) ? "" : ":8080");
     client->door = (struct ws_door){client_phones_accept, &client->phones};
-    client->guard = (struct guard){&client->options, &client->loop, &client->log, 0};
+    client->guard =
+        (struct guard){&client->options, &client->places, &client->loop, &client->log, 0};
+    introduce_places(client, &config);
     http_host_init(&client->host, &client->loop, &config);
-    wifi_init(&client->wifi, &client->options, &client->host, &client->loop, &client->log);
     machine_init(&client->machine, &client->log);
     client->phones.log = client->keyed.log = &client->log;
     client->phones.loop = client->keyed.loop = &client->loop;
@@ -137,10 +165,10 @@ static void introduce(struct client *client)
     client->status.phones = &client->phones;
     client->status.machine = &client->machine;
     client->status.host = &client->host;
-    client->status.listen = &client->options.listen;
+    client->status.places = &client->places;
     client->status.server = client->server;
     client->status.started_ms = client->loop.now_ms;
-    display_open(&client->display, &client->phones, &client->log);
+    display_open(&client->display, &client->phones, &client->places, &client->log);
 }
 
 // Gets ready what needs nothing of the host's network. Returns 0, or -1 after having said what is
@@ -162,7 +190,11 @@ static int prepare(struct client *client)
 // Changes the host. Returns 0, or -1 after having said what is wrong.
 static int set_up_host(struct client *client)
 {
-    if (wifi_open(&client->wifi) < 0 || machine_open(&client->machine, &client->options) < 0)
+    if (wifi_open(&client->wifi, &client->options, &client->loop, &client->log) < 0 ||
+        places_open(&client->places) < 0)
+        return -1;
+    lent_address_own(&client->wifi.lent); // nobody else listens there
+    if (machine_open(&client->machine, &client->options) < 0)
         return -1;
     client->keyed.initiator.self.flags = machine_takes(&client->machine);
     if (loop_add(&client->loop, client->machine.tun.fd, POLLIN, on_tun, client) < 0)
@@ -177,6 +209,7 @@ static void undo_host(struct client *client)
 {
     client_phones_close(&client->phones);
     http_host_close(&client->host);
+    places_close(&client->places);
     machine_close(&client->machine);
     lent_address_remove(&client->wifi.lent);
     loop_close(&client->loop);
@@ -188,7 +221,7 @@ static int harden(const struct client *client)
 {
     struct privilege_needs needs = {
         .addresses = client->wifi.lent.lends || !client->options.open, // the server assigns one
-        .devices = client->wifi.listener >= 0,
+        .devices = client->places.door_count > 0,
         .folder = client->page.folder,
     };
     if (privilege_drop(&client->log, &needs) < 0)
@@ -208,7 +241,7 @@ static int run(struct client *client)
         return -1;
     if (client->options.open)
         log_warn(&client->log, "open mode: whoever is between here and the server can read along");
-    display_welcome(&client->display, &client->options.listen, &client->log);
+    display_places(&client->display);
     return loop_run(&client->loop);
 }
 
@@ -216,7 +249,7 @@ int main(int argc, char **argv)
 {
     static struct client client;
     privilege_no_core_dumps();
-    client.log = (struct log){.program = "tether-client", .level = LOG_LEVEL_INFO};
+    log_init(&client.log, "tether-client");
     int status = client_options_parse(&client.options, &client.log.level, argc, argv);
     if (status >= 0)
         return status;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: ISC
-// What tether-client shows on a terminal beside its log lines: a QR code of the page's address at
-// the start, for the phone's camera, and then a status line, which is drawn anew once a second:
+// What tether-client shows on a terminal beside its log lines: the page's addresses, the best one
+// last, with a QR code for the phone's camera; and then a status line, which is drawn anew once a
+// second:
 //
 //   phone up  server up  up 1.2 Mbit/s  down 23 Mbit/s  45 ms  1:02:03  17 mappings
 //
-// Where stderr is no terminal, the address is a log line, and that is all.
+// Where stderr is no terminal, the addresses are log lines, and that is all.
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,12 +15,16 @@
 #include "display.h"
 
 #define URL_MAX   (ENDPOINT_TEXT_MAX + 16)
+#define HINT_MS   30000
 #define FIELD_MAX 32
 #define GAP       2 // columns between two fields
 
-void display_open(struct display *display, const struct client_phones *phones, struct log *log)
+void display_open(struct display *display, const struct client_phones *phones,
+                  const struct places *places, struct log *log)
 {
     display->terminal.fd = -1;
+    display->places = places;
+    display->log = log;
     display->loop = phones->loop;
     display->phones = phones;
     display->at_ms = phones->loop->now_ms;
@@ -33,21 +38,22 @@ void display_close(struct display *display)
     terminal_close(&display->terminal);
 }
 
-// The address stands in the line above, and a line below is the status line's.
-static bool has_room(const struct display *display, const struct qr *qr)
-{
-    unsigned columns;
-    unsigned lines;
-    terminal_size(&display->terminal, &columns, &lines);
-    return qr_columns(qr) <= columns && qr_lines(qr) + 2 <= lines;
-}
-
 static void print_qr(const struct display *display, const char *url)
 {
     struct qr qr;
     char line[QR_LINE_MAX];
-    if (qr_encode(&qr, url, strlen(url)) < 0 || !has_room(display, &qr))
+    unsigned columns;
+    unsigned lines;
+    if (display->terminal.fd < 0 || qr_encode(&qr, url, strlen(url)) < 0)
         return;
+    terminal_size(&display->terminal, &columns, &lines);
+    // The address stands in the line above, and a line below is the status line's.
+    if (qr_columns(&qr) > columns || qr_lines(&qr) + 2 > lines) {
+        log_info(display->log, "there is no room for its QR code: %u columns and %u lines",
+                 qr_columns(&qr), qr_lines(&qr) + 2);
+        return;
+    }
+    terminal_hide(&display->terminal);
     for (unsigned i = 0; i < qr_lines(&qr); i++) {
         size_t length = qr_draw_line(&qr, i, line);
         line[length++] = '\n';
@@ -56,16 +62,72 @@ static void print_qr(const struct display *display, const char *url)
     }
 }
 
-void display_welcome(const struct display *display, const struct endpoint *listen,
-                     const struct log *log)
+static void show_place(const struct display *display, const struct place *place, bool draws)
 {
-    char where[ENDPOINT_TEXT_MAX];
+    static const char *const words[] = {
+        [PLACE_JOINED] = "this laptop is in the phone's hotspot",
+        [PLACE_FIXED] = "the phone is in the same network",
+        [PLACE_OWN] = "the phone is in this laptop's Wi-Fi",
+    };
     char url[URL_MAX];
-    endpoint_format(listen, where);
-    snprintf(url, sizeof url, "http://%s/", where);
-    log_info(log, "on the phone, open %s", url);
-    if (display->terminal.fd >= 0 && !endpoint_is_wildcard(listen))
+    snprintf(url, sizeof url, "http://%s/", place->where);
+    if (place->kind != PLACE_NAMED)
+        log_info(display->log, "when %s (%s):", words[place->kind], place->on.name);
+    log_info(display->log, "on the phone, open %s", url);
+    if (draws)
         print_qr(display, url);
+}
+
+// Whether a phone may need the second place in place of the first, which is on the same interface:
+// some send what is for a private address into the mobile network, others have no link-local one.
+static bool are_both_needed(const struct places *places)
+{
+    return places->count > 1 && places->list[0].on.index == places->list[1].on.index &&
+           (places->list[0].kind == PLACE_OWN) != (places->list[1].kind == PLACE_OWN);
+}
+
+void display_places(struct display *display)
+{
+    const struct places *places = display->places;
+    const struct client_options *options = places->options;
+    unsigned port = endpoint_port(&options->listen);
+    size_t codes = places->count < 1 ? 0 : are_both_needed(places) ? 2 : 1;
+    uint32_t best[2] = {codes > 0 ? places->list[0].on.address : 0,
+                        codes > 1 ? places->list[1].on.address : 0};
+    bool is_new = memcmp(best, display->drawn, sizeof best) != 0 || display->hint_at_ms == 0;
+    if (options->wifi == NULL &&
+        (!options->listens_there || endpoint_is_wildcard(&options->listen)))
+        log_info(display->log, "cable: adb reverse tcp:%u tcp:%u, then http://localhost:%u/", port,
+                 port, port);
+    for (size_t i = places->count; i > 0; i--)
+        show_place(display, &places->list[i - 1], is_new && i <= codes);
+    memcpy(display->drawn, best, sizeof best);
+    display->hint_at_ms = display->loop->now_ms + HINT_MS;
+}
+
+// What may be the matter while no phone comes, by what this laptop sees.
+static void give_hint(const struct display *display)
+{
+    const struct places *places = display->places;
+    unsigned kinds = 0;
+    for (size_t i = 0; i < places->count; i++)
+        kinds |= 1U << places->list[i].kind;
+    if (places->count == 0)
+        log_info(display->log, "no phone yet, and no network where one could be: join the phone's "
+                               "hotspot, or use a cable");
+    else if (kinds == 1U << PLACE_JOINED)
+        log_info(display->log,
+                 "no phone yet: is %s in the hotspot of the phone itself, and does this laptop's "
+                 "firewall let TCP port %u in?",
+                 places->list[0].on.name, (unsigned)endpoint_port(&places->options->listen));
+    else if (kinds == 1U << PLACE_OWN)
+        log_info(display->log,
+                 "no phone yet: an iPhone must have joined the Wi-Fi of %s; with Android, join the "
+                 "phone's hotspot instead",
+                 places->list[0].on.name);
+    else
+        log_info(display->log, "no phone yet: it must be in the network of the address that it "
+                               "opens, and this laptop's firewall must let it in");
 }
 
 // ---- the status line ----
@@ -137,6 +199,12 @@ void display_tick(struct display *display)
     unsigned columns;
     unsigned lines;
     struct text line;
+    if (client_phones_shown(display->phones) != NULL) {
+        display->hint_at_ms = LOOP_NEVER;
+    } else if (display->loop->now_ms >= display->hint_at_ms) {
+        display->hint_at_ms = LOOP_NEVER;
+        give_hint(display);
+    }
     if (display->terminal.fd < 0 || display->loop->now_ms <= display->at_ms)
         return;
     terminal_size(&display->terminal, &columns, &lines);

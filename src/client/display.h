@@ -6,11 +6,16 @@
 #include "../base/log.h"
 #include "../base/terminal.h"
 #include "phones.h"
+#include "places.h"
 
 struct display {
     struct terminal terminal; // fd -1: there is none
     const struct loop *loop;
     const struct client_phones *phones;
+    const struct places *places;
+    const struct log *log;
+    uint32_t drawn[2];  // the addresses whose QR codes were drawn last
+    int64_t hint_at_ms; // without a phone until then, a hint is given; LOOP_NEVER: none is due
     // What the status line needs to remember.
     int64_t at_ms;
     uint64_t bytes_up; // at that time
@@ -20,10 +25,10 @@ struct display {
 
 // Looks for a terminal to show the status line on, if `log` says that it is wanted; the log's lines
 // pass above it then.
-void display_open(struct display *display, const struct client_phones *phones, struct log *log);
-// Says where the phone finds this laptop.
-void display_welcome(const struct display *display, const struct endpoint *listen,
-                     const struct log *log);
+void display_open(struct display *display, const struct client_phones *phones,
+                  const struct places *places, struct log *log);
+// Says where the phone finds this laptop; at the start, and when that has changed.
+void display_places(struct display *display);
 // Draws the status line; about once a second.
 void display_tick(struct display *display);
 void display_close(struct display *display);

@@ -28,18 +28,16 @@ int guard_admit(void *arg, const struct http_request *request, bool upgrade, str
     struct guard *guard = arg;
     const struct http_trust *trust = &guard->options->trust;
     char origin[HTTP_ORIGIN_SHOWN + 1] = "SCHEME://HOST[:PORT]";
-    char where[ENDPOINT_TEXT_MAX];
     bool is_called_well = http_host_is_trusted(trust, request);
     if (is_called_well && (!upgrade || http_origin_is_trusted(trust, request)))
         return 0;
     struct http_text shown = http_shown_origin(request);
     if (is_called_well && shown.length > 0)
         snprintf(origin, sizeof origin, "%.*s", (int)shown.length, shown.start);
-    endpoint_format(&guard->options->listen, where);
     text_add(why,
              "Open http://%s/ in the browser. The laptop's page has no other name, and pages of "
              "other sites\nare not let in, unless tether-client is started with --origin %s\n",
-             where, origin);
+             guard->places->count > 0 ? guard->places->list[0].where : "localhost:6354", origin);
     say_forbidden(guard, origin);
     return 403;
 }

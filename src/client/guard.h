@@ -6,10 +6,11 @@
 #include "../base/log.h"
 #include "../base/loop.h"
 #include "../base/text.h"
-#include "options.h"
+#include "places.h"
 
 struct guard {
     const struct client_options *options;
+    const struct places *places;
     const struct loop *loop;
     const struct log *log;
     int64_t said_ms; // when a page that was not let in was last told of; 0: never

@@ -12,16 +12,14 @@
 
 #define PROGRAM "tether-client"
 
-// Where the first Tether listened, and its users look for it.
-
 static const char usage[] =
     "usage: tether-client --key KEY [options]\n"
     "  --server HOST[:PORT]  the remote host, which the page is told (port 8080)\n"
     "  --key KEY             the key that tether-server printed; or\n"
     "  --key-file FILE       a file with it; or the environment variable TETHER_KEY\n"
     "  --open                no key: speak the classic clear-text protocol\n"
-    "  --listen ADDR:PORT    where the phone's browser finds this laptop (" LAPTOP_ADDRESS ")\n"
-    "  --wifi IF             put that address on this interface while running\n"
+    "  --listen ADDR:PORT    listen there alone (port 6354; by default on all private addresses)\n"
+    "  --wifi IF             listen on this interface alone, and lend it 169.254.134.89\n"
     "  --tun NAME            the TUN device's name (tether%d)\n"
     "  --route CIDR          send only this through the tether; may be repeated\n"
     "  --no-routes           leave the routes alone\n"
@@ -162,6 +160,7 @@ static int take_option(void *arg, int id, char *value)
     case OPT_SERVER:
         return take_server(options, value);
     case OPT_LISTEN:
+        options->listens_there = true;
         return endpoint_parse(&options->listen, value, LAPTOP_PORT) == 0
                    ? 0
                    : wrong("--listen wants ADDR:PORT, not", value);
@@ -188,7 +187,7 @@ int client_options_parse(struct client_options *options, enum log_level *level, 
                          char **argv)
 {
     options->tun_name = "tether%d";
-    endpoint_parse(&options->listen, LAPTOP_ADDRESS, LAPTOP_PORT);
+    endpoint_parse(&options->listen, "0.0.0.0", LAPTOP_PORT);
     const struct options line = {PROGRAM, usage, names, level, take_option, options};
     int status = options_read(&line, argc, argv);
     if (status >= 0)
@@ -197,7 +196,7 @@ int client_options_parse(struct client_options *options, enum log_level *level, 
         return wrong("--open and a key contradict each other", "");
     if (options->no_routes && options->route_count > 0)
         return wrong("--route and --no-routes contradict each other", "");
-    if (options->wifi != NULL && endpoint_ipv4(&options->listen) == 0)
+    if (options->wifi != NULL && options->listens_there && endpoint_ipv4(&options->listen) == 0)
         return wrong("--wifi wants an IPv4 address in --listen", "");
     return options->open ? -1 : take_key(options, level);
 }

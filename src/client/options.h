@@ -23,6 +23,7 @@ struct client_options {
     const char *tun_name;
     const char *html; // folder of the page, or NULL
     struct endpoint listen;
+    bool listens_there; // --listen was given
     struct cidr routes[CLIENT_ROUTES];
     size_t route_count;
     struct http_trust trust; // web pages that may be the relay

@@ -65,9 +65,7 @@ int client_status_write(void *arg, const struct endpoint *peer, const struct htt
                         char *body, size_t size)
 {
     const struct client_status *status = arg;
-    uint32_t address = endpoint_ipv4(peer);
-    bool is_ours =
-        endpoint_is_loopback(peer) || (address != 0 && address == endpoint_ipv4(status->listen));
+    bool is_ours = endpoint_is_loopback(peer) || places_have(status->places, endpoint_ipv4(peer));
     struct text text;
     text_init(&text, body, size);
     if (http_text_is(path, "/status.json"))

@@ -6,6 +6,7 @@
 #include "../http/host.h"
 #include "machine.h"
 #include "phones.h"
+#include "places.h"
 
 #define CLIENT_ID_TEXT 17 // 16 hexadecimal digits, with a NUL
 
@@ -15,7 +16,7 @@ struct client_status {
     const struct client_phones *phones;
     const struct machine *machine;
     const struct http_host *host;
-    const struct endpoint *listen;
+    const struct places *places;
     const char *server;      // HOST:PORT, what the page is told; "": none
     char id[CLIENT_ID_TEXT]; // open mode: by it the server knows this laptop again; else ""
     int64_t started_ms;

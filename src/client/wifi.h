@@ -1,32 +1,25 @@
 // SPDX-License-Identifier: ISC
-// Where phones find this laptop: an address on its Wi-Fi, and the sockets that listen there.
+// The laptop's own Wi-Fi (--wifi): an address that is lent to its interface.
 #ifndef TETHER_CLIENT_WIFI_H
 #define TETHER_CLIENT_WIFI_H
 
 #include "../base/log.h"
 #include "../base/loop.h"
-#include "../http/host.h"
 #include "../tun/tun.h"
 #include "options.h"
 
 struct wifi {
-    const struct client_options *options;
-    struct http_host *host; // which serves what comes
-    struct loop *loop;
-    const struct log *log;
+    const struct loop *loop;
     struct lent_address lent;
     int64_t renewed_ms;
-    int listener; // bound to the interface that has the address; -1: one that is bound to none does
-    int index;    // of the interface; 0: it is gone, or its address
 };
 
-// Must be done before anything else.
-void wifi_init(struct wifi *wifi, const struct client_options *options, struct http_host *host,
-               struct loop *loop, const struct log *log);
-// Puts the address on the Wi-Fi interface if it is to, and listens there. Returns 0, or -1 after
-// having said what is wrong.
-int wifi_open(struct wifi *wifi);
-// Follows the interface; about once a second.
+// Puts the address on the interface that the options name, if they do; lent_address_own() is to
+// follow. Returns 0, or -1 after having said what is wrong.
+int wifi_open(struct wifi *wifi, const struct client_options *options, const struct loop *loop,
+              const struct log *log);
+// Renews it, and puts it back where it is missing: the interface may go, and come back as another
+// one. About once a second.
 void wifi_tick(struct wifi *wifi);
 
 #endif

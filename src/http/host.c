@@ -115,6 +115,15 @@ static int accept_peer(const struct http_listener *listener, struct endpoint *pe
     return fd;
 }
 
+static bool is_welcome(const struct http_host_config *config, int fd)
+{
+    struct endpoint here = {.length = sizeof here.address};
+    if (config->welcome == NULL)
+        return true;
+    return getsockname(fd, (struct sockaddr *)&here.address, &here.length) == 0 &&
+           config->welcome(config->welcome_arg, endpoint_ipv4(&here));
+}
+
 static void on_listener(void *arg, short events)
 {
     const struct http_listener *listener = arg;
@@ -125,6 +134,10 @@ static void on_listener(void *arg, short events)
         int fd = accept_peer(listener, &peer);
         if (fd < 0)
             return;
+        if (!is_welcome(&host->config, fd)) {
+            close(fd);
+            continue;
+        }
         uint64_t source = endpoint_source(&peer);
         struct http_slot *slot = take_slot(host, source);
         if (loop_add(host->loop, fd, POLLIN, on_slot, slot) < 0) {

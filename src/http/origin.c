@@ -19,6 +19,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "../base/bytes.h"
+
 static bool is_alphanumeric(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -45,10 +47,14 @@ static bool read_ipv6(struct in6_addr *address, const struct http_text *host)
            read_address(address, AF_INET6, host->start + 1, host->length - 2);
 }
 
-static bool is_ip_literal(const struct http_text *host)
+// An IP address that the host may have.
+static bool is_ip_literal(const struct http_trust *trust, const struct http_text *host)
 {
     struct in6_addr address;
-    return read_ipv6(&address, host) || read_address(&address, AF_INET, host->start, host->length);
+    if (read_ipv6(&address, host))
+        return true;
+    return read_address(&address, AF_INET, host->start, host->length) &&
+           (trust->is_here == NULL || trust->is_here(trust->arg, get_be32(address.s6_addr)));
 }
 
 static bool is_same_host(const struct http_text *a, const struct http_text *b)
@@ -147,7 +153,7 @@ bool http_host_is_trusted(const struct http_trust *trust, const struct http_requ
         return http_find_header(request->headers, request->header_count, "Origin") == NULL;
     if (!read_host(&host, &port, request))
         return false;
-    if (is_ip_literal(&host) || http_text_is_nocase(&host, "localhost"))
+    if (is_ip_literal(trust, &host) || http_text_is_nocase(&host, "localhost"))
         return true;
     for (size_t i = 0; i < trust->origin_count; i++)
         if (is_same_host(&host, &trust->origins[i].host))

@@ -25,6 +25,9 @@ struct http_trust {
     struct http_text server_host; // pages of this host are trusted whatever the port; may be empty
     struct http_origin origins[CLIENT_ORIGINS];
     size_t origin_count;
+    // Whether an IPv4 address (host byte order) is this host's; NULL: any may be.
+    bool (*is_here)(const void *arg, uint32_t address);
+    const void *arg;
 };
 
 // Reads HOST or HOST:PORT; `port` is 0 where none is written. Returns whether it is one.
@@ -33,7 +36,7 @@ bool http_read_authority(struct http_text *host, uint16_t *port, const struct ht
 bool http_read_origin(struct http_origin *origin, const struct http_text *text);
 
 // Whether the request's Host header is one that no stranger can have led a browser to: an IP
-// address, "localhost", or the host of a trusted origin. HTTP/1.0 may do without a Host where no
+// address that may be this host's, "localhost", or the host of a trusted origin. HTTP/1.0 may do without a Host where no
 // Origin comes either.
 bool http_host_is_trusted(const struct http_trust *trust, const struct http_request *request);
 // Whether the request comes from no web page, from the host's own, or from a trusted one.

@@ -13,7 +13,7 @@
 // What a program does beside its poll() loop.
 struct sandbox_needs {
     bool files;    // it opens files, to read them
-    bool devices;  // it binds sockets that it has to other network interfaces
+    bool devices;  // it binds sockets that it has to network interfaces, and listens on them
     bool terminal; // it asks a terminal for its size, and who is in its foreground
 };
 

@@ -199,10 +199,16 @@ static const struct rule file_rules[] = {
     {__NR_statx, ALWAYS, 0, 0},
 };
 
-// With interfaces that may be made anew: setsockopt() of this option, whose number means no harm at
-// other levels.
+// With interfaces that come and go: setsockopt() of this option, whose number means no harm at
+// other levels; listen(), for the sockets that were made at the start; getsockname().
 static const struct rule device_rules[] = {
     {__NR_setsockopt, IF_EQUAL, 2, SO_BINDTODEVICE},
+    {__NR_listen, ALWAYS, 0, 0},
+    {__NR_getsockname, ALWAYS, 0, 0},
+#ifdef __i386__
+    {__NR_socketcall, IF_EQUAL, 0, SYS_LISTEN},
+    {__NR_socketcall, IF_EQUAL, 0, SYS_GETSOCKNAME},
+#endif
 };
 
 // With a terminal: ioctl() with the two requests that only ask.

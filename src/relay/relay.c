@@ -457,7 +457,7 @@ static int parse_options(struct relay *relay, int argc, char **argv)
 int main(int argc, char **argv)
 {
     static struct relay relay;
-    relay.log = (struct log){.program = PROGRAM, .level = LOG_LEVEL_INFO};
+    log_init(&relay.log, PROGRAM);
     int status = parse_options(&relay, argc, argv);
     if (status >= 0)
         return status;

@@ -186,7 +186,7 @@ int main(int argc, char **argv)
 {
     static struct server server;
     privilege_no_core_dumps();
-    server.log = (struct log){.program = "tether-server", .level = LOG_LEVEL_INFO};
+    log_init(&server.log, "tether-server");
     int status = server_options_parse(&server.options, &server.log.level, argc, argv);
     if (status >= 0)
         return status;

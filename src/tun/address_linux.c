@@ -60,40 +60,20 @@ static int find_address(struct netlink *netlink, struct address_search *search)
     return netlink_talk(netlink, &request, on_address, search);
 }
 
-// An interface that is searched for, by its name or, where that is empty, by its number.
-struct link_search {
-    char name[IFNAMSIZ];
-    int index; // 0: nothing found
-    unsigned flags;
-};
-
 static void on_link(void *arg, uint16_t type, const uint8_t *body, size_t length)
 {
-    struct link_search *search = arg;
-    struct ifinfomsg head;
-    size_t size;
-    if (type != RTM_NEWLINK || length < sizeof head)
-        return;
-    memcpy(&head, body, sizeof head);
-    const uint8_t *name = netlink_find(body, length, sizeof head, IFLA_IFNAME, 1, &size);
-    if (name == NULL || size > sizeof search->name)
-        return;
-    search->index = head.ifi_index;
-    search->flags = head.ifi_flags;
-    if (search->name[0] == '\0')
-        snprintf(search->name, sizeof search->name, "%.*s", (int)size, (const char *)name);
+    if (type == RTM_NEWLINK && length >= sizeof(struct ifinfomsg))
+        memcpy(arg, body, sizeof(struct ifinfomsg));
 }
 
-// Returns whether the interface is there.
-static bool find_link(struct netlink *netlink, struct link_search *search)
+// Looks for an interface by its name. Returns its number, or 0.
+static int find_link(struct netlink *netlink, const char *name, struct ifinfomsg *link)
 {
     struct netlink_request request;
-    struct ifinfomsg body = {.ifi_family = AF_UNSPEC, .ifi_index = search->index};
-    search->index = 0;
-    netlink_begin(&request, RTM_GETLINK, 0, &body, sizeof body);
-    if (search->name[0] != '\0')
-        netlink_put_string(&request, IFLA_IFNAME, search->name);
-    return netlink_talk(netlink, &request, on_link, search) == 0 && search->index != 0;
+    *link = (struct ifinfomsg){.ifi_family = AF_UNSPEC};
+    netlink_begin(&request, RTM_GETLINK, 0, link, sizeof *link);
+    netlink_put_string(&request, IFLA_IFNAME, name);
+    return netlink_talk(netlink, &request, on_link, link) == 0 ? link->ifi_index : 0;
 }
 
 static int change_address(struct lent_address *lent, uint16_t type, uint16_t flags)
@@ -143,42 +123,27 @@ static int lend(struct lent_address *lent, int index)
 // wrong.
 static int lend_to(struct lent_address *lent, const char *interface)
 {
-    struct link_search link = {.index = 0};
+    struct ifinfomsg link;
     snprintf(lent->name, sizeof lent->name, "%s", interface);
-    memcpy(link.name, lent->name, sizeof link.name);
     lent->lends = true;
-    if (strlen(interface) >= IFNAMSIZ || !find_link(&lent->netlink, &link)) {
+    if (strlen(interface) >= IFNAMSIZ || find_link(&lent->netlink, interface, &link) == 0) {
         log_error(lent->log, "there is no network interface %s (ip link shows them)", interface);
         return -1;
     }
-    if ((link.flags & IFF_LOOPBACK) != 0) {
+    if ((link.ifi_flags & IFF_LOOPBACK) != 0) {
         log_error(lent->log,
                   "no phone can reach %s, which is this laptop's loopback interface: --wifi wants "
                   "the Wi-Fi interface (ip link shows it)",
                   interface);
         return -1;
     }
-    int error = lend(lent, link.index);
+    int error = lend(lent, link.ifi_index);
     if (error < 0) {
         log_error(lent->log, "cannot put an address on %s: %s%s", interface, strerror(-error),
                   error == -EPERM ? " (run me as root)" : "");
         return -1;
     }
     return 0;
-}
-
-// Finds the interface that has the address. Returns whether there is one that phones can reach.
-static bool find_interface(struct lent_address *lent)
-{
-    struct address_search search = {.address = lent->address};
-    if (find_address(&lent->netlink, &search) < 0 || search.found_index == 0)
-        return false;
-    struct link_search link = {.index = search.found_index};
-    if (!find_link(&lent->netlink, &link) || (link.flags & IFF_LOOPBACK) != 0)
-        return false;
-    lent->index = link.index;
-    memcpy(lent->name, link.name, sizeof lent->name);
-    return true;
 }
 
 int lent_address_open(struct lent_address *lent, const char *interface, uint32_t address,
@@ -189,10 +154,7 @@ int lent_address_open(struct lent_address *lent, const char *interface, uint32_t
         log_error(log, "cannot open a netlink socket: %s", strerror(errno));
         return -1;
     }
-    if (interface != NULL)
-        return lend_to(lent, interface);
-    (void)find_interface(lent);
-    return 0;
+    return interface != NULL ? lend_to(lent, interface) : 0;
 }
 
 void lent_address_own(struct lent_address *lent)
@@ -200,26 +162,17 @@ void lent_address_own(struct lent_address *lent)
     lent->ours |= lent->was_left;
 }
 
-// Puts the address back. Returns whether the interface is there, and takes it.
-static bool lend_again(struct lent_address *lent)
-{
-    struct link_search link = {.index = 0};
-    memcpy(link.name, lent->name, sizeof link.name);
-    if (!find_link(&lent->netlink, &link) || lend(lent, link.index) < 0)
-        return false;
-    lent_address_own(lent); // we still listen there
-    return true;
-}
-
-int lent_address_follow(struct lent_address *lent)
+void lent_address_follow(struct lent_address *lent)
 {
     struct address_search search = {.address = lent->address, .index = lent->index};
-    int error = find_address(&lent->netlink, &search);
-    if (error < 0 || (lent->index != 0 && search.found_index == lent->index))
-        return lent->index; // as before, as far as can be seen
-    if (!(lent->lends ? lend_again(lent) : find_interface(lent)))
+    struct ifinfomsg link;
+    if (!lent->lends || find_address(&lent->netlink, &search) < 0 ||
+        (lent->index != 0 && search.found_index == lent->index))
+        return; // as before, as far as can be seen
+    if (find_link(&lent->netlink, lent->name, &link) == 0 || lend(lent, link.ifi_index) < 0)
         lent->index = 0;
-    return lent->index;
+    else
+        lent_address_own(lent); // we still listen there
 }
 
 void lent_address_renew(struct lent_address *lent)

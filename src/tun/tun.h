@@ -54,31 +54,29 @@ bool tun_write_offloaded(struct tun *tun, const struct ip_packet *packet,
 // Removes the device and all that hangs on it.
 void tun_close(struct tun *tun);
 
-// Where phones find the laptop: an address on an interface that is not ours. We put it there, or
-// only look where it is.
+// Where phones find the laptop in its own Wi-Fi: an address on an interface that is not ours.
 struct lent_address {
     struct netlink netlink;
     char name[IFNAMSIZ]; // of the interface
-    int index;           // of the interface that has the address; 0: none has
+    int index;           // of the interface; 0: it is gone
     uint32_t address;    // host byte order
     uint8_t prefix_length;
-    bool lends;    // false: we only look
+    bool lends;    // false: nothing is lent
     bool ours;     // we have put it there, and remove it
     bool was_left; // a run of ours has put it there, which may still live
     const struct log *log;
 };
 
-// Puts an address on an interface, unless it is there; with NULL for the interface it only looks
-// which one has it. Returns 0, or -1 after having said what is wrong.
+// Puts an address on an interface, unless it is there; with NULL for the interface it only opens
+// the socket. Returns 0, or -1 after having said what is wrong.
 int lent_address_open(struct lent_address *lent, const char *interface, uint32_t address,
                       uint8_t prefix_length, const struct log *log);
 // Takes over what an earlier run left behind. Call when we listen at the address: now nobody else
 // does.
 void lent_address_own(struct lent_address *lent);
-// Looks where the address is now, and puts it back where it is missing. Call about once a second.
-// Returns the number of the interface that has it, another one where the interface was made anew,
-// or 0 where none has.
-int lent_address_follow(struct lent_address *lent);
+// Puts the address back where it is missing, also on an interface that was made anew. Call about
+// once a second.
+void lent_address_follow(struct lent_address *lent);
 // Call at least every LENT_RENEW_MS: the kernel removes an address that is not renewed.
 #define LENT_RENEW_MS 20000
 void lent_address_renew(struct lent_address *lent);

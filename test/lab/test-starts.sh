@@ -90,8 +90,8 @@ refuses "an origin's host is an address, too" 2 "--origin .*IPv4" laptop tether-
 
 refuses "tether-client names a Wi-Fi interface that is not there" 1 "nosuch0" \
 	laptop tether-client --open --wifi nosuch0
-refuses "tether-client without the laptop's address says what is missing" 1 "$LAPTOP" \
-	laptop tether-client --open
+refuses "tether-client that is to listen where the laptop has no address says what is missing" 1 "$LAPTOP.*--wifi" \
+	laptop tether-client --open --listen "$LAPTOP:6354"
 refuses "tether-server names an interface that is not there" 1 "nosuch0" "${server[@]}" --interface nosuch0
 nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 check "tether-client says that it needs root" ends 1 "root|CAP_NET_ADMIN|permi" \

@@ -188,13 +188,15 @@ test_others() {
 	check "a camera reads the longest of addresses" camera_reads longest "http://[$longest]:65535/"
 	look_at small
 	check "on a small terminal there is no QR code that does not fit" never_showed "$blocks"
+	check "that is said" shows 'no room for its QR code: 33 columns and 19 lines'
 	check "the status line is there" drew_status_line
 	look_at dumb
 	check "a terminal that understands nothing gets log lines only" wrote_plain_lines
 	look_at unknown
 	check "so does one of an unknown kind" wrote_plain_lines
 	look_at everywhere
-	check "no QR code leads to 0.0.0.0" never_showed "$blocks"
+	check "no address that is shown is 0.0.0.0" never_showed '0\.0\.0\.0'
+	check "the QR code leads to an address of the laptop's" camera_reads everywhere "http://$LAPTOP:6404/"
 	look_at quiet
 	check "with -q there is nothing at all" wrote_nothing
 	look_at background

@@ -62,19 +62,19 @@ static void log_lines_pass(void)
     struct lab lab;
     lab_open(&lab, 80, 24);
     CHECK(terminal_open(&lab.terminal));
-    struct log log = {"program", LOG_LEVEL_INFO, &lab.terminal};
+    struct log log = {"program", LOG_LEVEL_INFO, &lab.terminal, false};
     log_info(&log, "one");
     CHECK_TEXT(seen(&lab), "program: one\r\n");
     terminal_show(&lab.terminal, "status");
-    CHECK_TEXT(seen(&lab), "\rstatus\x1b[K");
+    CHECK_TEXT(seen(&lab), "\rstatus\x1b[J\r");
     terminal_show(&lab.terminal, "other");
-    CHECK_TEXT(seen(&lab), "\rother\x1b[K");
+    CHECK_TEXT(seen(&lab), "\rother\x1b[J\r");
     log_info(&log, "two");
-    CHECK_TEXT(seen(&lab), "\r\x1b[Kprogram: two\r\n\rother\x1b[K");
+    CHECK_TEXT(seen(&lab), "\r\x1b[J\rprogram: two\r\n\rother\x1b[J\r");
     log_debug(&log, "this is not shown");
     CHECK_TEXT(seen(&lab), "");
     terminal_close(&lab.terminal);
-    CHECK_TEXT(seen(&lab), "\r\x1b[K");
+    CHECK_TEXT(seen(&lab), "\r\x1b[J\r");
     log_info(&log, "three");
     CHECK_TEXT(seen(&lab), "program: three\r\n");
     lab_close(&lab);
@@ -86,8 +86,8 @@ static void it_is_cut(void)
         unsigned short columns;
         const char *expected;
     } cases[] = {
-        {1, "\r\x1b[K"},       {2, "\rs\x1b[K"},      {6, "\rstatu\x1b[K"},
-        {7, "\rstatus\x1b[K"}, {8, "\rstatus\x1b[K"}, {0, "\rstatus\x1b[K"},
+        {1, "\r\x1b[J\r"},       {2, "\rs\x1b[J\r"},      {6, "\rstatu\x1b[J\r"},
+        {7, "\rstatus\x1b[J\r"}, {8, "\rstatus\x1b[J\r"}, {0, "\rstatus\x1b[J\r"},
     };
     struct lab lab;
     lab_open(&lab, 80, 24);
@@ -111,7 +111,7 @@ static void long_lines_are_cut(void)
     lab_open(&lab, 1000, 24);
     CHECK(terminal_open(&lab.terminal));
     terminal_show(&lab.terminal, line);
-    CHECK_INT(strlen(seen(&lab)), 1 + TERMINAL_LINE_MAX - 1 + 3);
+    CHECK_INT(strlen(seen(&lab)), 1 + TERMINAL_LINE_MAX - 1 + 3 + 1);
     lab_close(&lab);
 }
 
