@@ -171,7 +171,7 @@
 // that are looked through for these.
 #define CLIENT_PLACES       8
 #define CLIENT_DOORS        8
-#define INTERFACE_ADDRESSES 64
+#define INTERFACE_ADDRESSES 128
 
 // What this build overrides; make writes it from LIMITS.
 #include "limits_of_build.h"

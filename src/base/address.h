@@ -63,12 +63,13 @@ const char *host_wants(const char *text);
 // A whole decimal number of at most `max`, nothing before or after it. Returns 0 or -1.
 int number_parse(unsigned long *number, const char *text, unsigned long max);
 
-// A non-blocking listening TCP socket; with `device`, one that takes connections from that network
-// interface alone and answers through it whatever the routes say. Returns the descriptor, or -1
-// with errno set. IPv6 wildcard sockets take IPv4 connections too.
-int socket_listen(const struct endpoint *endpoint, const char *device);
-// The same without listen(2): while none of them listens, several may have one port.
+// A non-blocking TCP socket to listen with; with `device`, it will take connections from that
+// network interface alone and answer through it whatever the routes say. Several may have one port
+// until one listens. Returns the descriptor, or -1 with errno set. IPv6 wildcard sockets take IPv4
+// connections too.
 int socket_bind(const struct endpoint *endpoint, const char *device);
+// The same, and listens.
+int socket_listen(const struct endpoint *endpoint, const char *device);
 // Binds a socket to a network interface by its name, also one that listens and was bound to
 // another: an interface that was made anew is another one. That takes CAP_NET_RAW. Returns 0, or -1
 // with errno set.

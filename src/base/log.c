@@ -7,36 +7,29 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+// Some libraries look for a time zone the first time, which the sandbox would not let pass later.
+static int write_time(char *out, size_t size)
+{
+    struct timespec now;
+    struct tm t;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &t);
+    return snprintf(out, size, "%d-%02d-%02dT%02d:%02d:%02dZ ", 1900 + t.tm_year, 1 + t.tm_mon,
+                    t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec);
+}
 
 // A terminal's reader knows the time, and systemd's journal, a socket, notes it.
 void log_init(struct log *log, const char *program)
 {
-    struct stat to;
+    char first[32];
     *log = (struct log){.program = program, .level = LOG_LEVEL_INFO};
-    log->has_times =
-        fstat(STDERR_FILENO, &to) == 0 && (S_ISREG(to.st_mode) || S_ISFIFO(to.st_mode));
-}
-
-// The time, as RFC 3339 has it. libc's functions may read files and allocate memory for the time
-// zone. Years are counted from March 1968, so that a leap day is the last of four years; a month
-// begins (153 * month + 2) / 5 days after March 1. Good until February 2100, which has no leap day.
-static int write_time(char *out, size_t size)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    unsigned second = (unsigned)(now.tv_sec % 86400);
-    unsigned days = (unsigned)(now.tv_sec / 86400) + 671; // since then; March 1 to December 31: 306
-    unsigned of_four = days % 1461;
-    unsigned year = of_four / 365 - of_four / 1460;
-    unsigned day = of_four - 365 * year;
-    unsigned month = (5 * day + 2) / 153;
-    year += 1968 + 4 * (days / 1461) + month / 10;
-    return snprintf(out, size, "%u-%02u-%02uT%02u:%02u:%02uZ ", year, 1 + (month + 2) % 12,
-                    day - (153 * month + 2) / 5 + 1, second / 3600, second / 60 % 60, second % 60);
+    log->has_times = !isatty(STDERR_FILENO) && getenv("JOURNAL_STREAM") == NULL;
+    (void)write_time(first, sizeof first);
 }
 
 static void log_line(const struct log *log, enum log_level level, const char *label,

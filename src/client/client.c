@@ -35,7 +35,6 @@ struct client {
     struct http_host host;
     struct ws_door door; // of the WebSockets
     struct guard guard;
-    struct wifi wifi;
     struct places places;
     struct machine machine;
     struct client_phones phones;
@@ -71,14 +70,6 @@ static void on_tick(void *arg, short events)
     http_host_tick(&client->host);
     client_phones_tick(&client->phones);
     display_tick(&client->display);
-    wifi_tick(&client->wifi);
-}
-
-// The laptop's addresses have changed.
-static void on_places(void *arg)
-{
-    struct client *client = arg;
-    display_places(&client->display);
 }
 
 // Whether "HOST", "HOST:PORT" or "[ADDRESS]:PORT" ends in a port.
@@ -111,25 +102,6 @@ static int choose_identity(struct client *client, struct siphash_key *queue_key)
     return 0;
 }
 
-// Where phones may find this laptop, and by which addresses they may call it.
-static void introduce_places(struct client *client, struct http_host_config *host)
-{
-    client->places = (struct places){
-        .options = &client->options,
-        .loop = &client->loop,
-        .host = &client->host,
-        .wifi = &client->wifi,
-        .log = &client->log,
-        .changed = on_places,
-        .arg = client,
-        .watch = {.fd = -1},
-    };
-    if (client->options.listens_there)
-        return;
-    host->welcome = client->options.trust.is_here = places_welcome;
-    host->welcome_arg = client->options.trust.arg = &client->places;
-}
-
 // Opens nothing yet: tells each part where the others are.
 static void introduce(struct client *client)
 {
@@ -142,16 +114,17 @@ static void introduce(struct client *client)
         .admit_arg = &client->guard,
         .dynamic = client_status_write,
         .dynamic_arg = &client->status,
+        .welcome = client->options.listens_there ? NULL : places_have,
     };
     const char *server = client->options.server;
     bool open = client->options.open;
     if (server != NULL)
         snprintf(client->server, sizeof client->server, "%s%s", server,
                  has_port(server) ? "" : ":8080");
+    client->options.trust.is_here = config.welcome;
+    client->options.trust.arg = config.welcome_arg = &client->places;
     client->door = (struct ws_door){client_phones_accept, &client->phones};
-    client->guard =
-        (struct guard){&client->options, &client->places, &client->loop, &client->log, 0};
-    introduce_places(client, &config);
+    client->guard = (struct guard){&client->places, &client->loop, &client->log, 0};
     http_host_init(&client->host, &client->loop, &config);
     machine_init(&client->machine, &client->log);
     client->phones.log = client->keyed.log = &client->log;
@@ -190,11 +163,9 @@ static int prepare(struct client *client)
 // Changes the host. Returns 0, or -1 after having said what is wrong.
 static int set_up_host(struct client *client)
 {
-    if (wifi_open(&client->wifi, &client->options, &client->loop, &client->log) < 0 ||
-        places_open(&client->places) < 0)
-        return -1;
-    lent_address_own(&client->wifi.lent); // nobody else listens there
-    if (machine_open(&client->machine, &client->options) < 0)
+    if (places_open(&client->places, &client->options, &client->host, &client->loop,
+                    &client->display) < 0 ||
+        machine_open(&client->machine, &client->options) < 0)
         return -1;
     client->keyed.initiator.self.flags = machine_takes(&client->machine);
     if (loop_add(&client->loop, client->machine.tun.fd, POLLIN, on_tun, client) < 0)
@@ -209,9 +180,8 @@ static void undo_host(struct client *client)
 {
     client_phones_close(&client->phones);
     http_host_close(&client->host);
-    places_close(&client->places);
     machine_close(&client->machine);
-    lent_address_remove(&client->wifi.lent);
+    places_close(&client->places);
     loop_close(&client->loop);
     display_close(&client->display);
 }
@@ -220,7 +190,7 @@ static void undo_host(struct client *client)
 static int harden(const struct client *client)
 {
     struct privilege_needs needs = {
-        .addresses = client->wifi.lent.lends || !client->options.open, // the server assigns one
+        .addresses = client->places.lent.lends || !client->options.open, // the server assigns one
         .devices = client->places.door_count > 0,
         .folder = client->page.folder,
     };

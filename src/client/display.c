@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../ip/scope.h"
 #include "../qr/draw.h"
 #include "../qr/qr.h"
 #include "display.h"
@@ -78,12 +79,15 @@ static void show_place(const struct display *display, const struct place *place,
         print_qr(display, url);
 }
 
-// Whether a phone may need the second place in place of the first, which is on the same interface:
-// some send what is for a private address into the mobile network, others have no link-local one.
-static bool are_both_needed(const struct places *places)
+// How many of the first places have a QR code. Two on one interface may both be needed: some phones
+// send what is for a private address into the mobile network, others have no link-local one.
+static size_t count_codes(const struct places *places)
 {
-    return places->count > 1 && places->list[0].on.index == places->list[1].on.index &&
-           (places->list[0].kind == PLACE_OWN) != (places->list[1].kind == PLACE_OWN);
+    const struct interface_address *first = &places->list[0].on;
+    const struct interface_address *second = &places->list[1].on;
+    bool both = places->count > 1 && first->index == second->index &&
+                ip_scope_of(first->address) != ip_scope_of(second->address);
+    return places->count > 0 ? 1 + both : 0;
 }
 
 void display_places(struct display *display)
@@ -91,17 +95,15 @@ void display_places(struct display *display)
     const struct places *places = display->places;
     const struct client_options *options = places->options;
     unsigned port = endpoint_port(&options->listen);
-    size_t codes = places->count < 1 ? 0 : are_both_needed(places) ? 2 : 1;
-    uint32_t best[2] = {codes > 0 ? places->list[0].on.address : 0,
-                        codes > 1 ? places->list[1].on.address : 0};
-    bool is_new = memcmp(best, display->drawn, sizeof best) != 0 || display->hint_at_ms == 0;
     if (options->wifi == NULL &&
         (!options->listens_there || endpoint_is_wildcard(&options->listen)))
         log_info(display->log, "cable: adb reverse tcp:%u tcp:%u, then http://localhost:%u/", port,
                  port, port);
+    if (places->count == 0)
+        log_warn(display->log,
+                 "no phone can come but by cable: no network interface has a private address");
     for (size_t i = places->count; i > 0; i--)
-        show_place(display, &places->list[i - 1], is_new && i <= codes);
-    memcpy(display->drawn, best, sizeof best);
+        show_place(display, &places->list[i - 1], i <= count_codes(places));
     display->hint_at_ms = display->loop->now_ms + HINT_MS;
 }
 
@@ -112,22 +114,17 @@ static void give_hint(const struct display *display)
     unsigned kinds = 0;
     for (size_t i = 0; i < places->count; i++)
         kinds |= 1U << places->list[i].kind;
+    const char *hint = "it must be in the network of the address that it opens, and this laptop's "
+                       "firewall must let it in";
     if (places->count == 0)
-        log_info(display->log, "no phone yet, and no network where one could be: join the phone's "
-                               "hotspot, or use a cable");
+        hint = "this laptop is in no network: join the phone's hotspot, or use a cable";
     else if (kinds == 1U << PLACE_JOINED)
-        log_info(display->log,
-                 "no phone yet: is %s in the hotspot of the phone itself, and does this laptop's "
-                 "firewall let TCP port %u in?",
-                 places->list[0].on.name, (unsigned)endpoint_port(&places->options->listen));
+        hint = "this laptop must be in the hotspot of the phone itself, and its firewall must let "
+               "the phone in";
     else if (kinds == 1U << PLACE_OWN)
-        log_info(display->log,
-                 "no phone yet: an iPhone must have joined the Wi-Fi of %s; with Android, join the "
-                 "phone's hotspot instead",
-                 places->list[0].on.name);
-    else
-        log_info(display->log, "no phone yet: it must be in the network of the address that it "
-                               "opens, and this laptop's firewall must let it in");
+        hint = "an iPhone must have joined this laptop's Wi-Fi; with Android, join the phone's "
+               "hotspot instead";
+    log_info(display->log, "no phone yet: %s", hint);
 }
 
 // ---- the status line ----

@@ -14,7 +14,6 @@ struct display {
     const struct client_phones *phones;
     const struct places *places;
     const struct log *log;
-    uint32_t drawn[2];  // the addresses whose QR codes were drawn last
     int64_t hint_at_ms; // without a phone until then, a hint is given; LOOP_NEVER: none is due
     // What the status line needs to remember.
     int64_t at_ms;

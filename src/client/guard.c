@@ -26,7 +26,7 @@ static void say_forbidden(struct guard *guard, const char *origin)
 int guard_admit(void *arg, const struct http_request *request, bool upgrade, struct text *why)
 {
     struct guard *guard = arg;
-    const struct http_trust *trust = &guard->options->trust;
+    const struct http_trust *trust = &guard->places->options->trust;
     char origin[HTTP_ORIGIN_SHOWN + 1] = "SCHEME://HOST[:PORT]";
     bool is_called_well = http_host_is_trusted(trust, request);
     if (is_called_well && (!upgrade || http_origin_is_trusted(trust, request)))

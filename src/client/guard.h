@@ -9,7 +9,6 @@
 #include "places.h"
 
 struct guard {
-    const struct client_options *options;
     const struct places *places;
     const struct loop *loop;
     const struct log *log;

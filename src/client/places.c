@@ -2,49 +2,35 @@
 // Where phones find this laptop.
 //
 // Without --listen that is each private or link-local address of each interface but tunnels, or of
-// --wifi's interface alone. They come and go: a phone gives the laptop another address, a Wi-Fi is
-// joined, an adapter is made anew. The kernel tells of it (rtnetlink), and a moment later the
-// program looks what is there.
+// --wifi's interface alone, which is lent one. They come and go: a phone gives the laptop another
+// address, a Wi-Fi is joined, an adapter is made anew. The kernel tells of it (rtnetlink), and a
+// moment later the program looks what is there.
 //
 // A socket bound to an interface answers through it whatever the routes say, so the phone stays
-// reachable when all else goes into the tether. After the start no socket can be made (see
-// os/sandbox_linux.c), nor one bound to another address. So there is a store of them, each for all
-// addresses. One is bound to an interface when that is first needed, and is bound to another one
-// when it is not needed there any more. What comes for an address that is not in the list, such as
-// a public one, is closed at once. One more is bound to the loopback interface: for the laptop
-// itself, and for a phone at a cable (adb reverse).
+// reachable when all else goes into the tether. After the start no socket can be made, nor bound to
+// another address (os/sandbox_linux.c). So there is a store of them, each for all addresses, and
+// one is bound to an interface when that needs it. What comes for an address that is not in the
+// list, such as a public one, is closed at once. One more socket is bound to the loopback
+// interface: for the laptop itself, and for a phone at a cable (adb reverse).
 #include "places.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "../ip/scope.h"
+#include "display.h"
 
-#define SETTLE_MS 100 // an address that is changed goes first, and the new one comes then
+#define WIFI_PREFIX 16 // 169.254.0.0/16, RFC 3927
+#define WIRED       (UINT64_C(4) << 56)
+#define SETTLE_MS   100 // an address that is changed goes first, and the new one comes then
 
-static int cannot_listen(const struct places *places, const char *where)
-{
-    const char *help = errno == EADDRINUSE ? " (is another tether-client running?)"
-                       : errno == EADDRNOTAVAIL
-                           ? " (no interface has this address: give --wifi IF and I add it)"
-                       : errno == EPERM ? " (start me again, as root)"
-                                        : "";
-    log_error(places->log, "cannot listen on %s: %s%s", where, strerror(errno), help);
-    return -1;
-}
-
-bool places_have(const struct places *places, uint32_t address)
-{
-    for (size_t i = 0; i < places->count; i++)
-        if (places->list[i].on.address == address)
-            return address != 0;
-    return false;
-}
-
-bool places_welcome(const void *arg, uint32_t address)
+bool places_have(const void *arg, uint32_t address)
 {
     const struct places *places = arg;
-    return address >> 24 == 127 || places_have(places, address);
+    size_t i = 0;
+    while (i < places->count && places->list[i].on.address != address)
+        i++;
+    return address >> 24 == 127 || (i < places->count && address != 0);
 }
 
 // ---- the list ----
@@ -52,58 +38,49 @@ bool places_welcome(const void *arg, uint32_t address)
 static bool is_place(const struct places *places, const struct interface_address *on)
 {
     const struct client_options *options = places->options;
-    const struct lent_address *lent = &places->wifi->lent;
-    bool is_lent = lent->lends && strcmp(on->name, lent->name) == 0;
     enum ip_scope scope = ip_scope_of(on->address);
-    if (lent->lends && !is_lent)
+    if (options->wifi != NULL && strcmp(on->name, options->wifi) != 0)
         return false;
     if (options->listens_there && !endpoint_is_wildcard(&options->listen))
         return on->address == endpoint_ipv4(&options->listen);
-    return (on->is_up || is_lent) && (scope == SCOPE_PRIVATE || scope == SCOPE_LINK_LOCAL);
+    return (on->is_up || on->is_lent) && (scope == SCOPE_PRIVATE || scope == SCOPE_LINK_LOCAL);
 }
 
-// An interface that was not there at the start is known by the usual names of Wi-Fi.
+// Wi-Fi has a name that says so, or could be looked up at the start.
 static bool is_wireless(const struct places *places, const char *name)
 {
+    if (strncmp(name, "wl", 2) == 0)
+        return true;
     for (size_t i = 0; i < places->count; i++)
         if (strcmp(places->list[i].on.name, name) == 0)
-            return places->list[i].is_wireless;
-    return places->alarm == NULL ? interface_is_wireless(name) : strncmp(name, "wl", 2) == 0;
+            return places->list[i].rank < WIRED;
+    return places->alarm == NULL && interface_is_wireless(name);
 }
 
-// Of two places, the one that a phone rather finds: wireless, of the better kind, and so on.
-static int compare(const struct place *a, const struct place *b)
+static enum place_kind kind_of(const struct interface_address *on)
 {
-    if (a->is_wireless != b->is_wireless)
-        return a->is_wireless ? -1 : 1;
-    if (a->kind != b->kind)
-        return (int)a->kind - (int)b->kind;
-    if (a->on.index != b->on.index)
-        return a->on.index < b->on.index ? -1 : 1;
-    return a->on.address < b->on.address ? -1 : a->on.address > b->on.address;
+    if (on->is_lent || ip_scope_of(on->address) == SCOPE_LINK_LOCAL)
+        return PLACE_OWN;
+    return on->is_dynamic ? PLACE_JOINED : PLACE_FIXED;
 }
 
+// Puts a place where it belongs in the list; the last one of a full list gives way.
 static void add_place(const struct places *places, struct place *list, size_t *count,
                       const struct interface_address *on)
 {
-    const struct lent_address *lent = &places->wifi->lent;
-    struct place place = {.on = *on};
+    struct place place = {.on = *on, .kind = kind_of(on)};
     struct text where;
-    size_t i = *count;
-    place.kind = ip_scope_of(on->address) == SCOPE_LINK_LOCAL ||
-                         (lent->lends && on->address == lent->address)
-                     ? PLACE_OWN
-                 : on->is_dynamic ? PLACE_JOINED
-                                  : PLACE_FIXED;
-    place.is_wireless = is_wireless(places, on->name);
+    place.rank = (is_wireless(places, on->name) ? 0 : WIRED) | (uint64_t)place.kind << 56 |
+                 (uint64_t)(on->index & 0xffffff) << 32 | on->address;
     text_init(&where, place.where, sizeof place.where);
     text_add_ipv4(&where, on->address);
     text_add(&where, ":%u", (unsigned)endpoint_port(&places->options->listen));
-    if (i == CLIENT_PLACES && compare(&place, &list[i - 1]) > 0)
-        return;
-    for (i -= i == CLIENT_PLACES; i > 0 && compare(&place, &list[i - 1]) < 0; i--)
-        list[i] = list[i - 1];
-    list[i] = place;
+    size_t i = *count;
+    for (; i > 0 && place.rank < list[i - 1].rank; i--)
+        if (i < CLIENT_PLACES)
+            list[i] = list[i - 1];
+    if (i < CLIENT_PLACES)
+        list[i] = place;
     *count += *count < CLIENT_PLACES;
 }
 
@@ -113,14 +90,14 @@ static bool look(struct places *places)
     struct interface_address found[INTERFACE_ADDRESSES];
     struct place list[CLIENT_PLACES];
     size_t count = 0;
-    int all = interfaces_list(&places->wifi->lent.netlink, found);
+    size_t same = 0;
+    int all = interfaces_list(&places->lent.netlink, found);
     for (int i = 0; i < all; i++)
         if (is_place(places, &found[i]))
             add_place(places, list, &count, &found[i]);
-    bool same = all < 0 || count == places->count;
-    for (size_t i = 0; i < count && same && all >= 0; i++)
-        same = compare(&list[i], &places->list[i]) == 0;
-    if (same)
+    while (same < count && list[same].rank == places->list[same].rank)
+        same++;
+    if (all < 0 || (count == places->count && same == count) || places->list[0].kind == PLACE_NAMED)
         return false;
     memcpy(places->list, list, sizeof list);
     places->count = count;
@@ -128,6 +105,16 @@ static bool look(struct places *places)
 }
 
 // ---- the sockets ----
+
+static int cannot_listen(const struct places *places, const char *where)
+{
+    const char *help = errno == EADDRINUSE ? " (is another tether-client running?)"
+                       : errno == EADDRNOTAVAIL
+                           ? " (no interface has this address: give --wifi IF and I add it)"
+                           : "";
+    log_error(places->display->log, "cannot listen on %s: %s%s", where, strerror(errno), help);
+    return -1;
+}
 
 static bool is_listed(const struct places *places, int index)
 {
@@ -140,122 +127,129 @@ static bool is_listed(const struct places *places, int index)
 // A socket for an interface: the one that it has, or one that no interface needs, or NULL.
 static struct place_door *door_for(struct places *places, int index)
 {
-    struct place_door *free = NULL;
-    for (size_t i = 0; i < places->door_count; i++) {
+    struct place_door *spare = NULL;
+    for (int i = 0; i < places->door_count; i++) {
         struct place_door *door = &places->doors[i];
         if (door->index == index)
             return door;
-        if (door->index == 0 || (free == NULL && !is_listed(places, door->index)))
-            free = door;
+        if (door->index == 0 || (spare == NULL && !is_listed(places, door->index)))
+            spare = door;
     }
-    return free;
+    return spare;
 }
 
-// Listens on each interface that has a place. Returns 0, or -1 after having said what is wrong.
-static int open_doors(struct places *places)
+// Listens on each interface that has a place.
+static void open_doors(struct places *places)
 {
-    int result = 0;
     for (size_t i = 0; i < places->count; i++) {
         const struct interface_address *on = &places->list[i].on;
         struct place_door *door = door_for(places, on->index);
         if (door == NULL || door->index == on->index)
             continue;
-        if (socket_bind_to_device(door->fd, on->name) < 0) {
-            if (errno != ENODEV) // else it is gone again
-                result = cannot_listen(places, on->name);
-        } else if (door->index == 0 && (listen(door->fd, SOMAXCONN) < 0 ||
-                                        http_host_listen(places->host, door->fd, true) < 0)) {
-            result = cannot_listen(places, on->name);
-        } else {
+        if (socket_bind_to_device(door->fd, on->name) == 0 &&
+            (door->index != 0 || http_host_listen(places->host, door->fd, true) == 0))
             door->index = on->index;
-        }
+        else if (errno != ENODEV) // else it is gone again
+            (void)cannot_listen(places, on->name);
     }
-    return result;
 }
 
 static void on_alarm(void *arg, short events)
 {
     struct places *places = arg;
-    char last[IFNAMSIZ];
-    size_t before = places->count;
     (void)events;
-    memcpy(last, places->list[0].on.name, sizeof last);
-    wifi_tick(places->wifi);
+    lent_address_follow(&places->lent);
     if (!look(places))
         return;
-    if (places->count == 0 && before > 0)
-        log_warn(places->log, "%s is gone, or its address: no phone can come until it is back",
-                 last);
-    if (places->door_count > 0)
-        (void)open_doors(places);
-    places->changed(places->arg);
+    open_doors(places);
+    display_places(places->display);
 }
 
 static void on_watch(void *arg, short events)
 {
     struct places *places = arg;
+    uint8_t byte;
     (void)events;
-    interfaces_heard(&places->watch);
+    // Where too much waited and some was lost, the kernel says that once (ENOBUFS).
+    while (recv(places->watch.fd, &byte, sizeof byte, MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
+        ;
     if (places->alarm->due_ms == LOOP_NEVER)
         places->alarm->due_ms = places->loop->now_ms + SETTLE_MS;
 }
 
 // ---- at the start ----
 
-static int follow(struct places *places)
-{
-    if (interfaces_watch(&places->watch) < 0 ||
-        loop_add(places->loop, places->watch.fd, POLLIN, on_watch, places) < 0) {
-        log_error(places->log, "cannot open a netlink socket: %s", strerror(errno));
-        return -1;
-    }
-    places->alarm = loop_alarm(places->loop, on_alarm, places);
-    return places->alarm != NULL ? 0 : -1;
-}
-
 // One socket for what --listen names: a wildcard, or an address that is not on an interface where
-// a phone may be.
+// a phone may be. Returns 0, or -1 with errno set.
 static int listen_plainly(struct places *places)
 {
-    char where[ENDPOINT_TEXT_MAX];
     const struct endpoint *at = &places->options->listen;
-    endpoint_format(at, where);
-    int fd = socket_listen(at, NULL);
+    int fd = socket_bind(at, NULL);
     if (fd < 0 || http_host_listen(places->host, fd, true) < 0)
-        return cannot_listen(places, where);
-    if (endpoint_is_wildcard(at))
-        return follow(places);
-    struct place *place = &places->list[places->count++];
-    place->kind = PLACE_NAMED;
-    place->on.address = endpoint_ipv4(at);
-    memcpy(place->where, where, sizeof where);
+        return -1;
+    if (!endpoint_is_wildcard(at)) {
+        places->count = 1;
+        places->list[0] = (struct place){.kind = PLACE_NAMED};
+        places->list[0].on.address = endpoint_ipv4(at);
+        endpoint_format(at, places->list[0].where);
+    }
     return 0;
 }
 
-int places_open(struct places *places)
+static int listen_somewhere(struct places *places)
 {
-    char where[ENDPOINT_TEXT_MAX];
     const struct endpoint *at = &places->options->listen;
     bool is_exact = places->options->listens_there;
-    (void)look(places);
+    int fd;
     if (is_exact && (endpoint_is_wildcard(at) || places->count == 0))
         return listen_plainly(places);
-    endpoint_format(at, where);
     while (places->door_count < (is_exact ? 1 : CLIENT_DOORS)) {
-        struct place_door *door = &places->doors[places->door_count];
-        door->fd = socket_bind(at, NULL);
-        if (door->fd < 0)
-            return cannot_listen(places, where);
-        places->door_count++;
+        fd = socket_bind(at, NULL);
+        if (fd < 0)
+            return -1;
+        places->doors[places->door_count++].fd = fd;
     }
-    int fd = socket_listen(at, "lo");
+    fd = socket_bind(at, "lo");
     if (fd < 0 || http_host_listen(places->host, fd, true) < 0)
+        return -1;
+    open_doors(places);
+    return 0;
+}
+
+static void on_renewal(void *arg, short events)
+{
+    (void)events;
+    lent_address_renew(arg);
+    lent_address_follow(arg);
+}
+
+int places_open(struct places *places, const struct client_options *options, struct http_host *host,
+                struct loop *loop, struct display *display)
+{
+    char where[ENDPOINT_TEXT_MAX];
+    uint32_t address = options->listens_there ? endpoint_ipv4(&options->listen) : LAPTOP_IPV4;
+    struct lent_address *lent = &places->lent;
+    *places = (struct places){options, loop, host, display, .watch.fd = -1};
+    if (lent_address_open(lent, options->wifi, address, WIFI_PREFIX, display->log) < 0)
+        return -1;
+    if (interfaces_watch(&places->watch) < 0 ||
+        loop_add(loop, places->watch.fd, POLLIN, on_watch, places) < 0 ||
+        loop_every(loop, LENT_RENEW_MS, on_renewal, lent) < 0) {
+        log_error(display->log, "cannot open a netlink socket: %s", strerror(errno));
+        return -1;
+    }
+    (void)look(places);
+    endpoint_format(&options->listen, where);
+    if (listen_somewhere(places) < 0)
         return cannot_listen(places, where);
-    return open_doors(places) < 0 ? -1 : follow(places);
+    lent_address_own(lent); // nobody else listens there
+    places->alarm = loop_alarm(loop, on_alarm, places);
+    return places->alarm != NULL ? 0 : -1;
 }
 
 void places_close(struct places *places)
 {
     loop_remove(places->loop, places->watch.fd);
     netlink_close(&places->watch);
+    lent_address_remove(&places->lent);
 }

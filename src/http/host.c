@@ -160,7 +160,7 @@ int http_host_listen(struct http_host *host, int fd, bool upgrades)
         return -1;
     struct http_listener *listener = &host->listeners[host->listener_count];
     *listener = (struct http_listener){host, fd, upgrades};
-    if (loop_add(host->loop, fd, POLLIN, on_listener, listener) < 0)
+    if (listen(fd, SOMAXCONN) < 0 || loop_add(host->loop, fd, POLLIN, on_listener, listener) < 0)
         return -1;
     host->listener_count++;
     return 0;

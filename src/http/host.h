@@ -104,7 +104,7 @@ struct http_host {
 // Must be done before anything else; what `config` points at must stay.
 void http_host_init(struct http_host *host, struct loop *loop,
                     const struct http_host_config *config);
-// Takes over a listening socket. Returns 0, or -1 when there are too many.
+// Takes over a socket and listens. Returns 0, or -1 with errno set, or when there are too many.
 int http_host_listen(struct http_host *host, int fd, bool upgrades);
 void http_host_close(struct http_host *host);
 // Writes its counters: `,"http":{"accepted":1,...`; the caller goes on, and closes the bracket.

@@ -7,73 +7,121 @@
 // known when we listen: only one process can.
 //
 // The interface may go and come back as another one of the same name, with another number (a
-// driver is loaded anew, a laptop wakes up), and other programs remove addresses. So once a second
-// we look. After the start we make no socket (see base/sandbox_linux.c): the kernel is asked for
-// names and numbers by netlink too.
+// driver is loaded anew, a laptop wakes up), and other programs remove addresses. So we look when
+// the kernel says that something has changed. After the start we make no socket (see
+// os/sandbox_linux.c): the kernel is asked for names and numbers by netlink too.
 #include "tun.h"
 
 #include <errno.h>
+#include <linux/if_arp.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../base/bytes.h"
 
 #define LIFETIME_S 60
 
-// What a dump of all addresses is searched for.
-struct address_search {
-    uint32_t address;
-    int index;       // the interface, or 0 for any
-    int found_index; // 0: nothing found
-    uint8_t prefix_length;
-    bool temporary; // its lifetime is limited, as ours is
+struct listing {
+    struct interface_address *list;
+    int count;
 };
 
-static void on_address(void *arg, uint16_t type, const uint8_t *body, size_t length)
+// What is no Ethernet to its users (Wi-Fi, USB and Bluetooth are) or has one peer alone is taken
+// for a tunnel, and so are the kinds that carry Ethernet through another network.
+static bool is_tunnel(const struct ifinfomsg *head, const uint8_t *body, size_t length)
 {
-    struct address_search *search = arg;
-    struct ifaddrmsg head;
-    struct ifa_cacheinfo times;
-    if (type != RTM_NEWADDR || length < sizeof head)
-        return;
-    memcpy(&head, body, sizeof head);
-    const uint8_t *local = netlink_find(body, length, sizeof head, IFA_LOCAL, 4, NULL);
-    if (local == NULL || get_be32(local) != search->address ||
-        (search->index != 0 && search->index != (int)head.ifa_index))
-        return;
-    search->found_index = (int)head.ifa_index;
-    search->prefix_length = head.ifa_prefixlen;
-    const uint8_t *cache =
-        netlink_find(body, length, sizeof head, IFA_CACHEINFO, sizeof times, NULL);
-    if (cache != NULL) {
-        memcpy(&times, cache, sizeof times);
-        search->temporary = times.ifa_valid <= LIFETIME_S;
-    }
-}
-
-static int find_address(struct netlink *netlink, struct address_search *search)
-{
-    struct netlink_request request;
-    struct ifaddrmsg body = {.ifa_family = AF_INET};
-    netlink_begin(&request, RTM_GETADDR, NLM_F_DUMP, &body, sizeof body);
-    return netlink_talk(netlink, &request, on_address, search);
+    const uint8_t *kind = NULL;
+    size_t size;
+    const uint8_t *info = netlink_find(body, length, sizeof *head, IFLA_LINKINFO, 4, &size);
+    if (info != NULL)
+        kind = netlink_find(info, size, 0, IFLA_INFO_KIND, 2, &size);
+    if (kind != NULL && kind[size - 1] == '\0' &&
+        strstr("tun gretap ip6gretap erspan vxlan geneve", (const char *)kind) != NULL)
+        return true;
+    return head->ifi_type != ARPHRD_ETHER || (head->ifi_flags & IFF_POINTOPOINT) != 0;
 }
 
 static void on_link(void *arg, uint16_t type, const uint8_t *body, size_t length)
 {
-    if (type == RTM_NEWLINK && length >= sizeof(struct ifinfomsg))
-        memcpy(arg, body, sizeof(struct ifinfomsg));
+    struct listing *listing = arg;
+    struct ifinfomsg head;
+    size_t size;
+    if (type != RTM_NEWLINK || length < sizeof head || listing->count == INTERFACE_ADDRESSES)
+        return;
+    memcpy(&head, body, sizeof head);
+    const uint8_t *name = netlink_find(body, length, sizeof head, IFLA_IFNAME, 2, &size);
+    if (name == NULL || size > IFNAMSIZ || is_tunnel(&head, body, length))
+        return;
+    struct interface_address *found = &listing->list[listing->count++];
+    *found = (struct interface_address){
+        .index = head.ifi_index,
+        .is_up = (head.ifi_flags & IFF_RUNNING) != 0,
+    };
+    memcpy(found->name, name, size);
 }
 
-// Looks for an interface by its name. Returns its number, or 0.
-static int find_link(struct netlink *netlink, const char *name, struct ifinfomsg *link)
+static void on_address(void *arg, uint16_t type, const uint8_t *body, size_t length)
+{
+    struct listing *listing = arg;
+    struct ifaddrmsg head;
+    struct ifa_cacheinfo times;
+    int i = 0;
+    if (type != RTM_NEWADDR || length < sizeof head)
+        return;
+    memcpy(&head, body, sizeof head);
+    const uint8_t *local = netlink_find(body, length, sizeof head, IFA_LOCAL, 4, NULL);
+    const uint8_t *cache =
+        netlink_find(body, length, sizeof head, IFA_CACHEINFO, sizeof times, NULL);
+    while (i < listing->count && listing->list[i].index != (int)head.ifa_index)
+        i++;
+    if (local == NULL || cache == NULL || i == listing->count)
+        return;
+    struct interface_address *found = &listing->list[i];
+    if (found->address != 0) { // the interface's second one
+        if (listing->count == INTERFACE_ADDRESSES)
+            return;
+        found = &listing->list[listing->count++];
+        *found = listing->list[i];
+    }
+    memcpy(&times, cache, sizeof times);
+    found->address = get_be32(local);
+    found->prefix_length = head.ifa_prefixlen;
+    found->is_lent = times.ifa_valid <= LIFETIME_S;
+    found->is_dynamic = (head.ifa_flags & IFA_F_PERMANENT) == 0;
+}
+
+int interfaces_list(struct netlink *netlink, struct interface_address list[INTERFACE_ADDRESSES])
 {
     struct netlink_request request;
-    *link = (struct ifinfomsg){.ifi_family = AF_UNSPEC};
-    netlink_begin(&request, RTM_GETLINK, 0, link, sizeof *link);
-    netlink_put_string(&request, IFLA_IFNAME, name);
-    return netlink_talk(netlink, &request, on_link, link) == 0 ? link->ifi_index : 0;
+    struct listing listing = {.list = list};
+    struct ifinfomsg links = {.ifi_family = AF_UNSPEC};
+    struct ifaddrmsg addresses = {.ifa_family = AF_INET};
+    netlink_begin(&request, RTM_GETLINK, NLM_F_DUMP, &links, sizeof links);
+    int error = netlink_talk(netlink, &request, on_link, &listing);
+    if (error < 0)
+        return error;
+    netlink_begin(&request, RTM_GETADDR, NLM_F_DUMP, &addresses, sizeof addresses);
+    error = netlink_talk(netlink, &request, on_address, &listing);
+    return error < 0 ? error : listing.count;
+}
+
+int interfaces_watch(struct netlink *watch)
+{
+    const int links = RTNLGRP_LINK;
+    const int addresses = RTNLGRP_IPV4_IFADDR;
+    if (netlink_open(watch, NETLINK_ROUTE) < 0 ||
+        setsockopt(watch->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &links, sizeof links) < 0)
+        return -1;
+    return setsockopt(watch->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &addresses, sizeof addresses);
+}
+
+bool interface_is_wireless(const char *name)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/sys/class/net/%s/phy80211", name);
+    return access(path, F_OK) == 0;
 }
 
 static int change_address(struct lent_address *lent, uint16_t type, uint16_t flags)
@@ -98,24 +146,34 @@ static int renew(struct lent_address *lent)
     return change_address(lent, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
 }
 
-// Puts the address on an interface, or renews what a run of ours has put there. Returns 0, or a
-// negative errno.
-static int lend(struct lent_address *lent, int index)
+// Puts the address on its interface, or renews what a run of ours has put there, unless all is as
+// it was. Returns 0, or a negative errno.
+static int lend(struct lent_address *lent)
 {
-    struct address_search search = {.address = lent->address, .index = index};
-    int error = find_address(&lent->netlink, &search);
-    bool was_there = search.found_index != 0;
+    struct interface_address list[INTERFACE_ADDRESSES];
+    const struct interface_address *found = NULL;
+    int index = 0;
+    int count = interfaces_list(&lent->netlink, list);
+    for (int i = 0; i < count; i++) {
+        if (strcmp(list[i].name, lent->name) != 0)
+            continue;
+        index = list[i].index;
+        if (list[i].address == lent->address)
+            found = &list[i];
+    }
+    if (count < 0 || (index == lent->index && found != NULL))
+        return count < 0 ? count : 0;
     lent->index = index;
     lent->ours = lent->was_left = false;
-    if (error < 0)
-        return error;
-    if (was_there && (!search.temporary || search.prefix_length != lent->prefix_length)) {
+    if (index == 0)
+        return -ENODEV;
+    if (found != NULL && (!found->is_lent || found->prefix_length != lent->prefix_length)) {
         log_debug(lent->log, "%s has the address already", lent->name);
         return 0;
     }
-    error = renew(lent);
-    lent->ours = error == 0 && !was_there;
-    lent->was_left = error == 0 && was_there;
+    int error = renew(lent);
+    lent->ours = error == 0 && found == NULL;
+    lent->was_left = error == 0 && found != NULL;
     return error;
 }
 
@@ -123,27 +181,19 @@ static int lend(struct lent_address *lent, int index)
 // wrong.
 static int lend_to(struct lent_address *lent, const char *interface)
 {
-    struct ifinfomsg link;
     snprintf(lent->name, sizeof lent->name, "%s", interface);
     lent->lends = true;
-    if (strlen(interface) >= IFNAMSIZ || find_link(&lent->netlink, interface, &link) == 0) {
-        log_error(lent->log, "there is no network interface %s (ip link shows them)", interface);
-        return -1;
-    }
-    if ((link.ifi_flags & IFF_LOOPBACK) != 0) {
+    int error = strlen(interface) < IFNAMSIZ ? lend(lent) : -ENODEV;
+    if (error == 0)
+        return 0;
+    if (error == -ENODEV)
         log_error(lent->log,
-                  "no phone can reach %s, which is this laptop's loopback interface: --wifi wants "
-                  "the Wi-Fi interface (ip link shows it)",
+                  "there is no network interface %s that a phone could reach (ip link shows them)",
                   interface);
-        return -1;
-    }
-    int error = lend(lent, link.ifi_index);
-    if (error < 0) {
+    else
         log_error(lent->log, "cannot put an address on %s: %s%s", interface, strerror(-error),
                   error == -EPERM ? " (run me as root)" : "");
-        return -1;
-    }
-    return 0;
+    return -1;
 }
 
 int lent_address_open(struct lent_address *lent, const char *interface, uint32_t address,
@@ -164,14 +214,7 @@ void lent_address_own(struct lent_address *lent)
 
 void lent_address_follow(struct lent_address *lent)
 {
-    struct address_search search = {.address = lent->address, .index = lent->index};
-    struct ifinfomsg link;
-    if (!lent->lends || find_address(&lent->netlink, &search) < 0 ||
-        (lent->index != 0 && search.found_index == lent->index))
-        return; // as before, as far as can be seen
-    if (find_link(&lent->netlink, lent->name, &link) == 0 || lend(lent, link.ifi_index) < 0)
-        lent->index = 0;
-    else
+    if (lent->lends && lend(lent) == 0)
         lent_address_own(lent); // we still listen there
 }
 

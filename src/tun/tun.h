@@ -54,6 +54,25 @@ bool tun_write_offloaded(struct tun *tun, const struct ip_packet *packet,
 // Removes the device and all that hangs on it.
 void tun_close(struct tun *tun);
 
+// An IPv4 address of an interface that is neither loopback nor a tunnel; 0: it has none.
+struct interface_address {
+    char name[IFNAMSIZ];
+    int index;
+    uint32_t address; // host byte order
+    uint8_t prefix_length;
+    bool is_lent;    // by this program: it has so short a lifetime
+    bool is_dynamic; // it has a lifetime, as those from DHCP have
+    bool is_up;
+};
+
+// Lists those addresses. Returns how many there are, or a negative errno.
+int interfaces_list(struct netlink *netlink, struct interface_address list[INTERFACE_ADDRESSES]);
+// Opens a socket that can be read when addresses or interfaces have changed. Returns 0, or -1 with
+// errno set.
+int interfaces_watch(struct netlink *watch);
+// Whether an interface is a Wi-Fi. It looks into /sys, so the process must still see that.
+bool interface_is_wireless(const char *name);
+
 // Where phones find the laptop in its own Wi-Fi: an address on an interface that is not ours.
 struct lent_address {
     struct netlink netlink;
@@ -74,8 +93,7 @@ int lent_address_open(struct lent_address *lent, const char *interface, uint32_t
 // Takes over what an earlier run left behind. Call when we listen at the address: now nobody else
 // does.
 void lent_address_own(struct lent_address *lent);
-// Puts the address back where it is missing, also on an interface that was made anew. Call about
-// once a second.
+// Puts the address back where it is missing, also on an interface that was made anew.
 void lent_address_follow(struct lent_address *lent);
 // Call at least every LENT_RENEW_MS: the kernel removes an address that is not renewed.
 #define LENT_RENEW_MS 20000
