@@ -4,7 +4,12 @@
 //
 // The ETag is the 64-bit FNV-1a hash of the content: it has to differ when a file was edited,
 // nothing more.
+//
+// Scripts and styles lose what browsers do not read: comments that have lines to themselves, but
+// for the first line, which names the licence, and the tabs before a line. That is a sixth of them,
+// which every program carries and every phone loads.
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,9 +27,26 @@ static const char *base_name(const char *path)
     return slash != NULL ? slash + 1 : path;
 }
 
+static bool ends_in(const char *text, const char *end)
+{
+    size_t length = strlen(text);
+    return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
+}
+
+static void put(struct embedded *file, uint8_t byte)
+{
+    printf("%s%d,", file->length % 24 == 0 ? "\n    " : "", byte);
+    file->hash = (file->hash ^ byte) * UINT64_C(0x100000001b3);
+    file->length++;
+}
+
 static int embed(const char *path, int number, struct embedded *file)
 {
-    int c;
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t length;
+    bool is_code = ends_in(path, ".js") || ends_in(path, ".css");
+    bool in_comment = false;
     FILE *in = fopen(path, "rb");
     if (in == NULL) {
         fprintf(stderr, "embed: cannot read %s\n", path);
@@ -32,12 +54,15 @@ static int embed(const char *path, int number, struct embedded *file)
     }
     *file = (struct embedded){base_name(path), UINT64_C(0xcbf29ce484222325), 0};
     printf("static const uint8_t file_%d[] = {", number);
-    while ((c = getc(in)) != EOF) {
-        printf("%s%d,", file->length % 24 == 0 ? "\n    " : "", c);
-        file->hash = (file->hash ^ (uint64_t)c) * UINT64_C(0x100000001b3);
-        file->length++;
+    while ((length = getline(&line, &size, in)) > 0) {
+        size_t start = is_code ? strspn(line, "\t") : 0;
+        in_comment |= is_code && file->length > 0 && strncmp(line + start, "/*", 2) == 0;
+        for (size_t i = start; i < (size_t)length && !in_comment; i++)
+            put(file, (uint8_t)line[i]);
+        in_comment &= !ends_in(line, "*/\n");
     }
     printf("%s\n};\n", file->length == 0 ? "0" : "");
+    free(line);
     return fclose(in);
 }
 

@@ -29,6 +29,13 @@ const RESPONSE = fs.readFileSync(path.join(ROOT, "src", "http", "response.c"), "
 const POLICY = `default-src 'none'; ${/script-src [^;]*/.exec(RESPONSE)[0]}; style-src 'self'; ` +
   "connect-src 'self' ws: wss:; img-src 'self'; worker-src 'self'";
 
+/* One of the page's files as programs carry it: see tools/embed.c. */
+function embedded(name) {
+  const text = fs.readFileSync(path.join(HTML, name), "utf8");
+  const [first, rest] = [text.slice(0, text.indexOf("\n") + 1), text.slice(text.indexOf("\n") + 1)];
+  return !/\.(js|css)$/.test(name) ? text : first + rest.replace(/^\t*\/\*[^]*?\*\/\n/gm, "").replace(/^\t+/gm, "");
+}
+
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /* Polls until condition() is truthy and returns that; throws with what describes it and why() after the limit. */
@@ -258,5 +265,5 @@ async function run(tests) {
   process.exitCode = failed ? 1 : 0;
 }
 
-module.exports = { ROOT, MODULES, HTML, Host, LIMIT_MS, POLICY, TYPES, assert, copies, equal, launch, openPage,
-  relaying, run, seen, setUp, sleep, state, text, until, untilSeen, untilState };
+module.exports = { ROOT, MODULES, HTML, Host, LIMIT_MS, POLICY, TYPES, assert, copies, embedded, equal, launch,
+  openPage, relaying, run, seen, setUp, sleep, state, text, until, untilSeen, untilState };

@@ -14,6 +14,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import resource
 import sys
 import tempfile
@@ -34,8 +35,13 @@ SECRET = "this file is outside the page's folder"
 
 
 def read_file(name):
+    """One of the page's files as programs have it: scripts and styles without comments and indentation."""
     with open(os.path.join(HTML, name), "rb") as file:
-        return file.read()
+        content = file.read()
+    if not name.endswith((".js", ".css")):
+        return content
+    first, rest = content.split(b"\n", 1)
+    return first + b"\n" + re.sub(rb"(?m)^\t+", b"", re.sub(rb"(?ms)^\t*/\*.*?\*/\n", b"", rest))
 
 
 def inline_script():
