@@ -215,7 +215,7 @@ soak-page:
 
 # What to run; each prints "ok - ..." lines, and test/run.sh counts them.
 test:
-	test/packages.sh build lab browser check cross interop nat terminal bench dist docs
+	test/packages.sh build lab browser check cross interop front nat terminal bench dist docs
 	$(MAKE) -s all build/ws-echo build/qr-pbm bench-programs
 	test/run.sh $(SUITES)
 SUITES := \
@@ -258,6 +258,8 @@ SUITES := \
 	'test/lab/test-offload.sh' \
 	'test/lab/test-privilege.sh' \
 	'test/lab/test-phone.sh' \
+	'test/lab/test-carriers.sh' \
+	'test/lab/test-front.sh' \
 	'test/lab/test-wifi.sh' \
 	'test/lab/test-terminal.sh' \
 	'test/lab/test-restart.sh' \

@@ -2,32 +2,35 @@
 /*
  * Where the two ends are. The host that served the page says who it is in config.json:
  *   the laptop  {"role": "laptop", "server": "HOST:PORT" or null, "id": "..."}
- *   the server  {"role": "server", "laptop": "HOST:PORT", "websocket_port": 8080}
+ *   the server  {"role": "server", "laptop": "HOST:PORT", "websocket_ports": [8080, 443, 80]}
  * and the page's own address may name either end instead: ?laptop=...&server=..., each one HOST,
  * HOST:PORT (IPv6 in brackets, RFC 3986, section 3.2.2) or a whole ws:// or wss:// address. A name is of letters,
- * digits, dots, hyphens and underscores: what a person reads must be where it leads.
+ * digits, dots, hyphens and underscores: what a person reads must be where it leads. A server that is HOST alone
+ * has several ports, as some carriers block some of them.
  */
 
 "use strict";
 
 var LAPTOP_PORT = 6354;
-var SERVER_PORT = 8080;
+var SERVER_PORTS = [8080, 443, 80]; // the likeliest first; src/http/policy.c has them, too
 var PATH = "/websocket";
 
+function urlsOf(scheme, host, ports) {
+	return ports.map(function (port) {
+		return scheme + "//" + host + (port ? ":" + port : "") + PATH;
+	});
+}
+
 /*
- * The WebSocket address for what a person wrote, or null if it cannot be one. The port given is for where
+ * The WebSocket addresses for what a person wrote, or null if it cannot be one. The ports given are for where
  * none was written, except for wss: there a TLS front answers, at TLS's own.
  */
-function parseAddress(text, scheme, port) {
+function parseAddress(text, scheme, ports) {
 	var parts = /^(wss?:\/\/)?(\[[0-9a-f:.]+\]|[\w.\-]{1,253})(?::([0-9]{1,5}))?([\/?][^\s#]*)?$/i.exec(text);
 	if (!text || !parts || Number(parts[3]) > 65535 || !parts[1] && parts[4]) {
 		return null;
 	}
-	if (parts[1]) {
-		return text;
-	}
-	port = parts[3] || (scheme === "wss:" ? "" : port);
-	return scheme + "//" + parts[2] + (port ? ":" + port : "") + PATH;
+	return parts[1] ? [text] : urlsOf(scheme, parts[2], parts[3] ? [parts[3]] : scheme === "wss:" ? [""] : ports);
 }
 
 /* The value that a query such as "?laptop=a&server=b" has for a name, or "". */
@@ -48,31 +51,38 @@ function configured(location, config, scheme) {
 		return {};
 	}
 	if (config.role === "laptop") {
-		return { laptop: scheme + "//" + location.host + PATH };
+		return { laptop: urlsOf(scheme, location.host, [""]) };
 	}
 	return {
-		laptop: parseAddress(config.laptop, "ws:", LAPTOP_PORT),
-		server: scheme + "//" + (scheme === "wss:" ? location.host :
-			location.hostname + ":" + (config.websocket_port || SERVER_PORT)) + PATH
+		laptop: parseAddress(config.laptop, "ws:", [LAPTOP_PORT]),
+		server: scheme === "wss:" ? urlsOf(scheme, location.host, [""]) :
+			urlsOf(scheme, location.hostname, config.websocket_ports || SERVER_PORTS)
 	};
 }
 
 /*
- * Both addresses, as {url, text}: url is null if none is known or if text cannot be understood. query is what of
- * the page's own address counts, entered a server from the settings, or "".
+ * Both addresses, as {url, urls, text}: url, the first of urls, is null if none is known or if text cannot be
+ * understood. query is what of the page's own address counts, entered a server from the settings, or "".
  */
 function findAddresses(location, query, config, entered) {
 	var scheme = location.protocol === "https:" ? "wss:" : "ws:";
 	var known = configured(location, config, scheme);
 	var laptop = queryValue(query, "laptop");
 	var server = queryValue(query, "server") || entered || config && config.server || "";
-	var url = server ? parseAddress(server, scheme, SERVER_PORT) : known.server || null;
-	if (url && config && config.id && url.indexOf("?") < 0) {
-		url += "?id=" + config.id; // by which the server knows the laptop, whatever phone it has
+	var urls = server ? parseAddress(server, scheme, SERVER_PORTS) : known.server;
+
+	function address(urls, text) {
+		return { url: urls ? urls[0] : null, urls: urls, text: text };
+	}
+
+	if (urls && config && config.id && urls[0].indexOf("?") < 0) {
+		urls = urls.map(function (url) {
+			return url + "?id=" + config.id; // by which the server knows the laptop, whatever phone it has
+		});
 	}
 	return {
-		laptop: { url: laptop ? parseAddress(laptop, "ws:", LAPTOP_PORT) : known.laptop || null, text: laptop },
-		server: { url: url, text: server }
+		laptop: address(laptop ? parseAddress(laptop, "ws:", [LAPTOP_PORT]) : known.laptop, laptop),
+		server: address(urls, server)
 	};
 }
 

@@ -65,7 +65,7 @@ function start() {
 	command({
 		command: "start",
 		laptop: addresses.laptop.url,
-		server: addresses.server.url,
+		server: addresses.server.urls,
 		status: servedByLaptop() ? "status.json" : null
 	});
 }
@@ -124,8 +124,8 @@ function setUpSettings() {
 	};
 	element("settings-form").onsubmit = function () {
 		var text = input.value.replace(/\s/g, "");
-		if (text && !parseAddress(text)) {
-			setText("server-error", "Not an address. Examples: 203.0.113.10, host.example:8080");
+		if (text && !parseAddress(text, "", [])) {
+			setText("server-error", "Not an address. Examples: 203.0.113.10, wss://host.example/websocket");
 			return false;
 		}
 		memory("server", text);

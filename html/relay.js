@@ -6,6 +6,9 @@
  * A message for a side that is not open, or has more than LIMIT waiting, is dropped and counted, as by a full
  * queue in a router: memory stays bounded.
  *
+ * Some carriers let only some ports through. So a server's others are tried a moment after the first, beside it, as
+ * RFC 8305, section 5 has it for addresses. The first that opens is used, and tried first from then on.
+ *
  * TCP notices a dead way after minutes. So a side that was silent for long, or may have been left behind
  * (another network, a page that slept), is probed: a second connection is opened beside the first, and takes
  * over; if it does not open, the side is lost. A laptop that serves the page is also asked for its
@@ -29,6 +32,7 @@ function TetherRelay(report) {
 	var LONGEST_DELAY_MS = 10000;
 	var STEADY_MS = 5000; // open for so long: the next failure is a first one again
 	var CONNECT_LIMIT_MS = 6000;
+	var STEP_MS = 250; // from one way to the next (RFC 8305, section 8)
 	var PROBE_LIMIT_MS = 3000;
 	var TICK_MS = 1000;
 	var SLEPT_MS = 5000; // between two ticks: the page did not run
@@ -63,11 +67,13 @@ function TetherRelay(report) {
 	function makeSide() {
 		return {
 			state: "unknown",
-			url: null,
+			urls: [], // the likeliest first
 			other: null,
 			socket: null,
-			fresh: null, // the socket of an attempt
+			fresh: [], // the sockets of an attempt
+			tried: 0, // of urls, in this attempt
 			timer: null, // limits an attempt, or ends a wait
+			stepTimer: null, // until the next of urls is tried
 			failures: 0, // in a row
 			openedAt: 0,
 			retryAt: 0,
@@ -94,40 +100,59 @@ function TetherRelay(report) {
 		to.sent.bytes += typeof data === "string" ? data.length : data.byteLength;
 	}
 
-	/* Opens a connection; the one in use stays so until the fresh one is open. */
+	/* Opens a connection; the one in use stays so until a fresh one is open. */
 	function connect(side) {
-		var socket;
-		clearTimeout(side.timer);
-		release(side.fresh);
-		try {
-			socket = new WebSocket(side.url);
-		} catch (error) {
-			// SecurityError: such as for ws:// on a page that came by https.
-			side.state = error.name === "SecurityError" ? "refused" : "invalid";
-			tell();
-			return;
-		}
-		side.fresh = socket;
-		socket.binaryType = "arraybuffer";
+		endAttempt(side);
 		if (side.state !== "connected") {
 			side.state = "connecting";
 		}
+		side.tried = 0;
 		side.timer = setTimeout(function () {
+			side.urls.push(side.urls.shift()); // some browsers try no more than one at a time
 			fail(side, side.state === "connected" ? "silent" : "timeout");
 		}, side.state === "connected" ? PROBE_LIMIT_MS : CONNECT_LIMIT_MS);
-		socket.onopen = opened.bind(null, side, socket);
+		tryNext(side);
+		tell();
+	}
+
+	function tryNext(side) {
+		var url = side.urls[side.tried];
+		var socket;
+		clearTimeout(side.stepTimer);
+		try {
+			socket = new WebSocket(url);
+		} catch (error) {
+			endAttempt(side);
+			// SecurityError: such as for ws:// on a page that came by https.
+			side.state = error.name === "SecurityError" ? "refused" : "invalid";
+			return;
+		}
+		side.fresh.push(socket);
+		side.tried += 1;
+		if (side.tried < side.urls.length) {
+			side.stepTimer = setTimeout(tryNext, STEP_MS, side);
+		}
+		socket.binaryType = "arraybuffer";
+		socket.onopen = opened.bind(null, side, socket, url);
 		socket.onclose = closed.bind(null, side, socket);
 		socket.onmessage = function (event) {
 			forward(event.data, side, side.other);
 		};
-		tell();
 	}
 
-	function opened(side, socket) {
+	/* Also of those that are about to open: to the other end they were there for a moment. */
+	function endAttempt(side) {
 		clearTimeout(side.timer);
+		clearTimeout(side.stepTimer);
+		side.fresh.splice(0).forEach(release);
+	}
+
+	function opened(side, socket, url) {
+		side.fresh.splice(side.fresh.indexOf(socket), 1);
+		endAttempt(side);
 		release(side.socket);
 		side.socket = socket;
-		side.fresh = null;
+		side.urls.unshift(side.urls.splice(side.urls.indexOf(url), 1)[0]);
 		side.heardAt = Date.now();
 		if (side.state !== "connected") {
 			side.state = "connected";
@@ -143,7 +168,16 @@ function TetherRelay(report) {
 	function closed(side, socket, event) {
 		var wasOpen = socket === side.socket;
 		side.reason = event.reason;
-		if (wasOpen && side.fresh) {    // what comes after it is on its way
+		if (!wasOpen) {
+			side.fresh.splice(side.fresh.indexOf(socket), 1);
+			if (side.tried < side.urls.length) {
+				tryNext(side);
+			}
+			if (side.fresh.length) {
+				return;
+			}
+		}
+		if (wasOpen && side.fresh.length) { // what comes after it is on its way
 			side.socket = null;
 			side.state = "connecting";
 			tell();
@@ -177,11 +211,10 @@ function TetherRelay(report) {
 	}
 
 	function stopSide(side, state) {
-		clearTimeout(side.timer);
-		release(side.fresh);
+		endAttempt(side);
 		release(side.socket);
-		side.socket = side.fresh = null;
-		side.state = side.url ? state : "unknown";
+		side.socket = null;
+		side.state = side.urls.length ? state : "unknown";
 	}
 
 	function stop(state) {
@@ -203,7 +236,7 @@ function TetherRelay(report) {
 	}
 
 	function probe(side, silentMs) {
-		if (side.state === "connected" && !side.fresh && Date.now() - side.heardAt >= silentMs) {
+		if (side.state === "connected" && !side.fresh.length && Date.now() - side.heardAt >= silentMs) {
 			connect(side);
 		}
 	}
@@ -290,15 +323,15 @@ function TetherRelay(report) {
 
 	function start(message) {
 		stop("stopped");
-		laptop.url = message.laptop;
-		server.url = message.server;
+		laptop.urls = message.laptop ? [message.laptop] : [];
+		server.urls = message.server || [];
 		statusUrl = message.status;
 		session = null;
 		sides.forEach(function (side) {
 			side.failures = 0;
 			side.openedAt = 0;
 			side.state = "unknown";
-			if (side.url) {
+			if (side.urls.length) {
 				connect(side);
 			}
 		});
@@ -307,7 +340,7 @@ function TetherRelay(report) {
 	}
 
 	/*
-	 * Does what a message to the Worker says: "start", with the URLs laptop, server and status, or null; "stop";
+	 * Does what a message to the Worker says: "start", with the URLs laptop and status, and server's, or null; "stop";
 	 * "standBack" for another tab; "wake" when the page, "online" when the network is back.
 	 */
 	this.obey = function (message) {

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: ISC
 # Installs the Debian packages that a job of this project needs.
 #
-#   test/packages.sh GROUP...        groups: build lab nat chromium browser firefox check cross interop terminal bench
-#                                         dist boot docs debian
+#   test/packages.sh GROUP...        groups: build lab nat chromium browser firefox check cross interop front terminal
+#                                         bench dist boot docs debian
 #
 # Each group is a list of package names, below. What is there already is left
 # alone; when nothing is missing, nothing is run and the network is not touched.
@@ -14,7 +14,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 usage() {
-	echo "usage: test/packages.sh GROUP...   (build lab nat chromium browser firefox check cross interop terminal bench dist boot docs debian)" >&2
+	echo "usage: test/packages.sh GROUP...   (build lab nat chromium browser firefox check cross interop front terminal bench dist boot docs debian)" >&2
 	exit 2
 }
 
@@ -31,6 +31,7 @@ packages_of() {
 	cross) echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
 		gcc-arm-linux-gnueabihf libc6-dev-armhf-cross \
 		gcc-mips-linux-gnu libc6-dev-mips-cross qemu-user-static ;;
+	front) echo nginx-light openssl socat chromium fonts-dejavu-core ;;
 	terminal) echo python3 python3-pyte zbar-tools ;;
 	interop) echo python3 python3-websockets python3-cryptography ;;
 	docs) echo python3 mandoc shellcheck ;;

@@ -96,7 +96,7 @@ int main(int argc, char **argv)
                      WS_MESSAGE_MAX, peer->tx, sizeof peer->tx);
     }
     int fd = socket_listen(&endpoint, NULL);
-    if (fd < 0 || http_host_listen(&echo.host, fd, true) < 0) {
+    if (fd < 0 || http_host_listen(&echo.host, fd) < 0) {
         perror("ws-echo: cannot listen");
         return 1;
     }

@@ -100,6 +100,14 @@ uint16_t endpoint_port(const struct endpoint *endpoint)
     return ntohs(((const struct sockaddr_in *)&endpoint->address)->sin_port);
 }
 
+void endpoint_set_port(struct endpoint *endpoint, uint16_t port)
+{
+    if (endpoint->address.ss_family == AF_INET6)
+        ((struct sockaddr_in6 *)&endpoint->address)->sin6_port = htons(port);
+    else
+        ((struct sockaddr_in *)&endpoint->address)->sin_port = htons(port);
+}
+
 uint32_t endpoint_ipv4(const struct endpoint *endpoint)
 {
     if (endpoint->address.ss_family == AF_INET)

@@ -45,6 +45,7 @@ bool endpoint_is_wildcard(const struct endpoint *endpoint);
 // The same address, whatever the ports.
 bool endpoint_same_host(const struct endpoint *a, const struct endpoint *b);
 uint16_t endpoint_port(const struct endpoint *endpoint);
+void endpoint_set_port(struct endpoint *endpoint, uint16_t port);
 // The IPv4 address in host byte order, or 0 where the endpoint has none.
 uint32_t endpoint_ipv4(const struct endpoint *endpoint);
 // One number for whoever is behind an address, to count by: the IPv4 address (also where it is

@@ -28,7 +28,6 @@
 
 struct client {
     struct client_options options;
-    char server[SERVER_NAME_MAX + 6]; // HOST:PORT of the server; empty: the page is told none
     struct log log;
     struct loop loop;
     struct page page;
@@ -72,13 +71,6 @@ static void on_tick(void *arg, short events)
     display_tick(&client->display);
 }
 
-// Whether "HOST", "HOST:PORT" or "[ADDRESS]:PORT" ends in a port.
-static bool has_port(const char *name)
-{
-    const char *bracket = strrchr(name, ']');
-    return strchr(bracket != NULL ? bracket : name, ':') != NULL;
-}
-
 // Chooses who this laptop is for the server, anew in each run, and what its connections are mixed
 // with in the queue: random numbers. Returns 0, or -1 after having said what is wrong.
 static int choose_identity(struct client *client, struct siphash_key *queue_key)
@@ -116,11 +108,7 @@ static void introduce(struct client *client)
         .dynamic_arg = &client->status,
         .welcome = client->options.listens_there ? NULL : places_have,
     };
-    const char *server = client->options.server;
     bool open = client->options.open;
-    if (server != NULL)
-        snprintf(client->server, sizeof client->server, "%s%s", server,
-                 has_port(server) ? "" : ":8080");
     client->options.trust.is_here = config.welcome;
     client->options.trust.arg = config.welcome_arg = &client->places;
     client->door = (struct ws_door){client_phones_accept, &client->phones};
@@ -139,7 +127,7 @@ static void introduce(struct client *client)
     client->status.machine = &client->machine;
     client->status.host = &client->host;
     client->status.places = &client->places;
-    client->status.server = client->server;
+    client->status.server = client->options.server;
     client->status.started_ms = client->loop.now_ms;
     display_open(&client->display, &client->phones, &client->places, &client->log);
 }
@@ -153,8 +141,7 @@ static int prepare(struct client *client)
     if (choose_identity(client, &queue_key) < 0)
         return -1;
     client_phones_init(&client->phones, keys, &queue_key);
-    if (page_open(&client->page, client->options.html,
-                  client->server[0] != '\0' ? client->server : NULL) == 0)
+    if (page_open(&client->page, client->options.html, client->options.server) == 0)
         return 0;
     log_error(&client->log, "cannot open the folder %s: %s", client->options.html, strerror(errno));
     return -1;

@@ -14,7 +14,9 @@
 
 static const char usage[] =
     "usage: tether-client --key KEY [options]\n"
-    "  --server HOST[:PORT]  the remote host, which the page is told (port 8080)\n"
+    "  --server HOST[:PORT]  the remote host, which the page is told; or "
+    "ws[s]://HOST[:PORT]/PATH,\n"
+    "                        such as wss://tether.example/websocket (ports 8080, 443 and 80)\n"
     "  --key KEY             the key that tether-server printed; or\n"
     "  --key-file FILE       a file with it; or the environment variable TETHER_KEY\n"
     "  --open                no key: speak the classic clear-text protocol\n"
@@ -119,20 +121,18 @@ static int add_origin_option(struct http_trust *trust, const char *value)
     return 0;
 }
 
-// HOST or HOST:PORT, an IPv6 address in brackets. The page is told it as JSON, where names,
-// addresses and ports need no escaping; its host's pages may be the relay.
+// The page is told it as JSON, where it needs no escaping; its host's pages may be the relay.
 static int take_server(struct client_options *options, const char *value)
 {
-    const struct http_text text = {value, strlen(value)};
-    const char *wanted = host_wants(value);
-    uint16_t port;
-    options->server = value;
+    struct http_place place;
+    bool is_place = http_read_place(&place, value) && strlen(value) < SERVER_NAME_MAX;
+    const char *wanted = host_wants(place.authority.start);
     if (wanted != NULL)
         return options_wrong(PROGRAM, "--server wants %s, not %s", wanted, value);
-    if (text.length < SERVER_NAME_MAX &&
-        http_read_authority(&options->trust.server_host, &port, &text))
-        return 0;
-    return wrong("--server wants HOST[:PORT], not", value);
+    options->server = value;
+    options->trust.server_host = place.host;
+    return is_place ? 0
+                    : wrong("--server wants HOST[:PORT] or ws[s]://HOST[:PORT]/PATH, not", value);
 }
 
 static int take_key_file(struct client_options *options, const char *value)

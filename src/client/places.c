@@ -147,7 +147,7 @@ static void open_doors(struct places *places)
         if (door == NULL || door->index == on->index)
             continue;
         if (socket_bind_to_device(door->fd, on->name) == 0 &&
-            (door->index != 0 || http_host_listen(places->host, door->fd, true) == 0))
+            (door->index != 0 || http_host_listen(places->host, door->fd) == 0))
             door->index = on->index;
         else if (errno != ENODEV) // else it is gone again
             (void)cannot_listen(places, on->name);
@@ -185,7 +185,7 @@ static int listen_plainly(struct places *places)
 {
     const struct endpoint *at = &places->options->listen;
     int fd = socket_bind(at, NULL);
-    if (fd < 0 || http_host_listen(places->host, fd, true) < 0)
+    if (fd < 0 || http_host_listen(places->host, fd) < 0)
         return -1;
     if (!endpoint_is_wildcard(at)) {
         places->count = 1;
@@ -210,7 +210,7 @@ static int listen_somewhere(struct places *places)
         places->doors[places->door_count++].fd = fd;
     }
     fd = socket_bind(at, "lo");
-    if (fd < 0 || http_host_listen(places->host, fd, true) < 0)
+    if (fd < 0 || http_host_listen(places->host, fd) < 0)
         return -1;
     open_doors(places);
     return 0;

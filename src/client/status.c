@@ -52,7 +52,7 @@ static void write_status(const struct client_status *status, bool is_ours, struc
 static void write_config(const struct client_status *status, struct text *text)
 {
     text_add(text, "{\"role\":\"laptop\",\"server\":");
-    if (status->server[0] == '\0')
+    if (status->server == NULL)
         text_add(text, "null");
     else
         text_add(text, "\"%s\"", status->server);

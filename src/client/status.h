@@ -17,7 +17,7 @@ struct client_status {
     const struct machine *machine;
     const struct http_host *host;
     const struct places *places;
-    const char *server;      // HOST:PORT, what the page is told; "": none
+    const char *server;      // what the page is told; NULL: none
     char id[CLIENT_ID_TEXT]; // open mode: by it the server knows this laptop again; else ""
     int64_t started_ms;
 };

@@ -23,6 +23,8 @@
 
 #define ACCEPTS_AT_A_TIME 64
 #define LINGER_MS         2000
+// A browser that tries https first (RFC 8446 section 5.1) tries http as soon as it is turned away.
+#define TLS_HANDSHAKE 0x16
 
 static void on_slot(void *arg, short events);
 
@@ -146,20 +148,21 @@ static void on_listener(void *arg, short events)
         }
         host->accepted++;
         slot->fd = fd;
-        slot->listener = listener;
         slot->peer = peer;
+        slot->is_front = host->config.front != NULL && host->config.front->length > 0 &&
+                         endpoint_same_host(host->config.front, &peer);
         slot->got = 0;
         crowd_enter(host->places, HTTP_SLOTS, slot_number(slot), source);
         enter(slot, HTTP_READING, HTTP_REQUEST_TIMEOUT_MS);
     }
 }
 
-int http_host_listen(struct http_host *host, int fd, bool upgrades)
+int http_host_listen(struct http_host *host, int fd)
 {
     if (host->listener_count == HTTP_LISTENERS)
         return -1;
     struct http_listener *listener = &host->listeners[host->listener_count];
-    *listener = (struct http_listener){host, fd, upgrades};
+    *listener = (struct http_listener){host, fd};
     if (listen(fd, SOMAXCONN) < 0 || loop_add(host->loop, fd, POLLIN, on_listener, listener) < 0)
         return -1;
     host->listener_count++;
@@ -394,11 +397,15 @@ static void send_file(struct http_slot *slot, const struct http_request *request
 static bool send_dynamic(struct http_slot *slot, const struct http_request *request)
 {
     struct http_host *host = slot->host;
+    static const struct endpoint nobody;
     char body[HTTP_RESPONSE_MAX];
+    // What has passed a front is from anywhere, also where nobody told us of the front.
+    bool is_direct = !slot->is_front && http_count_headers(request->headers, request->header_count,
+                                                           HTTP_FORWARDED) == 0;
     if (host->config.dynamic == NULL)
         return false;
-    int length = host->config.dynamic(host->config.dynamic_arg, &slot->peer, &request->path, body,
-                                      sizeof body);
+    int length = host->config.dynamic(host->config.dynamic_arg, is_direct ? &slot->peer : &nobody,
+                                      &request->path, body, sizeof body);
     if (length == 0)
         return false;
     if (length < 0) {
@@ -436,7 +443,7 @@ static void serve(struct http_slot *slot, const struct http_request *request, si
 {
     bool is_get = http_text_is(&request->method, "GET");
     bool is_head = http_text_is(&request->method, "HEAD");
-    bool is_protocol = slot->listener->upgrades && path_is_protocol(slot->host, &request->path);
+    bool is_protocol = path_is_protocol(slot->host, &request->path);
     bool is_upgrade = is_protocol && slot->host->config.protocol->is_wanted(request);
 
     slot->head_only = is_head;
@@ -452,6 +459,19 @@ static void serve(struct http_slot *slot, const struct http_request *request, si
         send_file(slot, request);
 }
 
+// From now on the slot counts as the client's for whom the front asks. A front that does not name
+// one is counted itself.
+static void find_client(struct http_slot *slot, const struct http_request *request)
+{
+    struct crowd_place *places = slot->host->places;
+    if (!slot->is_front)
+        return;
+    if (!http_read_forwarded(&slot->peer, request))
+        slot->peer = *slot->host->config.front;
+    crowd_leave(places, HTTP_SLOTS, slot_number(slot));
+    crowd_enter(places, HTTP_SLOTS, slot_number(slot), endpoint_source(&slot->peer));
+}
+
 // Serves the requests that are whole in the buffer, one after another.
 static void serve_requests(struct http_slot *slot)
 {
@@ -464,6 +484,7 @@ static void serve_requests(struct http_slot *slot)
             slot->head_only = false;
             refuse(slot, -used, NULL, false);
         } else {
+            find_client(slot, &request);
             serve(slot, &request, (size_t)used);
             slot->got -= (size_t)used;
             memmove(slot->request, slot->request + used, slot->got);
@@ -479,6 +500,10 @@ static void read_request(struct http_slot *slot)
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
     if (got <= 0) {
+        free_slot(slot);
+        return;
+    }
+    if (slot->got == 0 && slot->request[0] == TLS_HANDSHAKE) {
         free_slot(slot);
         return;
     }

@@ -54,12 +54,14 @@ struct http_host_config {
     int (*dynamic)(void *arg, const struct endpoint *peer, const struct http_text *path, char *body,
                    size_t size);
     void *dynamic_arg;
+    // Its connections are a front's: a request's peer is whom X-Forwarded-For names, and for
+    // `dynamic` it is nobody. NULL, or of length 0: there is none.
+    const struct endpoint *front;
 };
 
 struct http_listener {
     struct http_host *host;
     int fd;
-    bool upgrades; // false: the page alone
 };
 
 enum http_state { HTTP_FREE, HTTP_READING, HTTP_WRITING, HTTP_LINGERING };
@@ -68,8 +70,8 @@ enum http_state { HTTP_FREE, HTTP_READING, HTTP_WRITING, HTTP_LINGERING };
 // touches only what comes before the buffers.
 struct http_slot {
     struct http_host *host;
-    const struct http_listener *listener;
-    struct endpoint peer;
+    struct endpoint peer; // the front's client, when a request of a front has been read
+    bool is_front;
     int fd;
     enum http_state state;
     int64_t deadline_ms; // when it must have left the state
@@ -105,7 +107,7 @@ struct http_host {
 void http_host_init(struct http_host *host, struct loop *loop,
                     const struct http_host_config *config);
 // Takes over a socket and listens. Returns 0, or -1 with errno set, or when there are too many.
-int http_host_listen(struct http_host *host, int fd, bool upgrades);
+int http_host_listen(struct http_host *host, int fd);
 void http_host_close(struct http_host *host);
 // Writes its counters: `,"http":{"accepted":1,...`; the caller goes on, and closes the bracket.
 void http_host_write_status(const struct http_host *host, struct text *text);

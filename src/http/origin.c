@@ -137,6 +137,23 @@ bool http_read_origin(struct http_origin *origin, const struct http_text *text)
     return true;
 }
 
+bool http_read_place(struct http_place *place, const char *text)
+{
+    const struct http_text whole = {text, strlen(text)};
+    size_t scheme = scheme_length(&whole);
+    place->host = (struct http_text){text, 0};
+    place->scheme = (struct http_text){text, scheme};
+    text += scheme > 0 ? scheme + 3 : 0;
+    place->authority = (struct http_text){text, scheme > 0 ? strcspn(text, "/") : strlen(text)};
+    if (scheme > 0 && strncasecmp(whole.start, "ws:", 3) != 0 &&
+        strncasecmp(whole.start, "wss:", 4) != 0)
+        return false;
+    for (const char *c = text; *c != '\0'; c++)
+        if (*c <= ' ' || *c > '~' || strchr("\"\\<>#", *c) != NULL)
+            return false;
+    return http_read_authority(&place->host, &place->port, &place->authority);
+}
+
 // The request's only Host, taken apart; false without one.
 static bool read_host(struct http_text *host, uint16_t *port, const struct http_request *request)
 {

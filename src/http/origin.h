@@ -35,6 +35,17 @@ bool http_read_authority(struct http_text *host, uint16_t *port, const struct ht
 // Reads an origin. Returns whether it is one; "null" (RFC 6454 section 6.1) is none.
 bool http_read_origin(struct http_origin *origin, const struct http_text *text);
 
+// Reads where a server is: HOST[:PORT], or ws[s]://HOST[:PORT] and perhaps a path, of characters
+// that stand in JSON as they are. `authority` is HOST[:PORT]; the scheme is empty where none is
+// written. Returns whether it is one.
+struct http_place {
+    struct http_text scheme;
+    struct http_text host;
+    struct http_text authority;
+    uint16_t port; // 0 where none is written
+};
+bool http_read_place(struct http_place *place, const char *text);
+
 // Whether the request's Host header is one that no stranger can have led a browser to: an IP
 // address that may be this host's, "localhost", or the host of a trusted origin. HTTP/1.0 may do without a Host where no
 // Origin comes either.

@@ -10,43 +10,47 @@
 // No source can be an IPv6 address (section 2.3.1). In its place any host at its port is let in.
 #include "policy.h"
 
-#include <string.h>
+#include <stdio.h>
 
 #include "../base/text.h"
 #include "origin.h"
 
 #define HOST_MAX 255
 
-static void add_host(struct text *out, const struct http_text *authority, bool with_ipv6)
+static void add_host(struct text *out, const struct http_text *host, uint16_t port)
 {
-    static const struct http_text any = {"*", 1};
-    struct http_text host;
-    uint16_t port;
-    if (!http_read_authority(&host, &port, authority) || host.length > HOST_MAX)
-        return;
-    const char *rest = authority->start + host.length; // ":PORT", or nothing
-    int rest_length = (int)(authority->length - host.length);
-    if (host.start[0] == '[' && !with_ipv6)
-        return;
-    if (host.start[0] == '[')
-        host = any;
-    text_add(out, " ws://%.*s%.*s", (int)host.length, host.start, rest_length, rest);
-    text_add(out, " wss://%.*s%.*s", (int)host.length, host.start, rest_length, rest);
+    bool is_ipv6 = host->start[0] == '[';
+    int length = is_ipv6 ? 1 : (int)host->length;
+    const char *start = is_ipv6 ? "*" : host->start;
+    char after[8] = "";
+    if (port > 0)
+        snprintf(after, sizeof after, ":%u", (unsigned)port);
+    if (length <= HOST_MAX)
+        text_add(out, " ws://%.*s%s wss://%.*s%s", length, start, after, length, start, after);
 }
 
 void policy_write_sources(char sources[POLICY_SOURCES_MAX], const char *only,
                           const struct http_request *request)
 {
+    static const uint16_t ports[] = {8080, 443, 80}; // html/address.js has them, too
+    struct http_place there;
+    struct http_text host;
+    uint16_t port;
     struct text out;
     text_init(&out, sources, POLICY_SOURCES_MAX);
     if (only == NULL) {
         text_add(&out, " ws: wss:");
         return;
     }
-    const struct http_text there = {only, strlen(only)};
     const struct http_text *here =
         http_find_header(request->headers, request->header_count, "Host");
-    if (here != NULL)
-        add_host(&out, here, false); // 'self' covers it, if any source does
-    add_host(&out, &there, true);
+    // Where it is an IPv6 address, 'self' covers it, if any source does.
+    if (here != NULL && http_read_authority(&host, &port, here) && host.start[0] != '[')
+        add_host(&out, &host, port);
+    if (!http_read_place(&there, only))
+        return;
+    if (there.port > 0)
+        add_host(&out, &there.host, there.port);
+    for (size_t i = 0; there.port == 0 && i < sizeof ports / sizeof ports[0]; i++)
+        add_host(&out, &there.host, ports[i]);
 }

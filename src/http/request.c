@@ -174,6 +174,26 @@ bool http_has_token(const struct http_header *headers, size_t count, const char 
     return false;
 }
 
+// The field is de facto; RFC 7239 would replace it, but no front writes that by itself.
+bool http_read_forwarded(struct endpoint *client, const struct http_request *request)
+{
+    char text[ENDPOINT_TEXT_MAX];
+    struct http_text last = {"", 0};
+    for (size_t i = 0; i < request->header_count; i++)
+        if (http_text_is_nocase(&request->headers[i].name, HTTP_FORWARDED))
+            last = request->headers[i].value;
+    const char *comma = memrchr(last.start, ',', last.length);
+    if (comma != NULL)
+        last = (struct http_text){comma + 1, last.length - (size_t)(comma + 1 - last.start)};
+    trim(&last);
+    if (last.length >= sizeof text)
+        return false;
+    memcpy(text, last.start, last.length);
+    text[last.length] = '\0';
+    // Multicast addresses ask for nothing, and in the limits their numbers mean others.
+    return endpoint_parse(client, text, 0) == 0 && endpoint_source(client) >> 56 != 0xff;
+}
+
 static int parse_version(struct http_request *request, const struct http_text *version)
 {
     if (http_text_is(version, "HTTP/1.1"))

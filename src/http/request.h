@@ -8,7 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../base/address.h"
 #include "../limits.h"
+
+#define HTTP_FORWARDED "X-Forwarded-For"
 
 // A piece of the bytes that were parsed; not NUL-terminated, valid as long as they are.
 struct http_text {
@@ -52,6 +55,10 @@ size_t http_count_headers(const struct http_header *headers, size_t count, const
 // Whether a comma-separated list of all headers of that name holds the token (any letter case).
 bool http_has_token(const struct http_header *headers, size_t count, const char *name,
                     const char *token);
+
+// Whom a front says that it asks for: the last address of X-Forwarded-For, which is the front's own
+// word; what is before it, the front may have been told. Returns whether it names one.
+bool http_read_forwarded(struct endpoint *client, const struct http_request *request);
 
 // Whether a text is this one, letter by letter.
 bool http_text_is(const struct http_text *text, const char *value);

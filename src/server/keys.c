@@ -39,8 +39,8 @@ static void print_line(const uint8_t key[KEY_SIZE], const struct server_options 
         text_init(&host_text, host, sizeof host);
         text_add_ipv4(&host_text, address);
     }
-    if (endpoint_port(&options->listen) != DEFAULT_PORT)
-        snprintf(port, sizeof port, ":%u", (unsigned)endpoint_port(&options->listen));
+    if (endpoint_port(&options->listen[0]) != DEFAULT_PORT)
+        snprintf(port, sizeof port, ":%u", (unsigned)endpoint_port(&options->listen[0]));
     key_format(text, key);
     printf("On the laptop:\n\n    tether-client --server %s%s --key %s\n\n", host, port, text);
     if (strcmp(host, HOST_PLACEHOLDER) == 0)

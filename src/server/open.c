@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: ISC
 // Open mode: a connection belongs to a laptop from the start, by its id or its phone's address, and
 // the newest connection of a laptop has it. Each message is one packet.
+//
+// A phone tries several of the server's ports beside each other, and closes those that it does not
+// use. So a second connection of the same phone, a moment after its first, has the laptop only when
+// it has brought a message.
 #include <errno.h>
 #include <string.h>
 
 #include "../crypto/random.h"
 #include "mode.h"
+
+#define BESIDE_MS 3000
 
 static int start(struct laptops *laptops, const struct server_options *options,
                  struct siphash_key *port_key)
@@ -52,18 +58,13 @@ static struct server_conn *accept_phone(struct server_phones *phones, const stru
     return conn;
 }
 
-// The phone of a laptop is here; it takes the place of the one before.
-static void on_opened(void *arg)
+// A phone takes the place of the one before.
+static void take_over(struct server_conn *conn)
 {
-    struct server_conn *conn = arg;
     struct laptop *laptop = server_phones_laptop(conn);
     struct phone_conn *old = laptop->path.current;
     char peer[ENDPOINT_TEXT_MAX];
     endpoint_format_host(&conn->phone.ws.peer, peer);
-    laptop->used = true;
-    laptop->phone = conn->phone.ws.peer;
-    laptop->seen_ms = conn->phones->loop->now_ms;
-    conn->phone.text = true;
     path_take(&conn->phone, conn->phones->loop->now_us);
     if (old != NULL)
         ws_conn_close(&old->ws, WS_STATUS_REPLACED, "another phone or tab took over");
@@ -71,10 +72,26 @@ static void on_opened(void *arg)
              old != NULL ? ", in place of the one before" : "");
 }
 
+static void on_opened(void *arg)
+{
+    struct server_conn *conn = arg;
+    struct laptop *laptop = server_phones_laptop(conn);
+    const struct phone_conn *old = laptop->path.current;
+    laptop->used = true;
+    laptop->phone = conn->phone.ws.peer;
+    laptop->seen_ms = conn->phones->loop->now_ms;
+    conn->phone.text = true;
+    if (old == NULL || laptop->seen_ms - old->genuine_ms >= BESIDE_MS ||
+        !endpoint_same_host(&old->ws.peer, &conn->phone.ws.peer))
+        take_over(conn);
+}
+
 static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
 {
-    const struct server_conn *conn = arg;
+    struct server_conn *conn = arg;
     struct laptop *laptop = server_phones_laptop(conn);
+    if (conn->phone.serial > laptop->path.current->serial)
+        take_over(conn);
     uint8_t *packet = tunnel_link_read(&laptop->link, opcode, data, &length);
     if (packet == NULL)
         return true;

@@ -10,9 +10,8 @@
 #define PROGRAM "tether-server"
 
 #define DEFAULT_KEY_FILE "/etc/tether.key"
-#define DEFAULT_LISTEN   "[::]:8080"
 #define DEFAULT_PORT     8080
-#define DEFAULT_PAGE     "[::]:80"
+#define TLS_PORT         443 // few carriers look into what passes there
 #define PAGE_PORT        80
 #define PORTS_LOW        20000
 #define PORTS_HIGH       32767
@@ -24,8 +23,11 @@ static const char usage[] =
     "  --new-key             put a new key into that file, and end\n"
     "  --open                no key: speak the classic clear-text protocol; anybody may use this "
     "host\n"
-    "  --listen ADDR:PORT    WebSocket and page (" DEFAULT_LISTEN ")\n"
-    "  --page ADDR:PORT|none page alone (" DEFAULT_PAGE ")\n"
+    "  --listen ADDR:PORT    phones come here ([::]:8080), and nowhere else if it is given; may "
+    "be\n"
+    "                        repeated\n"
+    "  --page ADDR:PORT|none and here, if it is free ([::]:443 and [::]:80)\n"
+    "  --front ADDR          a TLS front's address: limits count whom its X-Forwarded-For names\n"
     "  --interface IF        the interface to the Internet (that of the default route)\n"
     "  --ports LO-HI         the NAT's ports (20000-32767)\n"
     "  --allow-private       let laptops reach private networks, such as this host's\n"
@@ -45,6 +47,7 @@ enum {
     OPT_NEW_KEY,
     OPT_LISTEN,
     OPT_PAGE,
+    OPT_FRONT,
     OPT_INTERFACE,
     OPT_PORTS,
     OPT_ALLOW_PRIVATE,
@@ -58,6 +61,7 @@ static const struct option_name names[] = {
     {"--new-key", OPT_NEW_KEY, false},
     {"--listen", OPT_LISTEN, true},
     {"--page", OPT_PAGE, true},
+    {"--front", OPT_FRONT, true},
     {"--interface", OPT_INTERFACE, true},
     {"--ports", OPT_PORTS, true},
     {"--allow-private", OPT_ALLOW_PRIVATE, false},
@@ -86,12 +90,38 @@ static int take_ports(struct server_options *options, const char *value)
     return wrong("--ports wants a range such as 20000-32767, not", value);
 }
 
-static int take_page(struct server_options *options, const char *value)
+// Takes one more address to listen on.
+static int take_listen(struct server_options *options, const char *value, uint16_t port)
 {
-    options->no_page = strcmp(value, "none") == 0;
-    if (options->no_page || endpoint_parse(&options->page_listen, value, PAGE_PORT) == 0)
+    if (options->listen_count == HTTP_LISTENERS)
+        return wrong("too many addresses to listen on, at", value);
+    if (endpoint_parse(&options->listen[options->listen_count++], value, port) == 0)
         return 0;
-    return wrong("--page wants ADDR:PORT or none, not", value);
+    return wrong(port == PAGE_PORT ? "--page wants ADDR:PORT or none, not"
+                                   : "--listen wants ADDR:PORT, not",
+                 value);
+}
+
+// Adds the addresses that nobody named, and the one of --page. Returns -1, or an exit status.
+static int complete_listen(struct server_options *options)
+{
+    const char *page = options->page;
+    bool is_default = options->listen_count == 0 && page == NULL;
+    if (options->listen_count == 0)
+        (void)take_listen(options, "::", DEFAULT_PORT);
+    options->must_count = options->listen_count;
+    if (is_default)
+        (void)take_listen(options, "::", TLS_PORT);
+    if ((page == NULL && !is_default) || (page != NULL && strcmp(page, "none") == 0))
+        return -1;
+    return take_listen(options, is_default ? "::" : page, PAGE_PORT) == 0 ? -1 : 2;
+}
+
+static int take_front(struct server_options *options, const char *value)
+{
+    if (endpoint_parse(&options->front, value, 0) == 0 && endpoint_port(&options->front) == 0)
+        return 0;
+    return wrong("--front wants an address such as 127.0.0.1, not", value);
 }
 
 static int take_key_file(struct server_options *options, const char *value)
@@ -117,11 +147,12 @@ static int take_option(void *arg, int id, char *value)
         options->new_key = true;
         return 0;
     case OPT_LISTEN:
-        return endpoint_parse(&options->listen, value, DEFAULT_PORT) == 0
-                   ? 0
-                   : wrong("--listen wants ADDR:PORT, not", value);
+        return take_listen(options, value, DEFAULT_PORT);
     case OPT_PAGE:
-        return take_page(options, value);
+        options->page = value;
+        return 0;
+    case OPT_FRONT:
+        return take_front(options, value);
     case OPT_INTERFACE:
         options->interface = value;
         return 0;
@@ -147,8 +178,6 @@ int server_options_parse(struct server_options *options, enum log_level *level, 
     const struct options line = {PROGRAM, usage, names, level, take_option, options};
     options->port_low = PORTS_LOW;
     options->port_high = PORTS_HIGH;
-    endpoint_parse(&options->listen, DEFAULT_LISTEN, DEFAULT_PORT);
-    endpoint_parse(&options->page_listen, DEFAULT_PAGE, PAGE_PORT);
     int status = options_read(&line, argc, argv);
     if (status >= 0)
         return status;
@@ -156,5 +185,5 @@ int server_options_parse(struct server_options *options, enum log_level *level, 
         return wrong("--open and a key contradict each other", "");
     if (options->key_file == NULL)
         options->key_file = DEFAULT_KEY_FILE;
-    return -1;
+    return complete_listen(options);
 }

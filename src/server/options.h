@@ -8,16 +8,19 @@
 
 #include "../base/address.h"
 #include "../base/log.h"
+#include "../limits.h"
 
 struct server_options {
-    struct endpoint listen;
-    struct endpoint page_listen;
+    struct endpoint listen[HTTP_LISTENERS];
+    size_t listen_count;
+    size_t must_count;     // the first of them; others are a convenience
+    const char *page;      // --page, or NULL
+    struct endpoint front; // whose word on its clients is taken; length 0: nobody's
     const char *interface; // or NULL: that of the default route
     const char *html;      // folder of the page, or NULL
     const char *key_file;
     uint16_t port_low;
     uint16_t port_high;
-    bool no_page;
     bool open;    // no key: the classic protocol
     bool new_key; // make a new key and end
     bool allow_private;

@@ -28,6 +28,7 @@ struct server {
     struct gateway gateway; // to the Internet
     struct laptops laptops;
     struct server_phones phones;
+    char ports[8 * HTTP_LISTENERS]; // which phones may try, the likeliest first: "8080,443,80"
     int64_t started_ms;
 };
 
@@ -57,8 +58,8 @@ static int on_dynamic(void *arg, const struct endpoint *peer, const struct http_
         write_server_status(&text, &server->phones, &server->host,
                             server->loop.now_ms - server->started_ms);
     } else if (http_text_is(path, "/config.json")) {
-        text_add(&text, "{\"role\":\"server\",\"laptop\":\"%s\",\"websocket_port\":%u}\n",
-                 LAPTOP_ADDRESS, (unsigned)endpoint_port(&server->options.listen));
+        text_add(&text, "{\"role\":\"server\",\"laptop\":\"%s\",\"websocket_ports\":[%s]}\n",
+                 LAPTOP_ADDRESS, server->ports);
     }
     return text.overflow ? -500 : (int)text.length;
 }
@@ -86,30 +87,28 @@ static int open_listener(const struct endpoint *endpoint)
     return fd;
 }
 
+// Page and WebSocket are on every port. One that is a convenience may be another program's.
 static int listen_for_phones(struct server *server)
 {
+    const struct server_options *options = &server->options;
     char where[ENDPOINT_TEXT_MAX];
-    int fd = open_listener(&server->options.listen);
-    if (fd >= 0 && http_host_listen(&server->host, fd, true) == 0)
-        return 0;
-    endpoint_format(&server->options.listen, where);
-    log_error(&server->log, "cannot listen on %s: %s%s", where, strerror(errno),
-              errno == EADDRINUSE ? " (is another tether-server running?)" : "");
-    return -1;
-}
-
-// The page's own port is a convenience: without it the page is still on the first one.
-static void listen_for_page(struct server *server)
-{
-    char where[ENDPOINT_TEXT_MAX];
-    if (server->options.no_page)
-        return;
-    int fd = open_listener(&server->options.page_listen);
-    if (fd >= 0 && http_host_listen(&server->host, fd, false) == 0)
-        return;
-    endpoint_format(&server->options.page_listen, where);
-    log_warn(&server->log, "cannot serve the page on %s: %s; going on without", where,
-             strerror(errno));
+    struct text ports;
+    text_init(&ports, server->ports, sizeof server->ports);
+    for (size_t i = 0; i < options->listen_count; i++) {
+        int fd = open_listener(&options->listen[i]);
+        if (fd >= 0 && http_host_listen(&server->host, fd) == 0) {
+            text_add(&ports, "%s%u", i > 0 ? "," : "", endpoint_port(&options->listen[i]));
+            continue;
+        }
+        endpoint_format(&options->listen[i], where);
+        if (i < options->must_count) {
+            log_error(&server->log, "cannot listen on %s: %s%s", where, strerror(errno),
+                      errno == EADDRINUSE ? " (is another tether-server running?)" : "");
+            return -1;
+        }
+        log_warn(&server->log, "cannot listen on %s: %s; going on without", where, strerror(errno));
+    }
+    return 0;
 }
 
 // Changes the host. Returns 0, or -1 after having said what is wrong.
@@ -121,7 +120,6 @@ static int set_up_host(struct server *server)
         gateway_open_host(gateway) < 0 ||
         server->phones.mode->start(&server->laptops, &server->options, &port_key) < 0)
         return -1;
-    listen_for_page(server);
     if (gateway_start(gateway, &port_key) < 0)
         return -1;
     return loop_every(&server->loop, 1000, on_tick, server);
@@ -147,6 +145,7 @@ static int init(struct server *server)
         .page = &server->page,
         .dynamic = on_dynamic,
         .dynamic_arg = server,
+        .front = &server->options.front,
     };
     server->started_ms = server->loop.now_ms;
     server->door = (struct ws_door){server_phones_accept, &server->phones};
@@ -163,12 +162,12 @@ static void say_hello(const struct server *server)
     struct text text;
     text_init(&text, address, sizeof address);
     text_add_ipv4(&text, server->gateway.wire.address);
-    endpoint_format(&server->options.listen, where);
+    endpoint_format(&server->options.listen[0], where);
     if (server->phones.mode->warning != NULL)
         log_warn(&server->log, "%s", server->phones.mode->warning);
-    log_info(&server->log, "translating to %s on %s, ports %u-%u; listening on %s", address,
-             server->gateway.wire.interface, (unsigned)server->options.port_low,
-             (unsigned)server->options.port_high, where);
+    log_info(&server->log, "translating to %s on %s, ports %u-%u; listening on %s (ports %s)",
+             address, server->gateway.wire.interface, (unsigned)server->options.port_low,
+             (unsigned)server->options.port_high, where, server->ports);
 }
 
 // Everything is open: what is left to do takes no privilege.

@@ -159,7 +159,7 @@ int main(int argc, char **argv)
                      WS_MESSAGE_MAX, peer->tx, sizeof peer->tx);
     }
     int fd = socket_listen(&endpoint, NULL);
-    if (fd < 0 || http_host_listen(&flow.host, fd, true) < 0) {
+    if (fd < 0 || http_host_listen(&flow.host, fd) < 0) {
         perror("ws-flow: cannot listen");
         return 1;
     }

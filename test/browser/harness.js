@@ -75,6 +75,7 @@ class Host {
     this.rewrite = options.rewrite || ((name, text) => text);
     this.refuse = false;           // break handshakes off
     this.dead = false;             // answer nothing, and take nothing
+    this.slow = 0;                 // answer a handshake after so many ms
     this.status = null;            // what status.json says, if there is one
     this.messages = [];
     this.sockets = [];
@@ -97,14 +98,16 @@ class Host {
     this.http.on("upgrade", (request, socket, head) => {
       this.attempts.push(Date.now());
       if (this.dead) {
-        this.hung.push(socket);
+        this.hung.push(socket.on("error", () => {}).resume());
         return;
       }
       if (this.refuse || request.url.split("?")[0] !== (this.path || "/websocket")) {
         socket.destroy();
         return;
       }
-      this.websockets.handleUpgrade(request, socket, head, (client) => this.accept(client));
+      setTimeout(() => {
+        this.websockets.handleUpgrade(request, socket, head, (client) => this.accept(client));
+      }, this.slow);
     });
     await new Promise((resolve, reject) => {
       this.http.on("error", reject);

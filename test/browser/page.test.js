@@ -46,9 +46,23 @@ function loadAddress() {
   return context;
 }
 
+/* A page whose server has so many ports; prepare() gets the hosts that stand for them. */
+async function withPorts(after, count, prepare) {
+  const ports = [];
+  for (let i = 0; i < count; i += 1) {
+    ports.push(await new Host().start());
+    after(() => ports[i].stop());
+  }
+  prepare(ports);
+  const { laptop, page } = await setUp(after, { before: (host) => {
+    host.config = { role: "server", laptop: host.address, websocket_ports: ports.map((port) => port.port) };
+  } });
+  return { laptop, page, ports };
+}
+
 /* The page as a TLS front serves it, with what the browser's owner permitted it. */
 function openHttpsPage(opener, laptop, permissions) {
-  const config = JSON.stringify({ role: "server", laptop, websocket_port: 8080 });
+  const config = JSON.stringify({ role: "server", laptop, websocket_ports: [8080, 80] });
   return openPage(opener, "https://tether.example/", { prepare: async (context) => {
     await context.grantPermissions(permissions, { origin: "https://tether.example" });
     await context.route("https://tether.example/**", (route) => {
@@ -64,7 +78,7 @@ const AT_SERVER = { protocol: "http:", host: "203.0.113.10", hostname: "203.0.11
 const AT_FRONT = { protocol: "https:", host: "tether.example", hostname: "tether.example", search: "" };
 const AT_SERVER6 = { protocol: "http:", host: "[2001:db8::1]", hostname: "[2001:db8::1]", search: "" };
 const LAPTOP = { role: "laptop", server: "203.0.113.10:8080" };
-const SERVER = { role: "server", laptop: "169.254.134.89:6354", websocket_port: 8080 };
+const SERVER = { role: "server", laptop: "169.254.134.89:6354", websocket_ports: [8080, 80] };
 const L = "ws://169.254.134.89:6354/websocket";
 const S = "ws://203.0.113.10:8080/websocket";
 
@@ -74,7 +88,7 @@ const ADDRESSES = [
   [AT_LAPTOP, { role: "laptop", server: null }, "", L, null],
   [AT_LAPTOP, { role: "laptop", server: "[2001:db8::1]:8080" }, "", L, "ws://[2001:db8::1]:8080/websocket"],
   [AT_SERVER, SERVER, "", L, S],
-  [AT_SERVER, { ...SERVER, websocket_port: 9000 }, "", L, "ws://203.0.113.10:9000/websocket"],
+  [AT_SERVER, { ...SERVER, websocket_ports: [9000] }, "", L, "ws://203.0.113.10:9000/websocket"],
   [AT_SERVER6, SERVER, "", L, "ws://[2001:db8::1]:8080/websocket"],
   [AT_FRONT, SERVER, "", L, "wss://tether.example/websocket"],
   [AT_LAPTOP, LAPTOP, "?server=host.example", L, "ws://host.example:8080/websocket"],
@@ -105,6 +119,19 @@ const ADDRESSES = [
   [AT_LAPTOP, LAPTOP, "?server=203.0.113.10%E2%80%AE.evil", L, null]
 ];
 
+/* The ports of a server that are tried, in this order; "ws:" is 80 and "wss:" is 443. */
+const PORTS = [
+  [AT_LAPTOP, { role: "laptop", server: "203.0.113.10" }, "", "8080 443 ws:"],
+  [AT_LAPTOP, { role: "laptop", server: "[2001:db8::1]", id: "1" }, "", "8080 443 ws:"],
+  [AT_LAPTOP, LAPTOP, "", "8080"],
+  [AT_LAPTOP, { role: "laptop", server: "ws://203.0.113.10/websocket" }, "", "ws:"],
+  [AT_LAPTOP, { role: "laptop", server: "wss://203.0.113.10/websocket" }, "", "wss:"],
+  [AT_SERVER, { ...SERVER, websocket_ports: [8080, 443, 80] }, "", "8080 443 ws:"],
+  [AT_SERVER, { role: "server" }, "", "8080 443 ws:"],
+  [AT_FRONT, SERVER, "", "wss:"],
+  [AT_FRONT, SERVER, "?server=host.example", "wss:"]
+];
+
 const TESTS = [
   ["the page's files are under 48 KB in all as programs carry them, in the syntax of ES5, and load nothing from " +
     "elsewhere", async () => {
@@ -130,6 +157,11 @@ const TESTS = [
       const what = `${location.host}${query} with ${JSON.stringify(config)}`;
       equal(found.laptop.url, laptop, `the laptop's address at ${what}`);
       equal(found.server.url, server, `the server's address at ${what}`);
+    }
+    for (const [location, config, query, ports] of PORTS) {
+      const urls = address.findAddresses(location, query, config, "").server.urls;
+      equal(urls.map((url) => new URL(url).port || new URL(url).protocol).join(" "), ports,
+        `the ports of ${location.host}${query} with ${JSON.stringify(config)}`);
     }
     equal(address.pageOf("ws://169.254.134.89:6354/websocket?x"), "http://169.254.134.89:6354/", "the laptop's page");
     for (const host of ["203.0.113.10", "8.8.8.8", "172.32.0.1", "100.128.0.1"]) {
@@ -457,7 +489,7 @@ const TESTS = [
     const server = await new Host().start();
     after(() => laptop.stop());
     after(() => server.stop());
-    server.config = { role: "server", laptop: laptop.address, websocket_port: server.port };
+    server.config = { role: "server", laptop: laptop.address, websocket_ports: [server.port] };
     // The browser is told to take the server for a public address and the laptop for a local one.
     const guarded = await h.launch(["--host-resolver-rules=MAP tether.example 127.0.0.1",
       `--ip-address-space-overrides=127.0.0.1:${server.port}=public,127.0.0.1:${laptop.port}=local`]);
@@ -493,6 +525,52 @@ const TESTS = [
     const page = await openHttpsPage(guarded, laptop.address, ["local-network-access"]);
     await untilState(page, "laptop", "connected");
     assert(!await page.isVisible("#advice"), "advice is shown");
+  }],
+
+  ["of a server's ports the first that opens is used, and tried first from then on", async (after) => {
+    const { page, laptop, ports } = await withPorts(after, 3, (hosts) => {
+      hosts[0].dead = hosts[2].dead = true;
+    });
+    await copies(laptop, ports[1], ["by the second"]);
+    await until("the others are let go",
+      () => ports[0].hung.concat(ports[2].hung).every((socket) => socket.readableEnded));
+    ports[0].dead = false;
+    const before = ports[0].attempts.length;
+    (await ports[1].connection()).terminate();
+    await until("it comes back", () => ports[1].attempts.length > 1);
+    await untilState(page, "summary", "relaying");
+    await copies(laptop, ports[1], ["by the second again"]);
+    equal(ports[0].attempts.length, before, "attempts at the first");
+  }],
+
+  ["ports that refuse are passed over", async (after) => {
+    const { laptop, ports } = await withPorts(after, 3, (hosts) => {
+      hosts[0].refuse = hosts[1].refuse = true;
+    });
+    await copies(laptop, ports[2], ["by the third"]);
+  }],
+
+  ["a port that opens after another is closed again, and does not disturb", async (after) => {
+    const { page, laptop, ports } = await withPorts(after, 2, (hosts) => {
+      hosts[0].slow = 2000;
+    });
+    await copies(laptop, ports[1], ["by the second"]);
+    await until("the first has been tried", () => ports[0].attempts.length > 0);
+    await h.sleep(2500);
+    equal(ports[0].sockets.length, 0, "connections to the first");
+    equal(ports[1].attempts.length, 1, "attempts at the second");
+    equal(await state(page, "summary"), "relaying", "the state");
+  }],
+
+  ["where no port answers the next round begins with another", async (after) => {
+    const { laptop, ports } = await withPorts(after, 2, (hosts) => {
+      hosts[0].dead = hosts[1].dead = true;
+    });
+    await until("both are tried", () => ports[0].attempts.length > 0 && ports[1].attempts.length > 0);
+    await until("a second round", () => ports[1].attempts.length > 1);
+    assert(ports[0].attempts.length < 2 || ports[1].attempts[1] < ports[0].attempts[1], "it began with the same");
+    ports[0].dead = false;
+    await copies(laptop, ports[0], ["by the first"]);
   }],
 
   ["a screen of 320 pixels needs no sideways scrolling, in the light or in the dark", async (after) => {

@@ -120,7 +120,7 @@ def check_defaults(program, page):
 
 # ---- status.json ----
 
-CONFIG = {"role", "server", "id", "laptop", "websocket_port"}  # config.json's fields
+CONFIG = {"role", "server", "id", "laptop", "websocket_ports"}  # config.json's fields
 
 
 def check_status(program, page):

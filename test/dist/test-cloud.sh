@@ -55,7 +55,7 @@ check "the laptop's line is in a file" in_debian host grep -q "tether-client --s
 check "which root alone can read" is "600 root" in_debian host stat -c '%a %U' /var/lib/tether/laptop
 check "the key is in no log" key_is_not_in /var/log /run/log /var/lib/cloud /run/cloud-init
 check "nor on the console" sh -c "! grep -F '$(in_debian host cat /var/lib/tether/key)' '$DEBIAN_DIR/host/console'"
-check "nothing listens but the server" is "tcp *:80 tcp *:8080 tcp 127.0.0.1:9000" sockets
+check "nothing listens but the server" is "tcp *:443 tcp *:80 tcp *:8080 tcp 127.0.0.1:9000" sockets
 kill -9 "${DEBIAN_PID[host]}"
 unset "DEBIAN_PID[host]"
 

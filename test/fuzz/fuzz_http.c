@@ -52,6 +52,17 @@ static void expect_page(const struct http_text *path)
     }
 }
 
+// Whom a front asks for is counted by a number that stands for an address alone.
+static void expect_client(const struct http_request *request)
+{
+    struct endpoint client;
+    if (!http_read_forwarded(&client, request))
+        return;
+    EXPECT(client.address.ss_family == AF_INET || client.address.ss_family == AF_INET6);
+    EXPECT(http_count_headers(request->headers, request->header_count, HTTP_FORWARDED) > 0);
+    EXPECT(endpoint_source(&client) < (uint64_t)0xff << 56);
+}
+
 static void try_request(const uint8_t *bytes, size_t length)
 {
     static struct http_request request;
@@ -70,6 +81,7 @@ static void try_request(const uint8_t *bytes, size_t length)
     EXPECT(!(request.has_body && request.keep_alive));
     expect_headers(request.headers, request.header_count, bytes, (size_t)used);
     expect_page(&request.path);
+    expect_client(&request);
     // The same head alone is the same; with less, it is not whole.
     size_t step = used > 600 ? 37 : 1;
     for (size_t part = 0; part < (size_t)used; part += step) {

@@ -29,6 +29,8 @@ def http_heads():
         "body": b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
         "chunked": b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
         "two": b"GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: b\r\n\r\n",
+        "forwarded": b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.1.1.1, 203.0.113.7\r\n\r\n",
+        "forwarded-ipv6": b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: [2001:db8::7]:9\r\n\r\n",
         "empty-line": b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
         "bare-lf": b"GET / HTTP/1.1\nHost: a\n\n",
         "folded": b"GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n",

@@ -18,6 +18,7 @@ import re
 import resource
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from http_raw import ADDRESS, Answer, head, in_namespace, with_program
@@ -26,7 +27,7 @@ from ws_raw import ROOT, TEXT, BINARY, Cases, Failed, check, connect, open_clien
 HTML = os.path.join(ROOT, "html")
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml",
          ".json": "application/json"}
-SERVER_CONFIG = {"role": "server", "laptop": "169.254.134.89:6354", "websocket_port": 8080}
+SERVER_CONFIG = {"role": "server", "laptop": "169.254.134.89:6354", "websocket_ports": [8080, 80]}
 POLICY = {"default-src": "'none'", "style-src": "'self'", "frame-ancestors": "'none'",
           "base-uri": "'none'", "form-action": "'none'"}
 HEADERS = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer",
@@ -84,16 +85,14 @@ class Site:
         check(self.get("/").body == read_file("index.html"), "/ is not index.html")
         check(self.get("/?laptop=a&server=b").body == read_file("index.html"), "/?... is not index.html")
 
-    def policies(self, websockets):
+    def policies(self):
         etag = self.get("/relay.js").fields["etag"]
         kinds = [(200, head("/")), (200, head("/relay.js")), (200, head("/config.json")), (200, head("/status.json")),
                  (304, head("/relay.js", more=[f"If-None-Match: {etag}"])), (400, b"nonsense\r\n\r\n"),
                  (400, head(host=None)), (404, head("/no-such-file")), (405, head(method="DELETE")),
                  (431, head(more=["X-Long: " + "x" * 20000])), (501, head(more=["Transfer-Encoding: chunked"])),
-                 (505, head(version="HTTP/2.0"))]
-        if websockets:
-            kinds += [(101, request("/websocket")), (426, head("/websocket")), (426, request("/websocket", ws_version="8")),
-                      (400, request("/websocket", key=None))]
+                 (505, head(version="HTTP/2.0")), (101, request("/websocket")), (426, head("/websocket")),
+                 (426, request("/websocket", ws_version="8")), (400, request("/websocket", key=None))]
         for status, data in kinds:
             fields = self.ask(data, status).fields
             what = f"{data[:40]!r}, {status}"
@@ -215,7 +214,7 @@ class Site:
     def bad_lines(self):
         for line in [b"GET", b"GET /", b"GET / HTTP/1.1 more", b"GET / HTTP/1.", b"GET / http/1.1", b"GET / XTTP/1.1",
                      b" / HTTP/1.1", b"GET  HTTP/1.1", b"\0\1\2\3", b"G\x80T / HTTP/1.1", b"GET index.html HTTP/1.1",
-                     b"GET /\x01 HTTP/1.1", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"]:
+                     b"GET /\x01 HTTP/1.1"]:
             try:
                 self.ask(line + b"\r\nHost: localhost\r\n\r\n", 400, 501)
             except Failed as failure:
@@ -276,12 +275,12 @@ class Site:
         if statuses == (426,):
             check("13" in answer.fields.get("sec-websocket-version", "").split(", "), "the version to use is not said")
 
-    def run(self, case, name, websockets=True):
+    def run(self, case, name):
         def test(what, function, *arguments, **options):
             case(f"{name}: {what}", lambda: function(*arguments, **options))
 
         test("each file of the page comes whole and with its type", self.files)
-        test("each kind of answer comes with policies that allow nothing from elsewhere", self.policies, websockets)
+        test("each kind of answer comes with policies that allow nothing from elsewhere", self.policies)
         test("config.json says what it should", self.config_json)
         test("config.json is not kept by caches", self.config_is_fresh)
         test("status.json is an object", self.status_json)
@@ -304,7 +303,7 @@ class Site:
         test("HTTP/1.0 needs no Host", self.get, "/", 200, host=None, version="HTTP/1.0")
         for method in "POST", "DELETE", "BREW":
             test(f"{method} brings 405 or 501 (RFC 9110, 9.1)", self.method, method)
-        test("a browser's cookies of 7 KiB are no obstacle", self.cookies, websockets)
+        test("a browser's cookies of 7 KiB are no obstacle", self.cookies)
         test("a header field that is too long brings 431 (RFC 6585, 5)", self.get, "/", 431,
              more=["X-Long: " + "x" * 20000])
         test("too many header fields bring 431 (RFC 6585, 5)", self.get, "/", 431,
@@ -313,12 +312,22 @@ class Site:
              b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X-Endless: x\r\n" * 100000, 431)
         test("a request line without end brings 414 or 431 (RFC 9110, 15.5.15)", self.ask, b"GET /" + b"x" * 1000000,
              414, 431)
+        test("a TLS ClientHello ends the connection at once (RFC 8446, 5.1)", self.client_hello)
         test("a body is never taken for a request (RFC 9112, 11.2)", self.bodies)
         test("a thousand half requests keep nobody out", self.many, 1000)
-        if websockets:
-            self.run_websockets(test)
+        self.run_websockets(test)
 
-    def cookies(self, websockets):
+    def client_hello(self):
+        """Browsers that try https first wait for that; a request's time limit is 10 s."""
+        for data in b"\x16", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(508):
+            began = time.monotonic()
+            peer = connect(ADDRESS, self.port)
+            peer.send(data)
+            peer.expect_end()
+            peer.close()
+            check(time.monotonic() - began < 8, "the connection is held")
+
+    def cookies(self):
         """Cookies are the host's, whatever the port (RFC 6265, 8.5): its other services may have set many."""
         cookie = "Cookie: " + "; ".join(f"service-{i}=" + "c" * 300 for i in range(23))
         check(7000 < len(cookie) < 7500, f"the test's cookies have {len(cookie)} bytes")
@@ -327,8 +336,7 @@ class Site:
         peer.send_slowly(head("/style.css", more=[cookie]))
         check(Answer(peer).expect(200).body == read_file("style.css"), "style.css came changed")
         peer.close()
-        if websockets:
-            self.ask(request("/websocket", more=[cookie]), 101)
+        self.ask(request("/websocket", more=[cookie]), 101)
 
     def method(self, method):
         answer = self.get("/", 405, 501, method=method)
@@ -398,6 +406,74 @@ def folder_cases(case, name, site, folder):
     case(f"{name}: a file that changes comes changed", changed)
 
 
+def front_cases(case, is_keyed=False):
+    """A server whose front is at 127.0.0.1. Open mode tells laptops without an id apart by their phone's address."""
+    site = Site(8080, {})
+
+    def said_by(client):
+        return [] if client is None else [f"X-Forwarded-For: {client}"]
+
+    def closed():
+        for client in None, "203.0.113.7", "127.0.0.1", "::1", "nonsense":
+            site.get("/status.json", 403, more=said_by(client))
+            site.get("/config.json", 200, more=said_by(client))
+
+    def links():
+        peer = connect("::1", 8080)
+        peer.send(head("/status.json"))
+        return json.loads(Answer(peer).expect(200).body)["links"]
+
+    def counted():
+        peers = []
+        for client, wanted in [("203.0.113.7", 1), ("203.0.113.8", 2), ("1.1.1.1, 203.0.113.7", 2), ("2001:db8::7", 3),
+                               (None, 4), ("unknown", 4), ("203.0.113.300", 4), ("203.0.113.7 x", 4), ("x" * 3000, 4),
+                               ("203.0.113.8,", 4)]:
+            peers.append(open_client(ADDRESS, 8080, "/websocket", more=said_by(client)))
+            check(links() == wanted, f"with {client} there are {links()} laptops, not {wanted}")
+        for peer in peers:
+            peer.close()
+
+    def bystanders():
+        before = links()
+        peers = [open_client("::1", 8080, "/websocket", more=said_by(client)) for client in ("203.0.113.7", "1.2.3.4")]
+        check(links() == before + 1, f"{before} laptops became {links()}")
+        for peer in peers:
+            peer.close()
+
+    def offers(client, count):
+        """Offers that no key has made. How many more were heard, and not."""
+        def heard():
+            peer = connect("::1", 8080)
+            peer.send(head("/status.json"))
+            keyed = json.loads(Answer(peer).expect(200).body)["keyed"]
+            return keyed["wrong_key"], keyed["rate_limited"]
+
+        before = heard()
+        peer = open_client(ADDRESS, 8080, "/websocket", more=said_by(client))
+        peer.message()      # the server's greeting
+        for _ in range(count):
+            peer.frame(BINARY, b"\1" + os.urandom(73))
+        peer.frame(9, b"after")
+        while peer.receive()[1] != 10:
+            pass
+        peer.close()
+        return [now - then for now, then in zip(heard(), before)]
+
+    def limited():
+        _, unheard = offers("203.0.113.7", 60)
+        check(unheard > 0, "nobody is limited")
+        for client in "203.0.113.8", "2001:db8::7", None:
+            check(offers(client, 5) == [5, 0], f"{client} is limited by what another has done")
+
+    if is_keyed:
+        case("tether-server --front: a stranger behind it uses up no handshakes of others, nor its own", limited)
+        return
+    case("tether-server --front: what comes from the front gets no status.json, though it is loopback", closed)
+    case("tether-server --front: the front's clients are told apart by its last word; without a good one it counts "
+         "itself", counted)
+    case("tether-server --front: nobody else's word is taken", bystanders)
+
+
 def main():
     in_namespace()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -405,21 +481,35 @@ def main():
     cases = Cases(only=sys.argv[1] if len(sys.argv) > 1 else None)
     server = ["tether-server", "--open", "--listen", f"{ADDRESS}:8080", "--page", f"{ADDRESS}:80"]
     client = ["tether-client", "--open", "--listen", f"{ADDRESS}:6354", "--no-routes"]
-    laptop = {"role": "laptop", "server": "203.0.113.10:8080"}
+    laptop = {"role": "laptop", "server": "203.0.113.10"}
 
     with_program(cases, client + ["--server", "203.0.113.10"], [6354], lambda case: (
         Site(6354, laptop).run(case, "tether-client"),
         case("tether-client: the page may connect to the laptop and to the server alone", Site(6354, laptop).connects,
-             "ws://203.0.113.10:8080 wss://203.0.113.10:8080")))
+             " ".join(f"ws://203.0.113.10:{port} wss://203.0.113.10:{port}" for port in (8080, 443, 80)))))
     with_program(cases, server, [8080, 80], lambda case: (
         Site(8080, SERVER_CONFIG).run(case, "tether-server, port 8080"),
-        Site(80, SERVER_CONFIG).run(case, "tether-server, port 80", websockets=False)))
+        Site(80, SERVER_CONFIG).run(case, "tether-server, port 80")))
+
+    with_program(cases, server + ["--listen", "[::1]:8080", "--front", ADDRESS], [8080], front_cases)
+    with tempfile.TemporaryDirectory() as parent:
+        keyed = ["tether-server", "--key-file", os.path.join(parent, "key"), "--front", ADDRESS,
+                 "--listen", f"{ADDRESS}:8080", "--listen", "[::1]:8080"]
+        with_program(cases, keyed, [8080], lambda case: front_cases(case, True))
+    with_program(cases, server, [8080], lambda case: case(
+        "tether-server: what says that it comes through a front gets no status.json", lambda: Site(8080, {}).get(
+            "/status.json", 403, more=["X-Forwarded-For: 127.0.0.1"])))
 
     alone = Site(6354, {"role": "laptop", "server": None})
     ipv6 = Site(6354, {"role": "laptop", "server": "[2001:db8::1]:81"})
     with_program(cases, client, [6354], lambda case: (
         case("tether-client without --server: config.json says null", alone.config_json),
         case("tether-client without --server: the page may connect to any WebSocket", alone.connects, "ws: wss:")))
+    front = Site(6354, {"role": "laptop", "server": "wss://tether.example:8443/a/websocket?b=c"})
+    with_program(cases, client + ["--server", front.config["server"]], [6354], lambda case: (
+        case("tether-client with a front: config.json has the whole address", front.config_json),
+        case("tether-client with a front: the page may connect to its host and port", front.connects,
+             "ws://tether.example:8443 wss://tether.example:8443")))
     with_program(cases, client + ["--server", "[2001:db8::1]:81"], [6354], lambda case: (
         case("tether-client with an IPv6 server: config.json has it in brackets", ipv6.config_json),
         case("tether-client with an IPv6 server: the page may connect to any at its port, as policies have no "

@@ -5,7 +5,7 @@
 #   browser.sh print PROFILE-DIRECTORY URL     once loaded, prints the page's elements and ends
 # The profile directory is made, or used again. Background services of the
 # browser's maker are off: the lab has no internet. --no-sandbox because the
-# tests run as root, which Chromium's sandbox refuses.
+# tests run as root, which Chromium's sandbox refuses. CHROMIUM_MORE has further arguments.
 case $1 in
 stay) mode=--remote-debugging-port=0 ;;
 print) mode=--dump-dom ;;
@@ -13,4 +13,4 @@ print) mode=--dump-dom ;;
 esac
 exec chromium --headless=new --no-sandbox --disable-gpu --disable-quic --log-level=3 \
 	--no-first-run --disable-background-networking --disable-component-update \
-	--disable-sync --disable-extensions $mode --user-data-dir="$2" "$3"
+	--disable-sync --disable-extensions ${CHROMIUM_MORE:-} $mode --user-data-dir="$2" "$3"

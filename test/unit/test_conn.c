@@ -1076,7 +1076,7 @@ static bool open_both(void)
     server_side.conn.events = &echo_events;
     http_host_init(&host, &loop, &config);
     int fd = socket_listen(&where, NULL);
-    if (fd < 0 || http_host_listen(&host, fd, true) < 0 ||
+    if (fd < 0 || http_host_listen(&host, fd) < 0 ||
         getsockname(fd, (struct sockaddr *)&where.address, &where.length) < 0 ||
         ws_conn_connect(&side.conn, &where, "a", "/websocket/?from=test") < 0)
         return false;

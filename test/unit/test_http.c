@@ -432,6 +432,61 @@ static void written_in_small_buffers(void)
     }
 }
 
+// Whom a front asks for: the last address is its own word, all before it may be a stranger's.
+static void forwarded(void)
+{
+    static const struct {
+        const char *headers;
+        const char *client; // NULL: the front is counted itself
+    } cases[] = {
+        {"", NULL},
+        {"X-Forwarded-For: 203.0.113.7\r\n", "203.0.113.7"},
+        {"x-forwarded-for:\t2001:db8::7 \r\n", "2001:db8::7"},
+        {"X-Forwarded-For: 1.1.1.1, 203.0.113.7\r\n", "203.0.113.7"},
+        {"X-Forwarded-For: 1.1.1.1,203.0.113.7\r\n", "203.0.113.7"},
+        {"X-Forwarded-For: <script>, , 203.0.113.7\r\n", "203.0.113.7"},
+        {"X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 203.0.113.7\r\n", "203.0.113.7"},
+        {"X-Forwarded-For: 203.0.113.7:1234\r\n", "203.0.113.7"}, // as some fronts write it
+        {"X-Forwarded-For: [2001:db8::7]:1234\r\n", "2001:db8::7"},
+        {"X-Forwarded-For: ::ffff:203.0.113.7\r\n", "203.0.113.7"},
+        {"X-Real-IP: 203.0.113.7\r\n", NULL},
+        {"Forwarded: for=203.0.113.7\r\n", NULL},
+        {"X-Forwarded-For:\r\n", NULL},
+        {"X-Forwarded-For: ,\r\n", NULL},
+        {"X-Forwarded-For: 203.0.113.7,\r\n", NULL},
+        {"X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-For:\r\n", NULL},
+        {"X-Forwarded-For: unknown\r\n", NULL},
+        {"X-Forwarded-For: _hidden\r\n", NULL},
+        {"X-Forwarded-For: 203.0.113.300\r\n", NULL},
+        {"X-Forwarded-For: 203.0.113.7 8\r\n", NULL},
+        {"X-Forwarded-For: 203.0.113.7:99999\r\n", NULL},
+        {"X-Forwarded-For: a.example\r\n", NULL},
+        {"X-Forwarded-For: fe80::1%eth0\r\n", NULL},
+        {"X-Forwarded-For: [::1\r\n", NULL},
+        {"X-Forwarded-For: 1111111111111111111111111111111111111111111111111111111111111111\r\n",
+         NULL},
+        // The limits' numbers of laptops, which no address has (server/keyed.c).
+        {"X-Forwarded-For: ffff:ffff:ffff:fffe::\r\n", NULL},
+        {"X-Forwarded-For: ff02::1\r\n", NULL},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char head[300];
+        char text[ENDPOINT_TEXT_MAX];
+        struct http_request request;
+        struct endpoint client;
+        uint8_t *copy;
+        int length = snprintf(head, sizeof head, "GET / HTTP/1.0\r\n%s\r\n", cases[i].headers);
+        test_row("%s", cases[i].headers);
+        CHECK_INT(parse(&request, head, (size_t)length, &copy), length);
+        CHECK_INT(http_read_forwarded(&client, &request), cases[i].client != NULL);
+        if (cases[i].client != NULL) {
+            endpoint_format_host(&client, text);
+            CHECK_TEXT(text, cases[i].client);
+        }
+        free(copy);
+    }
+}
+
 static void reasons(void)
 {
     CHECK_TEXT(http_reason(101), "Switching Protocols");
@@ -454,6 +509,7 @@ int main(void)
     TEST("a request with all of a host's cookies is read", cookies);
     TEST("long heads and too many fields are refused with 431", size_limits);
     TEST("fields and list items are found in any letter case", headers_are_found);
+    TEST("whom a front asks for is the last that it names, if that is an address", forwarded);
     TEST("response heads are read, refused, or waited for", response_heads);
     TEST("a response head that never ends is refused", endless_response);
     TEST("the heads that we write say what they should", written_heads);

@@ -95,6 +95,57 @@ static void authorities(void)
 }
 
 // RFC 6454 section 6.2 gives the form, section 4 the ports that need not be written.
+static void places(void)
+{
+    static const struct {
+        const char *text;
+        const char *scheme; // NULL: none
+        const char *host;
+        const char *authority;
+        uint16_t port;
+    } cases[] = {
+        {"a.example", "", "a.example", "a.example", 0},
+        {"a.example:9", "", "a.example", "a.example:9", 9},
+        {"[::1]:9", "", "[::1]", "[::1]:9", 9},
+        {"ws://a", "ws", "a", "a", 0},
+        {"WSS://a:443", "WSS", "a", "a:443", 443},
+        {"wss://a.example/websocket", "wss", "a.example", "a.example", 0},
+        {"wss://[::1]:8/x/y?id=1&b=%22", "wss", "[::1]", "[::1]:8", 8},
+        {"", NULL, "", "", 0},
+        {"a/", NULL, "", "", 0},
+        {"a/websocket", NULL, "", "", 0},
+        {"http://a", NULL, "", "", 0},
+        {"https://a/websocket", NULL, "", "", 0},
+        {"wsx://a", NULL, "", "", 0},
+        {"ws://", NULL, "", "", 0},
+        {"ws:///x", NULL, "", "", 0},
+        {"ws://a?id=1", NULL, "", "", 0},
+        {"ws://a:0/", NULL, "", "", 0},
+        {"ws://a:70000/", NULL, "", "", 0},
+        {"ws://user@a/", NULL, "", "", 0},
+        {"ws://a/b#c", NULL, "", "", 0}, // RFC 6455 section 3
+        // The page is told it as JSON, between quotes.
+        {"ws://a/\"", NULL, "", "", 0},
+        {"ws://a/\\u0022", NULL, "", "", 0},
+        {"ws://a/<b>", NULL, "", "", 0},
+        {"ws://a/b c", NULL, "", "", 0},
+        {"ws://a/b\n", NULL, "", "", 0},
+        {"ws://a/\x7f", NULL, "", "", 0},
+        {"ws://a/\xc3\xbc", NULL, "", "", 0},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct http_place place;
+        test_row("%s", cases[i].text);
+        CHECK_INT(http_read_place(&place, cases[i].text), cases[i].scheme != NULL);
+        if (cases[i].scheme == NULL)
+            continue;
+        CHECK(is_text(&place.scheme, cases[i].scheme));
+        CHECK(is_text(&place.host, cases[i].host));
+        CHECK(is_text(&place.authority, cases[i].authority));
+        CHECK_INT(place.port, cases[i].port);
+    }
+}
+
 static void origins(void)
 {
     static const struct {
@@ -419,6 +470,7 @@ static void shown_origins(void)
 int main(void)
 {
     TEST("a host and its port are read, or refused", authorities);
+    TEST("where a server is, is read, or refused", places);
     TEST("an origin is read, or refused", origins);
     TEST("a host's name is of letters, digits, dots, hyphens and underscores", strange_bytes);
     TEST("a Host must be an address, localhost or the host of a listed origin", hosts);

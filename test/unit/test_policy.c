@@ -17,6 +17,12 @@ static void sources(void)
         {"1.2.3.4:8080", "Host: localhost\r\n",
          " ws://localhost wss://localhost ws://1.2.3.4:8080 wss://1.2.3.4:8080"},
         {"[2001:db8::1]:81", "Host: b\r\n", " ws://b wss://b ws://*:81 wss://*:81"},
+        // Any of the server's ports, where nobody named one.
+        {"a", "", " ws://a:8080 wss://a:8080 ws://a:443 wss://a:443 ws://a:80 wss://a:80"},
+        {"wss://a/websocket", "",
+         " ws://a:8080 wss://a:8080 ws://a:443 wss://a:443 ws://a:80 wss://a:80"},
+        {"wss://a:8443/x;y,z", "", " ws://a:8443 wss://a:8443"},
+        {"[::1]", "", " ws://*:8080 wss://*:8080 ws://*:443 wss://*:443 ws://*:80 wss://*:80"},
         {"a:1", "Host: [::1]:6354\r\n", " ws://a:1 wss://a:1"},
         // What is no host comes back nowhere.
         {"a:1", "Host: b c\r\n", " ws://a:1 wss://a:1"},
@@ -58,6 +64,9 @@ static void longest(void)
         CHECK_INT(http_parse_request(&request, (const uint8_t *)text, (size_t)end), end);
         policy_write_sources(out, only, &request);
         CHECK_INT(strlen(out), 2 * strlen(only) + 13 + (length == 256 ? 0 : 2 * 261 + 13));
+        snprintf(only, sizeof only, "wss://%.*s/", length < 255 ? length : 255, name);
+        policy_write_sources(out, only, &request);
+        CHECK(strstr(out, ":80") != NULL && out[strlen(out) - 3] == ':');
     }
 }
 
