@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: ISC
-# The cellular link emulator does what it is told: delay, rate, queue, loss, traces, outages, whole packets.
+# The cellular link emulator does what it is told: delay, rate, queue, loss, traces, random links, outages, whole packets.
 #
 #   test/bench/test-cellular.sh
 #
@@ -28,6 +28,15 @@ probe() { # CHECK ARGUMENTS-OF-THE-EMULATOR...
 	return 1
 }
 
+# The same seed is the same link; its traces are whole, and something passes.
+random_link() {
+	local arguments again
+	arguments=$("$BENCH/bench_lab.sh" link random:5) && again=$("$BENCH/bench_lab.sh" link random:5) || return
+	[ "$arguments" = "$again" ] || { echo "$arguments, and then $again"; return 1; }
+	# shellcheck disable=SC2086 # a list of words
+	restart_cellular $arguments
+}
+
 # A lossless transfer would hide a wrong checksum behind its repetitions, but not its time.
 whole_packets() {
 	restart_cellular --down-rate 20000 --up-rate 20000 --delay 5 || return
@@ -53,6 +62,7 @@ check "the rate is within 3 %, and the queue drops at its tail" probe rate --dow
 check "the share of packets lost is as told" probe loss --loss 10 --delay 1
 check "a trace is played, and starts over" probe trace --down-trace "$LAB_DIR/trace" --delay 10 \
 	--down-queue 30000
+check "a link of a seed is played" random_link
 check "an outage on command holds everything, and loses nothing" probe outage --delay 10
 check "TCP passes both ways, whole" whole_packets
 lab_stop cellular
