@@ -45,8 +45,8 @@ function TetherGraph(canvas, upMark, downMark) {
 
 	this.draw = function () {
 		var scale = window.devicePixelRatio;
-		var width = canvas.clientWidth;
-		var height = canvas.clientHeight;
+		var width = canvas.clientWidth || canvas.width / scale; // out of sight it is drawn on, for awake.js
+		var height = canvas.clientHeight || canvas.height / scale;
 		var top = Math.max(this.highest(), 1000) * 1.1;
 		var now = points[points.length - 1].time;
 		var context = canvas.getContext("2d");

@@ -8,12 +8,14 @@
 
 var CONFIG_LIMIT_MS = 10000;
 var CONFIG_PAUSE_MS = 1000;
+var MOST_SERVERS = 3; // that are offered again
 var graph = new TetherGraph(element("graph"), element("up-mark"), element("down-mark"));
 var config = null;
 var query = ""; // of the page's address, where a person agreed
 var addresses = null;
 var command = null; // function (message): to the relay, see relay.js
 var latest = null; // the last report
+var onlineSince = 0;
 var permission = ""; // to reach local addresses, if the browser says
 var tabs = null;
 
@@ -40,19 +42,17 @@ function servedByLaptop() {
 		pageOf(addresses.laptop.url) === location.protocol + "//" + location.host + "/";
 }
 
-/* Whether a side is in a state, which are both. */
-function isIn(state) {
-	return !!latest && (latest.laptop.state === state || latest.server.state === state);
-}
-
 function showReport(report) {
 	latest = report;
-	tabs.mind(report.time, isIn("replaced"));
+	onlineSince = isRelaying(report) && /^(up|names)$/.test(sessionOf(report)) ? onlineSince || report.time : 0;
+	tabs.mind(report.time, isIn(report, "replaced"));
 	graph.add(report);
 	viewReport(report, addresses, {
 		servedByLaptop: servedByLaptop(),
 		fromPublic: isPublic(location.hostname),
-		permission: permission
+		permission: permission,
+		onlineSince: onlineSince,
+		hasSettings: !!element("settings").showModal && !!config && config.role === "laptop" && !config.server
 	});
 	if (!document.hidden) {
 		viewGraph(graph);
@@ -108,43 +108,82 @@ function relayInWorker() {
 	start();
 }
 
-/* What a person entered, where the laptop names no server. Else there is no other: the page's policy says so. */
+/*
+ * What a person entered or said yes to, where the laptop names no server. Else there is no other: the page's policy
+ * says so.
+ */
 function enteredServer() {
 	return config && !config.server && memory("server") || "";
+}
+
+/* The last ones of these. */
+function keptServers() {
+	try {
+		return JSON.parse(memory("servers") || "[]").map(String);
+	} catch (error) {
+		return [];
+	}
+}
+
+function keepServer(text) {
+	memory("server", text);
+	memory("servers", JSON.stringify((text ? [text] : []).concat(keptServers().filter(function (other) {
+		return other !== text;
+	})).slice(0, MOST_SERVERS)));
 }
 
 function setUpSettings() {
 	var sheet = element("settings");
 	var input = element("server-input");
 
-	element("settings-button").onclick = function () {
-		input.value = enteredServer();
-		setText("server-error", "");
-		sheet.showModal();
-	};
-	element("settings-form").onsubmit = function () {
-		var text = input.value.replace(/\s/g, "");
+	/* A page's address leads to its host. */
+	function save() {
+		var text = input.value.replace(/\s/g, "").replace(/^http(s?):\/\/([^\/]+).*$/i, function (all, tls, host) {
+			return tls ? "wss://" + host + PATH : host;
+		});
 		if (text && !parseAddress(text, "", [])) {
 			setText("server-error", "Not an address. Examples: 203.0.113.10, wss://host.example/websocket");
 			return false;
 		}
-		memory("server", text);
+		keepServer(text);
 		addresses = findAddresses(location, "", config, text);
 		start();
 		sheet.close();
 		return false;
+	}
+
+	function offer(text) {
+		var button = document.createElement("button");
+		button.type = "button";
+		button.textContent = (text === enteredServer() ? "✓ In use: " : "") + text;
+		button.onclick = function () {
+			input.value = text;
+			save();
+		};
+		element("kept").appendChild(button);
+	}
+
+	element("settings-button").onclick = element("enter-button").onclick = function () {
+		input.value = enteredServer();
+		setText("server-error", "");
+		setText("kept", "");
+		keptServers().forEach(offer);
+		sheet.showModal();
 	};
+	element("settings-form").onsubmit = save;
 	show("settings-button", sheet.showModal);
 }
 
 function setUpAwake() {
+	var dark = element("awake-text").textContent;
 	var on = false;
 	var awake = new TetherAwake(element("awake-video"), element("graph"), function (state) {
 		on = state === "lock" || state === "video";
 		setAttribute("awake-button", "aria-pressed", String(on));
 		show("awake-video", state === "video");
 		setText("awake-text", state === "video" ? "A small silent video keeps the screen on." :
-			state === "failed" ? "This browser cannot; the phone's settings can." : "");
+			state === "lock" ? "The screen stays on." : (state === "failed" ?
+				"This browser cannot; the phone's settings can. " : "") + dark);
 	});
 	element("awake-button").onclick = function () {
 		awake[on ? "stop" : "start"](true);
@@ -174,7 +213,7 @@ function listen(awake) {
 	}
 
 	element("main-button").onclick = function () {
-		if (isIn("stopped") || isIn("replaced")) {
+		if (isIn(latest, "stopped") || isIn(latest, "replaced")) {
 			start();
 		} else {
 			tabs.resign();
@@ -190,7 +229,7 @@ function listen(awake) {
 
 /* Another tab has started; what was stopped stays so. */
 function standBack() {
-	if (!isIn("stopped")) {
+	if (!isIn(latest, "stopped")) {
 		command({ command: "standBack" });
 	}
 }
@@ -215,7 +254,10 @@ function begin() {
 	var asked = findAddresses(location, location.search, config, enteredServer());
 
 	function answer(yes) {
-		if (yes) {
+		if (yes && config && config.role === "laptop" && !config.server && asked.server.text) {
+			keepServer(asked.server.text);
+		}
+		if (yes && (enteredServer() !== asked.server.text || asked.laptop.url !== usual.laptop.url)) {
 			query = location.search;
 		} else if (history.replaceState) {
 			history.replaceState(null, "", location.pathname);

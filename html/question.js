@@ -16,10 +16,6 @@ function askFor(usual, asked, fixed, answer) {
 	var wrong = !asked.laptop.url ? asked.laptop.text : !asked.server.url ? asked.server.text : "";
 	var timer = null;
 
-	function textOf(address) {
-		return address.url ? address.url.replace(/^ws:\/\/|\/websocket(\?id=\w*)?$/gi, "") : address.text || "–";
-	}
-
 	function rest() {
 		yes.disabled = true;
 		clearTimeout(timer);
@@ -35,7 +31,7 @@ function askFor(usual, asked, fixed, answer) {
 
 	["laptop", "server"].forEach(function (name) {
 		var changed = usual[name].url && asked[name].url !== usual[name].url;
-		setText("asked-" + name, textOf(asked[name]) + (changed ? " instead of " + textOf(usual[name]) : ""));
+		setText("asked-" + name, placeOf(asked[name]) + (changed ? " instead of " + placeOf(usual[name]) : ""));
 	});
 	setText("question-text", fixed ? "This laptop's page connects to the server of tether-client's --server alone." :
 		wrong ? "Not an address: " + wrong : "The link to this page names them. A web site may have sent you here. " +

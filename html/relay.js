@@ -12,7 +12,7 @@
  * TCP notices a dead way after minutes. So a side that was silent for long, or may have been left behind
  * (another network, a page that slept), is probed: a second connection is opened beside the first, and takes
  * over; if it does not open, the side is lost. A laptop that serves the page is also asked for its
- * status.json, which shows that it is there, and how its session with the server is.
+ * status.json, which shows that it is there, and whether the server answers it: that alone is "online".
  *
  * Close codes that mean something (RFC 6455, section 7.4.2 leaves 4000-4999 to applications):
  *   4001  a newer phone or tab has taken this one's place: both sides stop, or they would fight for it
@@ -40,6 +40,9 @@ function TetherRelay(report) {
 	var DOUBTFUL_MS = 2000; // of silence, where the status is not answered either
 	var STATUS_PAUSE_MS = 2000;
 	var STATUS_LIMIT_MS = 3000;
+	var STATUS_SOON_MS = 300; // after a side has opened
+	var STATUS_OLD_MS = 6000; // then it says nothing any more
+	var HANGING_MS = 1500; // a first attempt that takes so long
 	var LIMIT = 4 * 1024 * 1024; // bytes
 	var REPLACED = 4001;
 	var NOBODY = 4002;
@@ -50,11 +53,12 @@ function TetherRelay(report) {
 	var sides = [laptop, server];
 	var ticker = null;
 	var tickedAt = 0;
-	var bothSince = 0; // since when both are connected, or 0
+	var startedAt = 0;
 	var statusUrl = null;
 	var statusAt = 0; // when it was asked for
 	var statusRequest = null;
-	var session = null; // of the last answer
+	var session = null; // of the last answer,
+	var sessionAt = 0; // and when that came
 
 	laptop.other = server;
 	server.other = laptop;
@@ -81,7 +85,7 @@ function TetherRelay(report) {
 			heardAt: 0,
 			cause: "", // of the last failure; state.js has them all
 			reason: "", // that the peer gave for closing
-			sent: { bytes: 0, dropped: 0 } // to this side; dropped are messages
+			sent: { bytes: 0, dropped: 0, droppedAt: 0 } // to this side; dropped are messages
 		};
 	}
 
@@ -91,6 +95,7 @@ function TetherRelay(report) {
 		from.heard = true;
 		if (socket === null || socket.bufferedAmount > LIMIT) {
 			to.sent.dropped += to.openedAt ? 1 : 0; // before that nobody waits for it
+			to.sent.droppedAt = Date.now();
 			if (to.state === "idle") {
 				connect(to);
 			}
@@ -162,6 +167,7 @@ function TetherRelay(report) {
 			connect(side.other);
 		}
 		statusAt = 0;
+		setTimeout(mindStatus, STATUS_SOON_MS);
 		tell();
 	}
 
@@ -262,12 +268,16 @@ function TetherRelay(report) {
 		request.onload = function () {
 			statusRequest = null;
 			try {
-				session = JSON.parse(request.responseText).session;
+				var answer = JSON.parse(request.responseText);
+				session = answer.session;
+				session.names = answer.names;
+				sessionAt = Date.now();
 				server.heard = session.state === "up" || server.heard;
 				laptop.heard = true;
 			} catch (error) {
 				statusUrl = session = null; // it has none to give
 			}
+			tell();
 		};
 		request.onerror = request.ontimeout = function () {
 			statusRequest = null;
@@ -276,9 +286,15 @@ function TetherRelay(report) {
 		request.send();
 	}
 
+	function mindStatus() {
+		var pause = session && session.state === "up" ? STATUS_PAUSE_MS : TICK_MS;
+		if (statusUrl && !statusRequest && laptop.state === "connected" && Date.now() - statusAt >= pause) {
+			askStatus();
+		}
+	}
+
 	function tick() {
 		var now = Date.now();
-		var pause = session && session.state === "up" ? STATUS_PAUSE_MS : TICK_MS;
 		if (now - tickedAt > SLEPT_MS) {
 			wake(true);
 		}
@@ -290,34 +306,29 @@ function TetherRelay(report) {
 			}
 			probe(side, SILENT_MS);
 		});
-		if (statusUrl && !statusRequest && laptop.state === "connected" && now - statusAt >= pause) {
-			askStatus();
-		}
+		mindStatus();
 		tell();
 	}
 
 	function shown(side) {
 		return {
 			state: side.state, everOpen: side.openedAt > 0, failures: side.failures, cause: side.cause,
-			reason: side.reason, retryInMs: Math.max(0, side.retryAt - Date.now())
+			reason: side.reason, retryInMs: Math.max(0, side.retryAt - Date.now()),
+			isHanging: side.state === "connecting" && !side.failures && !side.openedAt &&
+				Date.now() - startedAt >= HANGING_MS
 		};
 	}
 
-	/* Times are in ms since 1970. */
+	/* Times are in ms since 1970; session is what the laptop says of its own, if it says so at all. */
 	function tell() {
-		if (laptop.state !== "connected" || server.state !== "connected") {
-			bothSince = 0;
-		} else if (!bothSince) {
-			bothSince = Date.now();
-		}
 		report({
 			time: Date.now(),
 			laptop: shown(laptop),
 			server: shown(server),
 			up: server.sent,
 			down: laptop.sent,
-			bothSince: bothSince,
-			session: laptop.state === "connected" ? session : null
+			isMute: !statusUrl,
+			session: laptop.state === "connected" && Date.now() - sessionAt < STATUS_OLD_MS ? session : null
 		});
 	}
 
@@ -335,7 +346,8 @@ function TetherRelay(report) {
 				connect(side);
 			}
 		});
-		tickedAt = Date.now();
+		tickedAt = startedAt = Date.now();
+		setTimeout(tell, HANGING_MS);
 		ticker = ticker || setInterval(tick, TICK_MS);
 	}
 

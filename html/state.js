@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* What a person is told: a report of the relay and the two addresses become words. */
+/*
+ * What a person is told: a report of the relay and the two addresses become words, and a tone: "good", "wait",
+ * "bad", "plain" (it cannot be known) or "off". doc/states.md lists all states; test/lab/test-states.sh reaches them.
+ */
 
 "use strict";
 
@@ -11,72 +14,137 @@ var CAUSES = {
 	lost: "Connection lost", silent: "Gone silent", timeout: "No answer", unreachable: "Refused or out of reach"
 };
 var HINTS = {
-	laptop: "Check that this phone is in the laptop's Wi-Fi network and that tether-client is running.",
-	server: "Check that this phone has internet, that tether-server is running, and that its port is open."
+	laptop: "Check that this phone is in the laptop's Wi-Fi network (or the laptop in this phone's hotspot), and that " +
+		"tether-client is running.",
+	server: "Check that this phone has internet, and that tether-server is running."
 };
-var SYMBOLS = { connecting: "…", connected: "✓", waiting: "↻", idle: "…", replaced: "–", stopped: "–" };
-var RELAYING = ["The laptop is online", "Keep this page open, and this phone near the laptop."];
-var WAITING = ["Waiting for the server's answer", "If it stays so, check that tether-server is running, with a key."];
-var SESSIONS = {                    // of the laptop with the server, where they are not well
-	"wrong key": ["The server refuses the laptop's key",
-		"On the laptop, start tether-client with the line that the server printed."],
-	handshake: WAITING, silent: WAITING
+var TONES = { connected: "good", connecting: "wait", idle: "wait", replaced: "off", stopped: "off" };
+var BUTTONS = { replaced: "Use this one", stopped: "Start" };
+var MARKS = { good: "✓", wait: "…", bad: "!", plain: "•", off: "–" };
+
+/* Both are connected: the tone, the title, what to do, and the server's status, by what the laptop says. */
+var SESSIONS = {
+	up: ["good", "The laptop is online", "Keep this page open, and this phone near the laptop.", "Connected"],
+	names: ["wait", "The laptop is online, but names do not resolve",
+		"On the laptop, start tether-client with --dns and a resolver, such as --dns 9.9.9.9.", "Connected"],
+	"wrong key": ["bad", "The server refuses the laptop's key",
+		"On the laptop, start tether-client with the line that the server printed.", "Refuses the key"],
+	"wants key": ["bad", "The server wants a key",
+		"On the laptop, start tether-client without --open, with the line that the server printed.", "Wants a key"],
+	full: ["bad", "The server is full", "It serves as many laptops as it can. The laptop asks again each 10 s.", "Full"],
+	stopped: ["bad", "The server has stopped", "Start tether-server again; this page keeps trying.", "Stopped"],
+	silent: ["bad", "The server does not answer",
+		"This page keeps trying. Check that this phone has internet, and that tether-server is running.", "No answer"],
+	handshake: ["wait", "Waiting for the server's answer",
+		"If it stays so, check that tether-server is running, with a key.", "No answer yet"],
+	open: ["wait", "Nothing comes back from the server",
+		"Open a page on the laptop. If it stays so, check that tether-server runs with --open.", "Nothing comes back"],
+	asked: ["wait", "Both ends are connected", "Asking the laptop whether it is online…", "Connected"],
+	mute: ["plain", "Both ends are connected", "Whether the laptop is online, its own page can tell.", "Connected"]
 };
-var UNITS = ["", "K", "M", "G", "T"];
+var UNITS = ["", "k", "M", "G", "T"];
+
+/* What holds of the way from laptop to server, a key of SESSIONS. */
+function sessionOf(report) {
+	var said = report.session && report.session.state;
+	return said === "up" && report.session.names === "fail" ? "names" : SESSIONS.hasOwnProperty(said) ? said :
+		report.isMute ? "mute" : "asked";
+}
+
+function isIn(report, state) {
+	return !!report && (report.laptop.state === state || report.server.state === state);
+}
+
+function isUnusable(side) {
+	return /^(unknown|invalid)$/.test(side.state);
+}
+
+function isRelaying(report) {
+	return report.laptop.state === "connected" && report.server.state === "connected";
+}
 
 /* A failure stays said while it tries again: nobody can listen to what changes each second. */
 function isFailing(side) {
-	return side.state === "waiting" || side.state === "connecting" && side.failures > 1;
+	return side.state === "waiting" ||
+		side.state === "connecting" && side.failures > (side.cause === "timeout" ? 0 : 1);
+}
+
+/* HOST:PORT, or the whole address where it is another than usual. */
+function placeOf(address) {
+	return address.url ? address.url.replace(/^ws:\/\/|\/websocket(\?id=\w*)?$/gi, "") : address.text || "–";
 }
 
 function hintFor(name, side, address, origin) {
-	if (isFailing(side)) {
-		return side.failures > 1 ? HINTS[name] + " Tried: " + address.url.split("/")[2] : "";
+	var isMute = side.isHanging || side.cause === "timeout"; // not even a refusal: so do firewalls
+	if (side.isHanging || isFailing(side)) {
+		return side.failures === 1 && !isMute ? "" : (name === "server" && isMute ? "A closed firewall is the usual " +
+			"cause: let TCP port " + (/:([0-9]+)\//.exec(address.url) || ["", "443"])[1] +
+			" in (on EC2: in the instance's security group). " : "") + HINTS[name];
 	}
 	if (side.state === "invalid" || side.state === "unknown" && address.text) {
-		return "Not an address: " + (address.text || address.url);
+		return "Not an address: " + (address.text || address.url) +
+			(origin.servedByLaptop && !origin.hasSettings ? " (tether-client's --server)" : "");
 	}
 	return side.state !== "unknown" ? "" : name === "server" && origin.servedByLaptop ?
-		"Enter the server's address in the settings, or start tether-client with --server HOST." :
+		"Enter it here, or start tether-client with --server HOST." :
 		"Add ?" + name + "=HOST to this page's address.";
 }
 
-/* A side's texts: {state, symbol, status, retry, hint}. name is "laptop" or "server". */
-function describeSide(name, side, address, origin) {
+/* A side's texts: {state, tone, mark, status, retry, hint}. name is "laptop" or "server". */
+function describeSide(name, report, address, origin) {
+	var side = report[name];
 	var known = name === "laptop" ? blocking(side, origin) : "none";
 	var state = known === "certain" ? "refused" : side.state === "unknown" && address.text ? "invalid" :
 		isFailing(side) ? "waiting" : side.state;
+	var session = name === "server" && isRelaying(report) ? SESSIONS[sessionOf(report)] : null;
+	var tone = session ? session[0] : TONES[state] || "bad";
 	return {
 		state: state,
-		symbol: SYMBOLS[state] || "!",
-		status: STATUS[state] || CAUSES[side.cause] + (side.cause === "lost" && side.reason ? ": " + side.reason : ""),
+		tone: tone,
+		mark: MARKS[tone],
+		status: session ? session[3] : side.isHanging ? "No answer yet" : STATUS[state] ||
+			CAUSES[side.cause] + (side.cause === "lost" && side.reason ? ": " + side.reason : ""),
 		retry: state !== "waiting" ? "" : side.state === state ?
 			"Next try in " + Math.ceil(side.retryInMs / 1000) + " s" : "Trying again…",
 		hint: known === "none" ? hintFor(name, side, address, origin) : ""
 	};
 }
 
-/* Both sides in a sentence, what to do, and what the button says: {state, title, advice, button}. */
+/* Both sides in a sentence, what to do, and what the button says: {state, tone, title, advice, button}. */
 function summarize(report) {
-	var states = [report.laptop.state, report.server.state];
-	var failing = ["laptop", "server"].filter(function (name) {
-		return isFailing(report[name]) || ["connected", "connecting", "idle"].indexOf(report[name].state) < 0;
+	function which(holds) {
+		return ["laptop", "server"].filter(function (name) {
+			return holds(report[name]);
+		});
+	}
+	function words(state, texts) {
+		return { state: state, tone: texts[0], title: texts[1], advice: texts[2], button: BUTTONS[state] || "Stop" };
+	}
+	var hanging = which(function (side) {
+		return side.isHanging;
 	});
-	function words(state, texts, button) {
-		return { state: state, title: texts[0], advice: texts[1], button: button };
-	}
+	var failing = which(function (side) {
+		return isFailing(side) || !/^(connected|connecting|idle)$/.test(side.state);
+	});
 
-	if (states.indexOf("replaced") >= 0) {
-		return words("replaced", ["Another phone or tab has taken over", "This one stands back."], "Use this one");
+	if (isIn(report, "replaced")) {
+		return words("replaced", ["off", "Another phone or tab has taken over", "This one stands back."]);
 	}
-	if (states.indexOf("stopped") >= 0) {
-		return words("stopped", ["Stopped", "Nothing is relayed through this phone."], "Start");
+	if (isIn(report, "stopped")) {
+		return words("stopped", ["off", "Stopped", "Nothing is relayed through this phone."]);
 	}
-	if (states[0] === "connected" && states[1] === "connected") {
-		return words("relaying", report.session && SESSIONS[report.session.state] || RELAYING, "Stop");
+	if (isRelaying(report) || failing.length && sessionOf(report) === "stopped") {
+		return words(isRelaying(report) ? "relaying" : "partial", SESSIONS[sessionOf(report)]);
 	}
-	return words("partial", failing.length ? ["No connection to the " + failing.join(" and "), isFailing(report.laptop) || isFailing(report.server) ?
-		"Nothing is relayed now; this page keeps trying." : "Nothing is relayed now."] : ["Connecting…", ""], "Stop");
+	if (failing.length === 1 && isUnusable(report[failing[0]])) {
+		return words("partial", ["bad", "Which " + failing[0] + "?", "Its address is missing or wrong."]);
+	}
+	if (failing.length) {
+		return words("partial", ["bad", "No connection to the " + failing.join(" and "),
+			"Nothing is relayed now" + (which(isFailing).length ? "; this page keeps trying." : ".")]);
+	}
+	return words("partial", hanging.length ? ["wait", "No answer from the " + hanging.join(" and ") + " yet",
+		"This page keeps trying."] : ["wait", "Connecting…", ""]);
 }
 
 /*
@@ -111,11 +179,14 @@ function scaled(count) {
 	return (unit > 0 && count < 9.95 ? count.toFixed(1) : Math.round(count)) + " " + UNITS[unit];
 }
 
-/* 3723000 ms is "1:02:03". */
+/* 3723000 ms is "1:02:03", and 63000 ms "1:03", as on the laptop's terminal. */
 function duration(ms) {
-	var hours = Math.floor(ms / 3600000);
-	var rest = String(Math.floor(ms / 60000) % 60 * 100 + Math.floor(ms / 1000) % 60 + 10000);
-	return hours + ":" + rest.slice(1, 3) + ":" + rest.slice(3);
+	var seconds = Math.floor(ms / 1000);
+	var minutes = Math.floor(seconds / 60);
+	function two(number) {
+		return (number < 10 ? ":0" : ":") + number;
+	}
+	return (minutes < 60 ? minutes : Math.floor(minutes / 60) + two(minutes % 60)) + two(seconds % 60);
 }
 
 /* What was dropped on the way to each, or "". */

@@ -3,7 +3,7 @@
 // last, with a QR code for the phone's camera; and then a status line, which is drawn anew once a
 // second:
 //
-//   phone up  server up  up 1.2 Mbit/s  down 23 Mbit/s  45 ms  1:02:03  17 mappings
+//   phone up  server up  up 1.2 Mbit/s  down 23 Mbit/s  45 ms  1:02:03  17 NAT entries
 //
 // Where stderr is no terminal, the addresses are log lines, and that is all.
 #include <stdio.h>
@@ -178,15 +178,16 @@ static void write_line(struct display *display, struct text *line)
     else if (display->connected_ms < 0)
         display->connected_ms = display->loop->now_ms;
     add_field(line, client_phones_shown(phones) != NULL ? "phone up" : "phone down");
-    if (shown.server != NULL)
-        add_field(line, shown.server);
+    add_field(line, shown.server);
     if (!connected)
         return;
+    if (phones->names_fail)
+        add_field(line, "names do not resolve");
     add_rate(line, "up", link->bytes_sent - display->bytes_up, elapsed_ms);
     add_rate(line, "down", link->bytes_received - display->bytes_down, elapsed_ms);
     add_number(line, shown.round_trip_ms, "ms");
     add_time(line, display->loop->now_ms - display->connected_ms);
-    add_number(line, shown.mappings, shown.mappings == 1 ? "mapping" : "mappings");
+    add_number(line, shown.mappings, shown.mappings == 1 ? "NAT entry" : "NAT entries");
 }
 
 void display_tick(struct display *display)

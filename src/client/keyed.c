@@ -51,6 +51,8 @@ static void on_records(struct keyed *keyed, struct client_conn *conn, bool is_ne
     if (keyed->said_silent)
         log_info(keyed->log, "the server answers again");
     keyed->said_silent = false;
+    if (is_newest)
+        keyed->goodbye = 0;
     if (client_phones_follow(keyed->phones, conn, is_newest))
         ping(keyed, conn);
     keyed_hear_records(keyed, is_newest, bytes, length);
@@ -184,10 +186,10 @@ static void cut_silent(struct keyed *keyed)
 static void ask(struct keyed *keyed)
 {
     int64_t now_ms = keyed->loop->now_ms;
+    const struct client_conn *path = client_phones_path(keyed->phones);
     int64_t silence_ms = keyed->cut_pause_ms;
-    for (size_t i = 0; i < CLIENT_CONNS; i++)
-        if (path_is_on(&keyed->phones->conns[i].phone))
-            silence_ms = liveness_silence(&keyed->phones->conns[i].liveness, now_ms);
+    if (path != NULL)
+        silence_ms = liveness_silence(&path->liveness, now_ms);
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         struct client_conn *conn = &keyed->phones->conns[i];
         if ((path_is_on(&conn->phone) || silence_ms >= LIVENESS_PROBE_MS) &&
@@ -226,26 +228,29 @@ static void goodbye(struct client_phones *phones)
 
 // ---- what it tells of itself ----
 
+// A refusal of the key is not authenticated: it counts where nothing speaks against it.
 static struct shown show(const struct client_phones *phones)
 {
     struct keyed *keyed = phones->keyed;
     struct shown shown = {"up", "server up", true, keyed->round_trip_ms, keyed->mappings};
+    const struct client_conn *path = client_phones_path(phones);
     bool has_session = session_to_seal(&keyed->initiator.keys, phones->loop->now_ms) != NULL;
-    if (has_session && client_phones_shown(phones) != NULL && !keyed->said_silent &&
-        phones->path.current != NULL)
+    if (has_session && path != NULL && !keyed->said_silent && keyed->goodbye == 0 &&
+        liveness_silence(&path->liveness, phones->loop->now_ms) < SHOWN_SILENT_MS)
         return shown;
     shown.is_up = false;
-    shown.server = "server down";
-    if (client_phones_shown(phones) == NULL) {
-        shown.session = "no phone";
-    } else if (has_session) {
-        shown.session = "silent";
-    } else if (keyed->initiator.key_was_refused) {
-        shown.session = "wrong key";
-        shown.server = "server: wrong key";
-    } else {
-        shown.session = "handshake";
-    }
+    if (client_phones_shown(phones) == NULL)
+        shown.session = "no phone", shown.server = "waiting for a phone";
+    else if (keyed->initiator.key_was_refused)
+        shown.session = "wrong key", shown.server = "server: wrong key";
+    else if (keyed->goodbye == GOODBYE_FULL)
+        shown.session = "full", shown.server = "server full";
+    else if (keyed->goodbye != 0)
+        shown.session = "stopped", shown.server = "server stopped";
+    else if (has_session && (path != NULL || keyed->said_silent))
+        shown.session = "silent", shown.server = "server: no answer";
+    else
+        shown.session = "handshake", shown.server = "server: no answer yet";
     return shown;
 }
 

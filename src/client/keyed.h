@@ -19,6 +19,7 @@ struct keyed {
     int64_t cut_pause_ms; // how long the next silence must be for the phone to be told
     int64_t said_wrong_key_ms;
     bool said_silent;
+    uint8_t goodbye; // why the server has let go, see enum goodbye; 0: it has not
     uint64_t sessions;
 };
 

@@ -7,13 +7,12 @@
 #define SAY_AGAIN_MS 10000
 #define SAY_OPENED   5 // connections in that time; the others are counted
 
-// The connection that a path leads over, or NULL.
-static struct client_conn *path_conn(struct client_phones *phones)
+struct client_conn *client_phones_path(const struct client_phones *phones)
 {
-    for (size_t i = 0; i < CLIENT_CONNS; i++)
-        if (&phones->conns[i].phone == phones->path.current)
-            return &phones->conns[i];
-    return NULL;
+    char *current = (char *)phones->path.current;
+    if (current == NULL)
+        return NULL;
+    return (struct client_conn *)(void *)(current - offsetof(struct client_conn, phone));
 }
 
 const struct ws_conn *client_phones_shown(const struct client_phones *phones)
@@ -29,7 +28,7 @@ const struct ws_conn *client_phones_shown(const struct client_phones *phones)
 
 void client_phones_pump(struct client_phones *phones)
 {
-    struct client_conn *path = path_conn(phones);
+    struct client_conn *path = client_phones_path(phones);
     struct tunnel_link *link = &phones->link;
     uint64_t before = link->packets_sent;
     tunnel_link_pump(link, phones->loop->now_us);
@@ -66,14 +65,14 @@ static void note_path(struct client_phones *phones, const struct client_conn *ol
 
 void client_phones_take(struct client_phones *phones, struct client_conn *conn)
 {
-    const struct client_conn *old = path_conn(phones);
+    const struct client_conn *old = client_phones_path(phones);
     path_take(&conn->phone, phones->loop->now_us);
     note_path(phones, old, conn);
 }
 
 bool client_phones_follow(struct client_phones *phones, struct client_conn *conn, bool is_newest)
 {
-    const struct client_conn *old = path_conn(phones);
+    const struct client_conn *old = client_phones_path(phones);
     path_join(&phones->path, &conn->phone, phones->loop->now_us);
     if (!path_follow(&conn->phone, is_newest, phones->loop->now_us))
         return false;
@@ -85,7 +84,7 @@ void client_phones_leave(struct client_phones *phones, struct client_conn *conn)
 {
     bool was_path = path_is_on(&conn->phone);
     path_leave(&conn->phone, phones->loop->now_us);
-    struct client_conn *next = was_path ? path_conn(phones) : NULL;
+    struct client_conn *next = was_path ? client_phones_path(phones) : NULL;
     if (next == NULL)
         return;
     note_path(phones, NULL, next);

@@ -4,6 +4,8 @@
 #ifndef TETHER_CLIENT_PHONES_H
 #define TETHER_CLIENT_PHONES_H
 
+#include <stddef.h>
+
 #include "../base/crowd.h"
 #include "../base/log.h"
 #include "../base/loop.h"
@@ -13,6 +15,9 @@
 
 // Connections: the phone's, those of phones that it has replaced, on their way out, and strangers'.
 #define CLIENT_CONNS 4
+
+// After so long a silence, page and terminal do not say any more that the server is there.
+#define SHOWN_SILENT_MS 3000
 
 struct client_phones;
 struct machine;
@@ -30,11 +35,11 @@ struct client_conn {
     uint8_t tx[LINK_TX_SIZE];
 };
 
-// What a person may see of the way to the server.
+// What page and terminal say of the way to the server; doc/states.md has them all.
 struct shown {
-    const char *session;   // its state, in a word or two
-    const char *server;    // likewise; NULL: it cannot be known
-    bool is_up;            // both, as far as can be known
+    const char *session;   // in status.json, for the page
+    const char *server;    // on the terminal
+    bool is_up;            // the server was heard, and owes no answer for long
     int64_t round_trip_ms; // -1: not known
     int64_t mappings;      // in the server's NAT; -1: not known
 };
@@ -61,7 +66,9 @@ struct client_phones {
     const struct client_mode *mode;
     struct machine *machine;
     struct keyed *keyed; // NULL in open mode
-    bool said_keyed;     // open mode: that the server wants a key
+    bool said_keyed;     // open mode: that the server wants a key,
+    bool wants_key;      // as that of the last phone does
+    bool names_fail;     // names were tried through the tether, and do not resolve
     struct tunnel_link link;
     struct path path;
     uint64_t path_changes;
@@ -97,5 +104,7 @@ void client_phones_leave(struct client_phones *phones, struct client_conn *conn)
 // The connection that a person would call the phone's: the path, or else the one that opened last,
 // or NULL.
 const struct ws_conn *client_phones_shown(const struct client_phones *phones);
+// The connection that is the path, or NULL.
+struct client_conn *client_phones_path(const struct client_phones *phones);
 
 #endif

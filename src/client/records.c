@@ -33,7 +33,8 @@ static void on_status(struct keyed *keyed, const struct record *record)
 
 static void on_goodbye(struct keyed *keyed, const struct record *record)
 {
-    uint8_t reason = record->length > 0 ? record->bytes[0] : 0;
+    uint8_t reason = record->length > 0 ? record->bytes[0] : GOODBYE_STOPPED;
+    keyed->goodbye = reason;
     if (reason != GOODBYE_FULL) {
         log_info(keyed->log, "the server has stopped its tether; waiting for it to return");
         return;

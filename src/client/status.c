@@ -20,7 +20,8 @@ static void write_session(const struct client_status *status, bool is_ours, stru
     const struct client_mode *mode = status->phones->mode;
     text_add(text, ",\"session\":{\"state\":\"%s\"", mode->show(status->phones).session);
     mode->write_status(status->phones, text);
-    text_add(text, "},\"address\":\"");
+    text_add(text, "},\"names\":\"%s\",\"address\":\"",
+             status->phones->names_fail ? "fail" : "unknown");
     if (is_ours)
         text_add_ipv4(text, status->machine->address);
     text_add(text, "\"");

@@ -59,10 +59,14 @@ const STATES = [
   ["online", withStatus, async (page, laptop, server) => {
     await untilState(page, "summary", "relaying");
     await traffic(laptop, server);
-  }, ["The laptop is online", "Round trip\n48 ms", "Connected\n0:00:"]],
-  ["connecting", (laptop, server) => { server.dead = true; }, async () => {}, ["Connecting…"]],
+  }, ["The laptop is online", "Round trip\n48 ms", "Online for\n0:0"]],
+  ["names-fail", (laptop) => { laptop.status = { ...UP, names: "fail" }; }, async () => {},
+    ["The laptop is online, but names do not resolve", "--dns 9.9.9.9"]],
+  ["mute", () => {}, async () => {}, ["Both ends are connected", "its own page can tell"]],
+  ["no-answer-yet", (laptop, server) => { server.dead = true; }, async () => {},
+    ["No answer from the server yet", "A closed firewall is the usual cause: let TCP port", "security group"]],
   ["no-answer", (laptop, server) => { server.dead = true; }, async () => {},
-    ["No connection to the server", "Next try in", "No answer"]],
+    ["No connection to the server", "Next try in", "No answer", "security group"]],
   ["no-server", (laptop, server) => { server.refuse = true; }, async () => {},
     ["No connection to the server", "Nothing is relayed now", "Refused or out of reach", "Next try in",
       "Check that this phone has internet"]],
@@ -71,9 +75,16 @@ const STATES = [
   ["nothing", (laptop, server) => { laptop.refuse = server.refuse = true; }, async () => {},
     ["No connection to the laptop and server"]],
   ["wrong-key", (laptop) => { laptop.status = { session: { state: "wrong key" } }; }, async () => {},
-    ["The server refuses the laptop's key", "start tether-client with the line that the server printed"]],
-  ["no-session", (laptop) => { laptop.status = { session: { state: "handshake" } }; }, async () => {},
-    ["Waiting for the server's answer"]],
+    ["The server refuses the laptop's key", "Refuses the key",
+      "start tether-client with the line that the server printed"]],
+  ...[["no-session", "handshake", "Waiting for the server's answer"], ["wants-key", "wants key", "The server wants a key"],
+    ["full", "full", "The server is full"], ["silent", "silent", "The server does not answer"],
+    ["nothing-back", "open", "Nothing comes back from the server"]].map(([name, said, title]) =>
+    [name, (laptop) => { laptop.status = { session: { state: said } }; }, async () => {}, [title]]),
+  ["server-stopped", (laptop) => { laptop.status = { session: { state: "stopped" } }; }, async (page, laptop, server) => {
+    await untilSeen(page, "The server has stopped");
+    await server.stop();
+  }, ["The server has stopped", "Next try in"]],
   ["taken-over", () => {}, async (page, laptop) => { (await laptop.connection()).close(4001, ""); },
     ["Another phone or tab has taken over", "Use this one"]],
   ["stopped", () => {}, async (page) => {
@@ -81,11 +92,11 @@ const STATES = [
     await page.click("#main-button");
   }, ["Nothing is relayed through this phone.", "Start"]],
   ["no-address", (laptop) => { laptop.config = { role: "laptop", server: null }; }, async () => {},
-    ["Address not known", "Enter the server's address in the settings"]],
+    ["Which server?", "Address not known", "Enter it here", "Enter the server's address"]],
   ["wrong-address", (laptop) => { laptop.config = { role: "laptop", server: "a:b:c" }; }, async () => {},
     ["Wrong address", "Not an address: a:b:c"]],
   ["long-words", (laptop) => { laptop.config = { role: "laptop", server: `${LONG}:8080` }; }, async () => {},
-    [`Tried: ${LONG}:8080`]],
+    [`${LONG}:8080`, "Check that this phone has internet"]],
   ["no-config", (laptop) => { laptop.config = null; }, async () => {},
     ["could not load config.json", "Add ?server=HOST to this page's address."]],
   ["question", noServer, async (page, laptop) => {
@@ -102,7 +113,16 @@ const STATES = [
     await page.click("#settings-button");
     await page.fill("#server-input", "no/address");
     await page.click("text=Save");
-  }, ["Not an address"]]
+  }, ["Not an address"]],
+  ["settings-kept", noServer, async (page) => {
+    for (const text of ["203.0.113.10", "host.example:8080", "wss://front.example/websocket", "203.0.113.12"]) {
+      await page.click("#settings-button");
+      await page.fill("#server-input", text);
+      await page.click("text=Save");
+    }
+    await page.click("#settings-button");
+  }, ["✓ In use: 203.0.113.12", "wss://front.example/websocket", "host.example:8080"]],
+  ["help", () => {}, (page) => page.click("summary"), ["This phone's hotspot", "Nearby devices", "Who can read"]]
 ];
 
 /* How often an element's content is written from now on. */
@@ -234,6 +254,84 @@ const TESTS = [
     await page.fill("#server-input", "");
     await page.click("text=Save");
     await untilSeen(page, "Address not known");
+  }],
+
+  ["the settings take the address of a server's page, and a whole address", async (after) => {
+    const { page, server } = await setUp(after, { before: noServer });
+    for (const [pasted, kept] of [["http://host.example/x?y=z", "host.example"], [`http://${server.address}/`, server.address],
+      ["https://front.example/", "wss://front.example/websocket"], ["wss://front.example/deep", "wss://front.example/deep"]]) {
+      await page.click("#settings-button");
+      await page.fill("#server-input", pasted);
+      await page.click("text=Save");
+      equal(await page.evaluate(() => localStorage["tether.server"]), kept, `what is made of ${pasted}`);
+    }
+    await page.click("#settings-button");
+    await page.click(`text=${server.address}`);
+    await untilState(page, "summary", "relaying");
+    equal((await text(page, "server-where")).replace("\u200b", ""), server.address, "the server that is said to be in use");
+  }],
+
+  ["a server that came by the address is kept when a person has said yes, and never before", async (after) => {
+    const other = await new Host().start();
+    after(() => other.stop());
+    const { page, laptop } = await setUp(after, { before: noServer });
+    const kept = () => page.evaluate(() => [localStorage["tether.server"], localStorage["tether.servers"]].join());
+    await page.goto(`${laptop.url}?server=${other.address}`);
+    await untilSeen(page, "Use other addresses?");
+    await page.click("#no-button");
+    await untilSeen(page, "Which server?");
+    equal(await kept(), ",", "what is kept after a no");
+    await page.goto(`${laptop.url}?server=${other.address}`);
+    await page.click("#yes-button");
+    await untilState(page, "summary", "relaying");
+    equal(page.url(), laptop.url, "the page's address, after which nobody is asked again");
+    await page.goto(laptop.url);
+    await untilState(page, "summary", "relaying");
+    await copies(laptop, other, ["to the kept one"]);
+    await page.goto(`${laptop.url}?server=203.0.113.99`);
+    await untilSeen(page, `203.0.113.99:8080 instead of ${other.address}`);
+    await page.goto(laptop.url);
+    await untilState(page, "summary", "relaying");
+    equal(await kept(), `${other.address},${JSON.stringify([other.address])}`, "what is kept");
+  }],
+
+  ["on a narrow screen addresses and options stay whole", async (after) => {
+    const { page } = await setUp(after, { before: (laptop) => {
+      laptop.config = { role: "server", laptop: "169.254.134.89:6354", websocket_port: 8080 };
+    }, context: { viewport: { width: 320, height: 568 } } });
+    await page.waitForSelector("#advice-link");
+    const heights = await page.evaluate(() => ["advice-address", "laptop-where"].map((id) => {
+      const each = document.getElementById(id);
+      return Math.round(each.getBoundingClientRect().height / parseFloat(window.getComputedStyle(each).lineHeight));
+    }));
+    equal(heights.join(), "1,2", "the lines of the link's address, and of the laptop's, broken before its port");
+  }],
+
+  ["nothing lies over a hint, a link or a button", async (after) => {
+    for (const [width, height] of [[740, 360], [320, 568]]) {
+      const { page } = await setUp(after, { before: (l, s) => { l.refuse = s.refuse = true; },
+        context: { viewport: { width, height } } });
+      await untilSeen(page, "Check that this phone has internet");
+      const covered = await page.evaluate(() => Array.from(document.querySelectorAll("a, button, .hint, summary, #do"))
+        .filter((each) => each.getBoundingClientRect().height).filter((each) => {
+          each.scrollIntoView();
+          const box = each.getBoundingClientRect();
+          const top = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+          return top !== each && !each.contains(top);
+        }).map((each) => each.id));
+      equal(covered.join(), "", `what is covered at ${width}x${height}`);
+    }
+  }],
+
+  ["what dropped messages is said until it ends", async (after) => {
+    const { page, laptop, server } = await relaying(after, { before: withStatus });
+    await server.stop();
+    await untilState(page, "server", "waiting");
+    (await laptop.connection()).send("into the void");
+    await untilSeen(page, "Messages dropped: 1. The server was not there, or too slow.");
+    await server.start();
+    await untilSeen(page, "The laptop is online");
+    await until("it is said no more", async () => await text(page, "dropped") === "");
   }],
 
   ["of two tabs of one phone the older stands back at once, whatever the hosts do", async (after) => {
@@ -404,6 +502,7 @@ const TESTS = [
         inSight: box.width > 0 && box.bottom <= window.innerHeight };
     });
     assert(!(await video()).playing, "it plays without a tap");
+    equal(await text(page, "awake-text"), "If this screen goes dark, the laptop goes offline.", "what is said before a tap");
     equal(await page.getAttribute("#awake-button", "aria-pressed"), "false", "what the button says");
     await page.click("#awake-button");
     await untilSeen(page, "A small silent video keeps the screen on.");
@@ -413,7 +512,7 @@ const TESTS = [
     await audit(page, "screen-kept-on");
     await page.click("#awake-button");
     assert(!(await video()).playing, "it still plays");
-    equal(await text(page, "awake-text"), "", "what is said");
+    equal(await text(page, "awake-text"), "If this screen goes dark, the laptop goes offline.", "what is said");
     equal(page.problems.join("; "), "", "what the browser complained of");
   }]
 ];

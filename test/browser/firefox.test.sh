@@ -44,7 +44,7 @@ check "the laptop counted what came" laptop_counted down
 check "the laptop counted what went" laptop_counted up
 check "a picture of it is taken" page picture "$PICTURES/firefox-online.png"
 lab_stop server
-check "the server goes: the page says so" page says "No connection to the server"
+check "the server goes: the page says so" page says "The server has stopped"
 start_server
 check "the server returns: the laptop is online again" online
 check "the button stops" page click main-button

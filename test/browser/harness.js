@@ -189,7 +189,7 @@ async function openPage(browser, url, options = {}) {
   return page;
 }
 
-const seen = (page) => page.innerText("body");
+const seen = async (page) => (await page.innerText("body")).replace(/[\u2060\u200b]/g, "");
 const text = (page, id) => page.textContent(`#${id}`);
 const state = (page, id) => page.getAttribute(`#${id}`, "data-state");
 

@@ -80,7 +80,7 @@ check "the page is right for all while it relays" reads lab-online "$ONLINE" "Ro
 
 lab_stop server
 check "the server goes: the page says so, when it tries again, and what to check" reads lab-server-gone \
-	"No connection to the server" "Next try in" "tether-server is running"
+	"The server has stopped" "Next try in" "tether-server is running"
 check "the server goes: the laptop stays connected" page state laptop connected
 start_server
 check "the server returns: the laptop is online again" online
@@ -133,18 +133,25 @@ lab_start client laptop "$LAB_BUILD/tether-client" --key-file "$LAB_DIR/key" --w
 check "the client starts without --server" lab_wait_listening client laptop 6354
 check "without --server the laptop's page loads" page open "$PAGE"
 check "without --server the page says how to name one" reads lab-no-address \
-	"Address not known" "Enter the server's address in the settings"
+	"Address not known" "Enter the server's address" "start tether-client with --server HOST"
 check "the page's address names the server" page open "$PAGE?server=$SERVER"
 check "the page's address names the server: the page asks first" reads lab-question "Use other addresses?" "$SERVER:8080"
 check "a person says yes" page click "#yes-button"
 check "a person says yes: the laptop is online" online
+check "the page is loaded without it" page open "$PAGE"
+check "the server that a person said yes to is kept: the laptop is online" online
+page click "#settings-button" >/dev/null
+check "the settings say which server is in use" page says "✓ In use: $SERVER"
+check "the settings are emptied" page fill server-input ""
+check "the settings are saved empty" page click "#settings-form .big"
+check "no server is in use" page says "Which server?"
 check "the page's address names none" page open "$PAGE?server=a:b:c"
 check "the page's address names none: the page says so" reads lab-wrong-address "Wrong address" "a:b:c"
 page open "$PAGE" >/dev/null
 check "the settings open" page click "#settings-button"
 check "the server's address is typed" page fill server-input "$SERVER"
 check "the settings are right for all" page audit lab-settings
-check "the settings are saved" page click "#settings .big"
+check "the settings are saved" page click "#settings-form .big"
 check "the settings are saved: the laptop is online" online
 check "the page is loaded anew with them" page open "$PAGE"
 check "the page is loaded anew with them: the laptop is online" online

@@ -69,7 +69,7 @@ phone_comes_and_goes() {
 	local times
 	for times in 1 2; do
 		lab_stop relay
-		soon_shows '^phone down  server down' || { echo "the ${times}th time"; return 1; }
+		soon_shows '^phone down  waiting for a phone' || { echo "the ${times}th time"; return 1; }
 		start_relay
 		soon_shows '^phone up  server up' || { echo "the ${times}th time"; return 1; }
 	done
@@ -97,7 +97,7 @@ download_is_shown() {
 }
 
 becomes_narrow() { resize 30 24 && wait_for 10 narrower_than 30; }
-becomes_wide() { resize 100 24 && soon_shows '  [0-9]* mappings\?$'; }
+becomes_wide() { resize 100 24 && soon_shows '  [0-9]* NAT entr\(y\|ies\)$'; }
 
 # Ctrl-S stops the terminal; the status line alone must not stop the tether.
 tethers_while_the_terminal_is_stopped() {
@@ -106,7 +106,7 @@ tethers_while_the_terminal_is_stopped() {
 
 test_status_line() {
 	check "the client starts on a terminal" start_on_terminal client 80 24 --wifi wifi0
-	check "the status line says that there is no phone" soon_shows '^phone down  server down$'
+	check "the status line says that there is no phone" soon_shows '^phone down  waiting for a phone$'
 	check "a camera reads the page's address from the screen" camera_reads client "http://$LAPTOP:6354/"
 	check "the address is there in words, too" shows_line "on the phone, open http://$LAPTOP:6354/"
 	start_relay
@@ -116,7 +116,7 @@ test_status_line() {
 	check "log lines are whole" log_lines_are_whole
 	check "the status line tells rates, round trip and time" \
 		soon_shows '^phone up  server up  up [0-9.]* k\?bit/s  down [0-9.]* k\?bit/s  [0-9]* ms  0:[0-9][0-9]'
-	check "it tells the mappings that the server has" soon_shows '  [5-9] mappings$'
+	check "it tells the entries that the server's NAT has" soon_shows '  [5-9] NAT entries$'
 	check "so does status.json" has_mappings
 	check "it tells the rate of a download" download_is_shown
 	check "it is cut in a window that becomes narrow" becomes_narrow
