@@ -262,6 +262,7 @@ SUITES := \
 	'test/lab/test-front.sh' \
 	'test/lab/test-wifi.sh' \
 	'test/lab/test-terminal.sh' \
+	'test/lab/test-states.sh' \
 	'test/lab/test-restart.sh' \
 	'test/lab/test-suspend.sh' \
 	'test/lab/test-interface.sh' \

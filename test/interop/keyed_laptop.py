@@ -707,6 +707,19 @@ async def full(world):
 
 
 @a_check
+async def crowd(world):
+    """sixteen laptops take all places, until somebody ends this"""
+    laptops = [(Laptop(world.key), await world.phone()) for _ in range(16)]
+    for laptop, phone in laptops:
+        await laptop.start(phone)
+    print("all are here")
+    while True:
+        for laptop, phone in laptops:
+            await laptop.ping(phone)
+        await asyncio.sleep(3)
+
+
+@a_check
 async def one_phone(world):
     """twenty laptops after one another on one connection, as when a laptop's program is started again"""
     phone = await world.phone()
