@@ -44,7 +44,7 @@ function servedByLaptop() {
 
 function showReport(report) {
 	latest = report;
-	onlineSince = isRelaying(report) && /^(up|names)$/.test(sessionOf(report)) ? onlineSince || report.time : 0;
+	onlineSince = isRelaying(report) && /^(up|unanswered|bypassed)$/.test(sessionOf(report)) ? onlineSince || report.time : 0;
 	tabs.mind(report.time, isIn(report, "replaced"));
 	graph.add(report);
 	viewReport(report, addresses, {

@@ -25,8 +25,10 @@ var MARKS = { good: "✓", wait: "…", bad: "!", plain: "•", off: "–" };
 /* Both are connected: the tone, the title, what to do, and the server's status, by what the laptop says. */
 var SESSIONS = {
 	up: ["good", "The laptop is online", "Keep this page open, and this phone near the laptop.", "Connected"],
-	names: ["wait", "The laptop is online, but names do not resolve",
-		"On the laptop, start tether-client with --dns and a resolver, such as --dns 9.9.9.9.", "Connected"],
+	unanswered: ["wait", "The laptop is online, but names do not resolve",
+		"The resolver does not answer: start tether-client with --dns and another one's address.", "Connected"],
+	bypassed: ["wait", "The laptop is online, but names do not resolve",
+		"The laptop's own resolver does not answer: tether-client says on its terminal which, and why.", "Connected"],
 	"wrong key": ["bad", "The server refuses the laptop's key",
 		"On the laptop, start tether-client with the line that the server printed.", "Refuses the key"],
 	"wants key": ["bad", "The server wants a key",
@@ -46,9 +48,9 @@ var UNITS = ["", "k", "M", "G", "T"];
 
 /* What holds of the way from laptop to server, a key of SESSIONS. */
 function sessionOf(report) {
-	var said = report.session && report.session.state;
-	return said === "up" && report.session.names === "fail" ? "names" : SESSIONS.hasOwnProperty(said) ? said :
-		report.isMute ? "mute" : "asked";
+	var session = report.session || {};
+	var said = session.state === "up" && /^(unanswered|bypassed)$/.test(session.names) ? session.names : session.state;
+	return SESSIONS.hasOwnProperty(said) ? said : report.isMute ? "mute" : "asked";
 }
 
 function isIn(report, state) {

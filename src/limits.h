@@ -141,6 +141,10 @@
 #define STRANGER_MESSAGES    256
 // A keyed laptop that was silent for so long may lose its place to another.
 #define LAPTOP_AWAY_MS 60000
+// Queries that a laptop may send to the server's own resolver, at once and a second. (Amazon's
+// takes 1 024 packets a second of a machine.)
+#define NAT_QUERIES            1000
+#define NAT_QUERIES_PER_SECOND 200
 // Addresses of the server beside the outside one.
 #define NAT_OWN_ADDRESSES 16
 // Unsolicited SYNs that wait for their answer; datagrams in fragments, and fragments that wait for

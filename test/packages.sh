@@ -3,7 +3,7 @@
 # Installs the Debian packages that a job of this project needs.
 #
 #   test/packages.sh GROUP...        groups: build lab nat chromium browser firefox check cross interop front terminal
-#                                         bench dist boot docs debian
+#                                         bench dist boot docs debian names
 #
 # Each group is a list of package names, below. What is there already is left
 # alone; when nothing is missing, nothing is run and the network is not touched.
@@ -14,7 +14,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 usage() {
-	echo "usage: test/packages.sh GROUP...   (build lab nat chromium browser firefox check cross interop front terminal bench dist boot docs debian)" >&2
+	echo "usage: test/packages.sh GROUP...   (build lab nat chromium browser firefox check cross interop front terminal bench dist boot docs debian names)" >&2
 	exit 2
 }
 
@@ -32,6 +32,8 @@ packages_of() {
 		gcc-arm-linux-gnueabihf libc6-dev-armhf-cross \
 		gcc-mips-linux-gnu libc6-dev-mips-cross qemu-user-static ;;
 	front) echo nginx-light openssl socat chromium fonts-dejavu-core ;;
+	names) echo bind9-dnsutils curl dbus-daemon iproute2 libevent-2.1-7 libgmp10 libhogweed6 libidn2-0 libnetfilter-conntrack3 \
+		libnftables1 libprotobuf-c1 "libpython3.11" nftables ;; # libraries of what test/unpack.sh unpacks
 	terminal) echo python3 python3-pyte zbar-tools ;;
 	interop) echo python3 python3-websockets python3-cryptography ;;
 	docs) echo python3 mandoc shellcheck ;;

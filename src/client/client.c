@@ -18,6 +18,7 @@
 #include "display.h"
 #include "guard.h"
 #include "keyed.h"
+#include "names.h"
 #include "places.h"
 #include "status.h"
 
@@ -38,6 +39,7 @@ struct client {
     struct machine machine;
     struct client_phones phones;
     struct keyed keyed;
+    struct names names;
     struct display display;
     struct client_status status;
 };
@@ -68,6 +70,7 @@ static void on_tick(void *arg, short events)
     (void)events;
     http_host_tick(&client->host);
     client_phones_tick(&client->phones);
+    names_tick(&client->names);
     display_tick(&client->display);
 }
 
@@ -122,6 +125,13 @@ static void introduce(struct client *client)
     client->phones.keyed = open ? NULL : &client->keyed;
     client->keyed.phones = &client->phones;
     keyed_init(&client->keyed);
+    client->keyed.names = &client->names;
+    client->names.options = &client->options;
+    client->names.log = &client->log;
+    client->names.loop = &client->loop;
+    client->names.machine = &client->machine;
+    client->names.phones = &client->phones;
+    client->status.names = client->display.names = &client->names;
     client->status.loop = &client->loop;
     client->status.phones = &client->phones;
     client->status.machine = &client->machine;
@@ -154,6 +164,7 @@ static int set_up_host(struct client *client)
                     &client->display) < 0 ||
         machine_open(&client->machine, &client->options) < 0)
         return -1;
+    names_open(&client->names);
     client->keyed.initiator.self.flags = machine_takes(&client->machine);
     if (loop_add(&client->loop, client->machine.tun.fd, POLLIN, on_tun, client) < 0)
         return -1;
@@ -167,6 +178,7 @@ static void undo_host(struct client *client)
 {
     client_phones_close(&client->phones);
     http_host_close(&client->host);
+    names_close(&client->names);
     machine_close(&client->machine);
     places_close(&client->places);
     loop_close(&client->loop);

@@ -181,8 +181,8 @@ static void write_line(struct display *display, struct text *line)
     add_field(line, shown.server);
     if (!connected)
         return;
-    if (phones->names_fail)
-        add_field(line, "names do not resolve");
+    if (display->names->state > NAMES_WORK)
+        add_field(line, "names down");
     add_rate(line, "up", link->bytes_sent - display->bytes_up, elapsed_ms);
     add_rate(line, "down", link->bytes_received - display->bytes_down, elapsed_ms);
     add_number(line, shown.round_trip_ms, "ms");

@@ -5,6 +5,7 @@
 
 #include "../base/log.h"
 #include "../base/terminal.h"
+#include "names.h"
 #include "phones.h"
 #include "places.h"
 
@@ -15,6 +16,7 @@ struct display {
     const struct places *places;
     const struct log *log;
     int64_t hint_at_ms; // without a phone until then, a hint is given; LOOP_NEVER: none is due
+    const struct names *names;
     // What the status line needs to remember.
     int64_t at_ms;
     uint64_t bytes_up; // at that time

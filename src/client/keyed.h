@@ -5,6 +5,7 @@
 
 #include "../session/initiator.h"
 #include "machine.h"
+#include "names.h"
 #include "phones.h"
 
 struct keyed {
@@ -12,6 +13,7 @@ struct keyed {
     struct loop *loop;
     struct client_phones *phones;
     struct machine *machine;
+    struct names *names;
     struct initiator initiator;
     struct configuration configuration; // what the server said; all zero before
     int64_t round_trip_ms;              // of the last ping that was answered; -1: none was
@@ -23,7 +25,7 @@ struct keyed {
     uint64_t sessions;
 };
 
-// Log, loop, phones, laptop and the initiator are set already.
+// The pointers and the initiator are set already.
 void keyed_init(struct keyed *keyed);
 // Offers, pings, and what silence asks for; several times a second.
 void keyed_tick(struct keyed *keyed);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../base/bytes.h"
+#include "../dns/dns.h"
 #include "../ip/packet.h"
 #include "../session/handshake.h"
 
@@ -100,6 +101,7 @@ int machine_read(struct machine *machine, struct tunnel_link *link, int64_t now_
 
 void machine_give(struct machine *machine, const uint8_t *packet, size_t length)
 {
+    machine->answers += dns_packet_is_good(packet, length);
     if (!ip_looks_like_ipv4(packet, length))
         machine->not_ipv4++;
     else if (!tun_write(&machine->tun, packet, length))

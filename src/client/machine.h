@@ -18,6 +18,7 @@ struct machine {
     uint32_t address;              // inside the tether, host byte order
     uint32_t mtu;                  // of the TUN device
     uint64_t not_ipv4;             // dropped: the tether carries IPv4, and what says its length
+    uint64_t answers;              // of resolvers, which it was given
     uint64_t tun_write;            // dropped: the TUN device did not take it
 };
 

@@ -22,6 +22,8 @@ static const char usage[] =
     "  --open                no key: speak the classic clear-text protocol\n"
     "  --listen ADDR:PORT    listen there alone (port 6354; by default on all private addresses)\n"
     "  --wifi IF             listen on this interface alone, and lend it 169.254.134.89\n"
+    "  --dns ADDR            names are resolved there, through the tether; may be repeated; with\n"
+    "                        --dns none the laptop goes on asking whom it asks without it\n"
     "  --tun NAME            the TUN device's name (tether%d)\n"
     "  --route CIDR          send only this through the tether; may be repeated\n"
     "  --no-routes           leave the routes alone\n"
@@ -43,6 +45,7 @@ enum {
     OPT_SERVER,
     OPT_LISTEN,
     OPT_WIFI,
+    OPT_DNS,
     OPT_TUN,
     OPT_ROUTE,
     OPT_NO_ROUTES,
@@ -57,6 +60,7 @@ static const struct option_name names[] = {
     {"--server", OPT_SERVER, true},
     {"--listen", OPT_LISTEN, true},
     {"--wifi", OPT_WIFI, true},
+    {"--dns", OPT_DNS, true},
     {"--tun", OPT_TUN, true},
     {"--route", OPT_ROUTE, true},
     {"--no-routes", OPT_NO_ROUTES, false},
@@ -72,6 +76,22 @@ static int add_route_option(struct client_options *options, const char *value)
     if (cidr_parse(&options->routes[options->route_count], value) < 0)
         return wrong("--route wants a network such as 203.0.113.0/24, not", value);
     options->route_count++;
+    return 0;
+}
+
+static int add_dns_option(struct client_options *options, const char *value)
+{
+    struct cidr address = {0, 0};
+    if (strcmp(value, "none") == 0)
+        options->no_dns = true;
+    else if (options->dns.count == RESOLVERS_MAX)
+        return wrong("too many --dns, at", value);
+    else if (cidr_parse(&address, value) < 0 || address.prefix_length < 32)
+        return wrong("--dns wants a resolver's IPv4 address such as 9.9.9.9, or none, not", value);
+    else
+        options->dns.resolvers[options->dns.count++] = address.network;
+    if (options->no_dns && options->dns.count > 0)
+        return wrong("--dns none and a resolver contradict each other", "");
     return 0;
 }
 
@@ -167,6 +187,8 @@ static int take_option(void *arg, int id, char *value)
     case OPT_WIFI:
         options->wifi = value;
         return 0;
+    case OPT_DNS:
+        return add_dns_option(options, value);
     case OPT_TUN:
         options->tun_name = value;
         return 0;

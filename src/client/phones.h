@@ -68,7 +68,6 @@ struct client_phones {
     struct keyed *keyed; // NULL in open mode
     bool said_keyed;     // open mode: that the server wants a key,
     bool wants_key;      // as that of the last phone does
-    bool names_fail;     // names were tried through the tether, and do not resolve
     struct tunnel_link link;
     struct path path;
     uint64_t path_changes;

@@ -20,6 +20,7 @@ static void on_configuration(struct keyed *keyed, const struct record *record)
     keyed->configuration = config;
     machine_configure(keyed->machine, config.address, config.mtu);
     keyed->initiator.self.address = keyed->machine->address;
+    names_follow(keyed->names, &config);
 }
 
 static void on_status(struct keyed *keyed, const struct record *record)

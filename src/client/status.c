@@ -14,14 +14,15 @@ static void write_phone(const struct client_status *status, struct text *text)
              phone != NULL ? "true" : "false", peer, status->phones->link.text ? "text" : "binary");
 }
 
+static const char *const names_words[] = {"off", "unknown", "work", "unanswered", "bypassed"};
+
 // Whoever listens on the Wi-Fi need not learn the laptop's address: what asks there is the page.
 static void write_session(const struct client_status *status, bool is_ours, struct text *text)
 {
     const struct client_mode *mode = status->phones->mode;
     text_add(text, ",\"session\":{\"state\":\"%s\"", mode->show(status->phones).session);
     mode->write_status(status->phones, text);
-    text_add(text, "},\"names\":\"%s\",\"address\":\"",
-             status->phones->names_fail ? "fail" : "unknown");
+    text_add(text, ",\"names\":\"%s\"},\"address\":\"", names_words[status->names->state]);
     if (is_ours)
         text_add_ipv4(text, status->machine->address);
     text_add(text, "\"");

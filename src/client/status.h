@@ -5,6 +5,7 @@
 
 #include "../http/host.h"
 #include "machine.h"
+#include "names.h"
 #include "phones.h"
 #include "places.h"
 
@@ -15,6 +16,7 @@ struct client_status {
     const struct loop *loop;
     const struct client_phones *phones;
     const struct machine *machine;
+    const struct names *names;
     const struct http_host *host;
     const struct places *places;
     const char *server;      // what the page is told; NULL: none

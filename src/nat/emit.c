@@ -72,26 +72,27 @@ void nat_emit(struct nat_passage *passage, uint16_t receiver)
         nat->dropped[NAT_TOO_BIG]++;
 }
 
-// Takes a token, if there is one.
-static bool may_answer(struct nat *nat, struct nat_bucket *bucket, int64_t now_ms)
+bool nat_take_token(struct nat_bucket *bucket, uint32_t at_once, uint32_t per_second,
+                    int64_t now_ms)
 {
-    int64_t elapsed = now_ms - bucket->filled_ms;
-    int64_t earned = elapsed * ANSWERS_PER_SECOND / 1000;
+    int64_t earned = (now_ms - bucket->filled_ms) * per_second / 1000;
     if (earned > 0 || bucket->filled_ms == 0) {
-        uint32_t tokens =
-            bucket->tokens + (uint32_t)(earned < ANSWERS_AT_ONCE ? earned : ANSWERS_AT_ONCE);
-        if (bucket->filled_ms == 0 || tokens > ANSWERS_AT_ONCE)
-            tokens = ANSWERS_AT_ONCE;
-        bucket->tokens = tokens;
+        bool is_full = bucket->filled_ms == 0 || earned >= at_once - bucket->tokens;
+        bucket->tokens = is_full ? at_once : bucket->tokens + (uint32_t)earned;
         bucket->filled_ms = now_ms;
     }
-    if (bucket->tokens == 0) {
-        nat->unanswered++;
+    if (bucket->tokens == 0)
         return false;
-    }
     bucket->tokens--;
-    nat->answered++;
     return true;
+}
+
+static bool may_answer(struct nat *nat, struct nat_bucket *bucket, int64_t now_ms)
+{
+    bool may = nat_take_token(bucket, ANSWERS_AT_ONCE, ANSWERS_PER_SECOND, now_ms);
+    nat->answered += may;
+    nat->unanswered += !may;
+    return may;
 }
 
 void nat_answer(struct nat_passage *passage, uint8_t type, uint8_t code, uint16_t mtu)

@@ -107,6 +107,9 @@ enum nat_verdict nat_translate_inbound(struct nat_passage *passage, uint16_t *re
     const struct nat_mapping *m = &nat->mappings[mapping];
     ip_set_destination(packet, m->inside_address, m->inside_port);
     *receiver = m->laptop;
+    if (packet->protocol != IP_ICMP && packet->source == nat->config.resolver &&
+        packet->source_port == NAT_RESOLVER_PORT)
+        ip_set_source(packet, nat->config.inside_resolver, NAT_RESOLVER_PORT);
     return NAT_PASS;
 }
 

@@ -25,6 +25,7 @@ static const char *const verdict_names[NAT_VERDICT_COUNT] = {
     [NAT_NO_PORT] = "no_port",
     [NAT_NO_MAPPING] = "no_mapping",
     [NAT_FILTERED] = "filtered",
+    [NAT_MANY_QUERIES] = "many_queries",
 };
 
 const char *nat_verdict_name(enum nat_verdict verdict)

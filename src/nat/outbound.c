@@ -42,6 +42,25 @@ static bool is_hairpin(struct nat *nat, const struct ip_packet *packet)
            nat_has_port(nat, embedded.protocol, embedded.source_port);
 }
 
+// What a laptop may send to the server's own resolver, which may lie where else it may not go:
+// queries, so many of them, and whole.
+static enum nat_verdict judge_query(struct nat_passage *passage, uint16_t *receiver)
+{
+    struct nat *nat = passage->nat;
+    const struct ip_packet *packet = &passage->packet;
+    bool is_udp = packet->protocol == IP_UDP;
+    bool is_syn = packet->protocol == IP_TCP && (packet->tcp_flags & TCP_SYN) != 0;
+    if (packet->protocol == IP_ICMP || packet->destination_port != NAT_RESOLVER_PORT ||
+        packet->is_fragment || nat->config.resolver == 0)
+        return NAT_REFUSED;
+    if ((is_udp || is_syn) && !nat_take_token(&nat->laptops[passage->sender].queries, NAT_QUERIES,
+                                              NAT_QUERIES_PER_SECOND, passage->now_ms))
+        return NAT_MANY_QUERIES;
+    if (nat_is_own_address(nat, nat->config.resolver) && nat->config.output.to_host != NULL)
+        *receiver = NAT_TO_HOST;
+    return NAT_PASS;
+}
+
 // Where a packet is to go; a hairpin goes out first, and comes back in.
 static enum nat_verdict judge_destination(struct nat_passage *passage, uint16_t *receiver,
                                           bool *hairpin)
@@ -51,6 +70,8 @@ static enum nat_verdict judge_destination(struct nat_passage *passage, uint16_t 
     enum ip_scope scope = ip_scope_of(packet->destination);
     *receiver = NAT_OUTSIDE;
     *hairpin = false;
+    if (packet->destination == nat->config.inside_resolver)
+        return judge_query(passage, receiver);
     if (packet->destination == nat->config.outside_address) {
         *hairpin = is_hairpin(nat, packet);
         if (!*hairpin)
@@ -139,6 +160,8 @@ static enum nat_verdict translate(struct nat_passage *passage, uint16_t *receive
     if (packet->protocol == IP_ICMP && packet->icmp_type != ICMP_ECHO &&
         packet->icmp_type != ICMP_TIMESTAMP)
         return NAT_PROTOCOL;
+    if (packet->destination == nat->config.inside_resolver)
+        ip_set_destination(packet, nat->config.resolver, NAT_RESOLVER_PORT);
     enum nat_verdict verdict = map(passage, &mapping);
     if (verdict != NAT_PASS)
         return verdict;

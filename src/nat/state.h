@@ -24,6 +24,8 @@ _Static_assert(NAT_CONNECTIONS <= NAT_MAPPINGS, "the index's size goes by NAT_MA
 // Who sent something: a laptop's number, or the outside.
 #define NAT_OUTSIDE NAT_LAPTOPS
 
+#define NAT_RESOLVER_PORT 53 // RFC 1035 section 4.2
+
 // What became of a packet. All but the first two are drops, counted under their names.
 enum nat_verdict {
     NAT_PASS,
@@ -42,6 +44,7 @@ enum nat_verdict {
     NAT_NO_PORT,       //
     NAT_NO_MAPPING,    // from outside, for nobody
     NAT_FILTERED,      // from an outside endpoint that the inside has not sent to
+    NAT_MANY_QUERIES,  // for the server's resolver, more than a laptop may ask
     NAT_VERDICT_COUNT,
 };
 
@@ -72,6 +75,8 @@ struct nat_config {
     uint32_t outside_address;                  // host byte order
     uint32_t host_address;                     // what laptops look like to the server's own stack
     uint32_t own_addresses[NAT_OWN_ADDRESSES]; // the server's others; 0: none
+    uint32_t inside_resolver; // laptops reach the server's resolver at this address,
+    uint32_t resolver;        // and here it is; 0: it has none for them
     uint16_t port_low;
     uint16_t port_high;
     uint32_t outside_mtu;
@@ -104,7 +109,7 @@ struct nat_connection {
     uint8_t queue;       // enum nat_queue_name
 };
 
-// A token bucket: so many errors at once, and so many a second.
+// A token bucket: so many at once, and so many a second.
 struct nat_bucket {
     int64_t filled_ms;
     uint32_t tokens;
@@ -118,6 +123,7 @@ struct nat_laptop {
     uint32_t connections;
     uint32_t ports[3]; // outside ports held: TCP, UDP, ICMP identifiers
     struct nat_bucket answers;
+    struct nat_bucket queries; // for the server's resolver
 };
 
 // A SYN from outside that nobody has asked for (syn.c).

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../crypto/random.h"
+#include "../session/record.h"
 
 // What laptops look like to this host: 192.0.0.0/29 is set aside for such use (RFC 7335).
 #define HOST_TUN_ADDRESS 0xc0000001 // 192.0.0.1, the TUN device's own
@@ -166,6 +167,8 @@ static int set_up_nat(struct gateway *gateway, const struct siphash_key *port_ke
         .allow_private = gateway->options->allow_private,
         .filter_by_address = gateway->options->filter_by_address,
         .host_address = HOST_ADDRESS,
+        .inside_resolver = INSIDE_RESOLVER,
+        .resolver = gateway->resolver,
         .port_key = *port_key,
         .outside_mtu = gateway->wire.mtu,
         .inside_mtu = TUN_MTU,

@@ -30,6 +30,7 @@ struct gateway {
     struct gateway_output output;
     struct wire wire;
     struct nat nat;
+    uint32_t resolver;              // which laptops may ask, though it is private; 0: none
     struct tun host_tun;            // to this host's own IP stack; fd -1 without one
     uint64_t host_write;            // dropped: the host's own stack did not take it
     uint64_t bad_offload;           // dropped: what is to be done on it does not fit the packet

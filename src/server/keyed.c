@@ -55,16 +55,30 @@ static int admit(void *arg, const struct offer *offer)
     return laptop->path.laptop;
 }
 
-// The host's name servers are told to laptops, as far as they can reach them.
-static void find_resolvers(struct configuration *config, bool allow_private)
+// Where systemd-resolved has the resolvers that it asks itself (systemd-resolved.service(8)).
+#define RESOLVED_FILE "/run/systemd/resolve/resolv.conf"
+
+// The host's resolvers are told to laptops, as far as they can reach them. Where they can reach
+// none, the NAT leads them to the first: a cloud's is often private or link-local.
+static void find_resolvers(struct laptops *laptops, bool allow_private)
 {
+    struct configuration *config = &laptops->configuration;
     uint32_t found[RESOLVERS_MAX];
+    uint32_t ours = 0;
     size_t count = resolvers_read(found, RESOLVERS_MAX, "/etc/resolv.conf");
+    if (count > 0 && ip_scope_of(found[0]) == SCOPE_LOOPBACK)
+        count = resolvers_read(found, RESOLVERS_MAX, RESOLVED_FILE);
     for (size_t i = 0; i < count; i++) {
         enum ip_scope scope = ip_scope_of(found[i]);
         if (scope == SCOPE_GLOBAL || (scope == SCOPE_PRIVATE && allow_private))
             config->resolvers[config->resolver_count++] = found[i];
+        else if (ours == 0 && (scope == SCOPE_PRIVATE || scope == SCOPE_LINK_LOCAL))
+            ours = found[i];
     }
+    if (config->resolver_count > 0 || ours == 0)
+        return;
+    laptops->gateway->resolver = ours;
+    config->resolvers[config->resolver_count++] = INSIDE_RESOLVER;
 }
 
 static int start(struct laptops *laptops, const struct server_options *options,
@@ -91,7 +105,7 @@ static int start(struct laptops *laptops, const struct server_options *options,
     crypto_wipe(config.key, sizeof config.key);
     laptops->configuration.mtu = TUN_MTU;
     laptops->configuration.message_max = WS_MESSAGE_MAX;
-    find_resolvers(&laptops->configuration, options->allow_private);
+    find_resolvers(laptops, options->allow_private);
     return 0;
 }
 

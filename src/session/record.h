@@ -61,6 +61,9 @@ int super_packet_read(struct ip_packet *packet, struct ip_offload *offload,
 // 6598): 100.64.0.0/10 but for its two ends. Host byte order.
 #define INSIDE_NETWORK 0x64400000
 #define INSIDE_HOSTS   0x003fffff
+// Where they reach the server's own resolver, if it lends them that: of a range for the ends of
+// tunnels (RFC 7335). Port 53.
+#define INSIDE_RESOLVER 0xc0000003 // 192.0.0.3
 bool inside_address_is_good(uint32_t address);
 
 // What the server tells the laptop. Addresses in host byte order.

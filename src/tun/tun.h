@@ -41,6 +41,8 @@ int tun_open(struct tun *tun, const char *name, const struct log *log);
 int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint32_t mtu);
 // TCP connections through the route ask for segments of `mss` bytes at most.
 int tun_add_route(struct tun *tun, const struct cidr *cidr, uint32_t mss);
+// Lets what goes to and comes from 127.0.0.0/8 pass the device, for rules that translate it.
+void tun_pass_loopback(struct tun *tun);
 // Reads a packet into `buffer`, and what is still to be done on it. Returns its length with
 // `packet` set to where in the buffer it is, 0 where none waits, or -1 with errno set.
 ssize_t tun_read(struct tun *tun, uint8_t buffer[TUN_READ_MAX], uint8_t **packet,

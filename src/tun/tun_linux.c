@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
@@ -192,6 +193,23 @@ int tun_add_route(struct tun *tun, const struct cidr *cidr, uint32_t mss)
         return -1;
     }
     return 0;
+}
+
+// The setting route_localnet (the kernel's Documentation/networking/ip-sysctl.rst).
+void tun_pass_loopback(struct tun *tun)
+{
+    struct netlink_request request;
+    const uint32_t on = 1;
+    struct ifinfomsg body = {.ifi_family = AF_UNSPEC, .ifi_index = tun->index};
+    netlink_begin(&request, RTM_NEWLINK, 0, &body, sizeof body);
+    size_t families = netlink_nest(&request, IFLA_AF_SPEC);
+    size_t family = netlink_nest(&request, AF_INET);
+    size_t settings = netlink_nest(&request, IFLA_INET_CONF);
+    netlink_put(&request, IPV4_DEVCONF_ROUTE_LOCALNET, &on, sizeof on);
+    netlink_nest_end(&request, settings);
+    netlink_nest_end(&request, family);
+    netlink_nest_end(&request, families);
+    (void)netlink_talk(&tun->netlink, &request, NULL, NULL);
 }
 
 ssize_t tun_read(struct tun *tun, uint8_t buffer[TUN_READ_MAX], uint8_t **packet,

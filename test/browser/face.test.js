@@ -85,6 +85,10 @@ const STATES = [
     await untilSeen(page, "The server has stopped");
     await server.stop();
   }, ["The server has stopped", "Next try in"]],
+  ["no-names", (laptop) => { laptop.status = { session: { state: "up", names: "unanswered" } }; }, async () => {},
+    ["The laptop is online, but names do not resolve", "with --dns"]],
+  ["no-own-names", (laptop) => { laptop.status = { session: { state: "up", names: "bypassed" } }; }, async () => {},
+    ["The laptop is online, but names do not resolve", "The laptop's own resolver does not answer"]],
   ["taken-over", () => {}, async (page, laptop) => { (await laptop.connection()).close(4001, ""); },
     ["Another phone or tab has taken over", "Use this one"]],
   ["stopped", () => {}, async (page) => {

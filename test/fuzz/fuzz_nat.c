@@ -9,8 +9,10 @@
 
 #define OUTSIDE ADDRESS(203, 0, 113, 7)
 #define HOST    ADDRESS(192, 168, 77, 2)
-#define LAPTOPS 4
-#define STEPS   200
+// Where no laptop may go but with queries to it.
+#define RESOLVER ADDRESS(169, 254, 169, 253)
+#define LAPTOPS  4
+#define STEPS    200
 
 #define SEGMENT_SIZE 16
 
@@ -63,6 +65,7 @@ static void to_wire(void *arg, const struct ip_packet *packet, const struct ip_o
            (offload != NULL && offload->segment_size > 0));
     EXPECT(packet->source == OUTSIDE);
     EXPECT(scope == SCOPE_GLOBAL || (scope == SCOPE_PRIVATE && nat.config.allow_private) ||
+           (packet->destination == RESOLVER && packet->destination_port == 53) ||
            packet->protocol == PACKET_ICMP); // an answer goes where the packet came from
     on_sent(TO_WIRE, 0, packet);
 }
@@ -271,6 +274,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct nat_config config = {
         .outside_address = OUTSIDE,
         .host_address = HOST,
+        .inside_resolver = ADDRESS(192, 0, 0, 3),
+        .resolver = RESOLVER,
         .port_low = (uint16_t)((settings & 1) != 0 ? 65530 : 20000),
         .port_high = (uint16_t)((settings & 1) != 0 ? 65535 : 20000 + (settings >> 2)),
         .outside_mtu = (settings & 4) != 0 ? 128 : 1500,

@@ -291,6 +291,9 @@ def nat():
     handshake = bytes([4, 0x42, 0x01, 0x02, 0x12, 4, 0x42, 0x01, 0x10, 0x10])
     fins = bytes([4, 0x42, 0x01, 0x11, 0x11, 4, 0x02, 0x01, 0x10])
     minutes = bytes([2 | 8, 1, 0x2c])  # 300 s
+    query = (struct.pack(">BBHHHBBH", 0x45, 0, 40, 7, 0, 64, 17, 0) + b"\x0a\0\0\1" + b"\xc0\0\0\3" +
+             struct.pack(">4H", 4000, 53, 20, 0) + bytes(12))
+    seeds["query"] = b"\x04" + b"\x00" + bytes([0, len(query)]) + query
     seeds["udp"] = b"\xff" + udp * 2 + minutes + udp
     seeds["echo"] = b"\xff" + echo + minutes + echo
     seeds["tcp"] = b"\xff" + handshake + fins + minutes
@@ -465,10 +468,18 @@ def offers():
     }
 
 
+def dns():
+    """An IP packet, or an answer."""
+    good = bytes(2) + b"\x81\x80" + bytes(8)
+    return {"answer": good, "failed": bytes(2) + b"\x81\x82" + bytes(8), "none": b"",
+            "packet": struct.pack(">BBHHHBBH", 0x45, 0, 40, 7, 0, 64, 17, 0) + bytes(8) +
+                      struct.pack(">4H", 53, 4000, 20, 0) + good}
+
+
 TARGETS = {
     "http": http_heads, "handshake": http_heads, "frames": frames, "conn": conn, "utf8": texts,
     "origin": origins, "base64": base64s, "ip": ip, "offload": offload, "coalesce": coalesce, "nat": nat, "link": link,
-    "fair_queue": fair_queue, "netlink": netlink,
+    "fair_queue": fair_queue, "netlink": netlink, "dns": dns,
     "record": records, "sealed": sealed, "offer": offers,
 }
 

@@ -164,6 +164,11 @@ int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint
     return 0;
 }
 
+void names_follow(struct names *names, const struct configuration *config)
+{
+    (void)names, (void)config;
+}
+
 // No device is opened here, or read.
 int tun_open(struct tun *tun, const char *name, const struct log *log)
 {
