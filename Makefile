@@ -261,6 +261,7 @@ SUITES := \
 	'test/lab/test-carriers.sh' \
 	'test/lab/test-front.sh' \
 	'test/lab/test-wifi.sh' \
+	'test/lab/test-ipv6.sh' \
 	'test/lab/test-terminal.sh' \
 	'test/lab/test-states.sh' \
 	'test/lab/test-restart.sh' \

@@ -8,6 +8,7 @@
 
 #include "../base/bytes.h"
 #include "../dns/dns.h"
+#include "../ip/icmp.h"
 #include "../ip/packet.h"
 #include "../session/handshake.h"
 
@@ -15,12 +16,17 @@
 #define KEYED_PREFIX 32  // of an address that is this laptop's alone
 #define TUN_READS    256 // packets read before other descriptors get their turn
 
+// ICMPv6 errors are limited (RFC 4443 section 2.4 (f)); programs make few attempts at a time.
+#define REFUSAL_INTERVAL_MS 20
+#define REFUSAL_BURST       50
+
 void machine_init(struct machine *machine, const struct log *log)
 {
     machine->log = log;
     machine->tun.fd = machine->tun.netlink.fd = -1;
     machine->mtu = TUN_MTU;
     ip_coalescer_init(&machine->coalescer);
+    rate_init(&machine->refusals, REFUSAL_INTERVAL_MS, REFUSAL_BURST);
 }
 
 static int add_routes(struct machine *machine, const struct client_options *options)
@@ -40,6 +46,8 @@ int machine_open(struct machine *machine, const struct client_options *options)
     if (tun_open(&machine->tun, options->tun_name, machine->log) < 0 ||
         tun_configure(&machine->tun, machine->address, prefix, machine->mtu) < 0)
         return -1;
+    if (options->route_count == 0 && !options->no_routes)
+        tun_take_ipv6(&machine->tun);
     return add_routes(machine, options);
 }
 
@@ -68,6 +76,18 @@ uint8_t machine_takes(const struct machine *machine)
     return machine->tun.has_vnet_headers ? SESSION_TAKES_TCP_SUPER | udp : 0;
 }
 
+// IPv6 would leave past the tether if it were not taken, and the tether has no way for it. Its
+// sender is told so at once, and uses IPv4.
+static void refuse_ipv6(struct machine *machine, const uint8_t *packet, size_t length,
+                        int64_t now_us)
+{
+    uint8_t answer[ICMP6_ERROR_MAX];
+    size_t size = icmp6_refuse(answer, packet, length);
+    if (size > 0 &&
+        rate_take(&machine->refusals, get_be64(packet + IP6_AT_DESTINATION), now_us / 1000))
+        (void)tun_write(&machine->tun, answer, size);
+}
+
 // Queues a packet. In a message the other end finds where a packet ends by the length in its
 // header, so that must be the true one.
 static void send_up(struct machine *machine, struct tunnel_link *link, uint8_t *bytes,
@@ -77,12 +97,14 @@ static void send_up(struct machine *machine, struct tunnel_link *link, uint8_t *
     bool is_whole = offload->segment_size == 0 && !offload->partial_checksum;
     if (length < 4 || !ip_looks_like_ipv4(bytes, length) ||
         get_be16(bytes + IP_AT_TOTAL_LENGTH) != length ||
-        (!is_whole && ip_parse(&packet, bytes, length) != IP_GOOD))
+        (!is_whole && ip_parse(&packet, bytes, length) != IP_GOOD)) {
         machine->not_ipv4++;
-    else if (is_whole)
+        refuse_ipv6(machine, bytes, length, now_us);
+    } else if (is_whole) {
         tunnel_link_queue(link, bytes, length, now_us);
-    else
+    } else {
         tunnel_link_queue_offloaded(link, &packet, offload, now_us);
+    }
 }
 
 int machine_read(struct machine *machine, struct tunnel_link *link, int64_t now_us)

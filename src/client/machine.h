@@ -5,6 +5,7 @@
 #define TETHER_CLIENT_MACHINE_H
 
 #include "../base/log.h"
+#include "../base/rate.h"
 #include "../ip/coalesce.h"
 #include "../session/record.h"
 #include "../tun/tun.h"
@@ -15,6 +16,7 @@ struct machine {
     const struct log *log;
     struct tun tun;
     struct ip_coalescer coalescer; // of what the laptop is given
+    struct rate refusals;          // of IPv6, for each /64 that it is for
     uint32_t address;              // inside the tether, host byte order
     uint32_t mtu;                  // of the TUN device
     uint64_t not_ipv4;             // dropped: the tether carries IPv4, and what says its length

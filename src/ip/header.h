@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// Where fields lie in the headers of IPv4 (RFC 791 section 3.1), TCP (RFC 9293 section 3.1), UDP
-// (RFC 768) and ICMP (RFC 792): bytes from the header's start. For code that writes headers, or
+// Where fields lie in the headers of IPv4 (RFC 791 section 3.1), IPv6, TCP (RFC 9293 section 3.1),
+// UDP (RFC 768) and ICMP (RFC 792): bytes from the header's start. For code that writes headers, or
 // reads a field or two of packets that ip_parse() has checked.
 #ifndef TETHER_IP_HEADER_H
 #define TETHER_IP_HEADER_H
@@ -16,6 +16,16 @@ enum {
     IP_AT_SOURCE = 12,
     IP_AT_DESTINATION = 16,
     IP_HEADER_MIN = 20, // without options
+};
+
+// IPv6 (RFC 8200 section 3), of which we only read enough to refuse it.
+enum {
+    IP6_AT_LENGTH = 4, // of what follows the header
+    IP6_AT_NEXT = 6,
+    IP6_AT_HOPS = 7,
+    IP6_AT_SOURCE = 8,
+    IP6_AT_DESTINATION = 24,
+    IP6_HEADER = 40,
 };
 
 enum {

@@ -82,3 +82,70 @@ bool icmp_may_answer(const struct ip_packet *packet)
         return false;
     return is_one_host(packet->source) && is_one_host(packet->destination);
 }
+
+// Where the transport's header is in an IPv6 packet, behind the headers of RFC 8200 section 4; 0
+// where it is missing. Sets its protocol.
+static size_t find_transport6(const uint8_t *bytes, size_t length, uint8_t *protocol)
+{
+    enum { HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, FOR_DESTINATION = 60 };
+    size_t at = IP6_HEADER;
+    *protocol = bytes[IP6_AT_NEXT];
+    while (at + 8 <= length) {
+        bool is_fragment = *protocol == FRAGMENT;
+        if (!is_fragment && *protocol != HOP_BY_HOP && *protocol != ROUTING &&
+            *protocol != FOR_DESTINATION)
+            return at;
+        if (is_fragment && (get_be16(bytes + at + 2) & 0xfff8) != 0)
+            return 0; // a later one
+        *protocol = bytes[at];
+        at += is_fragment ? 8 : 8 + 8 * (size_t)bytes[at + 1];
+    }
+    return 0;
+}
+
+// Only one host has this source, and it is not loopback's. Groups begin with 0xff.
+static bool may_answer6(const uint8_t *packet)
+{
+    const uint8_t *source = packet + IP6_AT_SOURCE;
+    return source[0] != 0xff && packet[IP6_AT_DESTINATION] != 0xff &&
+           (get_be64(source) | get_be64(source + 8)) > 1;
+}
+
+// The answer comes from where the packet was to go: a firewall that looks at where a source would
+// be reached finds nothing wrong with that. Linux tells a program with a datagram socket of
+// "prohibited" only, and with a TCP socket of both, of which "no route" has the better words.
+size_t icmp6_refuse(uint8_t *out, const uint8_t *packet, size_t length)
+{
+    enum {
+        ICMP6 = 58,
+        UNREACHABLE = 1,
+        NO_ROUTE = 0,
+        PROHIBITED = 1,
+        QUERIES = 128,
+        REDIRECT = 137
+    };
+    const size_t before = IP6_HEADER + ICMP_HEADER;
+    uint8_t protocol;
+    if (length < IP6_HEADER || packet[0] >> 4 != 6 || !may_answer6(packet))
+        return 0;
+    size_t transport = find_transport6(packet, length, &protocol);
+    if (transport == 0 ||
+        (protocol == ICMP6 && (packet[transport] < QUERIES || packet[transport] == REDIRECT)))
+        return 0;
+    size_t quoted = length < ICMP6_ERROR_MAX - before ? length : ICMP6_ERROR_MAX - before;
+    memset(out, 0, before);
+    out[0] = 0x60;
+    put_be16(out + IP6_AT_LENGTH, (uint16_t)(ICMP_HEADER + quoted));
+    out[IP6_AT_NEXT] = ICMP6;
+    out[IP6_AT_HOPS] = OUR_TTL;
+    memcpy(out + IP6_AT_SOURCE, packet + IP6_AT_DESTINATION, 16);
+    memcpy(out + IP6_AT_DESTINATION, packet + IP6_AT_SOURCE, 16);
+    out[IP6_HEADER] = UNREACHABLE;
+    out[IP6_HEADER + ICMP_AT_CODE] = protocol == IP_TCP ? NO_ROUTE : PROHIBITED;
+    memcpy(out + before, packet, quoted);
+    // Over both addresses, length and protocol, and the message (RFC 8200 section 8.1).
+    uint64_t sum = checksum_add_pseudo_header(0, 0, 0, ICMP6, (uint16_t)(ICMP_HEADER + quoted));
+    sum = checksum_add(sum, out + IP6_AT_SOURCE, 32 + ICMP_HEADER + quoted);
+    put_be16(out + IP6_HEADER + ICMP_AT_CHECKSUM, (uint16_t)~checksum_fold(sum));
+    return before + quoted;
+}

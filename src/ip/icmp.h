@@ -44,4 +44,12 @@ size_t icmp_make_error(uint8_t *out, uint32_t source, uint8_t type, uint8_t code
 // not a later fragment, and nothing from or to a group, a broadcast or nobody.
 bool icmp_may_answer(const struct ip_packet *packet);
 
+// The longest answer to an IPv6 packet, in bytes (RFC 4443 section 2.4 (c)).
+#define ICMP6_ERROR_MAX 1280
+
+// Makes the ICMPv6 error, in `out` (at least ICMP6_ERROR_MAX bytes), that tells an IPv6 packet's
+// sender at once that there is no way. Returns its length, or 0 where the packet is none, or none
+// that may be answered (RFC 4443 section 2.4 (e)).
+size_t icmp6_refuse(uint8_t *out, const uint8_t *packet, size_t length);
+
 #endif

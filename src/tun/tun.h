@@ -43,6 +43,8 @@ int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint
 int tun_add_route(struct tun *tun, const struct cidr *cidr, uint32_t mss);
 // Lets what goes to and comes from 127.0.0.0/8 pass the device, for rules that translate it.
 void tun_pass_loopback(struct tun *tun);
+// Has all IPv6 come to the device, but for what stays on a link; where that fails it has warned.
+void tun_take_ipv6(struct tun *tun);
 // Reads a packet into `buffer`, and what is still to be done on it. Returns its length with
 // `packet` set to where in the buffer it is, 0 where none waits, or -1 with errno set.
 ssize_t tun_read(struct tun *tun, uint8_t buffer[TUN_READ_MAX], uint8_t **packet,

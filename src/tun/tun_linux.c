@@ -163,28 +163,35 @@ int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint
     return 0;
 }
 
-int tun_add_route(struct tun *tun, const struct cidr *cidr, uint32_t mss)
+// Returns 0, or a negative errno.
+static int add_route(struct tun *tun, uint8_t family, const void *network, uint8_t prefix_length,
+                     uint32_t mss)
 {
     struct netlink_request request;
     uint32_t index = (uint32_t)tun->index;
     struct rtmsg body = {
-        .rtm_family = AF_INET,
-        .rtm_dst_len = cidr->prefix_length,
+        .rtm_family = family,
+        .rtm_dst_len = prefix_length,
         .rtm_table = RT_TABLE_MAIN,
         .rtm_protocol = RTPROT_STATIC,
         .rtm_scope = RT_SCOPE_LINK,
         .rtm_type = RTN_UNICAST,
     };
     netlink_begin(&request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &body, sizeof body);
-    netlink_put_be32(&request, RTA_DST, cidr->network);
+    netlink_put(&request, RTA_DST, network, family == AF_INET ? 4 : 16);
     netlink_put(&request, RTA_OIF, &index, sizeof index);
     size_t metrics = netlink_nest(&request, RTA_METRICS);
     netlink_put(&request, RTAX_ADVMSS, &mss, sizeof mss);
     netlink_nest_end(&request, metrics);
-    int error = netlink_talk(&tun->netlink, &request, NULL, NULL);
+    return netlink_talk(&tun->netlink, &request, NULL, NULL);
+}
+
+int tun_add_route(struct tun *tun, const struct cidr *cidr, uint32_t mss)
+{
+    uint8_t b[4];
+    put_be32(b, cidr->network);
+    int error = add_route(tun, AF_INET, b, cidr->prefix_length, mss);
     if (error < 0) {
-        uint8_t b[4];
-        put_be32(b, cidr->network);
         log_error(tun->log, "cannot route %d.%d.%d.%d/%d into the tether: %s%s", b[0], b[1], b[2],
                   b[3], cidr->prefix_length, strerror(-error),
                   error == -EEXIST
@@ -210,6 +217,34 @@ void tun_pass_loopback(struct tun *tun)
     netlink_nest_end(&request, family);
     netlink_nest_end(&request, families);
     (void)netlink_talk(&tun->netlink, &request, NULL, NULL);
+}
+
+// Sets a number among the device's settings of IPv6.
+static void set_ipv6(const struct tun *tun, const char *setting, const char *value)
+{
+    char path[64 + IFNAMSIZ];
+    snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/%s", tun->name, setting);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (write(fd, value, 1) < 0)
+        log_debug(tun->log, "cannot write %s: %s", path, strerror(errno));
+    close(fd);
+}
+
+// An answer to what has another interface's link-local address would not be heard: the device gets
+// one of its own, also where IPv6 is off for new interfaces.
+void tun_take_ipv6(struct tun *tun)
+{
+    static const uint8_t halves[2][16] = {{0}, {0x80}};
+    set_ipv6(tun, "addr_gen_mode", "0");
+    set_ipv6(tun, "disable_ipv6", "0");
+    for (int i = 0; i < 2; i++) {
+        int error = add_route(tun, AF_INET6, halves[i], 1, TUN_MSS);
+        if (error < 0 && error != -EAFNOSUPPORT && error != -EOPNOTSUPP)
+            log_warn(tun->log, "IPv6 goes past the tether, where the laptop has any: %s",
+                     strerror(-error));
+    }
 }
 
 ssize_t tun_read(struct tun *tun, uint8_t buffer[TUN_READ_MAX], uint8_t **packet,

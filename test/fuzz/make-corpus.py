@@ -213,6 +213,24 @@ def packets():
     }
 
 
+def icmp6():
+    """IPv6 packets, plain and behind extension headers."""
+    def ipv6(following, rest, source=b"\x20\x01" + b"\0" * 13 + b"\1", to=b"\x20\x01" + b"\0" * 13 + b"\2"):
+        return struct.pack(">IHBB", 0x60000000, len(rest), following, 64) + source + to + rest
+    udp = struct.pack(">HHHH", 5000, 53, 8, 0)
+    return {
+        "udp": ipv6(17, udp),
+        "tcp": ipv6(6, struct.pack(">HHIIBBHHH", 5000, 80, 1, 0, 0x50, 2, 65535, 0, 0)),
+        "long": ipv6(17, udp + b"u" * 1300),
+        "echo": ipv6(58, b"\x80" + b"\0" * 7),
+        "error": ipv6(58, b"\x01" + b"\0" * 7),
+        "options": ipv6(0, b"\x3c" + b"\0" * 7 + b"\x2b\x01" + b"\0" * 14 + b"\x11" + b"\0" * 7 + udp),
+        "first-fragment": ipv6(44, b"\x11\0\0\1" + b"\0" * 4 + udp),
+        "later-fragment": ipv6(44, b"\x11\0\0\x09" + b"\0" * 4 + udp),
+        "group": ipv6(17, udp, to=b"\xff\x02" + b"\0" * 14),
+    }
+
+
 def ip():
     """Settings (flags, offload, scratch, new endpoint), then the packet."""
     seeds = {}
@@ -478,8 +496,8 @@ def dns():
 
 TARGETS = {
     "http": http_heads, "handshake": http_heads, "frames": frames, "conn": conn, "utf8": texts,
-    "origin": origins, "base64": base64s, "ip": ip, "offload": offload, "coalesce": coalesce, "nat": nat, "link": link,
-    "fair_queue": fair_queue, "netlink": netlink, "dns": dns,
+    "origin": origins, "base64": base64s, "ip": ip, "icmp6": icmp6, "offload": offload, "coalesce": coalesce, "nat": nat,
+    "link": link, "fair_queue": fair_queue, "netlink": netlink, "dns": dns,
     "record": records, "sealed": sealed, "offer": offers,
 }
 
