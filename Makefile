@@ -50,7 +50,7 @@ PROGRAMS := tether-client tether-server tether-relay
 sources = $(foreach folder,$(1),$(wildcard src/$(folder)/*.c))
 RELAY_NEEDS  := base os sha1 http ws
 KEYED_NEEDS  := $(RELAY_NEEDS) crypto ip session flow queue tunnel tun
-CLIENT := $(call sources,client $(KEYED_NEEDS) dns qr)
+CLIENT := $(call sources,client $(KEYED_NEEDS) dhcp dns qr)
 SERVER := $(call sources,server $(KEYED_NEEDS) nat wire)
 RELAY  := $(call sources,relay $(RELAY_NEEDS))
 
@@ -215,7 +215,7 @@ soak-page:
 
 # What to run; each prints "ok - ..." lines, and test/run.sh counts them.
 test:
-	test/packages.sh build lab names browser check cross interop front nat terminal bench dist docs
+	test/packages.sh build lab names browser check cross interop front nat dhcp terminal bench dist docs
 	$(MAKE) -s all build/ws-echo build/qr-pbm bench-programs
 	test/run.sh $(SUITES)
 SUITES := \
@@ -262,6 +262,7 @@ SUITES := \
 	'test/lab/test-front.sh' \
 	'test/lab/test-wifi.sh' \
 	'test/lab/test-ipv6.sh' \
+	'test/lab/test-own-network.sh' \
 	'test/lab/test-terminal.sh' \
 	'test/lab/test-states.sh' \
 	'test/lab/test-restart.sh' \

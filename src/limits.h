@@ -177,6 +177,16 @@
 #define CLIENT_DOORS        8
 #define INTERFACE_ADDRESSES 128
 
+// The phones' addresses on the laptop's own Wi-Fi. The longest and the shortest lease; for how long
+// an address is kept for whom it was offered, and set aside where another host has it; how long
+// such a host has to answer.
+#define DHCP_LEASES        128
+#define DHCP_LEASE_S       3600
+#define DHCP_LEASE_LEAST_S 10
+#define DHCP_OFFER_MS      30000
+#define DHCP_CONFLICT_MS   600000
+#define DHCP_PROBE_MS      500
+
 // What this build overrides; make writes it from LIMITS.
 #include "limits_of_build.h"
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 # Installs the Debian packages that a job of this project needs.
 #
-#   test/packages.sh GROUP...        groups: build lab nat chromium browser firefox check cross interop front terminal
+#   test/packages.sh GROUP...        groups: build lab nat dhcp chromium browser firefox check cross interop front terminal
 #                                         bench dist boot docs debian names
 #
 # Each group is a list of package names, below. What is there already is left
@@ -14,7 +14,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 usage() {
-	echo "usage: test/packages.sh GROUP...   (build lab nat chromium browser firefox check cross interop front terminal bench dist boot docs debian names)" >&2
+	echo "usage: test/packages.sh GROUP...   (build lab nat dhcp chromium browser firefox check cross interop front terminal bench dist boot docs debian names)" >&2
 	exit 2
 }
 
@@ -25,6 +25,7 @@ packages_of() {
 		python3 python3-tornado python3-scapy ;;
 	nat) echo traceroute iputils-tracepath bind9-dnsutils python3-pyftpdlib openssh-server \
 		openssh-client openvpn coturn ;;
+	dhcp) echo udhcpc isc-dhcp-client dhcpcd-base systemd ;;
 	chromium | browser) echo chromium fonts-dejavu-core ;;
 	firefox) echo firefox-esr fonts-dejavu-core ;;
 	check) echo gcc libc6-dev clang clang-format llvm libclang-rt-14-dev musl-tools ;;

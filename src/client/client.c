@@ -17,6 +17,7 @@
 #include "../ws/door.h"
 #include "display.h"
 #include "guard.h"
+#include "hotspot.h"
 #include "keyed.h"
 #include "names.h"
 #include "places.h"
@@ -26,6 +27,7 @@
 // random one of those that no network of people's own has (RFC 6598), so that laptops differ.
 #define OPEN_ADDRESS    0x0a000001 // 10.0.0.1
 #define SESSION_TICK_MS 250
+#define WIFI_PREFIX     16 // 169.254.0.0/16, RFC 3927
 
 struct client {
     struct client_options options;
@@ -36,6 +38,7 @@ struct client {
     struct ws_door door; // of the WebSockets
     struct guard guard;
     struct places places;
+    struct hotspot hotspot;
     struct machine machine;
     struct client_phones phones;
     struct keyed keyed;
@@ -72,6 +75,7 @@ static void on_tick(void *arg, short events)
     client_phones_tick(&client->phones);
     names_tick(&client->names);
     display_tick(&client->display);
+    hotspot_tick(&client->hotspot);
 }
 
 // Chooses who this laptop is for the server, anew in each run, and what its connections are mixed
@@ -117,6 +121,7 @@ static void introduce(struct client *client)
     client->door = (struct ws_door){client_phones_accept, &client->phones};
     client->guard = (struct guard){&client->places, &client->loop, &client->log, 0};
     http_host_init(&client->host, &client->loop, &config);
+    hotspot_init(&client->hotspot, &client->loop, &client->log);
     machine_init(&client->machine, &client->log);
     client->phones.log = client->keyed.log = &client->log;
     client->phones.loop = client->keyed.loop = &client->loop;
@@ -160,7 +165,8 @@ static int prepare(struct client *client)
 // Changes the host. Returns 0, or -1 after having said what is wrong.
 static int set_up_host(struct client *client)
 {
-    if (places_open(&client->places, &client->options, &client->host, &client->loop,
+    if (hotspot_open(&client->hotspot, client->options.hotspot) < 0 ||
+        places_open(&client->places, &client->options, &client->host, &client->loop,
                     &client->display) < 0 ||
         machine_open(&client->machine, &client->options) < 0)
         return -1;
@@ -181,6 +187,7 @@ static void undo_host(struct client *client)
     names_close(&client->names);
     machine_close(&client->machine);
     places_close(&client->places);
+    hotspot_close(&client->hotspot);
     loop_close(&client->loop);
     display_close(&client->display);
 }

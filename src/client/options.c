@@ -24,6 +24,8 @@ static const char usage[] =
     "  --wifi IF             listen on this interface alone, and lend it 169.254.134.89\n"
     "  --dns ADDR            names are resolved there, through the tether; may be repeated; with\n"
     "                        --dns none the laptop goes on asking whom it asks without it\n"
+    "  --hotspot IF          it is a Wi-Fi that this laptop has opened: give phones addresses, "
+    "too\n"
     "  --tun NAME            the TUN device's name (tether%d)\n"
     "  --route CIDR          send only this through the tether; may be repeated\n"
     "  --no-routes           leave the routes alone\n"
@@ -46,6 +48,7 @@ enum {
     OPT_LISTEN,
     OPT_WIFI,
     OPT_DNS,
+    OPT_HOTSPOT,
     OPT_TUN,
     OPT_ROUTE,
     OPT_NO_ROUTES,
@@ -61,6 +64,7 @@ static const struct option_name names[] = {
     {"--listen", OPT_LISTEN, true},
     {"--wifi", OPT_WIFI, true},
     {"--dns", OPT_DNS, true},
+    {"--hotspot", OPT_HOTSPOT, true},
     {"--tun", OPT_TUN, true},
     {"--route", OPT_ROUTE, true},
     {"--no-routes", OPT_NO_ROUTES, false},
@@ -184,6 +188,9 @@ static int take_option(void *arg, int id, char *value)
         return endpoint_parse(&options->listen, value, LAPTOP_PORT) == 0
                    ? 0
                    : wrong("--listen wants ADDR:PORT, not", value);
+    case OPT_HOTSPOT:
+        options->hotspot = value;
+        return 0;
     case OPT_WIFI:
         options->wifi = value;
         return 0;
@@ -218,6 +225,10 @@ int client_options_parse(struct client_options *options, enum log_level *level, 
         return wrong("--open and a key contradict each other", "");
     if (options->no_routes && options->route_count > 0)
         return wrong("--route and --no-routes contradict each other", "");
+    if (options->hotspot != NULL && (options->wifi != NULL || options->listens_there))
+        return wrong("--hotspot chooses interface and address: leave out --wifi and --listen", "");
+    if (options->hotspot != NULL)
+        options->wifi = options->hotspot;
     if (options->wifi != NULL && options->listens_there && endpoint_ipv4(&options->listen) == 0)
         return wrong("--wifi wants an IPv4 address in --listen", "");
     return options->open ? -1 : take_key(options, level);

@@ -19,8 +19,9 @@
 struct client_options {
     char *key_text; // on the command line, or NULL
     const char *key_file;
-    const char *server; // what the page is told, or NULL
-    const char *wifi;   // interface that gets the address, or NULL
+    const char *server;  // what the page is told, or NULL
+    const char *wifi;    // interface that gets the address, or NULL
+    const char *hotspot; // the same, and it is the laptop's own Wi-Fi
     const char *tun_name;
     const char *html; // folder of the page, or NULL
     struct endpoint listen;

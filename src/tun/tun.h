@@ -102,6 +102,8 @@ void lent_address_follow(struct lent_address *lent);
 // Call at least every LENT_RENEW_MS: the kernel removes an address that is not renewed.
 #define LENT_RENEW_MS 20000
 void lent_address_renew(struct lent_address *lent);
+// Whether a host of that interface has answered ARP for an address (host byte order).
+bool lent_address_has_neighbour(struct lent_address *lent, uint32_t address);
 void lent_address_remove(struct lent_address *lent);
 
 #endif

@@ -231,6 +231,28 @@ def icmp6():
     }
 
 
+def dhcp():
+    """Rows of messages (see fuzz_dhcp.c): passed time, length, message."""
+    first, own = b"\xc0\xa8\x86\x64", b"\xc0\xa8\x86\x59"
+
+    def message(kind, *options, has=b"\0" * 4, who=1, passed=0):
+        body = b"\1\1\6\0" + b"seed" + b"\0" * 4 + has + b"\0" * 12 + bytes([2, 0, 0, 0, 0, who]) + b"\0" * 202
+        body += b"\x63\x82\x53\x63" + bytes([53, 1, kind]) + b"\x37\3\1\3\6" + b"".join(options) + b"\xff"
+        return struct.pack(">BH", passed, 0x8000 | len(body)) + body
+    wants, asks = b"\x32\4" + first, b"\x36\4" + own
+    lease = message(1) + message(3, wants, asks, passed=3)
+    return {
+        "lease": lease,
+        "renew": lease + message(3, has=first, passed=200),
+        "reboot": message(3, wants, b"\x33\4\0\0\0\x3c", b"\x3d\3\0me"),
+        "others": lease + message(3, wants, who=2) + message(3, wants, b"\x36\4\1\2\3\4"),
+        "decline": lease + message(4, wants, asks) + message(1, passed=7),
+        "taken": message(1) + message(1, who=2, passed=3),
+        "release": lease + message(7, asks, has=first) + message(8, has=first),
+        "short": message(1)[:200], "padding": message(1, b"\0" * 9, b"\x0c\xff"),
+    }
+
+
 def ip():
     """Settings (flags, offload, scratch, new endpoint), then the packet."""
     seeds = {}
@@ -496,8 +518,9 @@ def dns():
 
 TARGETS = {
     "http": http_heads, "handshake": http_heads, "frames": frames, "conn": conn, "utf8": texts,
-    "origin": origins, "base64": base64s, "ip": ip, "icmp6": icmp6, "offload": offload, "coalesce": coalesce, "nat": nat,
-    "link": link, "fair_queue": fair_queue, "netlink": netlink, "dns": dns,
+    "origin": origins, "base64": base64s, "ip": ip, "icmp6": icmp6, "dhcp": dhcp,
+    "offload": offload, "coalesce": coalesce, "nat": nat, "link": link, "fair_queue": fair_queue, "netlink": netlink,
+    "dns": dns,
     "record": records, "sealed": sealed, "offer": offers,
 }
 
