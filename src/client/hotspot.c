@@ -162,8 +162,8 @@ int hotspot_open(struct hotspot *hotspot, const char *interface)
     lent_address_own(lent); // nobody else has that port
     hotspot->index = lent->index;
     hotspot->due = loop_alarm(hotspot->loop, on_due, hotspot);
-    if (hotspot->due == NULL ||
-        loop_every(hotspot->loop, LENT_RENEW_MS, on_renewal, lent) < 0 || refuse_other_servers(hotspot) < 0)
+    if (hotspot->due == NULL || loop_every(hotspot->loop, LENT_RENEW_MS, on_renewal, lent) < 0 ||
+        refuse_other_servers(hotspot) < 0)
         return -1;
     while (recv(hotspot->fd, NULL, 0, 0) >= 0)
         continue; // what this laptop has asked itself, as a broadcast comes back
