@@ -176,6 +176,11 @@ int tun_open(struct tun *tun, const char *name, const struct log *log)
     return -1;
 }
 
+void tun_take_ipv6(struct tun *tun)
+{
+    (void)tun;
+}
+
 int tun_add_route(struct tun *tun, const struct cidr *cidr, uint32_t mss)
 {
     (void)tun, (void)cidr, (void)mss;
