@@ -13,6 +13,7 @@
 #                                that boot, Debian machines with systemd (root)
 #   make bench, bench-quick      Tether measured beside its peers (root); bench-smoke: whether that works
 #   make storm                   sessions under an adversary, millions of steps, with sanitizers
+#   make world                  the programs in a simulated world: SEEDS=1000 (doc/testing.md)
 #   make soak-page               the page relays for an hour, and its memory stays flat
 #
 # CFLAGS, CPPFLAGS and LDFLAGS are yours to set; what the project needs is added to them.
@@ -233,6 +234,7 @@ SUITES := \
 	'test/lab/test-host.sh' \
 	'test/unit/run.sh sanitized' \
 	'test/lab/test-nat-hostile.sh' \
+	'test/world/test-world.sh' \
 	$(DIST_SUITES) \
 	'test/lab/test-strangers.sh' \
 	'test/lab/test-tether.sh relay' \
@@ -300,6 +302,7 @@ demo:
 	test/demo.sh
 
 include dist/install.mk
+include test/world/world.mk
 
 clean:
 	rm -rf $(BUILD)
