@@ -249,6 +249,8 @@ int places_open(struct places *places, const struct client_options *options, str
 
 void places_close(struct places *places)
 {
+    if (places->loop == NULL)
+        return; // never opened
     loop_remove(places->loop, places->watch.fd);
     netlink_close(&places->watch);
     lent_address_remove(&places->lent);

@@ -60,7 +60,6 @@ const STATES = [
     await untilState(page, "summary", "relaying");
     await traffic(laptop, server);
   }, ["The laptop is online", "Round trip\n48 ms", "Online for\n0:0"]],
-  ["The laptop is online, but names do not resolve", "--dns 9.9.9.9"]],
   ["mute", () => {}, async () => {}, ["Both ends are connected", "its own page can tell"]],
   ["no-answer-yet", (laptop, server) => { server.dead = true; }, async () => {},
     ["No answer from the server yet", "A closed firewall is the usual cause: let TCP port", "security group"]],

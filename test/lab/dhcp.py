@@ -64,7 +64,7 @@ def crowd(interface, count):
     offers, acks = {}, {}
 
     def heard(packet):
-        if BOOTP not in packet or packet[BOOTP].op != 2:
+        if BOOTP not in packet or packet[BOOTP].op != 2 or packet[BOOTP].xid not in clients:
             return
         kind = dict(one for one in packet[DHCP].options if isinstance(one, tuple))["message-type"]
         (offers if kind == NUMBER["offer"] else acks)[packet[BOOTP].xid] = packet[BOOTP].yiaddr
