@@ -216,7 +216,7 @@ soak-page:
 
 # What to run; each prints "ok - ..." lines, and test/run.sh counts them.
 test:
-	test/packages.sh build lab names browser check cross interop front nat dhcp terminal bench dist docs
+	test/packages.sh build lab names browser check cross interop front nat dhcp hotspot terminal bench dist docs
 	$(MAKE) -s all build/ws-echo build/qr-pbm bench-programs
 	test/run.sh $(SUITES)
 SUITES := \
@@ -265,6 +265,7 @@ SUITES := \
 	'test/lab/test-wifi.sh' \
 	'test/lab/test-ipv6.sh' \
 	'test/lab/test-own-network.sh' \
+	'test/lab/test-hotspot.sh' \
 	'test/lab/test-terminal.sh' \
 	'test/lab/test-states.sh' \
 	'test/lab/test-restart.sh' \

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 # Installs the Debian packages that a job of this project needs.
 #
-#   test/packages.sh GROUP...        groups: build lab nat dhcp chromium browser firefox check cross interop front terminal
+#   test/packages.sh GROUP...        groups: build lab nat dhcp hotspot chromium browser firefox check cross interop front terminal
 #                                         bench dist boot docs debian names
 #
 # Each group is a list of package names, below. What is there already is left
@@ -14,7 +14,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 usage() {
-	echo "usage: test/packages.sh GROUP...   (build lab nat dhcp chromium browser firefox check cross interop front terminal bench dist boot docs debian names)" >&2
+	echo "usage: test/packages.sh GROUP...   (build lab nat dhcp hotspot chromium browser firefox check cross interop front terminal bench dist boot docs debian names)" >&2
 	exit 2
 }
 
@@ -36,6 +36,8 @@ packages_of() {
 	names) echo bind9-dnsutils curl dbus-daemon iproute2 libevent-2.1-7 libgmp10 libhogweed6 libidn2-0 libnetfilter-conntrack3 \
 		libnftables1 libprotobuf-c1 "libpython3.11" nftables ;; # libraries of what test/unpack.sh unpacks
 	terminal) echo python3 python3-pyte zbar-tools ;;
+	terminal) echo python3 python3-pyte zbar-tools tmux ;;
+	hotspot) echo dnsmasq-base isc-dhcp-client socat ;;
 	interop) echo python3 python3-websockets python3-cryptography ;;
 	docs) echo python3 mandoc shellcheck ;;
 	debian) echo debootstrap systemd-container iproute2 nftables python3 lintian binutils cloud-init ;;

@@ -10,6 +10,7 @@
  *   fill ID TEXT       types it into a field     websocket URL    whether one opens from here: open, refused
  *   worker URL         the same from a Worker that runs the page's relay.js
  *   tab                goes on in a new tab      close            closes this tab, and goes on in the one before
+ *   wakelocks          how often the page has asked for the screen to stay on (Screen Wake Lock)
  *   audit NAME         pictures of it, in build/screenshots/, and whether everybody can use it (audit.js)
  *
  * Arguments, if any, are for Chromium.
@@ -82,8 +83,22 @@ const COMMANDS = {
     await tabs.pop().close();
     page = tabs[tabs.length - 1];
   },
+  wakelocks() {
+    return page.evaluate("window.wakeLocks || 0");
+  },
   audit(name) {
     return audit(page, name);
+  }
+};
+
+/* Runs in each page before its own scripts. */
+const countWakeLocks = () => {
+  if (window.WakeLock) {
+    const { request } = window.WakeLock.prototype;
+    window.WakeLock.prototype.request = function counted(...words) {
+      window.wakeLocks = (window.wakeLocks || 0) + 1;
+      return request.apply(this, words);
+    };
   }
 };
 
@@ -92,6 +107,7 @@ const oneLine = (value) => String(value).replace(/\s+/g, " ");
 (async () => {
   const browser = await h.launch(process.argv.slice(2));
   const context = await browser.newContext({ viewport: { width: 360, height: 740 } });
+  await context.addInitScript(countWakeLocks);
   page = await context.newPage();
   tabs = [page];
   for await (const line of readline.createInterface({ input: process.stdin })) {

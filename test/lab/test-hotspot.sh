@@ -3,7 +3,8 @@
 # The laptop is in the phone's hotspot: its address comes from the phone's DHCP server (dnsmasq), by a
 # DHCP client (dhclient), and nobody says on the command line where that is. A camera reads the QR code
 # from the terminal (terminal.py, zbarimg), and Chromium on the phone opens what it says. Then the address
-# changes, and the network, while the laptop is online. And a phone that reaches nothing but a cable.
+# changes, and the network, while the laptop is online. And a phone that reaches nothing but a cable
+# (socat in place of adb), laptops with many interfaces, and laptops to which no phone comes.
 #
 #   test/lab/test-hotspot.sh
 #
@@ -71,6 +72,12 @@ camera_reads_a_new_code() {
 	[ "$(wc -w <<<"$code")" -eq 1 ]
 }
 
+# The codes that are there now are these.
+codes_are() { # URL...
+	camera_reads_a_new_code
+	diff "$seen/codes" <(printf '%s\n' "$@") || { cat "$seen/screen"; return 1; }
+}
+
 code_is() { camera_reads_a_new_code && [ "$code" = "$1" ]; } # URL
 
 # How long after the laptop has the address its terminal shows the page's: the deadline is for busy machines.
@@ -112,14 +119,15 @@ closes_at_once() { # ADDRESS: of the laptop's, where it serves nothing
 	esac
 }
 
-sockets_of() { lab_exec laptop ss -Hltnu; }
 client_itself() { pgrep -P "${LAB_PID[client]}" -x tether-client; }
-is_as_before() { soon_unchanged laptop && [ -z "$(sockets_of | grep 6354)" ]; }
+sockets_of_laptop() { lab_exec laptop ss -Hltnu | awk '{ print $1, $5 }' | sort; }
+remember_all() { remember laptop; sockets_of_laptop >"$LAB_DIR/sockets"; }
+is_as_before() { soon_unchanged laptop && diff "$LAB_DIR/sockets" <(sockets_of_laptop); }
 
 test_hotspot() {
 	check "the phone's hotspot lends 192.168.43.57" start_hotspot 192.168.43 57
 	check "the laptop gets it by DHCP" joins 192.168.43.57
-	remember laptop
+	remember_all
 	check "the client starts, with nothing but server and key" start_client_on_terminal
 	check "it says when the address serves" soon_shows "when this laptop is in the phone's hotspot (wifi0):\$"
 	check "it says how a cable serves" shows 'cable: adb reverse tcp:6354 tcp:6354, then http://localhost:6354/'
@@ -145,27 +153,142 @@ test_hotspot() {
 	status_is client session.state '"up"'
 }
 
-test_kill() {
-	remember laptop
+# The page that was opened by the camera is on http; nothing there keeps the screen on by itself.
+test_end() {
+	sed -i 's/192\.168\.43\./192.168.77./g' "$LAB_DIR/laptop.before"
+	check "no wake lock is there for such a page" [ "$(page wakelocks)" = 0 ]
 	check "Ctrl-C ends the client with status 0" lab_stop client
-	# The addresses are of now; the tether's device, routes and sockets are gone.
-	state_of laptop | sed '/tether0/,+3d' >"$LAB_DIR/laptop.before"
-	check "its sockets are gone then, and nothing else has changed" is_as_before
+	check "the laptop is as before then, sockets too" is_as_before
 	check "the client starts again" start_client_on_terminal
-	check "the page comes back" tunnel_ready 60
+	check "the page comes back by itself" tunnel_ready 60
 	check "the client is killed" eval 'kill -9 "$(client_itself)"'
 	lab_wait client 10
 	unset "LAB_PID[client]"
 	check "after kill -9 the laptop is as before, sockets too" is_as_before
 }
 
+# ---- other ways to be found ----
+
+# What comes for an address that nobody is told is closed, also when it pretends to be for another.
+test_public() {
+	lab_ip laptop address add 203.0.114.5/24 dev wifi0
+	lab_ip phone address add 203.0.114.6/24 dev wifi0
+	check "the client starts where an interface has a public address, too" start_client_on_terminal
+	check "the private one is shown" soon_shows 'on the phone, open http://192.168.77.57:6354/$'
+	check "the public one is not" eval '! shows "203\.0\.114" >"$LAB_DIR/none"'
+	check "it is not served" closes_at_once 203.0.114.5
+	check "the private one is" answers 192.168.77.57:6354 192.168.77.57 200
+	lab_stop client
+	lab_ip laptop address delete 203.0.114.5/24 dev wifi0
+}
+
+# On one interface, an address of the phone's and the one that is lent: phones may need either.
+test_both() {
+	check "the client starts with --wifi in the phone's hotspot" start_client_on_terminal --wifi wifi0
+	check "it says when the lent address serves" soon_shows "when the phone is in this laptop's Wi-Fi (wifi0):\$"
+	check "it says nothing of a cable" eval '! shows adb >"$LAB_DIR/none"'
+	check "there are the QR codes of both" codes_are http://169.254.134.89:6354/ http://192.168.77.57:6354/
+	check "the page is at the lent one" answers 169.254.134.89 192.168.77.57 200
+	check "Ctrl-C ends it with status 0" lab_stop client
+	check "the laptop is as before, lent address too" is_as_before
+}
+
+test_cable() {
+	lab_ip phone link set wifi0 down
+	check "the client starts without any network" start_client_on_terminal
+	check "it says that a cable is all there is" soon_shows 'no phone can come but by cable'
+	lab_start adb-laptop laptop socat "UNIX-LISTEN:$LAB_DIR/adb,fork" TCP:127.0.0.1:6354
+	wait_for 10 [ -S "$LAB_DIR/adb" ]
+	lab_start adb-phone phone socat TCP-LISTEN:6354,bind=127.0.0.1,reuseaddr,fork "UNIX-CONNECT:$LAB_DIR/adb"
+	lab_wait_listening adb-phone phone 6354
+	code=http://localhost:6354/
+	check "Chromium opens the laptop's page by cable, and the laptop is online" opens_the_code
+	check "the page asks for the wake lock" [ "$(page wakelocks)" -ge 1 ]
+	check "Ctrl-C ends the client at the cable with status 0" lab_stop client
+}
+
+# ---- laptops of their own, without any phone ----
+
+add_laptop() { lab_add_host "$1" 0 && add_interface "$1" wifi0; } # NAME
+
+add_address() { lab_ip "$1" address add "$3" dev "$2" "${@:4}"; } # LAPTOP INTERFACE ADDRESS/PREFIX ARGUMENTS...
+as_by_dhcp="valid_lft 3600 preferred_lft 3600"
+
+add_interface() { # LAPTOP INTERFACE
+	lab_ip "$1" link add "$2" type veth peer name "far-$2" && lab_ip "$1" link set "$2" up &&
+		lab_ip "$1" link set "far-$2" up
+}
+
+# Interfaces of many kinds; of odd0, /sys says that it is a Wi-Fi.
+start_lonely() {
+	add_laptop nowhere && add_laptop joined && add_laptop own && add_laptop many || return
+	# shellcheck disable=SC2086 # several words
+	add_address joined wifi0 172.20.10.5/28 $as_by_dhcp
+	add_address own wifi0 169.254.9.9/16
+	add_interface many odd0 && add_interface many usb0 || return
+	# shellcheck disable=SC2086
+	add_address many wifi0 10.0.0.7/24 $as_by_dhcp && add_address many odd0 192.168.9.7/24 $as_by_dhcp
+	add_address many odd0 100.64.9.7/24
+	add_address many usb0 172.31.255.7/24
+	add_address many usb0 172.32.0.7/24 # a public one
+	lab_start tun many socat TUN:10.8.0.7/24,up,iff-no-pi,tun-name=vpn0 EXEC:cat
+	lab_start tap many socat TUN:10.9.0.7/24,up,iff-no-pi,tun-type=tap,tun-name=vpn1 EXEC:cat
+	wait_for 10 lab_ip many address show dev vpn0 up && wait_for 10 lab_ip many address show dev vpn1 up
+	local laptop
+	for laptop in nowhere joined own many; do
+		# shellcheck disable=SC2016 # the inner shell's
+		lab_start "client-$laptop" "$laptop" unshare --mount sh -c 'mount -t tmpfs none /sys/class/net &&
+			mkdir -p /sys/class/net/odd0/phy80211 && exec "$0" --open' "$LAB_BUILD/tether-client"
+		lab_wait_listening "client-$laptop" "$laptop" 6354 || return
+	done
+}
+
+says() { wait_for 60 grep -q "$2" "$(lab_log "client-$1")" || { cat "$(lab_log "client-$1")"; return 1; }; } # LAPTOP WORDS
+
+shows_in_order() { # the best one last: wireless before wired, by DHCP before by hand
+	diff - <(sed -n 's|.*open http://\(.*\):6354/$|\1|p' "$(lab_log client-many)") <<-END
+		172.31.255.7
+		10.0.0.7
+		100.64.9.7
+		192.168.9.7
+	END
+}
+
+lines_have_times() {
+	! grep -v '^20[0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]Z tether-client: ' "$(lab_log client-many)"
+}
+
+# From the file's first line to its last half a minute passed; the system's clock says the same.
+time_is_right() {
+	local time
+	time=$(tail -n 1 "$(lab_log client-joined)" | cut -d' ' -f1)
+	[ $(($(date +%s) - $(date -d "$time" +%s))) -lt 600 ] || { echo "it says $time, and it is $(date -u)"; return 1; }
+}
+
+test_lonely() {
+	check "addresses are shown, the best one last, and none of tunnels, nor a public one" shows_in_order
+	check "lines in a file have times" lines_have_times
+	check "after half a minute a laptop in no network is told to join one" \
+		says nowhere 'no phone yet: this laptop is in no network'
+	check "a laptop in a hotspot is told that it must be the phone's own" \
+		says joined 'no phone yet: this laptop must be in the hotspot of the phone itself'
+	check "a laptop with a link-local address alone is told whom that serves" says own 'no phone yet: an iPhone must'
+	check "a laptop with many addresses is told what matters" says many 'no phone yet: it must be in the network'
+	check "the times are those of the clock" time_is_right
+}
+
 lab_up
 machine_resolver=$(md5sum </etc/resolv.conf)
 start_targets || lab_die "the web hosts do not start"
 start_server >/dev/null || lab_die "the server does not start"
+start_lonely || lab_die "the other laptops do not start"
 coproc DRIVER { lab_exec phone node "$LAB_ROOT/test/browser/driver.js" 2>"$(lab_log driver)"; }
 exec 7<&"${DRIVER[0]}" 8>&"${DRIVER[1]}"
 test_hotspot
-test_kill
+test_end
+test_public
+test_both
+test_cable
+test_lonely
 check "this machine's own resolv.conf was left alone" [ "$(md5sum </etc/resolv.conf)" = "$machine_resolver" ]
 lab_passed

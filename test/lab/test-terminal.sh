@@ -128,6 +128,38 @@ test_status_line() {
 	lab_stop relay
 }
 
+# ---- a window that breaks its lines anew when it becomes narrow, as tmux's does ----
+
+tmux_do() { lab_exec laptop env TERM=xterm-256color tmux -S "$LAB_DIR/tmux" -f /dev/null "$@"; } # COMMAND...
+
+# What is seen and was, lines that were broken put together again, without log lines and QR codes.
+tmux_rest() { tmux_do capture-pane -p -J -S - | sed 's/ *$//' | grep -v -e '^tether-client: ' -e "^\( \|$blocks\)*$"; }
+tmux_has() { [ "$(tmux_rest)" = "$1" ] || { tmux_rest; return 1; }; } # TEXT
+tmux_soon_has() { wait_for 20 tmux_has "$1" || tmux_has "$1"; }
+
+start_in_tmux() {
+	# shellcheck disable=SC2016,SC2046 # the inner shell's; two words
+	tmux_do new-session -d -x 80 -y 24 sh -c 'trap : INT; "$@"; sleep 600' sh \
+		"$LAB_BUILD/tether-client" $(lab_mode) --server "$SERVER" --wifi wifi0 &&
+		tmux_do set-option -g window-size manual
+}
+
+becomes_narrow_in_tmux() { # COLUMNS
+	tmux_do resize-window -x "$1" -y 24
+}
+
+test_narrowing() {
+	check "the client starts in tmux" start_in_tmux
+	check "its status line is there" tmux_soon_has 'phone down  server down'
+	check "the window becomes so narrow that the line is broken" becomes_narrow_in_tmux 20
+	check "then there is a short one, and nothing of the old one" tmux_soon_has 'phone down'
+	check "the window becomes wide" becomes_narrow_in_tmux 60
+	check "then the whole line is there, and nothing else" tmux_soon_has 'phone down  server down'
+	check "it becomes narrow again, and the client ends" eval 'becomes_narrow_in_tmux 20 && tmux_do send-keys C-c'
+	check "then nothing of the status line is left in tmux" tmux_soon_has ''
+	tmux_do kill-server
+}
+
 # ---- other terminals, and none ----
 
 # Each of these clients has a port of its own, and leaves the routes alone, so that they run beside each other.
@@ -211,5 +243,6 @@ lab_up
 start_targets || lab_die "the web hosts do not start"
 start_server >/dev/null || lab_die "the server does not start"
 test_status_line
+test_narrowing
 test_others
 lab_passed
