@@ -35,7 +35,6 @@ packages_of() {
 	front) echo nginx-light openssl socat chromium fonts-dejavu-core ;;
 	names) echo bind9-dnsutils curl dbus-daemon iproute2 libevent-2.1-7 libgmp10 libhogweed6 libidn2-0 libnetfilter-conntrack3 \
 		libnftables1 libprotobuf-c1 "libpython3.11" nftables ;; # libraries of what test/unpack.sh unpacks
-	terminal) echo python3 python3-pyte zbar-tools ;;
 	terminal) echo python3 python3-pyte zbar-tools tmux ;;
 	hotspot) echo dnsmasq-base isc-dhcp-client socat ;;
 	interop) echo python3 python3-websockets python3-cryptography ;;

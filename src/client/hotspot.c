@@ -81,7 +81,7 @@ static int64_t find_other_server(struct hotspot *hotspot, int fd)
     const struct sockaddr_ll where = {.sll_family = AF_PACKET,
                                       .sll_protocol = htons(ETH_P_IP),
                                       .sll_ifindex = hotspot->lent.index};
-    const uint64_t random = hotspot->dhcp.key.k0;
+    const uint64_t random = siphash_2_words(&hotspot->dhcp.key, 0, 0);
     struct pollfd polled = {fd, POLLIN, 0};
     uint8_t packet[MESSAGE_MAX];
     if (fd < 0 || bind(fd, (const struct sockaddr *)&where, sizeof where) < 0)

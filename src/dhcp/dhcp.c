@@ -19,9 +19,10 @@
 #include "../base/bytes.h"
 
 // Where the fields are (section 2), and options (RFC 2132).
-enum { AT_DIRECTION, AT_HARDWARE, AT_MAC_SIZE, AT_TRANSACTION = 4, AT_FLAGS = 10, AT_HAS = 12 };
-enum { AT_YOURS = 16, AT_RELAY = 24, AT_MAC = 28, AT_COOKIE = 236, AT_OPTIONS = 240 };
-enum { ASKS = 1, REPLIES = 2, ETHERNET = 1, FLAG_BROADCAST = 0x8000, COOKIE = 0x63825363 };
+enum { AT_DIRECTION, AT_HARDWARE, AT_MAC_SIZE, AT_HOPS, AT_TRANSACTION };
+enum { AT_FLAGS = 10, AT_HAS = 12, AT_YOURS = 16, AT_RELAY = 24, AT_MAC = 28 };
+enum { AT_COOKIE = 236, COOKIE = 0x63825363, AT_OPTIONS = 240 };
+enum { ASKS = 1, REPLIES = 2, ETHERNET = 1, MAC_SIZE = 6, FLAG_BROADCAST = 0x8000 };
 enum { PAD, MASK = 1, WANTS = 50, LEASE_S, TYPE = 53, SERVER, RENEW_S = 58, REBIND_S, CLIENT = 61 };
 enum { END = 255 };
 enum { DISCOVER = 1, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE, INFORM };
@@ -55,7 +56,7 @@ static void take_option(struct dhcp_request *request, const struct siphash_key *
 static bool is_message(const uint8_t *message, size_t length, uint8_t direction)
 {
     return length >= AT_OPTIONS && message[AT_DIRECTION] == direction &&
-           message[AT_HARDWARE] == ETHERNET && message[AT_MAC_SIZE] == DHCP_MAC &&
+           message[AT_HARDWARE] == ETHERNET && message[AT_MAC_SIZE] == MAC_SIZE &&
            get_be32(message + AT_COOKIE) == COOKIE;
 }
 
@@ -65,14 +66,9 @@ static bool read_request(struct dhcp_request *request, const struct siphash_key 
 {
     if (!is_message(message, length, ASKS) || get_be32(message + AT_RELAY) != 0)
         return false;
-    *request = (struct dhcp_request){
-        .client = hash(key, message + AT_MAC, DHCP_MAC),
-        .transaction = get_be32(message + AT_TRANSACTION),
-        .has = get_be32(message + AT_HAS),
-        .lease_s = DHCP_LEASE_S,
-        .flags = get_be16(message + AT_FLAGS) & FLAG_BROADCAST,
-    };
-    memcpy(request->mac, message + AT_MAC, DHCP_MAC);
+    *request = (struct dhcp_request){.has = get_be32(message + AT_HAS), .lease_s = DHCP_LEASE_S};
+    request->client = hash(key, message + AT_MAC, MAC_SIZE);
+    memcpy(request->head, message, DHCP_HEAD);
     for (size_t at = AT_OPTIONS; at < length && message[at] != END;) {
         if (message[at] == PAD) {
             at++;
@@ -94,17 +90,16 @@ static uint8_t *put_option(uint8_t *at, uint8_t option, uint32_t value)
     return at + 6;
 }
 
-// Begins a message. Returns where its options go on.
-static uint8_t *begin(uint8_t *message, uint8_t direction, const struct dhcp_request *to,
-                      uint8_t type)
+// Begins a message with hardware, transaction, broadcast flag and MAC of another's head. Returns
+// where its options go on.
+static uint8_t *begin(uint8_t *message, uint8_t direction, const uint8_t *head, uint8_t type)
 {
     memset(message, 0, DHCP_MESSAGE);
+    memcpy(message, head, AT_TRANSACTION + 4);
+    memcpy(message + AT_MAC, head + AT_MAC, DHCP_HEAD - AT_MAC);
     message[AT_DIRECTION] = direction;
-    message[AT_HARDWARE] = ETHERNET;
-    message[AT_MAC_SIZE] = DHCP_MAC;
-    put_be32(message + AT_TRANSACTION, to->transaction);
-    put_be16(message + AT_FLAGS, to->flags);
-    memcpy(message + AT_MAC, to->mac, DHCP_MAC);
+    message[AT_HOPS] = 0;
+    put_be16(message + AT_FLAGS, get_be16(head + AT_FLAGS) & FLAG_BROADCAST);
     put_be32(message + AT_COOKIE, COOKIE);
     memcpy(message + AT_OPTIONS, (uint8_t[]){TYPE, 1, type}, 3);
     return message + AT_OPTIONS + 3;
@@ -114,7 +109,7 @@ static uint8_t *begin(uint8_t *message, uint8_t direction, const struct dhcp_req
 static enum dhcp_result answer(const struct dhcp_server *server, struct dhcp_reply *reply,
                                const struct dhcp_request *to, uint8_t type, uint32_t yours)
 {
-    uint8_t *at = begin(reply->message, REPLIES, to, type);
+    uint8_t *at = begin(reply->message, REPLIES, to->head, type);
     at = put_option(at, SERVER, server->address);
     put_be32(reply->message + AT_YOURS, yours);
     if (type != NAK)
@@ -254,10 +249,11 @@ enum dhcp_result dhcp_probed(struct dhcp_server *server, struct dhcp_reply *repl
 // It comes from a MAC of nobody's, which an administrator could have given (RFC 9542 section 2.1).
 void dhcp_make_discover(uint8_t message[DHCP_MESSAGE], uint64_t random)
 {
-    struct dhcp_request from = {.transaction = (uint32_t)random, .flags = FLAG_BROADCAST};
-    memcpy(from.mac, &random, DHCP_MAC);
-    from.mac[0] = 0x02;
-    *begin(message, ASKS, &from, DISCOVER) = END;
+    uint8_t head[DHCP_HEAD] = {ASKS, ETHERNET, MAC_SIZE, [AT_MAC] = 0x02};
+    put_be32(head + AT_TRANSACTION, (uint32_t)random);
+    put_be16(head + AT_FLAGS, FLAG_BROADCAST);
+    put_be32(head + AT_MAC + 2, (uint32_t)(random >> 32));
+    *begin(message, ASKS, head, DISCOVER) = END;
 }
 
 bool dhcp_is_offer(const uint8_t *message, size_t length, uint64_t random)

@@ -13,19 +13,17 @@
 
 enum { DHCP_SERVER_PORT = 67, DHCP_CLIENT_PORT = 68 };
 #define DHCP_MESSAGE 300 // bytes of each message that we make (RFC 1542 section 2.1)
-#define DHCP_MAC     6
+#define DHCP_HEAD    44  // bytes of a message, up to the server's name
 
 // What a client has asked for; 0 where it names no address.
 struct dhcp_request {
     uint64_t client; // a hash of who it is; 0: nobody
-    uint32_t transaction;
     uint32_t has;    // its address ("ciaddr")
     uint32_t wants;  // the address that it would like
     uint32_t server; // whom it asks
     uint32_t lease_s;
-    uint16_t flags;
     uint8_t type;
-    uint8_t mac[DHCP_MAC];
+    uint8_t head[DHCP_HEAD]; // its message's first bytes, some of which are those of the reply
 };
 
 // An address. It is free when its time is over, and is kept for its holder while others are free.

@@ -18,15 +18,9 @@ enum {
     IP_HEADER_MIN = 20, // without options
 };
 
-// IPv6 (RFC 8200 section 3), of which we only read enough to refuse it.
-enum {
-    IP6_AT_LENGTH = 4, // of what follows the header
-    IP6_AT_NEXT = 6,
-    IP6_AT_HOPS = 7,
-    IP6_AT_SOURCE = 8,
-    IP6_AT_DESTINATION = 24,
-    IP6_HEADER = 40,
-};
+// IPv6 (RFC 8200 section 3): the length of what follows, its protocol, and so on.
+enum { IP6_AT_LENGTH = 4, IP6_AT_NEXT = 6, IP6_AT_HOPS = 7 };
+enum { IP6_AT_SOURCE = 8, IP6_AT_DESTINATION = 24, IP6_HEADER = 40 };
 
 enum {
     TCP_AT_SOURCE_PORT = 0, // UDP's ports lie in the same places
