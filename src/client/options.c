@@ -20,7 +20,7 @@ static const char usage[] =
     "  --key KEY             the key that tether-server printed; or\n"
     "  --key-file FILE       a file with it; or the environment variable TETHER_KEY\n"
     "  --open                no key: speak the classic clear-text protocol\n"
-    "  --listen ADDR:PORT    listen there alone (port 6354; by default on all private addresses)\n"
+    "  --listen ADDR:PORT    listen there alone, not on all private addresses (port 6354)\n"
     "  --wifi IF             listen on this interface alone, and lend it 169.254.134.89\n"
     "  --dns ADDR            names are resolved there, through the tether; may be repeated; with\n"
     "                        --dns none the laptop goes on asking whom it asks without it\n"

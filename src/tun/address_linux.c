@@ -225,27 +225,33 @@ void lent_address_renew(struct lent_address *lent)
         log_warn(lent->log, "cannot renew the Wi-Fi address: %s", strerror(-error));
 }
 
+// What a dump of all neighbours is searched for.
+struct neighbour_search {
+    const struct lent_address *lent;
+    uint32_t address;
+    bool is_there;
+};
+
 static void on_neighbour(void *arg, uint16_t type, const uint8_t *body, size_t length)
 {
-    struct address_search *search = arg;
+    struct neighbour_search *search = arg;
     struct ndmsg head;
     if (type != RTM_NEWNEIGH || length < sizeof head)
         return;
     memcpy(&head, body, sizeof head);
     const uint8_t *address = netlink_find(body, length, sizeof head, NDA_DST, 4, NULL);
     if (address != NULL && get_be32(address) == search->address &&
-        head.ndm_ifindex == search->index && (head.ndm_state & ~(NUD_INCOMPLETE | NUD_FAILED)) != 0)
-        search->found_index = search->index;
+        head.ndm_ifindex == search->lent->index)
+        search->is_there = (head.ndm_state & ~(NUD_INCOMPLETE | NUD_FAILED)) != 0;
 }
 
 bool lent_address_has_neighbour(struct lent_address *lent, uint32_t address)
 {
     struct netlink_request request;
     struct ndmsg body = {.ndm_family = AF_INET};
-    struct address_search search = {.address = address, .index = lent->index};
+    struct neighbour_search search = {lent, address, false};
     netlink_begin(&request, RTM_GETNEIGH, NLM_F_DUMP, &body, sizeof body);
-    return netlink_talk(&lent->netlink, &request, on_neighbour, &search) == 0 &&
-           search.found_index != 0;
+    return netlink_talk(&lent->netlink, &request, on_neighbour, &search) == 0 && search.is_there;
 }
 
 void lent_address_remove(struct lent_address *lent)
