@@ -17,8 +17,8 @@ struct log {
     bool has_times;
 };
 
-// Begins a log, of LOG_LEVEL_INFO. Its lines have times (UTC) where stderr is neither a terminal nor
-// systemd's journal, which notes them itself.
+// Begins a log, of LOG_LEVEL_INFO. Its lines have times (UTC) where stderr is neither a terminal
+// nor systemd's journal, which notes them itself.
 void log_init(struct log *log, const char *program);
 
 // Each takes a printf format without a trailing newline; a line longer than 512 bytes is cut.

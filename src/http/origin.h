@@ -47,8 +47,8 @@ struct http_place {
 bool http_read_place(struct http_place *place, const char *text);
 
 // Whether the request's Host header is one that no stranger can have led a browser to: an IP
-// address that may be this host's, "localhost", or the host of a trusted origin. HTTP/1.0 may do without a Host where no
-// Origin comes either.
+// address that may be this host's, "localhost", or the host of a trusted origin. HTTP/1.0 may do
+// without a Host where no Origin comes either.
 bool http_host_is_trusted(const struct http_trust *trust, const struct http_request *request);
 // Whether the request comes from no web page, from the host's own, or from a trusted one.
 bool http_origin_is_trusted(const struct http_trust *trust, const struct http_request *request);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: ISC
 // The system's calls, as the programs' objects make them here. Each name of the C library that a
 // program uses and that would leave the process is replaced at link time by world_NAME.
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_packet.h>
+#include <linux/netlink.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <arpa/inet.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -19,7 +20,6 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
-#include <linux/netlink.h>
 
 #include "calls.h"
 #include "world.h"
@@ -97,8 +97,8 @@ int world_bind(int number, const struct sockaddr *address, socklen_t length)
     read_address(address, &fd->address, &fd->port);
     for (int i = 0; i < FDS; i++) {
         const struct fd *other = &PROGRAM->fds[i];
-        if (other->kind == LISTENER && other->port == fd->port &&
-            other->address == fd->address && strcmp(other->device, fd->device) == 0)
+        if (other->kind == LISTENER && other->port == fd->port && other->address == fd->address &&
+            strcmp(other->device, fd->device) == 0)
             return failing(EADDRINUSE);
     }
     if (fd->address != 0 && fd->address != INADDR_LOOPBACK && !host_has(PROGRAM->host, fd->address))
@@ -142,7 +142,8 @@ int world_accept4(int number, struct sockaddr *address, socklen_t *length, int f
     PROGRAM->fds[made].stream = stream;
     PROGRAM->fds[made].side = 1;
     stream_accept(stream, PROGRAM, made);
-    write_peer(address, length, address_of(stream->hosts[0]), (uint16_t)(1024 + stream->number % 60000));
+    write_peer(address, length, address_of(stream->hosts[0]),
+               (uint16_t)(1024 + stream->number % 60000));
     return made;
 }
 
@@ -251,7 +252,8 @@ int world_sendmmsg(int number, struct mmsghdr *messages, unsigned count, int fla
     return (int)count;
 }
 
-int world_recvmmsg(int number, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
+int world_recvmmsg(int number, struct mmsghdr *messages, unsigned count, int flags,
+                   struct timespec *timeout)
 {
     struct fd *fd = fd_of(number);
     unsigned i = 0;
@@ -487,7 +489,8 @@ char *world_if_indextoname(unsigned index, char *name)
     return interface != NULL ? strcpy(name, interface->name) : NULL;
 }
 
-int world_getaddrinfo(const char *host, const char *port, const void *hints, struct addrinfo **found)
+int world_getaddrinfo(const char *host, const char *port, const void *hints,
+                      struct addrinfo **found)
 {
     static struct addrinfo info;
     static struct sockaddr_in address;
@@ -495,8 +498,11 @@ int world_getaddrinfo(const char *host, const char *port, const void *hints, str
     (void)hints;
     if (inet_pton(AF_INET, host, &in) != 1)
         return EAI_NONAME;
-    address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = in, .sin_port = htons((uint16_t)(port != NULL ? atoi(port) : 0))};
-    info = (struct addrinfo){.ai_family = AF_INET, .ai_addr = (struct sockaddr *)&address, .ai_addrlen = sizeof address};
+    address = (struct sockaddr_in){.sin_family = AF_INET,
+                                   .sin_addr = in,
+                                   .sin_port = htons((uint16_t)(port != NULL ? atoi(port) : 0))};
+    info = (struct addrinfo){
+        .ai_family = AF_INET, .ai_addr = (struct sockaddr *)&address, .ai_addrlen = sizeof address};
     *found = &info;
     return 0;
 }

@@ -21,8 +21,8 @@ int world_connect(int number, const struct sockaddr *address, socklen_t length);
 ssize_t world_send(int number, const void *bytes, size_t length, int flags);
 ssize_t world_sendto(int number, const void *bytes, size_t length, int flags,
                      const struct sockaddr *to, socklen_t to_length);
-ssize_t world_recvfrom(int number, void *bytes, size_t length, int flags,
-                       struct sockaddr *from, socklen_t *from_length);
+ssize_t world_recvfrom(int number, void *bytes, size_t length, int flags, struct sockaddr *from,
+                       socklen_t *from_length);
 ssize_t world_recv(int number, void *bytes, size_t length, int flags);
 int world_sendmmsg(int number, struct mmsghdr *messages, unsigned count, int flags);
 int world_recvmmsg(int number, struct mmsghdr *messages, unsigned count, int flags,

@@ -194,7 +194,9 @@ static void cut(struct fault *fault)
         return;
     size_t how = below(fault, 4);
     say("connection %llu of %s is %s", (unsigned long long)stream->number, stream->hosts[0]->name,
-        how == 0 ? "reset" : how == 1 ? "forgotten by a NAT" : "dead one way");
+        how == 0   ? "reset"
+        : how == 1 ? "forgotten by a NAT"
+                   : "dead one way");
     if (how == 0)
         stream_reset(stream);
     else if (how == 1)
@@ -260,7 +262,8 @@ static void take_laptops_address(struct fault *fault)
 static void give_servers_address(void *arg, uint64_t tag)
 {
     (void)arg, (void)tag;
-    address_give(server_host(), interface_named(server_host(), "eth0")->index, SERVER_ADDRESS, 24, 0);
+    address_give(server_host(), interface_named(server_host(), "eth0")->index, SERVER_ADDRESS, 24,
+                 0);
     say("the server has its address again");
 }
 
@@ -294,7 +297,8 @@ static void stranger_speaks(void *arg, uint64_t tag)
         return;
     size_t how = chance_below(&chance, 4);
     if (how < 3)
-        stream_send(stream, 0, hello, sizeof hello - 1 - (how == 0 ? chance_below(&chance, 60) : 0));
+        stream_send(stream, 0, hello,
+                    sizeof hello - 1 - (how == 0 ? chance_below(&chance, 60) : 0));
     if (how < 2)
         return;
     size_t length = 1 + chance_below(&chance, 120);
@@ -356,8 +360,8 @@ static void strangers(struct fault *fault)
             stream_connect(from, NULL, FDS, &stranger, is_server ? SERVER_ADDRESS : LAPTOP_ADDRESS,
                            is_server ? SERVER_PORT : LAPTOP_PORT);
         at(world.now_us + SECOND, stranger_speaks, stream, stream->number);
-        at(world.now_us + (int64_t)below(fault, (uint64_t)fault->lasts_us + 1), stranger_leaves, stream,
-           stream->number);
+        at(world.now_us + (int64_t)below(fault, (uint64_t)fault->lasts_us + 1), stranger_leaves,
+           stream, stream->number);
     }
 }
 
@@ -370,12 +374,28 @@ static void no_friend(struct fault *fault)
 // ---- the plan ----
 
 static void (*const kinds[])(struct fault *fault) = {
-    end_relay,      end_relay,     second_phone,         outage,
-    outage,         outage,        black_hole,           other_rate,
-    cut,            cut,           cut,                  end_client,
-    end_server,     other_key,     sleeps,               take_interface,
-    take_laptops_address,          take_servers_address, strangers,
-    strangers,      no_friend,     no_friend,
+    end_relay,
+    end_relay,
+    second_phone,
+    outage,
+    outage,
+    outage,
+    black_hole,
+    other_rate,
+    cut,
+    cut,
+    cut,
+    end_client,
+    end_server,
+    other_key,
+    sleeps,
+    take_interface,
+    take_laptops_address,
+    take_servers_address,
+    strangers,
+    strangers,
+    no_friend,
+    no_friend,
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
@@ -403,8 +423,8 @@ static void is_calm(void *arg, uint64_t tag)
 
 static int64_t draw_length(struct chance *chance)
 {
-    static const int64_t most_us[] = {300 * MS, 3 * SECOND, 12 * SECOND, 60 * SECOND,
-                                      200 * SECOND, 1200 * SECOND};
+    static const int64_t most_us[] = {300 * MS,    3 * SECOND,   12 * SECOND,
+                                      60 * SECOND, 200 * SECOND, 1200 * SECOND};
     size_t which = chance_below(chance, 16);
     return (int64_t)chance_below(chance, (uint64_t)most_us[which < 15 ? which % 5 : 5]) + MS;
 }

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ws/frame.h"
 #include "world.h"
+#include "ws/frame.h"
 
 #define PHONES_MOST 8
 #define KEPT        4096
@@ -241,8 +241,8 @@ static void connect_both(struct hostile *hostile)
     int was_with = hostile->host->laptop;
     hostile->host->laptop = hostile->laptop;
     for (int side = 0; side < 2; side++) {
-        hostile->streams[side] = stream_connect(hostile->host, NULL, FDS, &hostile->actor,
-                                                addresses[side], ports[side]);
+        hostile->streams[side] =
+            stream_connect(hostile->host, NULL, FDS, &hostile->actor, addresses[side], ports[side]);
         hostile->numbers[side] = hostile->streams[side]->number;
         hostile->is_open[side] = false;
         hostile->heard_length[side] = 0;

@@ -205,9 +205,8 @@ static void tell_address(struct program *program, int fd, const struct nlmsghdr 
         .ifa_index = (unsigned)given->interface,
     };
     uint32_t address = htonl(given->address);
-    uint32_t left = given->until_us == 0
-                        ? UINT32_MAX
-                        : (uint32_t)((given->until_us - world.now_us) / SECOND);
+    uint32_t left =
+        given->until_us == 0 ? UINT32_MAX : (uint32_t)((given->until_us - world.now_us) / SECOND);
     struct ifa_cacheinfo times = {.ifa_valid = left, .ifa_prefered = left};
     begin(&answer, to, RTM_NEWADDR, NLM_F_MULTI, &body, sizeof body);
     put(&answer, IFA_ADDRESS, &address, sizeof address);
@@ -331,9 +330,9 @@ static int get_link(struct program *program, int fd, const struct nlmsghdr *head
     struct ifinfomsg body;
     memcpy(&body, NLMSG_DATA(head), sizeof body);
     const uint8_t *name = find(head, sizeof body, IFLA_IFNAME);
-    const struct interface *interface =
-        name != NULL ? interface_named(program->host, (const char *)name)
-                     : interface_numbered(program->host, body.ifi_index);
+    const struct interface *interface = name != NULL
+                                            ? interface_named(program->host, (const char *)name)
+                                            : interface_numbered(program->host, body.ifi_index);
     if (interface == NULL)
         return -ENODEV;
     tell_link(program, fd, head, interface);

@@ -88,8 +88,8 @@ void fail(const char *format, ...)
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
     say("FAILED: %s", line);
-    printf("seed %llu: %.1f s: %s\n", (unsigned long long)world.seed,
-           (double)world.now_us / SECOND, line);
+    printf("seed %llu: %.1f s: %s\n", (unsigned long long)world.seed, (double)world.now_us / SECOND,
+           line);
     fflush(stdout);
     _exit(1);
 }
@@ -107,7 +107,8 @@ static void name_programs(void)
         program->host = host;
         host->number = i;
         strcpy(host->files[0].path, "/etc/tether.key");
-        host->files[0].length = (size_t)snprintf(host->files[0].data, sizeof host->files[0].data, "%s\n", KEY_LINE);
+        host->files[0].length =
+            (size_t)snprintf(host->files[0].data, sizeof host->files[0].data, "%s\n", KEY_LINE);
         host->name = program->name;
         if (i < LAPTOPS) {
             snprintf(laptops[i], sizeof laptops[i], "laptop%d", i);
@@ -136,9 +137,9 @@ static void make_hosts(void)
         struct program *client = client_of(i);
         interface_make(laptop_host(i), "lo", IFF_UP | IFF_LOOPBACK, false);
         interface_make(laptop_host(i), "wlan0", IFF_UP | IFF_RUNNING | IFF_BROADCAST, false);
-        set_command(client, (const char *const[]){"tether-client", "--server", "203.0.113.10",
-                                                  "--key-file", "/etc/tether.key", "--wifi", "wlan0",
-                                                  NULL});
+        set_command(client,
+                    (const char *const[]){"tether-client", "--server", "203.0.113.10", "--key-file",
+                                          "/etc/tether.key", "--wifi", "wlan0", NULL});
     }
     for (int i = 0; i < PHONES; i++) {
         struct host *phone = phone_host(i);
@@ -153,16 +154,16 @@ static void make_hosts(void)
         phone->from_laptop = &links[1];
         phone->to_server = &links[2];
         phone->from_server = &links[3];
-        set_command(relay_of(i),
-                    (const char *const[]){"tether-relay", "--server",
-                                          "ws://203.0.113.10:8080/websocket", NULL});
+        set_command(relay_of(i), (const char *const[]){"tether-relay", "--server",
+                                                       "ws://203.0.113.10:8080/websocket", NULL});
     }
     struct host *server = server_host();
     interface_make(server, "lo", IFF_UP | IFF_LOOPBACK, false);
-    address_give(server, interface_make(server, "eth0", IFF_UP | IFF_RUNNING | IFF_BROADCAST, false)->index,
+    address_give(server,
+                 interface_make(server, "eth0", IFF_UP | IFF_RUNNING | IFF_BROADCAST, false)->index,
                  SERVER_ADDRESS, 24, 0);
-    set_command(server_program(), (const char *const[]){"tether-server", "--key-file",
-                                                        "/etc/tether.key", NULL});
+    set_command(server_program(),
+                (const char *const[]){"tether-server", "--key-file", "/etc/tether.key", NULL});
 }
 
 static void run_world(uint64_t seed, int64_t seconds)

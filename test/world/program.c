@@ -37,7 +37,6 @@ static ucontext_t main_context;
 static struct program *queue[HOSTS];
 static size_t queue_head, queue_count;
 
-
 void program_wake(struct program *program)
 {
     if (program->life != WAITING || program->is_queued || program->host->is_asleep)
@@ -159,7 +158,8 @@ void program_start(struct program *program)
     if (program->life != DEAD)
         return;
     if (program->stack == NULL)
-        program->stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        program->stack =
+            mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     forget_memory(program);
     program->run++;
     program->is_asked_to_end = false;
@@ -213,7 +213,8 @@ static short ready(const struct program *program, int number)
         if (!stream->is_open)
             return 0;
         return (short)((stream_waits(stream, fd->side) > 0 || stream->pipes[!fd->side].end_came
-                            ? POLLIN : 0) |
+                            ? POLLIN
+                            : 0) |
                        (stream_is_writable(stream, fd->side) ? POLLOUT : 0));
     case TUN:
         if (interface_numbered(program->host, fd->interface) == NULL)
@@ -250,13 +251,13 @@ static void on_deadline(void *arg, uint64_t tag)
 }
 
 // What a sender waits for: less on its way. Nobody tells it, so it looks again.
-static int64_t look_again_us(const struct program *program, const struct pollfd *polled, nfds_t count)
+static int64_t look_again_us(const struct program *program, const struct pollfd *polled,
+                             nfds_t count)
 {
     for (nfds_t i = 0; i < count; i++)
         if ((polled[i].events & POLLOUT) != 0 && polled[i].fd >= 0 &&
             program->fds[polled[i].fd].kind == SOCKET &&
-            program->fds[polled[i].fd].stream != NULL &&
-            program->fds[polled[i].fd].stream->is_open)
+            program->fds[polled[i].fd].stream != NULL && program->fds[polled[i].fd].stream->is_open)
             return world.now_us + 5 * MS;
     return INT64_MAX;
 }

@@ -265,7 +265,8 @@ static bool listens(const struct fd *fd, const struct host *host, uint32_t addre
     for (size_t i = 0; i < ADDRESSES; i++) {
         const struct given *given = &host->addresses[i];
         const struct interface *interface =
-            given->used ? interface_numbered((struct host *)(uintptr_t)host, given->interface) : NULL;
+            given->used ? interface_numbered((struct host *)(uintptr_t)host, given->interface)
+                        : NULL;
         if (interface != NULL && given->address == address &&
             strcmp(interface->name, fd->device) == 0)
             return true;

@@ -10,14 +10,14 @@
 
 #include "world.h"
 
-#define FLOWS  6 // a laptop
-#define UNIT   64
-#define MARK   "TetherInTheClear"
-#define MARKED 16
-#define WINDOW (12 * 1216)
-#define CHUNK  1216 // 19 units
-#define VNET   10
-#define ETHER  14
+#define FLOWS     6 // a laptop
+#define UNIT      64
+#define MARK      "TetherInTheClear"
+#define MARKED    16
+#define WINDOW    (12 * 1216)
+#define CHUNK     1216 // 19 units
+#define VNET      10
+#define ETHER     14
 #define RTO_FIRST (1 * SECOND)
 #define RTO_MOST  (8 * SECOND)
 
@@ -25,11 +25,11 @@ enum what { BULK_DOWN, KEYSTROKES, IDLE, BULK_UP, QUESTIONS, PINGS };
 
 // One end of a connection.
 struct tcp {
-    uint32_t first;    // sequence number
-    uint32_t sent;     // relative to it
-    uint32_t unacked;  // oldest
-    uint32_t wanted;   // bytes that the program has written so far
-    uint32_t next;     // that is expected of the other
+    uint32_t first;   // sequence number
+    uint32_t sent;    // relative to it
+    uint32_t unacked; // oldest
+    uint32_t wanted;  // bytes that the program has written so far
+    uint32_t next;    // that is expected of the other
     uint32_t other_first;
     bool is_open;
     uint64_t timer;
@@ -39,9 +39,9 @@ struct tcp {
 struct flow {
     int laptop, number;
     enum what what;
-    uint32_t life;      // connections so far
-    uint16_t port;      // inside
-    uint32_t remote;    // its address,
+    uint32_t life;   // connections so far
+    uint16_t port;   // inside
+    uint32_t remote; // its address,
     uint16_t remote_port;
     struct tcp here, there;
     uint32_t outside_port; // as the Internet saw it; 0: not yet
@@ -325,8 +325,8 @@ static void ask(struct flow *flow)
 static void take_turn(void *arg, uint64_t tag)
 {
     struct flow *flow = arg;
-    static const int64_t pauses_us[] = {20 * SECOND, 500 * MS, 600 * SECOND, 30 * SECOND,
-                                        3 * SECOND, 1 * SECOND};
+    static const int64_t pauses_us[] = {20 * SECOND, 500 * MS,   600 * SECOND,
+                                        30 * SECOND, 3 * SECOND, 1 * SECOND};
     if (tag != flow->turn)
         return;
     if (flow->what < QUESTIONS && flow->here.unacked == flow->here.wanted &&
@@ -395,7 +395,8 @@ static struct flow *find_outside(uint32_t remote, uint32_t remote_port, const ui
 }
 
 // A TCP segment without payload: by its sequence numbers, as a host would by its ports.
-static struct flow *find_by_port(uint32_t remote, uint32_t outside_port, uint32_t sequence, bool is_syn)
+static struct flow *find_by_port(uint32_t remote, uint32_t outside_port, uint32_t sequence,
+                                 bool is_syn)
 {
     for (int i = 0; i < LAPTOPS * FLOWS; i++) {
         struct flow *flow = &flows[i / FLOWS][i % FLOWS];
@@ -564,8 +565,8 @@ void traffic_forgive_all(void)
 
 static bool gets_on(const struct flow *flow, int64_t since_us)
 {
-    bool waits = flow->here.unacked != flow->here.wanted || flow->there.unacked != flow->there.wanted ||
-                 !flow->here.is_open;
+    bool waits = flow->here.unacked != flow->here.wanted ||
+                 flow->there.unacked != flow->there.wanted || !flow->here.is_open;
     if (flow->what == PINGS)
         return flow->alive_us >= since_us;
     return flow->what == QUESTIONS || !waits || flow->alive_us >= since_us;

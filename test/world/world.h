@@ -62,7 +62,19 @@ struct link {
 
 // ---- descriptors ----
 
-enum kind { FREE, LISTENER, SOCKET, TUN, PACKET, ARP, ROUTE_NETLINK, RULE_NETLINK, SIGNALS, QUERY, DATA };
+enum kind {
+    FREE,
+    LISTENER,
+    SOCKET,
+    TUN,
+    PACKET,
+    ARP,
+    ROUTE_NETLINK,
+    RULE_NETLINK,
+    SIGNALS,
+    QUERY,
+    DATA
+};
 
 struct datagram {
     struct datagram *next;
@@ -77,11 +89,11 @@ struct fd {
     size_t count;
     uint32_t address; // of a listener, host byte order; 0: any
     uint16_t port;
-    char device[16]; // that it is bound to
+    char device[16];            // that it is bound to
     struct stream *waiting[16]; // connections to be accepted
     size_t waiting_count;
     struct stream *stream;
-    int side; // of the stream: 0 who connected, 1 who accepted
+    int side;      // of the stream: 0 who connected, 1 who accepted
     int interface; // of a TUN device
     struct file *file;
     size_t read_at;
@@ -107,7 +119,7 @@ struct pipe {
     bool is_dead;  // what is sent arrives no more, and nobody is told
     bool is_ended; // the sender has closed it
     bool end_came;
-    uint64_t tag; // of the event that is waited for; others are late
+    uint64_t tag;     // of the event that is waited for; others are late
     int64_t stuck_us; // since when something sent has not arrived
 };
 
@@ -168,7 +180,7 @@ struct host {
     struct file files[FILES];
     int next_index;
     bool is_asleep;
-    int rules; // tables of nftables
+    int rules;                            // tables of nftables
     struct link *to_laptop, *from_laptop; // a phone's
     struct link *to_server, *from_server;
     int laptop; // that a phone is with
@@ -277,10 +289,11 @@ void kernel_expire(void);
 
 // What laptops' programs do, and the Internet (traffic.c).
 void traffic_init(void);
-void traffic_from_laptop(int laptop, uint8_t *packet, size_t length);   // taken from the TUN: unused
-void traffic_to_laptop(struct program *client, const uint8_t *bytes, size_t length); // with its vnet header
+void traffic_from_laptop(int laptop, uint8_t *packet, size_t length); // taken from the TUN: unused
+void traffic_to_laptop(struct program *client, const uint8_t *bytes,
+                       size_t length); // with its vnet header
 void traffic_to_internet(const uint8_t *frame, size_t length);
-void traffic_forgive(int laptop);       // its connections may be lost
+void traffic_forgive(int laptop); // its connections may be lost
 void traffic_forgive_all(void);
 void traffic_expect(int laptop, int64_t within_us);
 
