@@ -68,13 +68,12 @@
 #define QUEUE_QUANTUM  300
 // Connections whose segments are put together again at a time.
 #define COALESCE_RUNS 8
-// How long packets should wait at most, and for how long they may wait longer than that (RFC 8289
-// sections 4.4 and 4.3), on links on which that is the time of many packets.
-#define CODEL_TARGET_US   5000
-#define CODEL_INTERVAL_US 100000
-// Where the link's rate is known, nothing is dropped from a flow of which no more than ten segments
-// wait.
-#define CODEL_BEGUN (10 * TUN_MTU)
+// The sender of a flow of which more waits than the link carries in this time is told to slow down,
+// but not below so many bytes; where memory is short, above those of a connection that has only
+// begun (RFC 6928).
+#define QUEUE_FLOW_US    500000
+#define QUEUE_FLOW_LEAST (64 * 1024)
+#define QUEUE_FLOW_BEGUN (10 * TUN_MTU)
 // A WebSocket's send buffer: a few full batches; what does not fit waits in the queue above. It
 // holds at least one message that carries a packet of the largest size in base64.
 #define LINK_TX_SIZE (192 * 1024)

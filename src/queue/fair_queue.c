@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// FQ-CoDel: a queue for each flow, turns among them, and CoDel in each (codel.h).
+// A queue for each flow, and turns among them.
 //
 // Flows. A packet's flow goes by a keyed hash of protocol, addresses and ports (RFC 8290
 // section 4.1). Two flows may share a queue by chance; without the key nobody can bring it about.
@@ -25,13 +25,22 @@
 // Steps. A flow's visit without credit takes a few instructions and pays for QUEUE_QUANTUM bytes;
 // so the number of steps goes by the bytes that were sent, five for a packet of 1500.
 //
-// What was judged stays judged: if a new flow is pushed while a packet was chosen and does not fit
-// yet, the new flow is next, and the other's packet is sent in its turn without being asked again.
+// Slowing down. Nobody waits longer because a flow has much waiting, but the flow itself, and there
+// is no other memory for the rest. So time does not count, in which a flow may have waited for
+// others or for a link that stands still; only when more bytes wait than the link carries in
+// QUEUE_FLOW_US, or than there is room left, its sender is told: by a mark (RFC 3168), else by the
+// loss of its first packet, which is noticed soonest. TCP repeats one lost segment of a window
+// within a round trip, but a second one may take it until a time-out, which a standstill makes a
+// minute. So it is told once: again only when all has left that waited, and twice the limit more,
+// which was sent before it could know. What it repeats others wait for at the far end; that goes
+// before all else, and is not what is dropped. Who is no TCP, and for whom the latest counts, is
+// told at a part of this, and at twice that loses whatever is too much.
 #include "fair_queue.h"
 
 #include <string.h>
 
 #include "../base/bytes.h"
+#include "../base/units.h"
 #include "../ip/checksum.h"
 #include "../ip/packet.h"
 #include "ack_thinning.h"
@@ -43,6 +52,11 @@
 _Static_assert((QUEUE_FLOWS & (QUEUE_FLOWS - 1)) == 0, "QUEUE_FLOWS must be a power of two");
 _Static_assert(QUEUE_FLOWS < UINT16_MAX, "flows are numbered with 16 bits");
 
+// So much less may wait where it is not TCP, so that a call is not late by a second.
+#define OTHERS_PART 4
+// What begins so far behind the newest data, in bytes, is another connection's.
+#define REPEATED_MOST (1 << 24)
+
 // The lower two bits of the traffic class (RFC 3168 section 5): 00 says that the sender does not
 // know marks, 11 is the mark.
 #define ECN_BITS   0x03
@@ -52,7 +66,7 @@ void fair_queue_init(struct fair_queue *queue, const struct siphash_key *key)
 {
     memset(queue, 0, offsetof(struct fair_queue, flows));
     queue->key = *key;
-    codel_set_rate(&queue->settings, 0);
+    fair_queue_set_rate(queue, 0);
     fair_queue_clear(queue);
 }
 
@@ -61,33 +75,21 @@ void fair_queue_clear(struct fair_queue *queue)
     memset(queue->flows, 0, sizeof queue->flows);
     memset(queue->held, 0, sizeof queue->held);
     for (size_t i = 0; i < QUEUE_FLOWS; i++)
-        queue->flows[i].first = NO_CELL;
+        queue->flows[i].first = queue->flows[i].repeated = NO_CELL;
     queue->new_flows.first = queue->old_flows.first = NO_FLOW;
-    queue->chosen = NO_FLOW;
+    queue->chosen = queue->taken = NO_FLOW;
     queue->count = queue->bytes = 0;
     cells_init(&queue->cells);
 }
 
 void fair_queue_set_rate(struct fair_queue *queue, uint64_t bytes_per_second)
 {
-    codel_set_rate(&queue->settings, bytes_per_second);
-}
-
-void fair_queue_set_round_trip(struct fair_queue *queue, int64_t round_trip_us)
-{
-    codel_set_round_trip(&queue->settings, round_trip_us);
-}
-
-void fair_queue_forgive(struct fair_queue *queue, int64_t now_us)
-{
-    for (size_t i = 0; i < QUEUE_FLOWS; i++) {
-        struct fair_queue_flow *flow = &queue->flows[i];
-        if (!flow->is_listed)
-            continue;
-        memset(&flow->codel, 0, sizeof flow->codel);
-        for (uint16_t at = flow->first; at != NO_CELL; at = queue->packets[at].next)
-            queue->packets[at].arrived_us = now_us;
-    }
+    uint64_t limit = QUEUE_BYTES / 2;
+    if (bytes_per_second > 0 && bytes_per_second < QUEUE_BYTES * (US / QUEUE_FLOW_US))
+        limit = bytes_per_second * QUEUE_FLOW_US / US;
+    else if (bytes_per_second > 0)
+        limit = QUEUE_BYTES;
+    queue->limit = limit > QUEUE_FLOW_LEAST ? (size_t)limit : QUEUE_FLOW_LEAST;
 }
 
 static void append_flow(struct fair_queue *queue, struct fair_queue_list *list, uint16_t index)
@@ -120,20 +122,63 @@ static uint16_t flow_of(const struct fair_queue *queue, const uint8_t *packet, s
     return (uint16_t)(siphash_2_words(&queue->key, addresses, rest) & (QUEUE_FLOWS - 1));
 }
 
+// Where the TCP header begins, all of which may be read; 0: there is none.
+static size_t tcp_at(const uint8_t *packet, size_t length)
+{
+    if (length < IP_HEADER_MIN || !ip_looks_like_ipv4(packet, length) ||
+        packet[IP_AT_PROTOCOL] != IP_TCP || ip_header_is_fragment(packet))
+        return 0;
+    size_t header = (size_t)(packet[0] & 0x0f) * 4;
+    return length >= header + TCP_HEADER_MIN ? header : 0;
+}
+
 static size_t size_of(const struct fair_queue_packet *packet)
 {
     return (size_t)packet->head_length + packet->length;
 }
 
-static void append_packet(struct fair_queue *queue, uint16_t index, uint16_t cell)
+// A flow's packet that stands behind this one, or its first where that is NO_CELL.
+static uint16_t *link_behind(struct fair_queue *queue, struct fair_queue_flow *flow, uint16_t cell)
+{
+    return cell == NO_CELL ? &flow->first : &queue->packets[cell].next;
+}
+
+// Notes where a flow's data ends. Returns whether this packet repeats some that does not wait: it
+// begins before all that does.
+static bool repeats(struct fair_queue *queue, struct fair_queue_flow *flow, const uint8_t *packet,
+                    size_t length)
+{
+    size_t at = tcp_at(packet, length);
+    size_t headers = at + (size_t)(at > 0 ? packet[at + TCP_AT_DATA_OFFSET] >> 4 : 0) * 4;
+    flow->is_tcp = at > 0;
+    if (at == 0 || length < headers)
+        return false;
+    uint32_t from = get_be32(packet + at + TCP_AT_SEQUENCE);
+    uint32_t behind = flow->end - from;
+    bool is_repeated = flow->has_end && behind > 0 && behind < REPEATED_MOST;
+    if (!is_repeated || length - headers > behind)
+        flow->end = from + (uint32_t)(length - headers);
+    flow->has_end = true;
+    uint16_t first = *link_behind(queue, flow, flow->repeated);
+    if (!is_repeated || first == NO_CELL)
+        return is_repeated;
+    const uint8_t *waiting = cells_packet(&queue->cells, first);
+    at = tcp_at(waiting, queue->packets[first].length);
+    return at > 0 && get_be32(waiting + at + TCP_AT_SEQUENCE) - from - 1 < REPEATED_MOST;
+}
+
+static void insert_packet(struct fair_queue *queue, uint16_t index, uint16_t cell, bool is_repeated)
 {
     struct fair_queue_flow *flow = &queue->flows[index];
-    const struct fair_queue_packet *packet = &queue->packets[cell];
-    if (flow->first == NO_CELL)
-        flow->first = cell;
-    else
-        queue->packets[flow->last].next = cell;
-    flow->last = cell;
+    struct fair_queue_packet *packet = &queue->packets[cell];
+    uint16_t before = flow->first == NO_CELL || is_repeated ? flow->repeated : flow->last;
+    uint16_t *link = link_behind(queue, flow, before);
+    packet->next = *link;
+    *link = cell;
+    if (packet->next == NO_CELL)
+        flow->last = cell;
+    if (is_repeated)
+        flow->repeated = cell;
     flow->bytes += (uint32_t)size_of(packet);
     queue->held[index] += (uint16_t)CELLS_OF(packet->length);
     queue->bytes += size_of(packet);
@@ -145,17 +190,30 @@ static void append_packet(struct fair_queue *queue, uint16_t index, uint16_t cel
     }
 }
 
-static void remove_first_packet(struct fair_queue *queue, uint16_t index)
+// Removes the packet that stands behind this one.
+static void remove_packet(struct fair_queue *queue, uint16_t index, uint16_t before)
 {
     struct fair_queue_flow *flow = &queue->flows[index];
-    const struct fair_queue_packet *packet = &queue->packets[flow->first];
-    flow->bytes -= (uint32_t)size_of(packet);
+    uint16_t *link = link_behind(queue, flow, before);
+    uint16_t cell = *link;
+    const struct fair_queue_packet *packet = &queue->packets[cell];
+    uint32_t size = (uint32_t)size_of(packet);
+    flow->bytes -= size;
+    flow->pardoned -= flow->pardoned < size ? flow->pardoned : size;
     queue->held[index] -= (uint16_t)CELLS_OF(packet->length);
-    queue->bytes -= size_of(packet);
+    queue->bytes -= size;
     queue->count--;
-    cells_free(&queue->cells, flow->first, packet->last_cell, packet->length);
-    flow->first = packet->next;
-    flow->is_judged = false;
+    cells_free(&queue->cells, cell, packet->last_cell, packet->length);
+    *link = packet->next;
+    if (flow->last == cell)
+        flow->last = before;
+    if (flow->repeated == cell)
+        flow->repeated = NO_CELL;
+}
+
+static void remove_first_packet(struct fair_queue *queue, uint16_t index)
+{
+    remove_packet(queue, index, NO_CELL);
 }
 
 static uint16_t fattest_flow(const struct fair_queue *queue)
@@ -212,37 +270,6 @@ static bool replace_last(struct fair_queue *queue, uint16_t index, const uint8_t
     return true;
 }
 
-void fair_queue_push(struct fair_queue *queue, const uint8_t *packet, size_t length, int64_t now_us)
-{
-    fair_queue_push_headed(queue, NULL, 0, packet, length, now_us);
-}
-
-void fair_queue_push_headed(struct fair_queue *queue, const uint8_t *head, size_t head_length,
-                            const uint8_t *packet, size_t length, int64_t now_us)
-{
-    uint16_t last_cell;
-    if (length == 0 || length > IP_PACKET_MAX || head_length > QUEUE_HEAD_MAX) {
-        queue->refused++;
-        return;
-    }
-    uint16_t index = flow_of(queue, packet, length);
-    queue->pushed_packets++;
-    queue->pushed_bytes += head_length + length;
-    if (head_length == 0 && replace_last(queue, index, packet, length))
-        return;
-    queue->chosen = NO_FLOW;
-    make_room(queue, CELLS_OF(length));
-    uint16_t cell = cells_write(&queue->cells, head, head_length, packet, length, &last_cell);
-    queue->packets[cell] = (struct fair_queue_packet){
-        .arrived_us = now_us,
-        .length = (uint16_t)length,
-        .last_cell = last_cell,
-        .next = NO_CELL,
-        .head_length = (uint8_t)head_length,
-    };
-    append_packet(queue, index, cell);
-}
-
 // Marks a packet as RFC 3168 says, where its sender knows marks. The header's checksum is updated,
 // so that one that was wrong stays wrong.
 static bool mark_packet(struct fair_queue *queue, uint16_t cell)
@@ -260,24 +287,62 @@ static bool mark_packet(struct fair_queue *queue, uint16_t cell)
     return true;
 }
 
-// Drops a flow's packets until one may be sent. CoDel never drops the last.
-static void judge_first_packet(struct fair_queue *queue, uint16_t index, int64_t now_us)
+// Where too much of a flow waits, its sender is told to slow down, if it could have heard of the
+// last time.
+static void slow_down(struct fair_queue *queue, uint16_t index)
 {
     struct fair_queue_flow *flow = &queue->flows[index];
-    while (!flow->is_judged) {
-        const struct fair_queue_packet *packet = &queue->packets[flow->first];
-        flow->is_judged = true;
-        if (codel_judge(&flow->codel, &queue->settings, now_us - packet->arrived_us,
-                        flow->bytes - size_of(packet), now_us) &&
-            !mark_packet(queue, flow->first)) {
-            remove_first_packet(queue, index);
-            queue->dropped_late++;
-        }
+    size_t room = queue->cells.free_count * QUEUE_CELL;
+    size_t limit = flow->is_tcp ? queue->limit : queue->limit / OTHERS_PART;
+    limit = limit < room ? limit : room;
+    limit = limit > QUEUE_FLOW_BEGUN ? limit : QUEUE_FLOW_BEGUN;
+    bool is_far_too_much = !flow->is_tcp && flow->bytes > 2 * limit;
+    uint16_t cell = *link_behind(queue, flow, flow->repeated);
+    if (flow->bytes <= limit || cell == flow->last || cell == NO_CELL ||
+        (flow->pardoned > 0 && !is_far_too_much))
+        return;
+    if (flow->pardoned == 0)
+        flow->pardoned = flow->bytes + 2 * (uint32_t)limit;
+    if (!is_far_too_much && mark_packet(queue, cell))
+        return;
+    remove_packet(queue, index, flow->repeated);
+    queue->dropped_late++;
+}
+
+void fair_queue_push(struct fair_queue *queue, const uint8_t *packet, size_t length, int64_t now_us)
+{
+    fair_queue_push_headed(queue, NULL, 0, packet, length, now_us);
+}
+
+void fair_queue_push_headed(struct fair_queue *queue, const uint8_t *head, size_t head_length,
+                            const uint8_t *packet, size_t length, int64_t now_us)
+{
+    uint16_t last_cell;
+    if (length == 0 || length > IP_PACKET_MAX || head_length > QUEUE_HEAD_MAX) {
+        queue->refused++;
+        return;
     }
+    uint16_t index = flow_of(queue, packet, length);
+    queue->pushed_packets++;
+    queue->pushed_bytes += head_length + length;
+    bool is_repeated = repeats(queue, &queue->flows[index], packet, length);
+    if (head_length == 0 && replace_last(queue, index, packet, length))
+        return;
+    queue->chosen = NO_FLOW;
+    make_room(queue, CELLS_OF(length));
+    uint16_t cell = cells_write(&queue->cells, head, head_length, packet, length, &last_cell);
+    queue->packets[cell] = (struct fair_queue_packet){
+        .arrived_us = now_us,
+        .length = (uint16_t)length,
+        .last_cell = last_cell,
+        .head_length = (uint8_t)head_length,
+    };
+    insert_packet(queue, index, cell, is_repeated);
+    slow_down(queue, index);
 }
 
 // Looks at the first flow of a list: it is chosen, or moved.
-static void visit_first_flow(struct fair_queue *queue, struct fair_queue_list *list, int64_t now_us)
+static void visit_first_flow(struct fair_queue *queue, struct fair_queue_list *list)
 {
     uint16_t index = list->first;
     struct fair_queue_flow *flow = &queue->flows[index];
@@ -288,7 +353,6 @@ static void visit_first_flow(struct fair_queue *queue, struct fair_queue_list *l
         return;
     }
     if (flow->first != NO_CELL) {
-        judge_first_packet(queue, index, now_us);
         queue->chosen = index;
         return;
     }
@@ -299,16 +363,29 @@ static void visit_first_flow(struct fair_queue *queue, struct fair_queue_list *l
         flow->is_listed = false;
 }
 
-size_t fair_queue_next(struct fair_queue *queue, int64_t now_us)
+size_t fair_queue_next(struct fair_queue *queue)
 {
     while (queue->chosen == NO_FLOW) {
         struct fair_queue_list *list =
             queue->new_flows.first != NO_FLOW ? &queue->new_flows : &queue->old_flows;
         if (list->first == NO_FLOW)
             return 0;
-        visit_first_flow(queue, list, now_us);
+        visit_first_flow(queue, list);
     }
     return size_of(&queue->packets[queue->flows[queue->chosen].first]);
+}
+
+size_t fair_queue_follow(struct fair_queue *queue, uint32_t sequence, size_t most)
+{
+    uint16_t cell = queue->taken == NO_FLOW ? NO_CELL : queue->flows[queue->taken].first;
+    if (cell == NO_CELL || size_of(&queue->packets[cell]) > most)
+        return 0;
+    const uint8_t *packet = cells_packet(&queue->cells, cell);
+    size_t at = tcp_at(packet, queue->packets[cell].length);
+    if (at == 0 || get_be32(packet + at + TCP_AT_SEQUENCE) != sequence)
+        return 0;
+    queue->chosen = queue->taken;
+    return size_of(&queue->packets[cell]);
 }
 
 bool fair_queue_has_small(const struct fair_queue *queue, size_t most)
@@ -329,6 +406,7 @@ size_t fair_queue_take(struct fair_queue *queue, uint8_t *out)
     cells_read(&queue->cells, flow->first, out, packet->head_length, packet->length);
     flow->credit -= (int32_t)size;
     remove_first_packet(queue, queue->chosen);
+    queue->taken = queue->chosen;
     queue->chosen = NO_FLOW;
     return size;
 }

@@ -12,8 +12,6 @@
 #include "../ws/base64.h"
 #include "mode.h"
 
-#define RESTLESS_TRIPS 4 // packets may wait so much longer where the link's rate is not constant
-
 struct session *tunnel_link_session(const struct tunnel_link *link, int64_t now_us)
 {
     return link->keys != NULL ? session_to_seal(link->keys, now_us / 1000) : NULL;
@@ -26,7 +24,6 @@ static void path_changed(struct tunnel_link *link, bool was_alone, int64_t now_u
     link->no_phone +=
         fair_queue_drop_older(&link->queue, now_us - LINK_HELD_MS * 1000, LINK_HELD_BYTES);
     link->no_phone += fair_queue_drop_older(&link->queue, now_us - LINK_HELD_MOST_MS * 1000, 0);
-    fair_queue_forgive(&link->queue, now_us);
 }
 
 static bool takes_packets(const struct tunnel_link *link, int64_t now_us)
@@ -77,10 +74,10 @@ static bool may_send_packet(struct tunnel_link *link, int64_t now_us)
     if (link->queue.count == 0)
         return false;
     if (flow_room(&link->flow, now_us) > 0)
-        return fair_queue_next(&link->queue, now_us) > 0;
+        return fair_queue_next(&link->queue) > 0;
     if (!flow_has_small_room(&link->flow) || !fair_queue_has_small(&link->queue, FLOW_SMALL))
         return false;
-    size_t next = fair_queue_next(&link->queue, now_us);
+    size_t next = fair_queue_next(&link->queue);
     return next > 0 && next <= FLOW_SMALL;
 }
 
@@ -90,7 +87,7 @@ static size_t packets_most(struct tunnel_link *link, int64_t now_us)
 {
     size_t most = flow_message_size(&link->flow);
     size_t room = flow_room(&link->flow, now_us);
-    size_t first = may_send_packet(link, now_us) ? fair_queue_next(&link->queue, now_us) : 0;
+    size_t first = may_send_packet(link, now_us) ? fair_queue_next(&link->queue) : 0;
     if (most > room)
         most = room;
     return first > most ? first : most;
@@ -106,11 +103,11 @@ static size_t take_counted(struct tunnel_link *link, uint8_t *to)
 
 // Moves what waits to where a message is made, at most so many bytes of packets. Returns their
 // length.
-static size_t take_packets(struct tunnel_link *link, uint8_t *to, size_t most, int64_t now_us)
+static size_t take_packets(struct tunnel_link *link, uint8_t *to, size_t most)
 {
     size_t taken = 0;
     while (taken < most) {
-        size_t length = fair_queue_next(&link->queue, now_us);
+        size_t length = fair_queue_next(&link->queue);
         if (length == 0 || length > most - taken)
             break;
         taken += take_counted(link, to + taken);
@@ -127,7 +124,7 @@ static size_t make_sealed(struct tunnel_link *link, struct session *session, uin
     size_t control = link->control_length;
     memcpy(records, link->control, control);
     link->control_length = 0;
-    size_t packets = take_packets(link, records + control, most, now_us);
+    size_t packets = take_packets(link, records + control, most);
     size_t whole = SEALED_OVERHEAD + control + packets;
     uint32_t counter = (uint32_t)session->next_counter;
     if (!session_seal(session, message, control + packets)) {
@@ -232,25 +229,18 @@ static void adjust_unsent(struct tunnel_link *link)
 
 void tunnel_link_acknowledged(struct tunnel_link *link, const struct record *record, int64_t now_us)
 {
-    if (flow_is_silent(&link->flow))
-        fair_queue_forgive(&link->queue, now_us);
     if (record->length < ACKNOWLEDGEMENT_LEAST)
         link->bad_message++;
     else
         flow_hear(&link->flow, record->bytes, record->length, now_us);
     adjust_unsent(link);
     fair_queue_set_rate(&link->queue, (uint64_t)flow_rate(&link->flow));
-    fair_queue_set_round_trip(&link->queue, flow_round_trip_us(&link->flow) +
-                                                RESTLESS_TRIPS * flow_spread_us(&link->flow));
 }
 
-// What waits for a link that stands still does not wait because anyone was too fast.
 static void keep_time(struct tunnel_link *link, int64_t now_us)
 {
-    if (flow_due_us(&link->flow) > now_us)
-        return;
-    flow_timeout(&link->flow, now_us);
-    fair_queue_forgive(&link->queue, now_us);
+    if (flow_due_us(&link->flow) <= now_us)
+        flow_timeout(&link->flow, now_us);
 }
 
 const struct tunnel_mode tunnel_keyed = {

@@ -60,7 +60,7 @@ static double best_ns(size_t size, unsigned flows, bool taking)
         for (unsigned n = 0; n < RUN; n++) {
             fair_queue_push(&queue, packets[n % flows], size, 0);
             if (taking) {
-                sink += fair_queue_next(&queue, 0);
+                sink += fair_queue_next(&queue);
                 sink += fair_queue_take(&queue, out);
             }
         }

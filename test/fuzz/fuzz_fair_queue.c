@@ -10,8 +10,8 @@
 //   0xc0  time passes: two to the lower four bits, times the next byte
 //   0xd0  another rate
 //   0xe0  clears
-//   0xf0  an acknowledgement of the connection of the lower bits; what it acknowledges is the next
-//         byte
+//   0xf0  a TCP segment of the connection of the lower bits; what it acknowledges is the next byte,
+//         its sequence number and its data's length are from the one behind that
 #include "fuzz.h"
 
 #include "../unit/fair_queue_check.h"
@@ -84,15 +84,18 @@ static void push_raw(struct model *model, struct input *input)
     free(copy);
 }
 
-static void push_ack(struct model *model, struct input *input, uint8_t connection)
+static void push_segment(struct model *model, struct input *input, uint8_t connection)
 {
-    uint8_t ack[40] = {0x45};
-    ack[9] = 6;
-    ack[20] = connection;
-    ack[31] = take8(input);
-    ack[32] = 0x50;
-    ack[33] = 0x10;
-    fair_queue_push(&queue, ack, sizeof ack, model->now_us);
+    uint8_t segment[40 + 60] = {0x45};
+    segment[9] = 6;
+    segment[20] = connection;
+    segment[31] = take8(input);
+    segment[27] = take8(input);
+    segment[32] = 0x50;
+    segment[33] = 0x10;
+    size_t data = segment[27] % 4 * (size_t)20;
+    segment[27] &= 0xfc;
+    fair_queue_push(&queue, segment, 40 + data, model->now_us);
 }
 
 static void check_made(struct model *model, uint8_t *bytes, size_t length, size_t head)
@@ -111,8 +114,8 @@ static void take_some(struct model *model, unsigned count)
 {
     while (count-- > 0) {
         size_t head;
-        size_t length = fair_queue_next(&queue, model->now_us);
-        EXPECT(length <= sizeof out && length == fair_queue_next(&queue, model->now_us));
+        size_t length = fair_queue_next(&queue);
+        EXPECT(length <= sizeof out && length == fair_queue_next(&queue));
         EXPECT((length == 0) == (queue.count == 0));
         EXPECT(fair_queue_take(&queue, out) == length);
         EXPECT(fair_queue_take(&queue, out) == 0);
@@ -142,7 +145,7 @@ static void run_command(struct model *model, struct input *input)
         model->cleared += queue.count;
         fair_queue_clear(&queue);
     } else {
-        push_ack(model, input, low);
+        push_segment(model, input, low);
     }
 }
 

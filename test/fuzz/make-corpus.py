@@ -374,7 +374,7 @@ def link():
 
 
 def fair_queue():
-    """Commands: 0x00 made packets, 0x40 raw ones, 0x80 takes, 0xc0 time, 0xd0 a rate, 0xe0 clearing, 0xf0 ACKs."""
+    """Commands: 0x00 made packets, 0x40 raw ones, 0x80 takes, 0xc0 time, 0xd0 a rate, 0xe0 clearing, 0xf0 TCP."""
     made = bytes([0x01, 5, 200, 0x12, 5, 220, 0x2b, 20, 255])  # three flows, without marks and with
     wait = bytes([0xc7, 0xff])
     seeds = {
@@ -384,7 +384,8 @@ def fair_queue():
         "full": bytes([0x01, 255, 255]) * 20 + made + b"\x8f",
         "leap": made + b"\xcf\xff" + made + b"\x8f",
         "cleared": made + b"\xe0" + made + b"\x8f",
-        "acks": b"\xf1\x01\xf2\x01\xf1\x05\xf1\x05\xf2\x00\x81" + made + b"\xf1\x06\xf1\x07\x8f",
+        "acks": b"\xf1\x01\0\xf2\x01\0\xf1\x05\0\xf1\x05\0\xf2\x00\0\x81" + made + b"\xf1\x06\0\xf1\x07\0\x8f",
+        "repeated": b"\xf1\0\x03\xf1\0\x43\xf1\0\x83\x81\xf1\0\x03\xf1\0\x43\x8f",
     }
     for name, packet in packets().items():
         if len(packet) < 256:

@@ -52,15 +52,17 @@ static inline const char *fair_queue_wrong_flow(const struct fair_queue *q,
     size_t bytes = sums->bytes;
     const char *wrong = NULL;
     uint16_t last = NO_CELL;
+    bool seen_repeated = flow->repeated == NO_CELL;
     for (uint16_t at = flow->first; at != NO_CELL && wrong == NULL; at = q->packets[at].next) {
         wrong = fair_queue_wrong_packet(q, sums, at);
         last = at;
+        seen_repeated = seen_repeated || at == flow->repeated;
     }
     if (wrong != NULL)
         return wrong;
     FAIR_QUEUE_NEEDS(flow->first == NO_CELL || flow->last == last);
     FAIR_QUEUE_NEEDS(flow->first == NO_CELL || flow->is_listed);
-    FAIR_QUEUE_NEEDS(flow->first != NO_CELL || !flow->is_judged);
+    FAIR_QUEUE_NEEDS(seen_repeated);
     FAIR_QUEUE_NEEDS(flow->bytes == sums->bytes - bytes);
     FAIR_QUEUE_NEEDS(q->held[index] == sums->cells - cells);
     FAIR_QUEUE_NEEDS(flow->credit <= QUEUE_QUANTUM && flow->credit > -65552);
@@ -106,7 +108,7 @@ static inline const char *fair_queue_wrong(const struct fair_queue *q)
     FAIR_QUEUE_NEEDS(unused + sums.cells == QUEUE_CELLS);
     FAIR_QUEUE_NEEDS(q->count == sums.packets && q->bytes == sums.bytes);
     if (q->chosen != UINT16_MAX)
-        FAIR_QUEUE_NEEDS(q->flows[q->chosen].first != NO_CELL && q->flows[q->chosen].is_judged);
+        FAIR_QUEUE_NEEDS(q->flows[q->chosen].first != NO_CELL);
     return NULL;
 }
 

@@ -65,9 +65,9 @@ static inline uint32_t number_out(void)
 }
 
 // Takes the next packet to `out`. Returns its length, or 0.
-static inline size_t take(int64_t now_us)
+static inline size_t take(void)
 {
-    size_t length = fair_queue_next(&queue, now_us);
+    size_t length = fair_queue_next(&queue);
     return fair_queue_take(&queue, out) == length ? length : SIZE_MAX;
 }
 

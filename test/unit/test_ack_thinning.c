@@ -126,19 +126,19 @@ static void queue_keeps_the_newest(void)
     }
     CHECK_INT(queue.count, 1);
     CHECK_INT(queue.thinned, 99);
-    CHECK_INT(take(1), TIMED);
+    CHECK_INT(take(), TIMED);
     CHECK_INT(test_difference(out, ack, TIMED), TIMED);
-    CHECK_INT(take(1), 0);
+    CHECK_INT(take(), 0);
 }
 
 // Takes what waits, all of it timed, and compares what it acknowledges.
 static void check_numbers(const uint32_t *wanted, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        CHECK_INT(take(1), TIMED);
+        CHECK_INT(take(), TIMED);
         CHECK_INT(packet_get32(out + NUMBER), wanted[i]);
     }
-    CHECK_INT(take(1), 0);
+    CHECK_INT(take(), 0);
 }
 
 // Of what says that there is a hole the last goes with what fills it.
@@ -157,7 +157,7 @@ static void what_is_chosen_is_replaced(void)
     uint8_t ack[TIMED];
     start();
     fair_queue_push(&queue, ack, make_ack(ack, 1000, true), 0);
-    CHECK_INT(fair_queue_next(&queue, 1), TIMED);
+    CHECK_INT(fair_queue_next(&queue), TIMED);
     fair_queue_push(&queue, ack, make_ack(ack, 2000, true), 2);
     CHECK_INT(fair_queue_take(&queue, out), TIMED);
     CHECK_INT(packet_get32(out + NUMBER), 2000);
