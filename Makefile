@@ -159,6 +159,9 @@ BENCH_FLOW := $(addprefix test/bench/,bench_flow.c flow_links.c flow_sim.c cell_
 $(BUILD)/bench/bench_flow: $(BENCH_FLOW) $(wildcard test/bench/*.h) $(BUILD)/libtether.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(BENCH_FLOW) $(BUILD)/libtether.a -lm
+$(BUILD)/bench/bench_drops: $(addprefix test/bench/,bench_drops.c cell_link.c cell_link.h cell_trace.c cell_trace.h) $(BUILD)/libtether.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.c,$^) $(BUILD)/libtether.a -lm
 # Random links, written as recordings are.
 $(BUILD)/bench/cell_make: $(addprefix test/bench/cell_,make.c random.c random.h link.h)
 	@mkdir -p $(@D)
@@ -185,10 +188,11 @@ bench-smoke:
 # The NAT, the queue, bounded flight and the ciphers alone; TRACES is a folder of recorded links.
 bench-parts:
 	test/packages.sh build
-	$(MAKE) -s $(addprefix $(BUILD)/bench/,bench_nat bench_queue bench_flow bench_crypto)
+	$(MAKE) -s $(addprefix $(BUILD)/bench/,bench_nat bench_queue bench_drops bench_flow bench_crypto)
 	$(MAKE) -s BUILD=$(BUILD)/baseline CPPFLAGS=-DCHACHA20_BASELINE $(BUILD)/baseline/bench/bench_crypto
 	$(BUILD)/bench/bench_nat
 	$(BUILD)/bench/bench_queue
+	$(BUILD)/bench/bench_drops $(TRACES)
 	$(BUILD)/bench/bench_flow $(TRACES)
 	$(BUILD)/bench/bench_crypto
 	$(BUILD)/baseline/bench/bench_crypto
