@@ -18,8 +18,7 @@ struct cpu_model {
 };
 struct cpu_model __cpu_model;
 
-__attribute__((constructor(101))) static void fill_in(void)
-{
+__attribute__((constructor(101))) static void fill_in(void) {
     unsigned a, b, c, d, state;
     if (!__get_cpuid(1, &a, &b, &c, &d) || (c & bit_OSXSAVE) == 0)
         return;

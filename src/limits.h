@@ -6,8 +6,7 @@
 // struct, so memory use is known when the program is built, and no peer can make it grow. Pages
 // that are never touched cost nothing, so a generous limit is cheap until it is used. A build for a
 // small device overrides any of them: make LIMITS="NAT_MAPPINGS=4096 QUEUE_FLOWS=256"
-#ifndef TETHER_LIMITS_H
-#define TETHER_LIMITS_H
+#pragma once
 
 #include <stdint.h>
 
@@ -200,5 +199,3 @@ _Static_assert(LOOP_MAX_FDS >= HTTP_SLOTS + SERVER_CONNS + HTTP_LISTENERS + 16,
 _Static_assert(HTTP_LISTENERS > CLIENT_DOORS, "one more listens on loopback");
 _Static_assert(REPLAY_WINDOW % 64 == 0 && REPLAY_WINDOW >= 128, "the replay window is whole words");
 _Static_assert(HTTP_RESPONSE_MAX >= 4096, "status.json fits into a response");
-
-#endif

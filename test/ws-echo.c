@@ -26,8 +26,7 @@ struct echo {
     struct echo_peer peers[PEERS];
 };
 
-static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
-{
+static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length) {
     struct echo_peer *peer = arg;
     uint8_t *payload = ws_conn_begin(&peer->conn, opcode, length);
     if (payload == NULL)
@@ -37,14 +36,12 @@ static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
     return true;
 }
 
-static void on_writable(void *arg)
-{
+static void on_writable(void *arg) {
     struct echo_peer *peer = arg;
     ws_conn_resume(&peer->conn);
 }
 
-static void on_closed(void *arg, uint16_t status)
-{
+static void on_closed(void *arg, uint16_t status) {
     (void)arg;
     (void)status;
 }
@@ -56,8 +53,7 @@ static const struct ws_conn_events events = {
 };
 
 static struct ws_conn *on_accept(void *arg, const struct endpoint *from,
-                                 const struct http_text *query)
-{
+                                 const struct http_text *query) {
     struct echo *echo = arg;
     (void)from;
     (void)query;
@@ -67,17 +63,14 @@ static struct ws_conn *on_accept(void *arg, const struct endpoint *from,
     return NULL;
 }
 
-static void on_tick(void *arg, short ready)
-{
+static void on_tick(void *arg, short ready) {
     struct echo *echo = arg;
     (void)ready;
     http_host_tick(&echo->host);
-    for (size_t i = 0; i < PEERS; i++)
-        ws_conn_tick(&echo->peers[i].conn);
+    for (size_t i = 0; i < PEERS; i++) ws_conn_tick(&echo->peers[i].conn);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     static struct echo echo;
     struct endpoint endpoint;
     echo.log = (struct log){.program = "ws-echo", .level = LOG_LEVEL_INFO};

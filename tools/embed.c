@@ -21,27 +21,23 @@ struct embedded {
     unsigned long length;
 };
 
-static const char *base_name(const char *path)
-{
+static const char *base_name(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash != NULL ? slash + 1 : path;
 }
 
-static bool ends_in(const char *text, const char *end)
-{
+static bool ends_in(const char *text, const char *end) {
     size_t length = strlen(text);
     return length >= strlen(end) && strcmp(text + length - strlen(end), end) == 0;
 }
 
-static void put(struct embedded *file, uint8_t byte)
-{
+static void put(struct embedded *file, uint8_t byte) {
     printf("%s%d,", file->length % 24 == 0 ? "\n    " : "", byte);
     file->hash = (file->hash ^ byte) * UINT64_C(0x100000001b3);
     file->length++;
 }
 
-static int embed(const char *path, int number, struct embedded *file)
-{
+static int embed(const char *path, int number, struct embedded *file) {
     char *line = NULL;
     size_t size = 0;
     ssize_t length;
@@ -57,8 +53,7 @@ static int embed(const char *path, int number, struct embedded *file)
     while ((length = getline(&line, &size, in)) > 0) {
         size_t start = is_code ? strspn(line, "\t") : 0;
         in_comment |= is_code && file->length > 0 && strncmp(line + start, "/*", 2) == 0;
-        for (size_t i = start; i < (size_t)length && !in_comment; i++)
-            put(file, (uint8_t)line[i]);
+        for (size_t i = start; i < (size_t)length && !in_comment; i++) put(file, (uint8_t)line[i]);
         in_comment &= !ends_in(line, "*/\n");
     }
     printf("%s\n};\n", file->length == 0 ? "0" : "");
@@ -66,8 +61,7 @@ static int embed(const char *path, int number, struct embedded *file)
     return fclose(in);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct embedded *files = calloc((size_t)argc, sizeof *files);
     if (files == NULL)
         return 1;

@@ -21,8 +21,7 @@
 #define TCP_RTO_MAX_MS 44
 #endif
 
-int number_parse(unsigned long *number, const char *text, unsigned long max)
-{
+int number_parse(unsigned long *number, const char *text, unsigned long max) {
     unsigned long value = 0;
     if (*text == '\0')
         return -1;
@@ -39,8 +38,7 @@ int number_parse(unsigned long *number, const char *text, unsigned long max)
 }
 
 // Splits "host:port", "[host]:port" or "host" into host and port.
-static int split_port(const char *text, char *host, size_t host_size, unsigned long *port)
-{
+static int split_port(const char *text, char *host, size_t host_size, unsigned long *port) {
     const char *end;
     const char *start = text;
     if (*text == '[') {
@@ -67,8 +65,7 @@ static int split_port(const char *text, char *host, size_t host_size, unsigned l
     return 0;
 }
 
-int endpoint_parse(struct endpoint *endpoint, const char *text, uint16_t default_port)
-{
+int endpoint_parse(struct endpoint *endpoint, const char *text, uint16_t default_port) {
     char host[INET6_ADDRSTRLEN];
     unsigned long port = default_port;
     memset(endpoint, 0, sizeof *endpoint);
@@ -93,23 +90,20 @@ int endpoint_parse(struct endpoint *endpoint, const char *text, uint16_t default
     return -1;
 }
 
-uint16_t endpoint_port(const struct endpoint *endpoint)
-{
+uint16_t endpoint_port(const struct endpoint *endpoint) {
     if (endpoint->address.ss_family == AF_INET6)
         return ntohs(((const struct sockaddr_in6 *)&endpoint->address)->sin6_port);
     return ntohs(((const struct sockaddr_in *)&endpoint->address)->sin_port);
 }
 
-void endpoint_set_port(struct endpoint *endpoint, uint16_t port)
-{
+void endpoint_set_port(struct endpoint *endpoint, uint16_t port) {
     if (endpoint->address.ss_family == AF_INET6)
         ((struct sockaddr_in6 *)&endpoint->address)->sin6_port = htons(port);
     else
         ((struct sockaddr_in *)&endpoint->address)->sin_port = htons(port);
 }
 
-uint32_t endpoint_ipv4(const struct endpoint *endpoint)
-{
+uint32_t endpoint_ipv4(const struct endpoint *endpoint) {
     if (endpoint->address.ss_family == AF_INET)
         return ntohl(((const struct sockaddr_in *)&endpoint->address)->sin_addr.s_addr);
     if (endpoint->address.ss_family == AF_INET6) {
@@ -120,16 +114,14 @@ uint32_t endpoint_ipv4(const struct endpoint *endpoint)
     return 0;
 }
 
-uint64_t endpoint_source(const struct endpoint *endpoint)
-{
+uint64_t endpoint_source(const struct endpoint *endpoint) {
     uint32_t v4 = endpoint_ipv4(endpoint);
     if (v4 != 0 || endpoint->address.ss_family != AF_INET6)
         return v4;
     return get_be64(((const struct sockaddr_in6 *)&endpoint->address)->sin6_addr.s6_addr);
 }
 
-void endpoint_format_host(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_MAX])
-{
+void endpoint_format_host(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_MAX]) {
     struct in_addr v4 = {htonl(endpoint_ipv4(endpoint))};
     bool is_ipv6 = endpoint->address.ss_family == AF_INET6 && v4.s_addr == 0;
     const void *address = &v4;
@@ -139,8 +131,7 @@ void endpoint_format_host(const struct endpoint *endpoint, char text[ENDPOINT_TE
         snprintf(text, ENDPOINT_TEXT_MAX, "?");
 }
 
-void endpoint_format(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_MAX])
-{
+void endpoint_format(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_MAX]) {
     char host[ENDPOINT_TEXT_MAX];
     endpoint_format_host(endpoint, host);
     bool brackets = strchr(host, ':') != NULL;
@@ -148,8 +139,7 @@ void endpoint_format(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_MA
              brackets ? "]" : "", (unsigned)endpoint_port(endpoint));
 }
 
-bool endpoint_is_loopback(const struct endpoint *endpoint)
-{
+bool endpoint_is_loopback(const struct endpoint *endpoint) {
     uint32_t v4 = endpoint_ipv4(endpoint);
     if (v4 != 0)
         return v4 >> 24 == 127;
@@ -157,8 +147,7 @@ bool endpoint_is_loopback(const struct endpoint *endpoint)
            IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)&endpoint->address)->sin6_addr);
 }
 
-bool endpoint_is_wildcard(const struct endpoint *endpoint)
-{
+bool endpoint_is_wildcard(const struct endpoint *endpoint) {
     if (endpoint->address.ss_family != AF_INET6)
         return endpoint_ipv4(endpoint) == 0;
     const struct in6_addr *in6 = &((const struct sockaddr_in6 *)&endpoint->address)->sin6_addr;
@@ -166,8 +155,7 @@ bool endpoint_is_wildcard(const struct endpoint *endpoint)
            (IN6_IS_ADDR_V4MAPPED(in6) && endpoint_ipv4(endpoint) == 0);
 }
 
-bool endpoint_same_host(const struct endpoint *a, const struct endpoint *b)
-{
+bool endpoint_same_host(const struct endpoint *a, const struct endpoint *b) {
     uint32_t v4 = endpoint_ipv4(a);
     if (v4 != 0 || endpoint_ipv4(b) != 0)
         return v4 == endpoint_ipv4(b);
@@ -178,8 +166,7 @@ bool endpoint_same_host(const struct endpoint *a, const struct endpoint *b)
                   sizeof(struct in6_addr)) == 0;
 }
 
-int cidr_parse(struct cidr *cidr, const char *text)
-{
+int cidr_parse(struct cidr *cidr, const char *text) {
     char host[INET_ADDRSTRLEN];
     struct in_addr address;
     unsigned long prefix_length = 32;
@@ -202,16 +189,14 @@ int cidr_parse(struct cidr *cidr, const char *text)
 }
 
 // A host whose last label is a number is an IPv4 address or nothing, to browsers as well.
-static bool ends_in_number(const char *host, size_t length)
-{
+static bool ends_in_number(const char *host, size_t length) {
     size_t digits = 0;
     while (digits < length && host[length - 1 - digits] >= '0' && host[length - 1 - digits] <= '9')
         digits++;
     return digits > 0 && (digits == length || host[length - 1 - digits] == '.');
 }
 
-const char *host_wants(const char *text)
-{
+const char *host_wants(const char *text) {
     char host[INET_ADDRSTRLEN];
     struct in_addr address;
     size_t length = strcspn(text, ":/?#");
@@ -233,8 +218,7 @@ const char *host_wants(const char *text)
     return "an IPv4 address of four numbers up to 255, such as 203.0.113.10";
 }
 
-static int close_failed(int fd)
-{
+static int close_failed(int fd) {
     int saved = errno;
     close(fd);
     errno = saved;
@@ -245,19 +229,16 @@ static int close_failed(int fd)
 // The tunnel measures the link by itself, and what it sends fits on it. BBR measures too: every ten
 // seconds it lets the way run empty for 200 ms, and sends what waited in a burst. What a listening
 // socket accepts inherits the choice.
-static void prefer_cubic(int fd)
-{
+static void prefer_cubic(int fd) {
     static const char cubic[] = "cubic";
     (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cubic, sizeof cubic - 1);
 }
 
-int socket_bind_to_device(int fd, const char *device)
-{
+int socket_bind_to_device(int fd, const char *device) {
     return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device));
 }
 
-int socket_bind(const struct endpoint *endpoint, const char *device)
-{
+int socket_bind(const struct endpoint *endpoint, const char *device) {
     int on = 1;
     int off = 0;
     int family = endpoint->address.ss_family;
@@ -275,14 +256,12 @@ int socket_bind(const struct endpoint *endpoint, const char *device)
     return fd;
 }
 
-int socket_listen(const struct endpoint *endpoint, const char *device)
-{
+int socket_listen(const struct endpoint *endpoint, const char *device) {
     int fd = socket_bind(endpoint, device);
     return fd >= 0 && listen(fd, SOMAXCONN) < 0 ? close_failed(fd) : fd;
 }
 
-int socket_accept(int listener, struct endpoint *peer)
-{
+int socket_accept(int listener, struct endpoint *peer) {
     int on = 1;
     peer->length = sizeof peer->address;
     int fd = accept4(listener, (struct sockaddr *)&peer->address, &peer->length,
@@ -292,8 +271,7 @@ int socket_accept(int listener, struct endpoint *peer)
     return fd;
 }
 
-int socket_connect(const struct endpoint *endpoint)
-{
+int socket_connect(const struct endpoint *endpoint) {
     int on = 1;
     int fd = socket(endpoint->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -306,8 +284,7 @@ int socket_connect(const struct endpoint *endpoint)
     return fd;
 }
 
-void socket_limit_backoff(int fd, int ms)
-{
+void socket_limit_backoff(int fd, int ms) {
     unsigned patience_ms = PATIENCE_MS;
     // A kernel before 6.15 doubles the pause up to two minutes. It gives a connection up after so
     // many repetitions, which with short pauses is soon, unless it is told for how long to go on
@@ -316,8 +293,7 @@ void socket_limit_backoff(int fd, int ms)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms, sizeof patience_ms);
 }
 
-void socket_limit_unsent(int fd, int bytes)
-{
+void socket_limit_unsent(int fd, int bytes) {
     // An old kernel without the option queues a little more; nothing else changes.
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Addresses as people write them, and the sockets made from them.
-#ifndef TETHER_BASE_ADDRESS_H
-#define TETHER_BASE_ADDRESS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -83,5 +82,3 @@ int socket_connect(const struct endpoint *endpoint);
 void socket_limit_backoff(int fd, int ms);
 // Keeps what the kernel holds unsent to about `bytes`, so that what waits, waits in our own queue.
 void socket_limit_unsent(int fd, int bytes);
-
-#endif

@@ -1,18 +1,9 @@
 // SPDX-License-Identifier: ISC
 // The smaller and the greater of two times or sizes.
-#ifndef TETHER_BASE_COMPARE_H
-#define TETHER_BASE_COMPARE_H
+#pragma once
 
 #include <stdint.h>
 
-static inline int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
+static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static inline int64_t greater(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-#endif
+static inline int64_t greater(int64_t a, int64_t b) { return a > b ? a : b; }

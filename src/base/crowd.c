@@ -14,8 +14,7 @@
 // matters: every operation is one pass over the array, and there is no hash for anybody to aim at.
 #include "crowd.h"
 
-void crowd_enter(struct crowd_place *places, size_t count, size_t index, uint64_t source)
-{
+void crowd_enter(struct crowd_place *places, size_t count, size_t index, uint64_t source) {
     uint32_t held = 1;
     for (size_t i = 0; i < count; i++)
         if (places[i].held > 0 && places[i].source == source)
@@ -25,8 +24,7 @@ void crowd_enter(struct crowd_place *places, size_t count, size_t index, uint64_
     crowd_renew(places, count, index);
 }
 
-void crowd_renew(struct crowd_place *places, size_t count, size_t index)
-{
+void crowd_renew(struct crowd_place *places, size_t count, size_t index) {
     uint64_t newest = 0;
     for (size_t i = 0; i < count; i++)
         if (places[i].held > 0 && i != index && places[i].turn > newest)
@@ -34,8 +32,7 @@ void crowd_renew(struct crowd_place *places, size_t count, size_t index)
     places[index].turn = newest + 1;
 }
 
-void crowd_leave(struct crowd_place *places, size_t count, size_t index)
-{
+void crowd_leave(struct crowd_place *places, size_t count, size_t index) {
     uint64_t source = places[index].source;
     for (size_t i = 0; i < count; i++)
         if (places[i].held > 0 && i != index && places[i].source == source)
@@ -43,8 +40,7 @@ void crowd_leave(struct crowd_place *places, size_t count, size_t index)
     places[index].held = 0;
 }
 
-size_t crowd_gives_way(const struct crowd_place *places, size_t count, uint64_t newcomer)
-{
+size_t crowd_gives_way(const struct crowd_place *places, size_t count, uint64_t newcomer) {
     size_t found = count;
     uint32_t most = 0;
     for (size_t i = 0; i < count; i++) {

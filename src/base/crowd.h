@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Who gives way when all places of a table are taken: the oldest of those that hold the most.
-#ifndef TETHER_BASE_CROWD_H
-#define TETHER_BASE_CROWD_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -25,5 +24,3 @@ void crowd_leave(struct crowd_place *places, size_t count, size_t index);
 
 // The place that a newcomer of that source gets when none is free; `count` where all are free.
 size_t crowd_gives_way(const struct crowd_place *places, size_t count, uint64_t newcomer);
-
-#endif

@@ -13,8 +13,7 @@
 #include <unistd.h>
 
 // Some libraries look for a time zone the first time, which the sandbox would not let pass later.
-static int write_time(char *out, size_t size)
-{
+static int write_time(char *out, size_t size) {
     struct timespec now;
     struct tm t;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -24,8 +23,7 @@ static int write_time(char *out, size_t size)
 }
 
 // A terminal's reader knows the time, and systemd's journal, a socket, notes it.
-void log_init(struct log *log, const char *program)
-{
+void log_init(struct log *log, const char *program) {
     char first[32];
     *log = (struct log){.program = program, .level = LOG_LEVEL_INFO};
     log->has_times = !isatty(STDERR_FILENO) && getenv("JOURNAL_STREAM") == NULL;
@@ -36,8 +34,7 @@ static void log_line(const struct log *log, enum log_level level, const char *la
                      const char *format, va_list args) __attribute__((format(printf, 4, 0)));
 
 static void log_line(const struct log *log, enum log_level level, const char *label,
-                     const char *format, va_list args)
-{
+                     const char *format, va_list args) {
     char line[512];
     if (level > log->level)
         return;
@@ -62,39 +59,34 @@ static void log_line(const struct log *log, enum log_level level, const char *la
         terminal_show_again(log->terminal);
 }
 
-void log_error(const struct log *log, const char *format, ...)
-{
+void log_error(const struct log *log, const char *format, ...) {
     va_list args;
     va_start(args, format);
     log_line(log, LOG_LEVEL_ERROR, "error: ", format, args);
     va_end(args);
 }
 
-void log_warn(const struct log *log, const char *format, ...)
-{
+void log_warn(const struct log *log, const char *format, ...) {
     va_list args;
     va_start(args, format);
     log_line(log, LOG_LEVEL_WARN, "warning: ", format, args);
     va_end(args);
 }
 
-void log_info(const struct log *log, const char *format, ...)
-{
+void log_info(const struct log *log, const char *format, ...) {
     va_list args;
     va_start(args, format);
     log_line(log, LOG_LEVEL_INFO, "", format, args);
     va_end(args);
 }
 
-void log_debug(const struct log *log, const char *format, ...)
-{
+void log_debug(const struct log *log, const char *format, ...) {
     va_list args;
     va_start(args, format);
     log_line(log, LOG_LEVEL_DEBUG, "debug: ", format, args);
     va_end(args);
 }
 
-void log_no_random(const struct log *log)
-{
+void log_no_random(const struct log *log) {
     log_error(log, "the kernel gives no random numbers: %s", strerror(errno));
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // Messages for the person at the terminal: one line each on stderr, "program: level: text"; in a
 // file the time stands before it.
-#ifndef TETHER_BASE_LOG_H
-#define TETHER_BASE_LOG_H
+#pragma once
 
 #include "terminal.h"
 
@@ -31,5 +30,3 @@ void log_debug(const struct log *log, const char *format, ...)
 
 // Says that getrandom(2) has failed, as errno has it: there is nothing to go on with.
 void log_no_random(const struct log *log);
-
-#endif

@@ -27,26 +27,20 @@
 #define CLOCK CLOCK_MONOTONIC
 #endif
 
-int64_t loop_clock_us(void)
-{
+int64_t loop_clock_us(void) {
     struct timespec now;
     clock_gettime(CLOCK, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-int64_t loop_clock_ms(void)
-{
-    return loop_clock_us() / 1000;
-}
+int64_t loop_clock_ms(void) { return loop_clock_us() / 1000; }
 
-static void read_clock(struct loop *loop)
-{
+static void read_clock(struct loop *loop) {
     loop->now_us = loop_clock_us();
     loop->now_ms = loop->now_us / 1000;
 }
 
-static void on_signal(void *arg, short events)
-{
+static void on_signal(void *arg, short events) {
     struct loop *loop = arg;
     (void)events;
     struct signalfd_siginfo info;
@@ -54,14 +48,12 @@ static void on_signal(void *arg, short events)
         loop->stop = true;
 }
 
-static bool is_ignored(int number)
-{
+static bool is_ignored(int number) {
     struct sigaction action;
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-int loop_init(struct loop *loop)
-{
+int loop_init(struct loop *loop) {
     sigset_t set;
     memset(loop, 0, sizeof *loop);
     memset(loop->place, -1, sizeof loop->place);
@@ -80,14 +72,12 @@ int loop_init(struct loop *loop)
     return loop_add(loop, loop->signal_fd, POLLIN, on_signal, loop);
 }
 
-void loop_close(struct loop *loop)
-{
+void loop_close(struct loop *loop) {
     loop_remove(loop, loop->signal_fd);
     close(loop->signal_fd);
 }
 
-int loop_add(struct loop *loop, int fd, short events, loop_callback *callback, void *arg)
-{
+int loop_add(struct loop *loop, int fd, short events, loop_callback *callback, void *arg) {
     if (fd < 0 || fd >= LOOP_MAX_FDS || loop->place[fd] >= 0 || loop->count == LOOP_MAX_FDS) {
         errno = EMFILE;
         return -1;
@@ -99,14 +89,12 @@ int loop_add(struct loop *loop, int fd, short events, loop_callback *callback, v
     return 0;
 }
 
-void loop_set_events(struct loop *loop, int fd, short events)
-{
+void loop_set_events(struct loop *loop, int fd, short events) {
     if (fd >= 0 && fd < LOOP_MAX_FDS && loop->place[fd] >= 0)
         loop->polled[loop->place[fd]].events = events;
 }
 
-void loop_remove(struct loop *loop, int fd)
-{
+void loop_remove(struct loop *loop, int fd) {
     if (fd < 0 || fd >= LOOP_MAX_FDS || loop->place[fd] < 0)
         return;
     int at = loop->place[fd];
@@ -119,8 +107,7 @@ void loop_remove(struct loop *loop, int fd)
     loop->place[loop->polled[at].fd] = (int16_t)at;
 }
 
-int loop_every(struct loop *loop, int64_t every_ms, loop_callback *callback, void *arg)
-{
+int loop_every(struct loop *loop, int64_t every_ms, loop_callback *callback, void *arg) {
     if (loop->timer_count == LOOP_MAX_TIMERS)
         return -1;
     loop->timers[loop->timer_count++] =
@@ -128,8 +115,7 @@ int loop_every(struct loop *loop, int64_t every_ms, loop_callback *callback, voi
     return 0;
 }
 
-struct loop_timer *loop_alarm(struct loop *loop, loop_callback *callback, void *arg)
-{
+struct loop_timer *loop_alarm(struct loop *loop, loop_callback *callback, void *arg) {
     if (loop->timer_count == LOOP_MAX_TIMERS)
         return NULL;
     struct loop_timer *timer = &loop->timers[loop->timer_count++];
@@ -137,8 +123,7 @@ struct loop_timer *loop_alarm(struct loop *loop, loop_callback *callback, void *
     return timer;
 }
 
-static int wait_ms(const struct loop *loop)
-{
+static int wait_ms(const struct loop *loop) {
     int64_t wait = -1;
     for (int i = 0; i < loop->timer_count; i++) {
         if (loop->timers[i].due_ms == LOOP_NEVER)
@@ -152,8 +137,7 @@ static int wait_ms(const struct loop *loop)
     return (int)wait;
 }
 
-static void run_timers(struct loop *loop)
-{
+static void run_timers(struct loop *loop) {
     for (int i = 0; i < loop->timer_count; i++) {
         struct loop_timer *timer = &loop->timers[i];
         if (timer->due_ms > loop->now_ms)
@@ -163,8 +147,7 @@ static void run_timers(struct loop *loop)
     }
 }
 
-int loop_run(struct loop *loop)
-{
+int loop_run(struct loop *loop) {
     while (!loop->stop) {
         int ready = poll(loop->polled, (nfds_t)loop->count, wait_ms(loop));
         read_clock(loop);
@@ -185,13 +168,9 @@ int loop_run(struct loop *loop)
     return loop->failed ? -1 : 0;
 }
 
-void loop_stop(struct loop *loop)
-{
-    loop->stop = true;
-}
+void loop_stop(struct loop *loop) { loop->stop = true; }
 
-void loop_fail(struct loop *loop)
-{
+void loop_fail(struct loop *loop) {
     loop->failed = true;
     loop->stop = true;
 }

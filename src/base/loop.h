@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // The poll() loop: one thread, one loop a program. Descriptors call back when they are ready,
 // timers when they are due, and SIGINT, SIGTERM and SIGHUP end the loop.
-#ifndef TETHER_BASE_LOOP_H
-#define TETHER_BASE_LOOP_H
+#pragma once
 
 #include <poll.h>
 #include <stdbool.h>
@@ -68,5 +67,3 @@ void loop_fail(struct loop *loop);
 // Milliseconds and microseconds of a clock that nobody sets, and that goes on in suspend.
 int64_t loop_clock_ms(void);
 int64_t loop_clock_us(void);
-
-#endif

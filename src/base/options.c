@@ -18,8 +18,7 @@ static const struct option_name common_names[] = {
     {"-v", VERBOSE, false}, {"-q", QUIET, false},    {NULL, 0, false},
 };
 
-int options_wrong(const char *program, const char *format, ...)
-{
+int options_wrong(const char *program, const char *format, ...) {
     va_list args;
     fprintf(stderr, "%s: error: ", program);
     va_start(args, format);
@@ -30,8 +29,7 @@ int options_wrong(const char *program, const char *format, ...)
 }
 
 static const struct option_name *find(const struct option_name *names, const char *word,
-                                      size_t length)
-{
+                                      size_t length) {
     for (; names->name != NULL; names++)
         if (strlen(names->name) == length && memcmp(names->name, word, length) == 0)
             return names;
@@ -39,8 +37,7 @@ static const struct option_name *find(const struct option_name *names, const cha
 }
 
 // Takes an option. Returns -1 to go on, or an exit status.
-static int take(const struct options *options, int id, char *value)
-{
+static int take(const struct options *options, int id, char *value) {
     if (id == HELP)
         return fputs(options->usage, stdout), 0;
     if (id == VERSION)
@@ -53,8 +50,7 @@ static int take(const struct options *options, int id, char *value)
     return status == 0 ? -1 : status;
 }
 
-int options_read(const struct options *options, int argc, char **argv)
-{
+int options_read(const struct options *options, int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         char *word = argv[i];
         size_t length = strcspn(word, "=");

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // A program's command line: its words one by one; what every program has is done here.
-#ifndef TETHER_BASE_OPTIONS_H
-#define TETHER_BASE_OPTIONS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -32,5 +31,3 @@ int options_read(const struct options *options, int argc, char **argv);
 // Says on stderr what is wrong with the usage. Returns the exit status for that, 2.
 int options_wrong(const char *program, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-
-#endif

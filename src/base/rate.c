@@ -28,8 +28,7 @@
 
 #define NOBODY UINT64_MAX // no address has this source
 
-void rate_init(struct rate *rate, int64_t interval_ms, unsigned burst)
-{
+void rate_init(struct rate *rate, int64_t interval_ms, unsigned burst) {
     rate->interval_ms = interval_ms;
     rate->burst_ms = interval_ms * burst;
     for (size_t i = 0; i < RATE_SOURCES; i++)
@@ -37,8 +36,7 @@ void rate_init(struct rate *rate, int64_t interval_ms, unsigned burst)
 }
 
 // The source's own bucket, or else the fullest.
-static struct rate_bucket *find_bucket(struct rate *rate, uint64_t source)
-{
+static struct rate_bucket *find_bucket(struct rate *rate, uint64_t source) {
     struct rate_bucket *fullest = &rate->buckets[0];
     for (size_t i = 0; i < RATE_SOURCES; i++) {
         struct rate_bucket *bucket = &rate->buckets[i];
@@ -50,8 +48,7 @@ static struct rate_bucket *find_bucket(struct rate *rate, uint64_t source)
     return fullest;
 }
 
-bool rate_take(struct rate *rate, uint64_t source, int64_t now_ms)
-{
+bool rate_take(struct rate *rate, uint64_t source, int64_t now_ms) {
     struct rate_bucket *bucket = find_bucket(rate, source);
     int64_t full_ms = bucket->full_ms > now_ms ? bucket->full_ms : now_ms;
     if (full_ms + rate->interval_ms - now_ms > rate->burst_ms)

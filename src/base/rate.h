@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // How often each source may do something: a token bucket for each, in a table of fixed size.
-#ifndef TETHER_BASE_RATE_H
-#define TETHER_BASE_RATE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,5 +25,3 @@ void rate_init(struct rate *rate, int64_t interval_ms, unsigned burst);
 // Takes a token of this source (endpoint_source()), if there is one. `now_ms` is not negative and
 // does not go back.
 bool rate_take(struct rate *rate, uint64_t source, int64_t now_ms);
-
-#endif

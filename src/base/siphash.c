@@ -4,13 +4,11 @@
 // word, whose top byte is the message's length.
 #include "siphash.h"
 
-static uint64_t rotate_left(uint64_t value, int bits)
-{
+static uint64_t rotate_left(uint64_t value, int bits) {
     return (value << bits) | (value >> (64 - bits));
 }
 
-static void round_of(uint64_t v[4])
-{
+static void round_of(uint64_t v[4]) {
     v[0] += v[1];
     v[1] = rotate_left(v[1], 13) ^ v[0];
     v[0] = rotate_left(v[0], 32);
@@ -23,21 +21,17 @@ static void round_of(uint64_t v[4])
     v[2] = rotate_left(v[2], 32);
 }
 
-static void rounds(uint64_t v[4], int count)
-{
-    for (int i = 0; i < count; i++)
-        round_of(v);
+static void rounds(uint64_t v[4], int count) {
+    for (int i = 0; i < count; i++) round_of(v);
 }
 
-static void take_word(uint64_t v[4], uint64_t word, int count)
-{
+static void take_word(uint64_t v[4], uint64_t word, int count) {
     v[3] ^= word;
     rounds(v, count);
     v[0] ^= word;
 }
 
-static uint64_t hash(const struct siphash_key *key, uint64_t a, uint64_t b, int c, int d)
-{
+static uint64_t hash(const struct siphash_key *key, uint64_t a, uint64_t b, int c, int d) {
     uint64_t v[4] = {
         key->k0 ^ UINT64_C(0x736f6d6570736575),
         key->k1 ^ UINT64_C(0x646f72616e646f6d),
@@ -52,12 +46,10 @@ static uint64_t hash(const struct siphash_key *key, uint64_t a, uint64_t b, int 
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-uint64_t siphash_2_words(const struct siphash_key *key, uint64_t a, uint64_t b)
-{
+uint64_t siphash_2_words(const struct siphash_key *key, uint64_t a, uint64_t b) {
     return hash(key, a, b, 1, 3);
 }
 
-uint64_t siphash_2_4(const struct siphash_key *key, uint64_t a, uint64_t b)
-{
+uint64_t siphash_2_4(const struct siphash_key *key, uint64_t a, uint64_t b) {
     return hash(key, a, b, 2, 4);
 }

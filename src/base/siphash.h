@@ -2,8 +2,7 @@
 // SipHash: a keyed hash of short messages (Aumasson and Bernstein, "SipHash: a fast short-input
 // PRF", 2012). Without the key nobody can tell one message's hash from those of others, or choose
 // messages whose hashes collide.
-#ifndef TETHER_BASE_SIPHASH_H
-#define TETHER_BASE_SIPHASH_H
+#pragma once
 
 #include <stdint.h>
 
@@ -17,5 +16,3 @@ struct siphash_key {
 uint64_t siphash_2_words(const struct siphash_key *key, uint64_t a, uint64_t b);
 // SipHash-2-4 is the paper's own choice where hashes are seen by those who want to know others.
 uint64_t siphash_2_4(const struct siphash_key *key, uint64_t a, uint64_t b);
-
-#endif

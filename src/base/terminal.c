@@ -27,8 +27,7 @@
 #define USUAL_COLUMNS 80
 #define USUAL_LINES   24
 
-bool terminal_open(struct terminal *terminal)
-{
+bool terminal_open(struct terminal *terminal) {
     const char *type = getenv("TERM");
     terminal->fd = -1;
     terminal->line[0] = '\0';
@@ -41,8 +40,7 @@ bool terminal_open(struct terminal *terminal)
     return terminal->fd >= 0;
 }
 
-void terminal_close(struct terminal *terminal)
-{
+void terminal_close(struct terminal *terminal) {
     if (terminal->fd < 0)
         return;
     terminal_hide(terminal);
@@ -50,8 +48,7 @@ void terminal_close(struct terminal *terminal)
     terminal->fd = -1;
 }
 
-void terminal_size(const struct terminal *terminal, unsigned *columns, unsigned *lines)
-{
+void terminal_size(const struct terminal *terminal, unsigned *columns, unsigned *lines) {
     struct winsize size;
     memset(&size, 0, sizeof size);
     (void)ioctl(terminal->fd, TIOCGWINSZ, &size);
@@ -60,14 +57,12 @@ void terminal_size(const struct terminal *terminal, unsigned *columns, unsigned 
 }
 
 // Where the terminal is not the one that controls this process, nobody competes for it.
-static bool is_in_foreground(const struct terminal *terminal)
-{
+static bool is_in_foreground(const struct terminal *terminal) {
     pid_t group = tcgetpgrp(terminal->fd);
     return group < 0 || group == terminal->group;
 }
 
-static void put(const struct terminal *terminal, const char *text)
-{
+static void put(const struct terminal *terminal, const char *text) {
     char out[TERMINAL_LINE_MAX + sizeof TO_START ERASE_TO_END TO_START];
     unsigned columns;
     unsigned lines;
@@ -78,8 +73,7 @@ static void put(const struct terminal *terminal, const char *text)
     (void)written; // the next drawing mends it
 }
 
-void terminal_show(struct terminal *terminal, const char *line)
-{
+void terminal_show(struct terminal *terminal, const char *line) {
     if (terminal->fd < 0)
         return;
     if (!is_in_foreground(terminal)) {
@@ -90,14 +84,12 @@ void terminal_show(struct terminal *terminal, const char *line)
     put(terminal, terminal->line);
 }
 
-void terminal_hide(const struct terminal *terminal)
-{
+void terminal_hide(const struct terminal *terminal) {
     if (terminal->fd >= 0 && terminal->line[0] != '\0')
         put(terminal, "");
 }
 
-void terminal_show_again(const struct terminal *terminal)
-{
+void terminal_show_again(const struct terminal *terminal) {
     if (terminal->fd >= 0 && terminal->line[0] != '\0')
         put(terminal, terminal->line);
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // The terminal that stderr may be: how large it is, and a status line at the foot of what was
 // written to it, which is drawn anew in place while log lines pass above it.
-#ifndef TETHER_BASE_TERMINAL_H
-#define TETHER_BASE_TERMINAL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,5 +31,3 @@ void terminal_show(struct terminal *terminal, const char *line);
 // Takes the status line away, so that something else can be written, and puts it back.
 void terminal_hide(const struct terminal *terminal);
 void terminal_show_again(const struct terminal *terminal);
-
-#endif

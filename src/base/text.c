@@ -5,14 +5,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void text_init(struct text *text, char *out, size_t size)
-{
+void text_init(struct text *text, char *out, size_t size) {
     *text = (struct text){.out = out, .size = size};
     out[0] = '\0';
 }
 
-void text_add(struct text *text, const char *format, ...)
-{
+void text_add(struct text *text, const char *format, ...) {
     va_list args;
     size_t room = text->size - text->length;
     if (text->overflow)
@@ -28,14 +26,12 @@ void text_add(struct text *text, const char *format, ...)
     text->length += (size_t)length;
 }
 
-void text_add_ipv4(struct text *text, uint32_t address)
-{
+void text_add_ipv4(struct text *text, uint32_t address) {
     text_add(text, "%u.%u.%u.%u", (unsigned)(address >> 24), (unsigned)(address >> 16 & 255),
              (unsigned)(address >> 8 & 255), (unsigned)(address & 255));
 }
 
-void text_add_rate(struct text *text, uint64_t bits_per_s)
-{
+void text_add_rate(struct text *text, uint64_t bits_per_s) {
     static const char *const units[] = {"", "k", "M", "G", "T"};
     size_t unit = 0;
     uint64_t scale = 1;
@@ -54,8 +50,7 @@ void text_add_rate(struct text *text, uint64_t bits_per_s)
     text_add(text, " %sbit/s", units[unit]);
 }
 
-void text_add_duration(struct text *text, int64_t seconds)
-{
+void text_add_duration(struct text *text, int64_t seconds) {
     int64_t hours = seconds / 3600;
     if (hours > 0)
         text_add(text, "%lld:%02d", (long long)hours, (int)(seconds / 60 % 60));

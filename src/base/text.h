@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Text put together piece by piece in a fixed buffer.
-#ifndef TETHER_BASE_TEXT_H
-#define TETHER_BASE_TEXT_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -23,5 +22,3 @@ void text_add_ipv4(struct text *text, uint32_t address);
 void text_add_rate(struct text *text, uint64_t bits_per_s);
 // Appends a duration as minutes and seconds, "1:05", or hours too, "1:00:05".
 void text_add_duration(struct text *text, int64_t seconds);
-
-#endif

@@ -48,8 +48,7 @@ struct client {
 };
 
 // The laptop's packets, on their way up.
-static void on_tun(void *arg, short events)
-{
+static void on_tun(void *arg, short events) {
     struct client *client = arg;
     (void)events;
     if (machine_read(&client->machine, &client->phones.link, client->loop.now_us) < 0) {
@@ -61,14 +60,12 @@ static void on_tun(void *arg, short events)
     client_phones_pump(&client->phones);
 }
 
-static void on_session_tick(void *arg, short events)
-{
+static void on_session_tick(void *arg, short events) {
     (void)events;
     keyed_tick(arg);
 }
 
-static void on_tick(void *arg, short events)
-{
+static void on_tick(void *arg, short events) {
     struct client *client = arg;
     (void)events;
     http_host_tick(&client->host);
@@ -80,8 +77,7 @@ static void on_tick(void *arg, short events)
 
 // Chooses who this laptop is for the server, anew in each run, and what its connections are mixed
 // with in the queue: random numbers. Returns 0, or -1 after having said what is wrong.
-static int choose_identity(struct client *client, struct siphash_key *queue_key)
-{
+static int choose_identity(struct client *client, struct siphash_key *queue_key) {
     struct client_options *options = &client->options;
     uint8_t identity[IDENTITY_SIZE];
     uint64_t id;
@@ -102,8 +98,7 @@ static int choose_identity(struct client *client, struct siphash_key *queue_key)
 }
 
 // Opens nothing yet: tells each part where the others are.
-static void introduce(struct client *client)
-{
+static void introduce(struct client *client) {
     struct http_host_config config = {
         .path = "/websocket",
         .protocol = &ws_protocol,
@@ -149,8 +144,7 @@ static void introduce(struct client *client)
 
 // Gets ready what needs nothing of the host's network. Returns 0, or -1 after having said what is
 // wrong.
-static int prepare(struct client *client)
-{
+static int prepare(struct client *client) {
     struct siphash_key queue_key;
     struct session_keys *keys = client->options.open ? NULL : &client->keyed.initiator.keys;
     if (choose_identity(client, &queue_key) < 0)
@@ -163,8 +157,7 @@ static int prepare(struct client *client)
 }
 
 // Changes the host. Returns 0, or -1 after having said what is wrong.
-static int set_up_host(struct client *client)
-{
+static int set_up_host(struct client *client) {
     if (hotspot_open(&client->hotspot, client->options.hotspot) < 0 ||
         places_open(&client->places, &client->options, &client->host, &client->loop,
                     &client->display) < 0 ||
@@ -180,8 +173,7 @@ static int set_up_host(struct client *client)
     return loop_every(&client->loop, 1000, on_tick, client);
 }
 
-static void undo_host(struct client *client)
-{
+static void undo_host(struct client *client) {
     client_phones_close(&client->phones);
     http_host_close(&client->host);
     names_close(&client->names);
@@ -193,8 +185,7 @@ static void undo_host(struct client *client)
 }
 
 // Everything is open: what is left to do takes little.
-static int harden(const struct client *client)
-{
+static int harden(const struct client *client) {
     struct privilege_needs needs = {
         .addresses = client->places.lent.lends || !client->options.open, // the server assigns one
         .devices = client->places.door_count > 0,
@@ -211,8 +202,7 @@ static int harden(const struct client *client)
     return 0;
 }
 
-static int run(struct client *client)
-{
+static int run(struct client *client) {
     if (set_up_host(client) < 0 || harden(client) < 0)
         return -1;
     if (client->options.open)
@@ -221,8 +211,7 @@ static int run(struct client *client)
     return loop_run(&client->loop);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     static struct client client;
     privilege_no_core_dumps();
     log_init(&client.log, "tether-client");

@@ -21,8 +21,7 @@
 #define GAP       2 // columns between two fields
 
 void display_open(struct display *display, const struct client_phones *phones,
-                  const struct places *places, struct log *log)
-{
+                  const struct places *places, struct log *log) {
     display->terminal.fd = -1;
     display->places = places;
     display->log = log;
@@ -34,13 +33,9 @@ void display_open(struct display *display, const struct client_phones *phones,
         log->terminal = &display->terminal;
 }
 
-void display_close(struct display *display)
-{
-    terminal_close(&display->terminal);
-}
+void display_close(struct display *display) { terminal_close(&display->terminal); }
 
-static void print_qr(const struct display *display, const char *url)
-{
+static void print_qr(const struct display *display, const char *url) {
     struct qr qr;
     char line[QR_LINE_MAX];
     unsigned columns;
@@ -63,8 +58,7 @@ static void print_qr(const struct display *display, const char *url)
     }
 }
 
-static void show_place(const struct display *display, const struct place *place, bool draws)
-{
+static void show_place(const struct display *display, const struct place *place, bool draws) {
     static const char *const words[] = {
         [PLACE_JOINED] = "this laptop is in the phone's hotspot",
         [PLACE_FIXED] = "the phone is in the same network",
@@ -81,8 +75,7 @@ static void show_place(const struct display *display, const struct place *place,
 
 // How many of the first places have a QR code. Two on one interface may both be needed: some phones
 // send what is for a private address into the mobile network, others have no link-local one.
-static size_t count_codes(const struct places *places)
-{
+static size_t count_codes(const struct places *places) {
     const struct interface_address *first = &places->list[0].on;
     const struct interface_address *second = &places->list[1].on;
     bool both = places->count > 1 && first->index == second->index &&
@@ -90,8 +83,7 @@ static size_t count_codes(const struct places *places)
     return places->count > 0 ? 1 + both : 0;
 }
 
-void display_places(struct display *display)
-{
+void display_places(struct display *display) {
     const struct places *places = display->places;
     const struct client_options *options = places->options;
     unsigned port = endpoint_port(&options->listen);
@@ -108,12 +100,10 @@ void display_places(struct display *display)
 }
 
 // What may be the matter while no phone comes, by what this laptop sees.
-static void give_hint(const struct display *display)
-{
+static void give_hint(const struct display *display) {
     const struct places *places = display->places;
     unsigned kinds = 0;
-    for (size_t i = 0; i < places->count; i++)
-        kinds |= 1U << places->list[i].kind;
+    for (size_t i = 0; i < places->count; i++) kinds |= 1U << places->list[i].kind;
     const char *hint = "it must be in the network of the address that it opens, and this laptop's "
                        "firewall must let it in";
     if (places->count == 0)
@@ -130,16 +120,14 @@ static void give_hint(const struct display *display)
 // ---- the status line ----
 
 // Adds a field if it fits; where one did not, none does that comes after it.
-static void add_field(struct text *line, const char *field)
-{
+static void add_field(struct text *line, const char *field) {
     if (line->length > 0)
         text_add(line, "%*s%s", GAP, "", field);
     else
         text_add(line, "%s", field);
 }
 
-static void add_rate(struct text *line, const char *direction, uint64_t bytes, int64_t elapsed_ms)
-{
+static void add_rate(struct text *line, const char *direction, uint64_t bytes, int64_t elapsed_ms) {
     char field[FIELD_MAX];
     struct text text;
     text_init(&text, field, sizeof field);
@@ -148,8 +136,7 @@ static void add_rate(struct text *line, const char *direction, uint64_t bytes, i
     add_field(line, field);
 }
 
-static void add_number(struct text *line, int64_t number, const char *unit)
-{
+static void add_number(struct text *line, int64_t number, const char *unit) {
     char field[FIELD_MAX];
     if (number < 0)
         return; // not known
@@ -157,8 +144,7 @@ static void add_number(struct text *line, int64_t number, const char *unit)
     add_field(line, field);
 }
 
-static void add_time(struct text *line, int64_t elapsed_ms)
-{
+static void add_time(struct text *line, int64_t elapsed_ms) {
     char field[FIELD_MAX];
     struct text text;
     text_init(&text, field, sizeof field);
@@ -166,8 +152,7 @@ static void add_time(struct text *line, int64_t elapsed_ms)
     add_field(line, field);
 }
 
-static void write_line(struct display *display, struct text *line)
-{
+static void write_line(struct display *display, struct text *line) {
     const struct client_phones *phones = display->phones;
     const struct tunnel_link *link = &phones->link;
     const struct shown shown = phones->mode->show(phones);
@@ -190,8 +175,7 @@ static void write_line(struct display *display, struct text *line)
     add_number(line, shown.mappings, shown.mappings == 1 ? "NAT entry" : "NAT entries");
 }
 
-void display_tick(struct display *display)
-{
+void display_tick(struct display *display) {
     const struct tunnel_link *link = &display->phones->link;
     char out[TERMINAL_LINE_MAX];
     unsigned columns;

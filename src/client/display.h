@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // What tether-client shows on a terminal beside its log lines.
-#ifndef TETHER_CLIENT_DISPLAY_H
-#define TETHER_CLIENT_DISPLAY_H
+#pragma once
 
 #include "../base/log.h"
 #include "../base/terminal.h"
@@ -33,5 +32,3 @@ void display_places(struct display *display);
 // Draws the status line; about once a second.
 void display_tick(struct display *display);
 void display_close(struct display *display);
-
-#endif

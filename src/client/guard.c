@@ -11,8 +11,7 @@
 #define SAY_AGAIN_MS 60000
 
 // Any web page that the phone shows may try it, again and again: one line a minute tells of them.
-static void say_forbidden(struct guard *guard, const char *origin)
-{
+static void say_forbidden(struct guard *guard, const char *origin) {
     int64_t now_ms = guard->loop->now_ms;
     if (guard->said_ms != 0 && now_ms - guard->said_ms < SAY_AGAIN_MS)
         return;
@@ -23,8 +22,7 @@ static void say_forbidden(struct guard *guard, const char *origin)
              origin);
 }
 
-int guard_admit(void *arg, const struct http_request *request, bool upgrade, struct text *why)
-{
+int guard_admit(void *arg, const struct http_request *request, bool upgrade, struct text *why) {
     struct guard *guard = arg;
     const struct http_trust *trust = &guard->places->options->trust;
     char origin[HTTP_ORIGIN_SHOWN + 1] = "SCHEME://HOST[:PORT]";

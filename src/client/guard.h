@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Who may speak to the laptop's HTTP host: its own page, and those that --origin lets in.
-#ifndef TETHER_CLIENT_GUARD_H
-#define TETHER_CLIENT_GUARD_H
+#pragma once
 
 #include "../base/log.h"
 #include "../base/loop.h"
@@ -18,5 +17,3 @@ struct guard {
 // For struct http_host_config: whether a request may come in: 0, or the status to refuse it with,
 // and why, as plain text.
 int guard_admit(void *arg, const struct http_request *request, bool upgrade, struct text *why);
-
-#endif

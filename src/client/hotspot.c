@@ -30,14 +30,12 @@
 _Static_assert(FIRST + DHCP_LEASES <= 255, "the addresses are of one network");
 
 static bool send_to(struct hotspot *hotspot, uint32_t address, uint16_t port, const void *bytes,
-                    size_t length)
-{
+                    size_t length) {
     const struct sockaddr_in to = {AF_INET, htons(port), {htonl(address)}, {0}};
     return sendto(hotspot->fd, bytes, length, 0, (const struct sockaddr *)&to, sizeof to) >= 0;
 }
 
-static void act(struct hotspot *hotspot, enum dhcp_result result, const struct dhcp_reply *reply)
-{
+static void act(struct hotspot *hotspot, enum dhcp_result result, const struct dhcp_reply *reply) {
     uint32_t address;
     if (result == DHCP_REPLY)
         (void)send_to(hotspot, reply->to, DHCP_CLIENT_PORT, reply->message, DHCP_MESSAGE);
@@ -46,8 +44,7 @@ static void act(struct hotspot *hotspot, enum dhcp_result result, const struct d
     hotspot->due->due_ms = dhcp_due_ms(&hotspot->dhcp, &address);
 }
 
-static void on_message(void *arg, short events)
-{
+static void on_message(void *arg, short events) {
     struct hotspot *hotspot = arg;
     int64_t now_ms = hotspot->loop->now_ms;
     uint8_t message[MESSAGE_MAX];
@@ -61,8 +58,7 @@ static void on_message(void *arg, short events)
     }
 }
 
-static void on_due(void *arg, short events)
-{
+static void on_due(void *arg, short events) {
     struct hotspot *hotspot = arg;
     int64_t now_ms = hotspot->loop->now_ms;
     struct dhcp_reply reply;
@@ -76,8 +72,7 @@ static void on_due(void *arg, short events)
 
 // Asks for an offer, and hears on `fd` what comes to the interface, since an offer is for an
 // address that is not this laptop's. Returns who makes one, 0 where nobody does, or -1.
-static int64_t find_other_server(struct hotspot *hotspot, int fd)
-{
+static int64_t find_other_server(struct hotspot *hotspot, int fd) {
     const struct sockaddr_ll where = {.sll_family = AF_PACKET,
                                       .sll_protocol = htons(ETH_P_IP),
                                       .sll_ifindex = hotspot->lent.index};
@@ -102,8 +97,7 @@ static int64_t find_other_server(struct hotspot *hotspot, int fd)
 }
 
 // Two servers would contradict each other. Returns 0, or -1 after having said what is wrong.
-static int refuse_other_servers(struct hotspot *hotspot)
-{
+static int refuse_other_servers(struct hotspot *hotspot) {
     int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     int64_t other = find_other_server(hotspot, fd);
     if (other < 0)
@@ -117,8 +111,7 @@ static int refuse_other_servers(struct hotspot *hotspot)
     return other == 0 ? 0 : -1;
 }
 
-static int open_port(struct hotspot *hotspot)
-{
+static int open_port(struct hotspot *hotspot) {
     const struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(DHCP_SERVER_PORT)};
     const char *name = hotspot->lent.name;
     int on = 1;
@@ -133,22 +126,19 @@ static int open_port(struct hotspot *hotspot)
     return -1;
 }
 
-void hotspot_init(struct hotspot *hotspot, struct loop *loop, const struct log *log)
-{
+void hotspot_init(struct hotspot *hotspot, struct loop *loop, const struct log *log) {
     *hotspot = (struct hotspot){.loop = loop, .log = log, .fd = -1};
     hotspot->lent.netlink.fd = -1;
     hotspot->dhcp.address = NETWORK + OWN;
     hotspot->dhcp.first = NETWORK + FIRST;
 }
 
-static void on_renewal(void *arg, short events)
-{
+static void on_renewal(void *arg, short events) {
     (void)events;
     lent_address_renew(arg);
 }
 
-int hotspot_open(struct hotspot *hotspot, const char *interface)
-{
+int hotspot_open(struct hotspot *hotspot, const char *interface) {
     struct lent_address *lent = &hotspot->lent;
     if (interface == NULL)
         return 0;
@@ -170,8 +160,7 @@ int hotspot_open(struct hotspot *hotspot, const char *interface)
     return loop_add(hotspot->loop, hotspot->fd, POLLIN, on_message, hotspot);
 }
 
-void hotspot_tick(struct hotspot *hotspot)
-{
+void hotspot_tick(struct hotspot *hotspot) {
     struct lent_address *lent = &hotspot->lent;
     if (hotspot->fd < 0)
         return;
@@ -181,8 +170,7 @@ void hotspot_tick(struct hotspot *hotspot)
         hotspot->index = lent->index;
 }
 
-void hotspot_close(struct hotspot *hotspot)
-{
+void hotspot_close(struct hotspot *hotspot) {
     lent_address_remove(&hotspot->lent);
     if (hotspot->fd >= 0)
         close(hotspot->fd);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // The laptop's own Wi-Fi (--hotspot): an address for the phone, and one more where it finds the
 // laptop.
-#ifndef TETHER_CLIENT_HOTSPOT_H
-#define TETHER_CLIENT_HOTSPOT_H
+#pragma once
 
 #include "../base/log.h"
 #include "../base/loop.h"
@@ -27,5 +26,3 @@ int hotspot_open(struct hotspot *hotspot, const char *interface);
 // Follows the interface; about once a second.
 void hotspot_tick(struct hotspot *hotspot);
 void hotspot_close(struct hotspot *hotspot);
-
-#endif

@@ -16,8 +16,7 @@
 
 // Sends a ping on a connection, whatever the path is. Its phone may carry text only: until it has
 // brought something, every second ping is text.
-static void ping(struct keyed *keyed, struct client_conn *conn)
-{
+static void ping(struct keyed *keyed, struct client_conn *conn) {
     uint8_t body[PING_BYTES];
     uint8_t message[SEALED_OVERHEAD + RECORD_HEAD + PING_BYTES];
     struct phone_conn *phone = &conn->phone;
@@ -37,15 +36,13 @@ static void ping(struct keyed *keyed, struct client_conn *conn)
 // ---- what comes ----
 
 // The server follows where a ping comes from.
-static void path_moved(struct client_phones *phones, struct client_conn *conn)
-{
+static void path_moved(struct client_phones *phones, struct client_conn *conn) {
     ping(phones->keyed, conn);
 }
 
 // Records that opened under the session, from a connection.
 static void on_records(struct keyed *keyed, struct client_conn *conn, bool is_newest,
-                       uint8_t *bytes, size_t length)
-{
+                       uint8_t *bytes, size_t length) {
     liveness_heard(&conn->liveness, keyed->loop->now_ms);
     keyed->cut_pause_ms = LIVENESS_DEAD_MS;
     if (keyed->said_silent)
@@ -59,8 +56,7 @@ static void on_records(struct keyed *keyed, struct client_conn *conn, bool is_ne
 }
 
 // There are new keys, and only what is sealed with them shows the server that we have them.
-static void on_session(struct keyed *keyed, struct client_conn *conn)
-{
+static void on_session(struct keyed *keyed, struct client_conn *conn) {
     if (keyed->sessions++ == 0)
         log_info(keyed->log, "the session with the server is up");
     else
@@ -73,8 +69,7 @@ static void on_session(struct keyed *keyed, struct client_conn *conn)
     ping(keyed, conn);
 }
 
-static void say_wrong_key(struct keyed *keyed)
-{
+static void say_wrong_key(struct keyed *keyed) {
     int64_t now_ms = keyed->loop->now_ms;
     if (keyed->said_wrong_key_ms != 0 && now_ms - keyed->said_wrong_key_ms < SAY_AGAIN_MS)
         return;
@@ -83,8 +78,7 @@ static void say_wrong_key(struct keyed *keyed)
                           "tether-server printed (it is in the server's key file)");
 }
 
-static void message(struct client_conn *conn, uint8_t opcode, uint8_t *data, size_t length)
-{
+static void message(struct client_conn *conn, uint8_t opcode, uint8_t *data, size_t length) {
     struct keyed *keyed = conn->phones->keyed;
     uint8_t *bytes = NULL;
     if (!tunnel_decode(opcode, data, &length)) {
@@ -95,15 +89,9 @@ static void message(struct client_conn *conn, uint8_t opcode, uint8_t *data, siz
     conn->binary |= opcode == WS_BINARY;
     conn->phone.text = !conn->binary; // what was sent in both forms is answered in both
     switch (initiator_hear(&keyed->initiator, data, length, keyed->loop->now_ms, &bytes, &length)) {
-    case INITIATOR_SESSION:
-        on_session(keyed, conn);
-        break;
-    case INITIATOR_RECORDS:
-        on_records(keyed, conn, true, bytes, length);
-        break;
-    case INITIATOR_LATE:
-        on_records(keyed, conn, false, bytes, length);
-        break;
+    case INITIATOR_SESSION: on_session(keyed, conn); break;
+    case INITIATOR_RECORDS: on_records(keyed, conn, true, bytes, length); break;
+    case INITIATOR_LATE: on_records(keyed, conn, false, bytes, length); break;
     case INITIATOR_WRONG_KEY:
         liveness_excuse(&conn->liveness); // not the others: anybody could have said it
         say_wrong_key(keyed);
@@ -112,15 +100,13 @@ static void message(struct client_conn *conn, uint8_t opcode, uint8_t *data, siz
         ping(keyed, conn);
         keyed_tick(keyed);
         break;
-    case INITIATOR_NOTHING:
-        break;
+    case INITIATOR_NOTHING: break;
     }
 }
 
 // ---- phones come and go ----
 
-static void opened(struct client_phones *phones, struct client_conn *conn)
-{
+static void opened(struct client_phones *phones, struct client_conn *conn) {
     struct keyed *keyed = phones->keyed;
     initiator_hurry(&keyed->initiator, keyed->loop->now_ms);
     ping(keyed, conn);
@@ -128,8 +114,7 @@ static void opened(struct client_phones *phones, struct client_conn *conn)
 }
 
 // Whichever of the others has a way to the server may be the path; nothing had to come on them.
-static void path_closed(struct client_phones *phones, uint16_t status)
-{
+static void path_closed(struct client_phones *phones, uint16_t status) {
     log_info(phones->log, "the phone is gone (status %u); waiting for it to return", status);
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         liveness_excuse(&phones->conns[i].liveness);
@@ -141,8 +126,7 @@ static void path_closed(struct client_phones *phones, uint16_t status)
 
 // Where it is not known what form a phone carries, its connection gets both in turn. How often the
 // offer was repeated does not count there, as strangers can hurry it.
-static void send_offer(struct keyed *keyed, const uint8_t *offer, size_t length, bool other_form)
-{
+static void send_offer(struct keyed *keyed, const uint8_t *offer, size_t length, bool other_form) {
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         struct client_conn *conn = &keyed->phones->conns[i];
         struct phone_conn *phone = &conn->phone;
@@ -155,8 +139,7 @@ static void send_offer(struct keyed *keyed, const uint8_t *offer, size_t length,
 }
 
 // The server does not answer on a connection: its phone is told so.
-static void cut(struct keyed *keyed, struct client_conn *conn)
-{
+static void cut(struct keyed *keyed, struct client_conn *conn) {
     if (!keyed->said_silent)
         log_warn(keyed->log, "the server does not answer through this phone, which is told to "
                              "connect anew");
@@ -166,8 +149,7 @@ static void cut(struct keyed *keyed, struct client_conn *conn)
 }
 
 // Has the phones connect anew on whose connections the server has owed an answer for too long.
-static void cut_silent(struct keyed *keyed)
-{
+static void cut_silent(struct keyed *keyed) {
     bool has_cut = false;
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         struct client_conn *conn = &keyed->phones->conns[i];
@@ -183,8 +165,7 @@ static void cut_silent(struct keyed *keyed)
 
 // Asks on the path in a while. Where nothing is heard on it, or there is none, asks on all
 // connections, and in the end cuts those that were of no use.
-static void ask(struct keyed *keyed)
-{
+static void ask(struct keyed *keyed) {
     int64_t now_ms = keyed->loop->now_ms;
     const struct client_conn *path = client_phones_path(keyed->phones);
     int64_t silence_ms = keyed->cut_pause_ms;
@@ -200,8 +181,7 @@ static void ask(struct keyed *keyed)
         cut_silent(keyed);
 }
 
-void keyed_tick(struct keyed *keyed)
-{
+void keyed_tick(struct keyed *keyed) {
     uint8_t offer[OFFER_SIZE];
     bool other_form = false;
     if (client_phones_shown(keyed->phones) == NULL)
@@ -212,13 +192,11 @@ void keyed_tick(struct keyed *keyed)
     ask(keyed);
 }
 
-static void tick(struct client_phones *phones)
-{
+static void tick(struct client_phones *phones) {
     session_expire(&phones->keyed->initiator.keys, phones->loop->now_ms);
 }
 
-static void goodbye(struct client_phones *phones)
-{
+static void goodbye(struct client_phones *phones) {
     static const uint8_t stopped = GOODBYE_STOPPED;
     struct tunnel_link *link = &phones->link;
     if (phones->path.current != NULL &&
@@ -229,8 +207,7 @@ static void goodbye(struct client_phones *phones)
 // ---- what it tells of itself ----
 
 // A refusal of the key is not authenticated: it counts where nothing speaks against it.
-static struct shown show(const struct client_phones *phones)
-{
+static struct shown show(const struct client_phones *phones) {
     struct keyed *keyed = phones->keyed;
     struct shown shown = {"up", "server up", true, keyed->round_trip_ms, keyed->mappings};
     const struct client_conn *path = client_phones_path(phones);
@@ -254,8 +231,7 @@ static struct shown show(const struct client_phones *phones)
     return shown;
 }
 
-static void write_status(const struct client_phones *phones, struct text *text)
-{
+static void write_status(const struct client_phones *phones, struct text *text) {
     const struct keyed *keyed = phones->keyed;
     const struct tunnel_link *link = &phones->link;
     const struct configuration *config = &keyed->configuration;
@@ -285,8 +261,7 @@ const struct client_mode client_keyed = {
     opened, message, path_moved, path_closed, tick, goodbye, show, write_status,
 };
 
-void keyed_init(struct keyed *keyed)
-{
+void keyed_init(struct keyed *keyed) {
     keyed->round_trip_ms = keyed->mappings = -1;
     keyed->cut_pause_ms = LIVENESS_DEAD_MS;
 }

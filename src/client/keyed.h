@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Keyed mode: the session with the server, whatever phone carries it.
-#ifndef TETHER_CLIENT_KEYED_H
-#define TETHER_CLIENT_KEYED_H
+#pragma once
 
 #include "../session/initiator.h"
 #include "machine.h"
@@ -33,5 +32,3 @@ void keyed_tick(struct keyed *keyed);
 // records.c: takes the records of a message that opened in place, SEALED_HEAD bytes behind its
 // start. `is_newest`: the server has said nothing since.
 void keyed_hear_records(struct keyed *keyed, bool is_newest, uint8_t *bytes, size_t length);
-
-#endif

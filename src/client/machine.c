@@ -20,8 +20,7 @@
 #define REFUSAL_INTERVAL_MS 20
 #define REFUSAL_BURST       50
 
-void machine_init(struct machine *machine, const struct log *log)
-{
+void machine_init(struct machine *machine, const struct log *log) {
     machine->log = log;
     machine->tun.fd = machine->tun.netlink.fd = -1;
     machine->mtu = TUN_MTU;
@@ -29,8 +28,7 @@ void machine_init(struct machine *machine, const struct log *log)
     rate_init(&machine->refusals, REFUSAL_INTERVAL_MS, REFUSAL_BURST);
 }
 
-static int add_routes(struct machine *machine, const struct client_options *options)
-{
+static int add_routes(struct machine *machine, const struct client_options *options) {
     static const struct cidr everything[] = {{0x00000000, 1}, {0x80000000, 1}};
     const struct cidr *routes = options->route_count > 0 ? options->routes : everything;
     size_t count = options->route_count > 0 ? options->route_count : 2;
@@ -40,8 +38,7 @@ static int add_routes(struct machine *machine, const struct client_options *opti
     return 0;
 }
 
-int machine_open(struct machine *machine, const struct client_options *options)
-{
+int machine_open(struct machine *machine, const struct client_options *options) {
     uint8_t prefix = options->open ? OPEN_PREFIX : KEYED_PREFIX;
     if (tun_open(&machine->tun, options->tun_name, machine->log) < 0 ||
         tun_configure(&machine->tun, machine->address, prefix, machine->mtu) < 0)
@@ -51,15 +48,11 @@ int machine_open(struct machine *machine, const struct client_options *options)
     return add_routes(machine, options);
 }
 
-void machine_close(struct machine *machine)
-{
-    tun_close(&machine->tun);
-}
+void machine_close(struct machine *machine) { tun_close(&machine->tun); }
 
 // The old address goes, and with it the connections that were begun: else a server could put any
 // number of addresses here. Of four million addresses two laptops hardly ever choose the same.
-void machine_configure(struct machine *machine, uint32_t address, uint32_t mtu)
-{
+void machine_configure(struct machine *machine, uint32_t address, uint32_t mtu) {
     if (address == machine->address && mtu == machine->mtu)
         return;
     if (tun_configure(&machine->tun, address, KEYED_PREFIX, mtu) < 0)
@@ -70,8 +63,7 @@ void machine_configure(struct machine *machine, uint32_t address, uint32_t mtu)
     machine->mtu = mtu;
 }
 
-uint8_t machine_takes(const struct machine *machine)
-{
+uint8_t machine_takes(const struct machine *machine) {
     uint8_t udp = machine->tun.takes_udp_super ? SESSION_TAKES_UDP_SUPER : 0;
     return machine->tun.has_vnet_headers ? SESSION_TAKES_TCP_SUPER | udp : 0;
 }
@@ -79,8 +71,7 @@ uint8_t machine_takes(const struct machine *machine)
 // IPv6 would leave past the tether if it were not taken, and the tether has no way for it. Its
 // sender is told so at once, and uses IPv4.
 static void refuse_ipv6(struct machine *machine, const uint8_t *packet, size_t length,
-                        int64_t now_us)
-{
+                        int64_t now_us) {
     uint8_t answer[ICMP6_ERROR_MAX];
     size_t size = icmp6_refuse(answer, packet, length);
     if (size > 0 &&
@@ -91,8 +82,7 @@ static void refuse_ipv6(struct machine *machine, const uint8_t *packet, size_t l
 // Queues a packet. In a message the other end finds where a packet ends by the length in its
 // header, so that must be the true one.
 static void send_up(struct machine *machine, struct tunnel_link *link, uint8_t *bytes,
-                    size_t length, const struct ip_offload *offload, int64_t now_us)
-{
+                    size_t length, const struct ip_offload *offload, int64_t now_us) {
     struct ip_packet packet;
     bool is_whole = offload->segment_size == 0 && !offload->partial_checksum;
     if (length < 4 || !ip_looks_like_ipv4(bytes, length) ||
@@ -107,8 +97,7 @@ static void send_up(struct machine *machine, struct tunnel_link *link, uint8_t *
     }
 }
 
-int machine_read(struct machine *machine, struct tunnel_link *link, int64_t now_us)
-{
+int machine_read(struct machine *machine, struct tunnel_link *link, int64_t now_us) {
     uint8_t buffer[TUN_READ_MAX];
     for (int i = 0; i < TUN_READS; i++) {
         uint8_t *packet;
@@ -121,8 +110,7 @@ int machine_read(struct machine *machine, struct tunnel_link *link, int64_t now_
     return 0;
 }
 
-void machine_give(struct machine *machine, const uint8_t *packet, size_t length)
-{
+void machine_give(struct machine *machine, const uint8_t *packet, size_t length) {
     machine->answers += dns_packet_is_good(packet, length);
     if (!ip_looks_like_ipv4(packet, length))
         machine->not_ipv4++;
@@ -131,8 +119,7 @@ void machine_give(struct machine *machine, const uint8_t *packet, size_t length)
 }
 
 // What was put together of segments, or was not.
-static void on_coalesced(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
-{
+static void on_coalesced(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size) {
     struct machine *machine = arg;
     struct ip_packet packet;
     struct ip_offload offload;
@@ -144,14 +131,12 @@ static void on_coalesced(void *arg, uint8_t *bytes, size_t length, uint16_t segm
         machine->tun_write++;
 }
 
-void machine_give_rest(struct machine *machine)
-{
+void machine_give_rest(struct machine *machine) {
     ip_coalesce_end(&machine->coalescer, on_coalesced, machine);
 }
 
 // A super-packet, after what came before it.
-static int give_super(struct machine *machine, const struct record *record)
-{
+static int give_super(struct machine *machine, const struct record *record) {
     struct ip_packet packet;
     struct ip_offload offload;
     machine_give_rest(machine);
@@ -162,8 +147,7 @@ static int give_super(struct machine *machine, const struct record *record)
     return 0;
 }
 
-int machine_give_record(struct machine *machine, const struct record *record)
-{
+int machine_give_record(struct machine *machine, const struct record *record) {
     if (record->type == RECORD_SUPER_PACKET)
         return give_super(machine, record);
     if (machine->tun.has_vnet_headers)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // The machine that the program runs on, the laptop: its TUN device, with address and routes, and
 // what is given to it.
-#ifndef TETHER_CLIENT_MACHINE_H
-#define TETHER_CLIENT_MACHINE_H
+#pragma once
 
 #include "../base/log.h"
 #include "../base/rate.h"
@@ -45,5 +44,3 @@ void machine_give(struct machine *machine, const uint8_t *packet, size_t length)
 // machine_give_rest() must follow before the record's bytes are gone. Returns -1 where it is none.
 int machine_give_record(struct machine *machine, const struct record *record);
 void machine_give_rest(struct machine *machine);
-
-#endif

@@ -31,8 +31,7 @@
 #define SELDOM_MS 60000
 #define FAILURES  2 // in a row, until it is said: one packet may be lost
 
-static uint32_t resolver_of(const struct names *names)
-{
+static uint32_t resolver_of(const struct names *names) {
     return names->plan.resolvers[names->turn % names->plan.count];
 }
 
@@ -47,8 +46,7 @@ static const struct nft_chain strays = {"strays", "filter", NF_INET_PRE_ROUTING,
 #define REQUESTS_MAX (3 + 2 * (DNS_CAUGHT + 2) + 1 + 4)
 
 // The laptop's own addresses are left alone, for what listens there was put there by somebody.
-static void add_rules(struct nft_batch *batch, const struct names *names, uint8_t protocol)
-{
+static void add_rules(struct nft_batch *batch, const struct names *names, uint8_t protocol) {
     const uint32_t loopback = 1; // the number of "lo" in each network namespace
     struct nft_part rule[] = {{NFT_OUT_NOT, loopback, 0},
                               {NFT_PROTOCOL, protocol, 0},
@@ -68,8 +66,7 @@ static void add_rules(struct nft_batch *batch, const struct names *names, uint8_
 
 // The TUN device may let 127.0.0.0/8 pass, so what comes from its other end for there is dropped;
 // answers that the kernel will translate do not have such an address yet.
-static int write_rules(struct names *names)
-{
+static int write_rules(struct names *names) {
     struct netlink_request requests[REQUESTS_MAX];
     struct nft_batch batch;
     const struct nft_part stray[] = {{NFT_IN, (uint32_t)names->machine->tun.index, 0},
@@ -87,8 +84,7 @@ static int write_rules(struct names *names)
     return error;
 }
 
-static void open_rules(struct names *names)
-{
+static void open_rules(struct names *names) {
     int error = netlink_open(&names->rules, NETLINK_NETFILTER) < 0 ? -errno : write_rules(names);
     if (error == 0 && names->has_loopback)
         tun_pass_loopback(&names->machine->tun);
@@ -103,8 +99,7 @@ static void open_rules(struct names *names)
 
 // ---- systemd-resolved ----
 
-static void tell_resolved(const struct names *names, bool begins)
-{
+static void tell_resolved(const struct names *names, bool begins) {
     uint8_t out[RESOLVED_BYTES];
     size_t length = resolved_write(out, begins, names->machine->tun.index, resolver_of(names));
     (void)send(names->bus, out, length, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -112,8 +107,7 @@ static void tell_resolved(const struct names *names, bool begins)
 
 // The bus takes our user from the kernel, now: later we are nobody, whom resolved does not obey. It
 // says little, which nobody reads.
-static void join_bus(struct names *names)
-{
+static void join_bus(struct names *names) {
     const struct sockaddr_un address = {AF_UNIX, "/run/dbus/system_bus_socket"};
     names->bus = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connect(names->bus, (const struct sockaddr *)&address, sizeof address) == 0)
@@ -122,16 +116,14 @@ static void join_bus(struct names *names)
 
 // ---- the check ----
 
-static void ask(const struct names *names, uint32_t resolver)
-{
+static void ask(const struct names *names, uint32_t resolver) {
     struct sockaddr_in to = {
         .sin_family = AF_INET, .sin_port = htons(DNS_PORT), .sin_addr.s_addr = htonl(resolver)};
     (void)sendto(names->socket, names->query, sizeof names->query, 0, (const struct sockaddr *)&to,
                  sizeof to);
 }
 
-static void begin_check(struct names *names)
-{
+static void begin_check(struct names *names) {
     uint8_t random[DNS_QUERY_RANDOM];
     if (crypto_random(random, sizeof random) < 0)
         return;
@@ -143,8 +135,7 @@ static void begin_check(struct names *names)
 }
 
 // Says what is new, and what to do.
-static void set_state(struct names *names, enum names_state state)
-{
+static void set_state(struct names *names, enum names_state state) {
     if (state == NAMES_WORK && names->state > NAMES_WORK)
         log_info(names->log, "names resolve");
     if (state == NAMES_UNANSWERED && names->state != state)
@@ -158,15 +149,13 @@ static void set_state(struct names *names, enum names_state state)
     names->state = state;
 }
 
-static void use_resolver(struct names *names)
-{
+static void use_resolver(struct names *names) {
     if (names->rules.fd >= 0)
         (void)write_rules(names);
     tell_resolved(names, false);
 }
 
-static void end_check(struct names *names, bool works)
-{
+static void end_check(struct names *names, bool works) {
     names->until_ms = 0;
     names->seen = names->machine->answers;
     names->failures = works ? 0 : names->failures + 1;
@@ -181,8 +170,7 @@ static void end_check(struct names *names, bool works)
     }
 }
 
-static void on_answer(void *arg, short events)
-{
+static void on_answer(void *arg, short events) {
     struct names *names = arg;
     uint8_t bytes[512];
     struct sockaddr_in from = {.sin_port = 0};
@@ -198,8 +186,7 @@ static void on_answer(void *arg, short events)
         end_check(names, true);
 }
 
-void names_tick(struct names *names)
-{
+void names_tick(struct names *names) {
     int64_t now_ms = names->loop->now_ms;
     if (names->state == NAMES_OFF)
         return;
@@ -223,8 +210,7 @@ void names_tick(struct names *names)
 
 // ---- all of it ----
 
-void names_open(struct names *names)
-{
+void names_open(struct names *names) {
     static const struct dns_plan nobody;
     names->rules.fd = names->bus = -1;
     if (!client_options_names(names->options))
@@ -242,13 +228,9 @@ void names_open(struct names *names)
     (void)loop_add(names->loop, names->socket, POLLIN, on_answer, names);
 }
 
-void names_close(struct names *names)
-{
-    netlink_close(&names->rules);
-}
+void names_close(struct names *names) { netlink_close(&names->rules); }
 
-void names_follow(struct names *names, const struct configuration *config)
-{
+void names_follow(struct names *names, const struct configuration *config) {
     struct dns_plan named = {.count = config->resolver_count};
     memcpy(named.resolvers, config->resolvers, sizeof named.resolvers);
     if (names->state == NAMES_OFF)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // The laptop's programs resolve names through the tether, whomever they ask: dns/ decides what goes
 // where, and here the system is told, so that all of it goes when this process ends.
-#ifndef TETHER_CLIENT_NAMES_H
-#define TETHER_CLIENT_NAMES_H
+#pragma once
 
 #include "../dns/dns.h"
 #include "machine.h"
@@ -49,5 +48,3 @@ void names_close(struct names *names);
 void names_follow(struct names *names, const struct configuration *config);
 // About once a second.
 void names_tick(struct names *names);
-
-#endif

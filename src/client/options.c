@@ -35,8 +35,7 @@ static const char usage[] =
     "  -v | -q               say more, or only what is wrong\n"
     "  -h, --help, --version\n";
 
-static int wrong(const char *text, const char *value)
-{
+static int wrong(const char *text, const char *value) {
     return options_wrong(PROGRAM, "%s %s", text, value);
 }
 
@@ -73,8 +72,7 @@ static const struct option_name names[] = {
     {NULL, 0, false},
 };
 
-static int add_route_option(struct client_options *options, const char *value)
-{
+static int add_route_option(struct client_options *options, const char *value) {
     if (options->route_count == CLIENT_ROUTES)
         return wrong("too many --route, at", value);
     if (cidr_parse(&options->routes[options->route_count], value) < 0)
@@ -83,8 +81,7 @@ static int add_route_option(struct client_options *options, const char *value)
     return 0;
 }
 
-static int add_dns_option(struct client_options *options, const char *value)
-{
+static int add_dns_option(struct client_options *options, const char *value) {
     struct cidr address = {0, 0};
     if (strcmp(value, "none") == 0)
         options->no_dns = true;
@@ -100,8 +97,7 @@ static int add_dns_option(struct client_options *options, const char *value)
 }
 
 // Finds the key. Returns -1 to go on, or an exit status.
-static int take_key(struct client_options *options, const enum log_level *level)
-{
+static int take_key(struct client_options *options, const enum log_level *level) {
     const struct log log = {.program = PROGRAM, .level = *level};
     char why[KEY_WHY_SIZE];
     const char *environment = getenv("TETHER_KEY");
@@ -127,8 +123,7 @@ static int take_key(struct client_options *options, const enum log_level *level)
 }
 
 // An origin as browsers write it; people end it with a slash, too.
-static int add_origin_option(struct http_trust *trust, const char *value)
-{
+static int add_origin_option(struct http_trust *trust, const char *value) {
     struct http_text text = {value, strlen(value)};
     if (text.length > 0 && value[text.length - 1] == '/')
         text.length--;
@@ -146,8 +141,7 @@ static int add_origin_option(struct http_trust *trust, const char *value)
 }
 
 // The page is told it as JSON, where it needs no escaping; its host's pages may be the relay.
-static int take_server(struct client_options *options, const char *value)
-{
+static int take_server(struct client_options *options, const char *value) {
     struct http_place place;
     bool is_place = http_read_place(&place, value) && strlen(value) < SERVER_NAME_MAX;
     const char *wanted = host_wants(place.authority.start);
@@ -159,8 +153,7 @@ static int take_server(struct client_options *options, const char *value)
                     : wrong("--server wants HOST[:PORT] or ws[s]://HOST[:PORT]/PATH, not", value);
 }
 
-static int take_key_file(struct client_options *options, const char *value)
-{
+static int take_key_file(struct client_options *options, const char *value) {
     if (key_file_name_is_key(value))
         return options_wrong(PROGRAM,
                              "--key-file wants a file's name, not a key (--key takes a key)");
@@ -169,43 +162,25 @@ static int take_key_file(struct client_options *options, const char *value)
 }
 
 // Takes one option. Returns 0, or an exit status.
-static int take_option(void *arg, int id, char *value)
-{
+static int take_option(void *arg, int id, char *value) {
     struct client_options *options = arg;
     switch (id) {
-    case OPT_OPEN:
-        options->open = true;
-        return 0;
-    case OPT_KEY:
-        options->key_text = value;
-        return 0;
-    case OPT_KEY_FILE:
-        return take_key_file(options, value);
-    case OPT_SERVER:
-        return take_server(options, value);
+    case OPT_OPEN: options->open = true; return 0;
+    case OPT_KEY: options->key_text = value; return 0;
+    case OPT_KEY_FILE: return take_key_file(options, value);
+    case OPT_SERVER: return take_server(options, value);
     case OPT_LISTEN:
         options->listens_there = true;
         return endpoint_parse(&options->listen, value, LAPTOP_PORT) == 0
                    ? 0
                    : wrong("--listen wants ADDR:PORT, not", value);
-    case OPT_HOTSPOT:
-        options->hotspot = value;
-        return 0;
-    case OPT_WIFI:
-        options->wifi = value;
-        return 0;
-    case OPT_DNS:
-        return add_dns_option(options, value);
-    case OPT_TUN:
-        options->tun_name = value;
-        return 0;
-    case OPT_ROUTE:
-        return add_route_option(options, value);
-    case OPT_NO_ROUTES:
-        options->no_routes = true;
-        return 0;
-    case OPT_ORIGIN:
-        return add_origin_option(&options->trust, value);
+    case OPT_HOTSPOT: options->hotspot = value; return 0;
+    case OPT_WIFI: options->wifi = value; return 0;
+    case OPT_DNS: return add_dns_option(options, value);
+    case OPT_TUN: options->tun_name = value; return 0;
+    case OPT_ROUTE: return add_route_option(options, value);
+    case OPT_NO_ROUTES: options->no_routes = true; return 0;
+    case OPT_ORIGIN: return add_origin_option(&options->trust, value);
     default: // OPT_HTML
         options->html = value;
         return 0;
@@ -213,8 +188,7 @@ static int take_option(void *arg, int id, char *value)
 }
 
 int client_options_parse(struct client_options *options, enum log_level *level, int argc,
-                         char **argv)
-{
+                         char **argv) {
     options->tun_name = "tether%d";
     endpoint_parse(&options->listen, "0.0.0.0", LAPTOP_PORT);
     const struct options line = {PROGRAM, usage, names, level, take_option, options};

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The command line of tether-client.
-#ifndef TETHER_CLIENT_OPTIONS_H
-#define TETHER_CLIENT_OPTIONS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,8 +36,7 @@ struct client_options {
 };
 
 // Whether programs on the laptop shall resolve names through the tether.
-static inline bool client_options_names(const struct client_options *options)
-{
+static inline bool client_options_names(const struct client_options *options) {
     bool takes_all = options->route_count == 0 && !options->no_routes;
     return options->dns.count > 0 || (takes_all && !options->no_dns);
 }
@@ -48,5 +46,3 @@ static inline bool client_options_names(const struct client_options *options)
 // having said why: 0 for --help and --version, 2 for wrong usage.
 int client_options_parse(struct client_options *options, enum log_level *level, int argc,
                          char **argv);
-
-#endif

@@ -7,16 +7,14 @@
 #define SAY_AGAIN_MS 10000
 #define SAY_OPENED   5 // connections in that time; the others are counted
 
-struct client_conn *client_phones_path(const struct client_phones *phones)
-{
+struct client_conn *client_phones_path(const struct client_phones *phones) {
     char *current = (char *)phones->path.current;
     if (current == NULL)
         return NULL;
     return (struct client_conn *)(void *)(current - offsetof(struct client_conn, phone));
 }
 
-const struct ws_conn *client_phones_shown(const struct client_phones *phones)
-{
+const struct ws_conn *client_phones_shown(const struct client_phones *phones) {
     const struct phone_conn *newest = phones->path.current;
     for (size_t i = 0; i < CLIENT_CONNS && phones->path.current == NULL; i++) {
         const struct phone_conn *phone = &phones->conns[i].phone;
@@ -26,8 +24,7 @@ const struct ws_conn *client_phones_shown(const struct client_phones *phones)
     return newest != NULL ? &newest->ws : NULL;
 }
 
-void client_phones_pump(struct client_phones *phones)
-{
+void client_phones_pump(struct client_phones *phones) {
     struct client_conn *path = client_phones_path(phones);
     struct tunnel_link *link = &phones->link;
     uint64_t before = link->packets_sent;
@@ -38,15 +35,13 @@ void client_phones_pump(struct client_phones *phones)
     phones->alarm->due_ms = due_us == INT64_MAX ? LOOP_NEVER : (due_us + 999) / 1000;
 }
 
-static void enter_crowd(const struct client_conn *conn)
-{
+static void enter_crowd(const struct client_conn *conn) {
     struct client_phones *phones = conn->phones;
     crowd_enter(phones->crowd, CLIENT_CONNS, (size_t)(conn - phones->conns),
                 endpoint_source(&conn->phone.ws.peer));
 }
 
-static void leave_crowd(const struct client_conn *conn)
-{
+static void leave_crowd(const struct client_conn *conn) {
     struct client_phones *phones = conn->phones;
     size_t index = (size_t)(conn - phones->conns);
     if (phones->crowd[index].held > 0)
@@ -55,23 +50,20 @@ static void leave_crowd(const struct client_conn *conn)
 
 // The path has moved to this connection.
 static void note_path(struct client_phones *phones, const struct client_conn *old,
-                      const struct client_conn *conn)
-{
+                      const struct client_conn *conn) {
     if (old != NULL && old != conn && old->phone.ws.state == WS_OPEN)
         enter_crowd(old);
     leave_crowd(conn);
     phones->path_changes++;
 }
 
-void client_phones_take(struct client_phones *phones, struct client_conn *conn)
-{
+void client_phones_take(struct client_phones *phones, struct client_conn *conn) {
     const struct client_conn *old = client_phones_path(phones);
     path_take(&conn->phone, phones->loop->now_us);
     note_path(phones, old, conn);
 }
 
-bool client_phones_follow(struct client_phones *phones, struct client_conn *conn, bool is_newest)
-{
+bool client_phones_follow(struct client_phones *phones, struct client_conn *conn, bool is_newest) {
     const struct client_conn *old = client_phones_path(phones);
     path_join(&phones->path, &conn->phone, phones->loop->now_us);
     if (!path_follow(&conn->phone, is_newest, phones->loop->now_us))
@@ -80,8 +72,7 @@ bool client_phones_follow(struct client_phones *phones, struct client_conn *conn
     return true;
 }
 
-void client_phones_leave(struct client_phones *phones, struct client_conn *conn)
-{
+void client_phones_leave(struct client_phones *phones, struct client_conn *conn) {
     bool was_path = path_is_on(&conn->phone);
     path_leave(&conn->phone, phones->loop->now_us);
     struct client_conn *next = was_path ? client_phones_path(phones) : NULL;
@@ -92,8 +83,7 @@ void client_phones_leave(struct client_phones *phones, struct client_conn *conn)
 }
 
 // A crowd at the door gets some lines of the log, and then a number.
-static void say_opened(struct client_phones *phones, const struct phone_conn *phone)
-{
+static void say_opened(struct client_phones *phones, const struct phone_conn *phone) {
     char peer[ENDPOINT_TEXT_MAX];
     if (phones->opened++ >= SAY_OPENED)
         return;
@@ -102,8 +92,7 @@ static void say_opened(struct client_phones *phones, const struct phone_conn *ph
              phones->path.current != NULL ? ", beside the one before" : "");
 }
 
-static void sum_up_opened(struct client_phones *phones)
-{
+static void sum_up_opened(struct client_phones *phones) {
     if (phones->loop->now_ms - phones->opened_since_ms < SAY_AGAIN_MS)
         return;
     if (phones->opened > SAY_OPENED)
@@ -115,8 +104,7 @@ static void sum_up_opened(struct client_phones *phones)
 
 // ---- events of a connection ----
 
-static void on_opened(void *arg)
-{
+static void on_opened(void *arg) {
     struct client_conn *conn = arg;
     struct client_phones *phones = conn->phones;
     conn->phone.serial = ++phones->serial;
@@ -130,28 +118,24 @@ static void on_opened(void *arg)
     phones->mode->opened(phones, conn);
 }
 
-static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
-{
+static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length) {
     struct client_conn *conn = arg;
     conn->phones->mode->message(conn, opcode, data, length);
     return true;
 }
 
-static void on_batch_end(void *arg)
-{
+static void on_batch_end(void *arg) {
     const struct client_conn *conn = arg;
     client_phones_pump(conn->phones);
 }
 
-static void on_writable(void *arg)
-{
+static void on_writable(void *arg) {
     const struct client_conn *conn = arg;
     if (path_is_on(&conn->phone))
         client_phones_pump(conn->phones);
 }
 
-static void on_closed(void *arg, uint16_t status)
-{
+static void on_closed(void *arg, uint16_t status) {
     struct client_conn *conn = arg;
     struct client_phones *phones = conn->phones;
     bool was_path = path_is_on(&conn->phone);
@@ -172,15 +156,13 @@ static const struct ws_conn_events conn_events = {
     .closed = on_closed,
 };
 
-static void on_alarm(void *arg, short events)
-{
+static void on_alarm(void *arg, short events) {
     (void)events;
     client_phones_pump(arg);
 }
 
 void client_phones_init(struct client_phones *phones, struct session_keys *keys,
-                        const struct siphash_key *queue_key)
-{
+                        const struct siphash_key *queue_key) {
     tunnel_link_init(&phones->link, keys, queue_key, phones->loop->now_us);
     path_init(&phones->path, &phones->link, 0);
     phones->alarm = loop_alarm(phones->loop, on_alarm, phones);
@@ -195,8 +177,7 @@ void client_phones_init(struct client_phones *phones, struct session_keys *keys,
 // A connection that is free, or else one that is on its way out, or one of the address that holds
 // the most.
 struct ws_conn *client_phones_accept(void *arg, const struct endpoint *peer,
-                                     const struct http_text *query)
-{
+                                     const struct http_text *query) {
     struct client_phones *phones = arg;
     struct ws_conn *leaving = NULL;
     (void)query;
@@ -217,8 +198,7 @@ struct ws_conn *client_phones_accept(void *arg, const struct endpoint *peer,
     return leaving;
 }
 
-void client_phones_tick(struct client_phones *phones)
-{
+void client_phones_tick(struct client_phones *phones) {
     const struct phone_conn *path = phones->path.current;
     sum_up_opened(phones);
     phones->mode->tick(phones);
@@ -230,8 +210,7 @@ void client_phones_tick(struct client_phones *phones)
     }
 }
 
-void client_phones_close(struct client_phones *phones)
-{
+void client_phones_close(struct client_phones *phones) {
     phones->mode->goodbye(phones);
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
         struct ws_conn *ws = &phones->conns[i].phone.ws;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // The connections of phones, and of strangers in the Wi-Fi, who can connect as a phone does. What
 // they mean is the mode's part: open.c, keyed.c.
-#ifndef TETHER_CLIENT_PHONES_H
-#define TETHER_CLIENT_PHONES_H
+#pragma once
 
 #include <stddef.h>
 
@@ -105,5 +104,3 @@ void client_phones_leave(struct client_phones *phones, struct client_conn *conn)
 const struct ws_conn *client_phones_shown(const struct client_phones *phones);
 // The connection that is the path, or NULL.
 struct client_conn *client_phones_path(const struct client_phones *phones);
-
-#endif

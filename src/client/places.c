@@ -24,19 +24,16 @@
 #define WIRED       (UINT64_C(4) << 56)
 #define SETTLE_MS   100 // an address that is changed goes first, and the new one comes then
 
-bool places_have(const void *arg, uint32_t address)
-{
+bool places_have(const void *arg, uint32_t address) {
     const struct places *places = arg;
     size_t i = 0;
-    while (i < places->count && places->list[i].on.address != address)
-        i++;
+    while (i < places->count && places->list[i].on.address != address) i++;
     return address >> 24 == 127 || (i < places->count && address != 0);
 }
 
 // ---- the list ----
 
-static bool is_place(const struct places *places, const struct interface_address *on)
-{
+static bool is_place(const struct places *places, const struct interface_address *on) {
     const struct client_options *options = places->options;
     enum ip_scope scope = ip_scope_of(on->address);
     if (options->wifi != NULL && strcmp(on->name, options->wifi) != 0)
@@ -47,8 +44,7 @@ static bool is_place(const struct places *places, const struct interface_address
 }
 
 // Wi-Fi has a name that says so, or could be looked up at the start.
-static bool is_wireless(const struct places *places, const char *name)
-{
+static bool is_wireless(const struct places *places, const char *name) {
     if (strncmp(name, "wl", 2) == 0)
         return true;
     for (size_t i = 0; i < places->count; i++)
@@ -57,8 +53,7 @@ static bool is_wireless(const struct places *places, const char *name)
     return places->alarm == NULL && interface_is_wireless(name);
 }
 
-static enum place_kind kind_of(const struct interface_address *on)
-{
+static enum place_kind kind_of(const struct interface_address *on) {
     if (on->is_lent || ip_scope_of(on->address) == SCOPE_LINK_LOCAL)
         return PLACE_OWN;
     return on->is_dynamic ? PLACE_JOINED : PLACE_FIXED;
@@ -66,8 +61,7 @@ static enum place_kind kind_of(const struct interface_address *on)
 
 // Puts a place where it belongs in the list; the last one of a full list gives way.
 static void add_place(const struct places *places, struct place *list, size_t *count,
-                      const struct interface_address *on)
-{
+                      const struct interface_address *on) {
     struct place place = {.on = *on, .kind = kind_of(on)};
     struct text where;
     place.rank = (is_wireless(places, on->name) ? 0 : WIRED) | (uint64_t)place.kind << 56 |
@@ -85,8 +79,7 @@ static void add_place(const struct places *places, struct place *list, size_t *c
 }
 
 // Makes the list anew. Returns whether it has changed.
-static bool look(struct places *places)
-{
+static bool look(struct places *places) {
     struct interface_address found[INTERFACE_ADDRESSES];
     struct place list[CLIENT_PLACES];
     size_t count = 0;
@@ -95,8 +88,7 @@ static bool look(struct places *places)
     for (int i = 0; i < all; i++)
         if (is_place(places, &found[i]))
             add_place(places, list, &count, &found[i]);
-    while (same < count && list[same].rank == places->list[same].rank)
-        same++;
+    while (same < count && list[same].rank == places->list[same].rank) same++;
     if (all < 0 || (count == places->count && same == count) || places->list[0].kind == PLACE_NAMED)
         return false;
     memcpy(places->list, list, sizeof list);
@@ -106,8 +98,7 @@ static bool look(struct places *places)
 
 // ---- the sockets ----
 
-static int cannot_listen(const struct places *places, const char *where)
-{
+static int cannot_listen(const struct places *places, const char *where) {
     const char *help = errno == EADDRINUSE ? " (is another tether-client running?)"
                        : errno == EADDRNOTAVAIL
                            ? " (no interface has this address: give --wifi IF and I add it)"
@@ -116,8 +107,7 @@ static int cannot_listen(const struct places *places, const char *where)
     return -1;
 }
 
-static bool is_listed(const struct places *places, int index)
-{
+static bool is_listed(const struct places *places, int index) {
     for (size_t i = 0; i < places->count; i++)
         if (places->list[i].on.index == index)
             return true;
@@ -125,8 +115,7 @@ static bool is_listed(const struct places *places, int index)
 }
 
 // A socket for an interface: the one that it has, or one that no interface needs, or NULL.
-static struct place_door *door_for(struct places *places, int index)
-{
+static struct place_door *door_for(struct places *places, int index) {
     struct place_door *spare = NULL;
     for (int i = 0; i < places->door_count; i++) {
         struct place_door *door = &places->doors[i];
@@ -139,8 +128,7 @@ static struct place_door *door_for(struct places *places, int index)
 }
 
 // Listens on each interface that has a place.
-static void open_doors(struct places *places)
-{
+static void open_doors(struct places *places) {
     for (size_t i = 0; i < places->count; i++) {
         const struct interface_address *on = &places->list[i].on;
         struct place_door *door = door_for(places, on->index);
@@ -154,8 +142,7 @@ static void open_doors(struct places *places)
     }
 }
 
-static void on_alarm(void *arg, short events)
-{
+static void on_alarm(void *arg, short events) {
     struct places *places = arg;
     (void)events;
     lent_address_follow(&places->lent);
@@ -165,8 +152,7 @@ static void on_alarm(void *arg, short events)
     display_places(places->display);
 }
 
-static void on_watch(void *arg, short events)
-{
+static void on_watch(void *arg, short events) {
     struct places *places = arg;
     uint8_t byte;
     (void)events;
@@ -181,8 +167,7 @@ static void on_watch(void *arg, short events)
 
 // One socket for what --listen names: a wildcard, or an address that is not on an interface where
 // a phone may be. Returns 0, or -1 with errno set.
-static int listen_plainly(struct places *places)
-{
+static int listen_plainly(struct places *places) {
     const struct endpoint *at = &places->options->listen;
     int fd = socket_bind(at, NULL);
     if (fd < 0 || http_host_listen(places->host, fd) < 0)
@@ -196,8 +181,7 @@ static int listen_plainly(struct places *places)
     return 0;
 }
 
-static int listen_somewhere(struct places *places)
-{
+static int listen_somewhere(struct places *places) {
     const struct endpoint *at = &places->options->listen;
     bool is_exact = places->options->listens_there;
     int fd;
@@ -216,16 +200,14 @@ static int listen_somewhere(struct places *places)
     return 0;
 }
 
-static void on_renewal(void *arg, short events)
-{
+static void on_renewal(void *arg, short events) {
     (void)events;
     lent_address_renew(arg);
     lent_address_follow(arg);
 }
 
 int places_open(struct places *places, const struct client_options *options, struct http_host *host,
-                struct loop *loop, struct display *display)
-{
+                struct loop *loop, struct display *display) {
     char where[ENDPOINT_TEXT_MAX];
     uint32_t address = options->listens_there ? endpoint_ipv4(&options->listen) : LAPTOP_IPV4;
     struct lent_address *lent = &places->lent;
@@ -247,8 +229,7 @@ int places_open(struct places *places, const struct client_options *options, str
     return places->alarm != NULL ? 0 : -1;
 }
 
-void places_close(struct places *places)
-{
+void places_close(struct places *places) {
     if (places->loop == NULL)
         return; // never opened
     loop_remove(places->loop, places->watch.fd);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Where phones find this laptop: its addresses that a phone may reach, and the sockets there.
-#ifndef TETHER_CLIENT_PLACES_H
-#define TETHER_CLIENT_PLACES_H
+#pragma once
 
 #include "../http/host.h"
 #include "../tun/tun.h"
@@ -49,5 +48,3 @@ void places_close(struct places *places);
 // Whether a phone, or the laptop itself, may call this laptop by an address (host byte order); for
 // struct http_host_config and struct http_trust, too.
 bool places_have(const void *arg, uint32_t address);
-
-#endif

@@ -4,8 +4,7 @@
 
 #include "../tunnel/counters.h"
 
-static void write_phone(const struct client_status *status, struct text *text)
-{
+static void write_phone(const struct client_status *status, struct text *text) {
     const struct ws_conn *phone = client_phones_shown(status->phones);
     char peer[ENDPOINT_TEXT_MAX] = "";
     if (phone != NULL)
@@ -17,8 +16,7 @@ static void write_phone(const struct client_status *status, struct text *text)
 static const char *const names_words[] = {"off", "unknown", "work", "unanswered", "bypassed"};
 
 // Whoever listens on the Wi-Fi need not learn the laptop's address: what asks there is the page.
-static void write_session(const struct client_status *status, bool is_ours, struct text *text)
-{
+static void write_session(const struct client_status *status, bool is_ours, struct text *text) {
     const struct client_mode *mode = status->phones->mode;
     text_add(text, ",\"session\":{\"state\":\"%s\"", mode->show(status->phones).session);
     mode->write_status(status->phones, text);
@@ -28,8 +26,7 @@ static void write_session(const struct client_status *status, bool is_ours, stru
     text_add(text, "\"");
 }
 
-static void write_traffic(const struct client_status *status, struct text *text)
-{
+static void write_traffic(const struct client_status *status, struct text *text) {
     struct tunnel_counters counters = {{0}};
     tunnel_counters_add(&counters, &status->phones->link);
     tunnel_counters_write_traffic(&counters, true, text);
@@ -39,8 +36,7 @@ static void write_traffic(const struct client_status *status, struct text *text)
              (unsigned long long)status->machine->tun_write);
 }
 
-static void write_status(const struct client_status *status, bool is_ours, struct text *text)
-{
+static void write_status(const struct client_status *status, bool is_ours, struct text *text) {
     const struct http_host *host = status->host;
     text_add(text, "{\"program\":\"tether-client\",\"version\":\"%s\",\"uptime_s\":%lld",
              TETHER_VERSION, (long long)(status->loop->now_ms - status->started_ms) / 1000);
@@ -51,8 +47,7 @@ static void write_status(const struct client_status *status, bool is_ours, struc
     text_add(text, ",\"forbidden\":%llu}}\n", (unsigned long long)host->forbidden);
 }
 
-static void write_config(const struct client_status *status, struct text *text)
-{
+static void write_config(const struct client_status *status, struct text *text) {
     text_add(text, "{\"role\":\"laptop\",\"server\":");
     if (status->server == NULL)
         text_add(text, "null");
@@ -64,8 +59,7 @@ static void write_config(const struct client_status *status, struct text *text)
 }
 
 int client_status_write(void *arg, const struct endpoint *peer, const struct http_text *path,
-                        char *body, size_t size)
-{
+                        char *body, size_t size) {
     const struct client_status *status = arg;
     bool is_ours = endpoint_is_loopback(peer) || places_have(status->places, endpoint_ipv4(peer));
     struct text text;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // What tether-client tells of itself: status.json for people and tests, config.json for the page.
-#ifndef TETHER_CLIENT_STATUS_H
-#define TETHER_CLIENT_STATUS_H
+#pragma once
 
 #include "../http/host.h"
 #include "machine.h"
@@ -28,5 +27,3 @@ struct client_status {
 // where the path is neither, or -500 where it does not fit.
 int client_status_write(void *arg, const struct endpoint *peer, const struct http_text *path,
                         char *body, size_t size);
-
-#endif

@@ -12,8 +12,7 @@
 #include "memory.h"
 #include "poly1305.h"
 
-static void add_padded(struct poly1305 *poly, const uint8_t *bytes, size_t length)
-{
+static void add_padded(struct poly1305 *poly, const uint8_t *bytes, size_t length) {
     static const uint8_t zeros[15];
     poly1305_add(poly, bytes, length);
     poly1305_add(poly, zeros, (16 - length % 16) % 16);
@@ -21,8 +20,7 @@ static void add_padded(struct poly1305 *poly, const uint8_t *bytes, size_t lengt
 
 static void make_tag(uint8_t tag[AEAD_TAG], const uint8_t *sealed, size_t length,
                      const uint8_t key[AEAD_KEY], const uint8_t nonce[AEAD_NONCE], const void *data,
-                     size_t data_length)
-{
+                     size_t data_length) {
     struct poly1305 poly;
     uint8_t poly_key[POLY1305_KEY] = {0};
     uint8_t lengths[16];
@@ -38,21 +36,18 @@ static void make_tag(uint8_t tag[AEAD_TAG], const uint8_t *sealed, size_t length
 }
 
 void aead_seal(uint8_t *bytes, size_t length, const uint8_t key[AEAD_KEY],
-               const uint8_t nonce[AEAD_NONCE], const void *data, size_t data_length)
-{
+               const uint8_t nonce[AEAD_NONCE], const void *data, size_t data_length) {
     chacha20_xor(bytes, length, key, nonce, 1);
     make_tag(bytes + length, bytes, length, key, nonce, data, data_length);
 }
 
 bool aead_open(uint8_t *bytes, size_t length, const uint8_t key[AEAD_KEY],
-               const uint8_t nonce[AEAD_NONCE], const void *data, size_t data_length)
-{
+               const uint8_t nonce[AEAD_NONCE], const void *data, size_t data_length) {
     return aead_open_into(bytes, bytes, length, key, nonce, data, data_length);
 }
 
 bool aead_open_into(uint8_t *out, const uint8_t *sealed, size_t length, const uint8_t key[AEAD_KEY],
-                    const uint8_t nonce[AEAD_NONCE], const void *data, size_t data_length)
-{
+                    const uint8_t nonce[AEAD_NONCE], const void *data, size_t data_length) {
     uint8_t tag[AEAD_TAG];
     if (length < AEAD_TAG)
         return false;

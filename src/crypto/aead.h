@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // ChaCha20-Poly1305: encryption that notices every change (RFC 8439 section 2.8).
-#ifndef TETHER_CRYPTO_AEAD_H
-#define TETHER_CRYPTO_AEAD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,5 +22,3 @@ bool aead_open(uint8_t *bytes, size_t length, const uint8_t key[AEAD_KEY],
 // nothing.
 bool aead_open_into(uint8_t *out, const uint8_t *sealed, size_t length, const uint8_t key[AEAD_KEY],
                     const uint8_t nonce[AEAD_NONCE], const void *data, size_t data_length);
-
-#endif

@@ -24,16 +24,14 @@ typedef uint32_t lanes;
 
 #define STRIDE_MAX (16 * CHACHA20_BLOCK)
 
-INLINED void xor_words(uint8_t bytes[16], const uint32_t words[4])
-{
+INLINED void xor_words(uint8_t bytes[16], const uint32_t words[4]) {
     put_le32(bytes + 0, get_le32(bytes + 0) ^ words[0]);
     put_le32(bytes + 4, get_le32(bytes + 4) ^ words[1]);
     put_le32(bytes + 8, get_le32(bytes + 8) ^ words[2]);
     put_le32(bytes + 12, get_le32(bytes + 12) ^ words[3]);
 }
 
-void chacha20_xor_1(uint8_t *bytes, uint32_t state[CHACHA20_WORDS])
-{
+void chacha20_xor_1(uint8_t *bytes, uint32_t state[CHACHA20_WORDS]) {
     uint32_t x[CHACHA20_WORDS] = {0};
     add_state(x, state);
     twenty_rounds(x);
@@ -46,17 +44,14 @@ void chacha20_xor_1(uint8_t *bytes, uint32_t state[CHACHA20_WORDS])
 }
 
 static void set_up(uint32_t state[CHACHA20_WORDS], const uint8_t key[CHACHA20_KEY],
-                   const uint8_t nonce[CHACHA20_NONCE], uint32_t counter)
-{
+                   const uint8_t nonce[CHACHA20_NONCE], uint32_t counter) {
     state[0] = 0x61707865; // "expand 32-byte k"
     state[1] = 0x3320646e;
     state[2] = 0x79622d32;
     state[3] = 0x6b206574;
-    for (int i = 0; i < 8; i++)
-        state[4 + i] = get_le32(key + 4 * i);
+    for (int i = 0; i < 8; i++) state[4 + i] = get_le32(key + 4 * i);
     state[12] = counter;
-    for (int i = 0; i < 3; i++)
-        state[13 + i] = get_le32(nonce + 4 * i);
+    for (int i = 0; i < 3; i++) state[13 + i] = get_le32(nonce + 4 * i);
 }
 
 struct stride {
@@ -65,8 +60,7 @@ struct stride {
 };
 
 // The way to go for this length on this machine.
-static struct stride choose_stride(size_t length)
-{
+static struct stride choose_stride(size_t length) {
     if (length <= CHACHA20_BLOCK || !CHACHA20_HAS_VECTORS)
         return (struct stride){chacha20_xor_1, CHACHA20_BLOCK};
 #if CRYPTO_MAY_HAVE_AVX2
@@ -79,8 +73,7 @@ static struct stride choose_stride(size_t length)
 }
 
 static void xor_end(uint8_t *bytes, size_t length, const struct stride *stride,
-                    uint32_t state[CHACHA20_WORDS])
-{
+                    uint32_t state[CHACHA20_WORDS]) {
     uint8_t whole[STRIDE_MAX] = {0};
     memcpy(whole, bytes, length);
     stride->xor_blocks(whole, state);
@@ -89,8 +82,7 @@ static void xor_end(uint8_t *bytes, size_t length, const struct stride *stride,
 }
 
 void chacha20_xor(uint8_t *bytes, size_t length, const uint8_t key[CHACHA20_KEY],
-                  const uint8_t nonce[CHACHA20_NONCE], uint32_t counter)
-{
+                  const uint8_t nonce[CHACHA20_NONCE], uint32_t counter) {
     uint32_t state[CHACHA20_WORDS];
     set_up(state, key, nonce, counter);
     while (length > 0) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The ChaCha20 stream cipher (RFC 8439 section 2.4).
-#ifndef TETHER_CRYPTO_CHACHA20_H
-#define TETHER_CRYPTO_CHACHA20_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -13,5 +12,3 @@
 // Adds the key stream, from block `counter` on, to the bytes in place.
 void chacha20_xor(uint8_t *bytes, size_t length, const uint8_t key[CHACHA20_KEY],
                   const uint8_t nonce[CHACHA20_NONCE], uint32_t counter);
-
-#endif

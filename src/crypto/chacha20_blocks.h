@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The inside of ChaCha20: the key stream of one, four, eight or sixteen blocks, added to bytes.
-#ifndef TETHER_CRYPTO_CHACHA20_BLOCKS_H
-#define TETHER_CRYPTO_CHACHA20_BLOCKS_H
+#pragma once
 
 #include <stdint.h>
 
@@ -26,6 +25,4 @@ void chacha20_xor_4(uint8_t *bytes, uint32_t state[CHACHA20_WORDS]);
 #if CRYPTO_MAY_HAVE_AVX2
 void chacha20_xor_8(uint8_t *bytes, uint32_t state[CHACHA20_WORDS]);
 void chacha20_xor_16(uint8_t *bytes, uint32_t state[CHACHA20_WORDS]);
-#endif
-
 #endif

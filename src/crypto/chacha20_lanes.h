@@ -27,8 +27,7 @@ typedef uint32_t four_words __attribute__((vector_size(16)));
 #include "chacha20_rounds.h"
 
 // Adds four words of each group to the block that they belong to; the blocks are four blocks apart.
-INLINED void xor_words(uint8_t *bytes, lanes words)
-{
+INLINED void xor_words(uint8_t *bytes, lanes words) {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     words = (ROTATE(words, 8) & 0x00ff00ff) | (ROTATE(words, 24) & 0xff00ff00);
 #endif
@@ -43,8 +42,7 @@ INLINED void xor_words(uint8_t *bytes, lanes words)
 
 // Transposes four vectors, which hold neighbouring words, and adds each block's four to its 16
 // bytes.
-INLINED void xor_group(uint8_t *bytes, const lanes x[4])
-{
+INLINED void xor_group(uint8_t *bytes, const lanes x[4]) {
     lanes first_01 = FIRST_WORDS(x[0], x[1]), first_23 = FIRST_WORDS(x[2], x[3]);
     lanes last_01 = LAST_WORDS(x[0], x[1]), last_23 = LAST_WORDS(x[2], x[3]);
     xor_words(bytes + 0, FIRST_PAIRS(first_01, first_23));
@@ -53,8 +51,7 @@ INLINED void xor_group(uint8_t *bytes, const lanes x[4])
     xor_words(bytes + 192, LAST_PAIRS(last_01, last_23));
 }
 
-TARGET void XOR_BLOCKS(uint8_t *bytes, uint32_t state[CHACHA20_WORDS])
-{
+TARGET void XOR_BLOCKS(uint8_t *bytes, uint32_t state[CHACHA20_WORDS]) {
     lanes x[CHACHA20_WORDS] = {{0}};
     add_state(x, state);
     x[12] += COUNT_UP;

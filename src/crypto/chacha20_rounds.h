@@ -15,8 +15,7 @@
 #define ROTATE(value, bits) (((value) << (bits)) | ((value) >> (32 - (bits))))
 
 // Section 2.1 of RFC 8439.
-INLINED void quarter_round(lanes *a, lanes *b, lanes *c, lanes *d)
-{
+INLINED void quarter_round(lanes *a, lanes *b, lanes *c, lanes *d) {
     *a += *b;
     *d = ROTATE_16(*d ^ *a);
     *c += *d;
@@ -28,8 +27,7 @@ INLINED void quarter_round(lanes *a, lanes *b, lanes *c, lanes *d)
 }
 
 // Section 2.3: ten times a round of columns and one of diagonals.
-INLINED void twenty_rounds(lanes x[CHACHA20_WORDS])
-{
+INLINED void twenty_rounds(lanes x[CHACHA20_WORDS]) {
     for (int i = 0; i < 10; i++) {
         quarter_round(x + 0, x + 4, x + 8, x + 12);
         quarter_round(x + 1, x + 5, x + 9, x + 13);
@@ -42,8 +40,7 @@ INLINED void twenty_rounds(lanes x[CHACHA20_WORDS])
     }
 }
 
-INLINED void add_words(lanes x[4], const uint32_t words[4])
-{
+INLINED void add_words(lanes x[4], const uint32_t words[4]) {
     x[0] += words[0];
     x[1] += words[1];
     x[2] += words[2];
@@ -51,8 +48,7 @@ INLINED void add_words(lanes x[4], const uint32_t words[4])
 }
 
 // Adds each word of the state to all its lanes.
-INLINED void add_state(lanes x[CHACHA20_WORDS], const uint32_t state[CHACHA20_WORDS])
-{
+INLINED void add_state(lanes x[CHACHA20_WORDS], const uint32_t state[CHACHA20_WORDS]) {
     add_words(x + 0, state + 0);
     add_words(x + 4, state + 4);
     add_words(x + 8, state + 8);

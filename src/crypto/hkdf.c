@@ -12,8 +12,7 @@
 
 #include "memory.h"
 
-void hmac_init(struct hmac *hmac, const void *key, size_t key_length)
-{
+void hmac_init(struct hmac *hmac, const void *key, size_t key_length) {
     uint8_t inner[SHA256_BLOCK] = {0};
     uint8_t outer[SHA256_BLOCK];
     if (key_length > SHA256_BLOCK) {
@@ -35,13 +34,11 @@ void hmac_init(struct hmac *hmac, const void *key, size_t key_length)
     crypto_wipe(outer, sizeof outer);
 }
 
-void hmac_add(struct hmac *hmac, const void *bytes, size_t length)
-{
+void hmac_add(struct hmac *hmac, const void *bytes, size_t length) {
     sha256_add(&hmac->inner, bytes, length);
 }
 
-void hmac_end(struct hmac *hmac, uint8_t tag[SHA256_SIZE])
-{
+void hmac_end(struct hmac *hmac, uint8_t tag[SHA256_SIZE]) {
     uint8_t inner[SHA256_SIZE];
     sha256_end(&hmac->inner, inner);
     sha256_add(&hmac->outer, inner, sizeof inner);
@@ -50,8 +47,7 @@ void hmac_end(struct hmac *hmac, uint8_t tag[SHA256_SIZE])
 }
 
 static void extract(uint8_t key[SHA256_SIZE], const void *salt, size_t salt_length,
-                    const void *secret, size_t secret_length)
-{
+                    const void *secret, size_t secret_length) {
     struct hmac hmac;
     hmac_init(&hmac, salt, salt_length); // no salt is as good as one of zeros: HMAC pads with them
     hmac_add(&hmac, secret, secret_length);
@@ -59,8 +55,7 @@ static void extract(uint8_t key[SHA256_SIZE], const void *salt, size_t salt_leng
 }
 
 static void expand(uint8_t *out, size_t length, const uint8_t key[SHA256_SIZE], const void *info,
-                   size_t info_length)
-{
+                   size_t info_length) {
     struct hmac hmac;
     uint8_t block[SHA256_SIZE];
     for (uint8_t counter = 1; length > 0; counter++) {
@@ -79,8 +74,7 @@ static void expand(uint8_t *out, size_t length, const uint8_t key[SHA256_SIZE], 
 }
 
 int hkdf(uint8_t *out, size_t length, const void *salt, size_t salt_length, const void *secret,
-         size_t secret_length, const void *info, size_t info_length)
-{
+         size_t secret_length, const void *info, size_t info_length) {
     uint8_t key[SHA256_SIZE];
     if (length > 255 * SHA256_SIZE)
         return -1;

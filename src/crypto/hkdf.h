@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // HMAC (RFC 2104) and HKDF (RFC 5869) over SHA-256.
-#ifndef TETHER_CRYPTO_HKDF_H
-#define TETHER_CRYPTO_HKDF_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -24,5 +23,3 @@ void hmac_end(struct hmac *hmac, uint8_t tag[SHA256_SIZE]);
 // be NULL with length 0. Returns 0, or -1 where `length` is too long.
 int hkdf(uint8_t *out, size_t length, const void *salt, size_t salt_length, const void *secret,
          size_t secret_length, const void *info, size_t info_length);
-
-#endif

@@ -12,23 +12,15 @@
 #include <string.h>
 #include <sys/mman.h>
 
-void crypto_wipe(void *bytes, size_t length)
-{
-    explicit_bzero(bytes, length);
-}
+void crypto_wipe(void *bytes, size_t length) { explicit_bzero(bytes, length); }
 
-void crypto_lock(const void *bytes, size_t length)
-{
-    (void)mlock(bytes, length);
-}
+void crypto_lock(const void *bytes, size_t length) { (void)mlock(bytes, length); }
 
-bool crypto_equal(const void *a, const void *b, size_t length)
-{
+bool crypto_equal(const void *a, const void *b, size_t length) {
     // volatile: every byte has to be read, so the loop cannot end early.
     const volatile uint8_t *left = a;
     const volatile uint8_t *right = b;
     uint8_t difference = 0;
-    for (size_t i = 0; i < length; i++)
-        difference |= left[i] ^ right[i];
+    for (size_t i = 0; i < length; i++) difference |= left[i] ^ right[i];
     return difference == 0;
 }

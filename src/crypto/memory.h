@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // Handling of secrets in memory: wiping, keeping them off the disk, and comparing without telling
 // how much agreed.
-#ifndef TETHER_CRYPTO_MEMORY_H
-#define TETHER_CRYPTO_MEMORY_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,5 +13,3 @@ void crypto_wipe(void *bytes, size_t length);
 void crypto_lock(const void *bytes, size_t length);
 // Whether both are the same; takes the same time wherever they differ.
 bool crypto_equal(const void *a, const void *b, size_t length);
-
-#endif

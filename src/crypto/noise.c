@@ -21,8 +21,7 @@
 
 #define MESSAGES 2 // of a handshake
 
-static void mix_hash(struct noise *noise, const void *bytes, size_t length)
-{
+static void mix_hash(struct noise *noise, const void *bytes, size_t length) {
     struct sha256 hash;
     sha256_init(&hash);
     sha256_add(&hash, noise->hash, sizeof noise->hash);
@@ -30,16 +29,14 @@ static void mix_hash(struct noise *noise, const void *bytes, size_t length)
     sha256_end(&hash, noise->hash);
 }
 
-static void initialize_key(struct noise *noise, const uint8_t key[32])
-{
+static void initialize_key(struct noise *noise, const uint8_t key[32]) {
     memcpy(noise->key, key, sizeof noise->key);
     noise->nonce = 0;
 }
 
 // HKDF of section 4.3 is that of RFC 5869, with the chaining key as its salt, the outputs one
 // behind the other, and nothing to expand with.
-static void mix_key(struct noise *noise, const uint8_t input[32])
-{
+static void mix_key(struct noise *noise, const uint8_t input[32]) {
     uint8_t outputs[2 * 32];
     hkdf(outputs, sizeof outputs, noise->chaining, sizeof noise->chaining, input, 32, NULL, 0);
     memcpy(noise->chaining, outputs, sizeof noise->chaining);
@@ -47,8 +44,7 @@ static void mix_key(struct noise *noise, const uint8_t input[32])
     crypto_wipe(outputs, sizeof outputs);
 }
 
-static void mix_key_and_hash(struct noise *noise, const uint8_t input[32])
-{
+static void mix_key_and_hash(struct noise *noise, const uint8_t input[32]) {
     uint8_t outputs[3 * 32];
     hkdf(outputs, sizeof outputs, noise->chaining, sizeof noise->chaining, input, 32, NULL, 0);
     memcpy(noise->chaining, outputs, sizeof noise->chaining);
@@ -58,15 +54,13 @@ static void mix_key_and_hash(struct noise *noise, const uint8_t input[32])
 }
 
 // Section 12.3: four zero bytes, and the counter in little-endian order.
-static void next_nonce(struct noise *noise, uint8_t nonce[AEAD_NONCE])
-{
+static void next_nonce(struct noise *noise, uint8_t nonce[AEAD_NONCE]) {
     put_le32(nonce, 0);
     put_le64(nonce + 4, noise->nonce++);
 }
 
 // In place; the tag goes behind.
-static void encrypt_and_hash(struct noise *noise, uint8_t *bytes, size_t length)
-{
+static void encrypt_and_hash(struct noise *noise, uint8_t *bytes, size_t length) {
     uint8_t nonce[AEAD_NONCE];
     next_nonce(noise, nonce);
     aead_seal(bytes, length, noise->key, nonce, noise->hash, sizeof noise->hash);
@@ -75,8 +69,7 @@ static void encrypt_and_hash(struct noise *noise, uint8_t *bytes, size_t length)
 
 // What is sealed is hashed first, as the payload may be written over it.
 static bool decrypt_and_hash(struct noise *noise, uint8_t *payload, const uint8_t *sealed,
-                             size_t length)
-{
+                             size_t length) {
     uint8_t nonce[AEAD_NONCE];
     uint8_t hash[32];
     memcpy(hash, noise->hash, sizeof hash);
@@ -88,8 +81,7 @@ static bool decrypt_and_hash(struct noise *noise, uint8_t *payload, const uint8_
 // What both do for a message, once its public key is known: "psk" where it is the first, "e", and
 // "ee" where it is the second. Section 9.2: in a handshake with a psk, "e" is mixed into the key
 // too.
-static bool mix_message(struct noise *noise, const uint8_t public_key[32])
-{
+static bool mix_message(struct noise *noise, const uint8_t public_key[32]) {
     uint8_t shared[32];
     bool is_good = true;
     if (noise->step == 0)
@@ -107,19 +99,16 @@ static bool mix_message(struct noise *noise, const uint8_t public_key[32])
 }
 
 // Messages take turns, and the first is the initiator's.
-static bool writes_next(const struct noise *noise)
-{
+static bool writes_next(const struct noise *noise) {
     return noise->step < MESSAGES && noise->is_initiator == (noise->step == 0);
 }
 
-static bool reads_next(const struct noise *noise)
-{
+static bool reads_next(const struct noise *noise) {
     return noise->step < MESSAGES && noise->is_initiator != (noise->step == 0);
 }
 
 void noise_init(struct noise *noise, bool is_initiator, const uint8_t psk[NOISE_KEY],
-                const void *prologue, size_t prologue_length)
-{
+                const void *prologue, size_t prologue_length) {
     static const char name[] = "Noise_NNpsk0_25519_ChaChaPoly_SHA256";
     struct sha256 hash;
     *noise = (struct noise){.is_initiator = is_initiator};
@@ -133,8 +122,7 @@ void noise_init(struct noise *noise, bool is_initiator, const uint8_t psk[NOISE_
 
 // Both work on a copy, which takes the place of the original only where all went well.
 ptrdiff_t noise_write(struct noise *noise, const uint8_t ephemeral[32], const uint8_t *payload,
-                      size_t length, uint8_t *message)
-{
+                      size_t length, uint8_t *message) {
     struct noise next;
     uint8_t public_key[32];
     ptrdiff_t written = -1;
@@ -155,8 +143,7 @@ ptrdiff_t noise_write(struct noise *noise, const uint8_t ephemeral[32], const ui
     return written;
 }
 
-ptrdiff_t noise_read(struct noise *noise, const uint8_t *message, size_t length, uint8_t *payload)
-{
+ptrdiff_t noise_read(struct noise *noise, const uint8_t *message, size_t length, uint8_t *payload) {
     struct noise next;
     ptrdiff_t got = -1;
     if (!reads_next(noise) || length < NOISE_OVERHEAD)
@@ -173,8 +160,7 @@ ptrdiff_t noise_read(struct noise *noise, const uint8_t *message, size_t length,
 }
 
 // Section 5.2, Split(): the first key is for what the initiator sends.
-void noise_split(struct noise *noise, uint8_t send_key[NOISE_KEY], uint8_t receive_key[NOISE_KEY])
-{
+void noise_split(struct noise *noise, uint8_t send_key[NOISE_KEY], uint8_t receive_key[NOISE_KEY]) {
     uint8_t keys[2 * NOISE_KEY];
     uint8_t hash[32];
     size_t own = noise->is_initiator ? 0 : NOISE_KEY;

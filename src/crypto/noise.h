@@ -4,8 +4,7 @@
 //
 //   -> psk, e         initiator
 //   <- e, ee          responder
-#ifndef TETHER_CRYPTO_NOISE_H
-#define TETHER_CRYPTO_NOISE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,5 +40,3 @@ ptrdiff_t noise_write(struct noise *noise, const uint8_t ephemeral[32], const ui
 ptrdiff_t noise_read(struct noise *noise, const uint8_t *message, size_t length, uint8_t *payload);
 // After both messages: the keys of both directions. Wipes `noise` but for its hash.
 void noise_split(struct noise *noise, uint8_t send_key[NOISE_KEY], uint8_t receive_key[NOISE_KEY]);
-
-#endif

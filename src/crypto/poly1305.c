@@ -17,15 +17,12 @@
 
 #define WORDS POLY1305_WORDS
 
-static inline void get_words(word out[WORDS], const uint8_t bytes[POLY1305_BLOCK])
-{
-    for (int i = 0; i < WORDS; i++)
-        out[i] = get_le_word(bytes + WORD_BYTES * i);
+static inline void get_words(word out[WORDS], const uint8_t bytes[POLY1305_BLOCK]) {
+    for (int i = 0; i < WORDS; i++) out[i] = get_le_word(bytes + WORD_BYTES * i);
 }
 
 // sum += number + small
-static inline void add(word sum[WORDS + 1], const word number[WORDS], word small)
-{
+static inline void add(word sum[WORDS + 1], const word number[WORDS], word small) {
     double_word carry = small;
     for (int i = 0; i < WORDS; i++) {
         carry += (double_word)sum[i] + number[i];
@@ -38,35 +35,30 @@ static inline void add(word sum[WORDS + 1], const word number[WORDS], word small
 // sum *= r. Returns what has to be added for the part from 2^130 on, which is taken away. The sum's
 // top word is at most 6 here (3 were left, a carry of up to 2, and the bit above a block), so that
 // all fits.
-static inline word multiply(word sum[WORDS + 1], const struct poly1305 *poly)
-{
+static inline word multiply(word sum[WORDS + 1], const struct poly1305 *poly) {
     word product[WORDS];
     double_word row = 0;
     for (int i = 0; i < WORDS; i++) {
-        for (int j = 0; j <= i; j++)
-            row += (double_word)sum[j] * poly->r[i - j];
+        for (int j = 0; j <= i; j++) row += (double_word)sum[j] * poly->r[i - j];
         for (int j = i + 1; j < WORDS + (i > 0); j++)
             row += (double_word)sum[j] * poly->r_folded[WORDS + i - j];
         product[i] = (word)row;
         row >>= WORD_BITS;
     }
     word top = sum[WORDS] * poly->r[0] + (word)row;
-    for (int i = 0; i < WORDS; i++)
-        sum[i] = product[i];
+    for (int i = 0; i < WORDS; i++) sum[i] = product[i];
     sum[WORDS] = top & 3;
     return (top >> 2) * 5;
 }
 
 // Takes in whole blocks; `high_bit` is what stands above each, at 2^128. What a product leaves to
 // be added is added with the next block.
-static void add_blocks(struct poly1305 *poly, const uint8_t *bytes, size_t blocks, word high_bit)
-{
+static void add_blocks(struct poly1305 *poly, const uint8_t *bytes, size_t blocks, word high_bit) {
     static const word zero[WORDS];
     word sum[WORDS + 1]; // a copy, which the compiler can hold in registers
     word block[WORDS];
     word carry = 0;
-    for (int i = 0; i <= WORDS; i++)
-        sum[i] = poly->sum[i];
+    for (int i = 0; i <= WORDS; i++) sum[i] = poly->sum[i];
     for (; blocks > 0; blocks--, bytes += POLY1305_BLOCK) {
         get_words(block, bytes);
         add(sum, block, carry);
@@ -74,8 +66,7 @@ static void add_blocks(struct poly1305 *poly, const uint8_t *bytes, size_t block
         carry = multiply(sum, poly);
     }
     add(sum, zero, carry);
-    for (int i = 0; i <= WORDS; i++)
-        poly->sum[i] = sum[i];
+    for (int i = 0; i <= WORDS; i++) poly->sum[i] = sum[i];
 }
 
 #if CRYPTO_MAY_HAVE_AVX2
@@ -83,8 +74,7 @@ static void add_blocks(struct poly1305 *poly, const uint8_t *bytes, size_t block
 #define GROUP        (POLY1305_LANES * (size_t)POLY1305_BLOCK)
 #define GROUPS_LEAST 8 // for fewer the powers of r cost more than they save
 
-static void to_limbs(uint64_t limbs[POLY1305_LIMBS], const word number[WORDS + 1])
-{
+static void to_limbs(uint64_t limbs[POLY1305_LIMBS], const word number[WORDS + 1]) {
     const uint64_t mask = (1 << 26) - 1;
     limbs[0] = number[0] & mask;
     limbs[1] = number[0] >> 26 & mask;
@@ -93,16 +83,14 @@ static void to_limbs(uint64_t limbs[POLY1305_LIMBS], const word number[WORDS + 1
     limbs[4] = number[1] >> 40 | number[2] << 24;
 }
 
-static void from_limbs(word number[WORDS + 1], const uint64_t limbs[POLY1305_LIMBS])
-{
+static void from_limbs(word number[WORDS + 1], const uint64_t limbs[POLY1305_LIMBS]) {
     number[0] = limbs[0] | limbs[1] << 26 | limbs[2] << 52;
     number[1] = limbs[2] >> 12 | limbs[3] << 14 | limbs[4] << 40;
     number[2] = limbs[4] >> 24;
 }
 
 // Takes in as many blocks as are best taken four at a time. Returns their bytes.
-static size_t add_groups(struct poly1305 *poly, const uint8_t *bytes, size_t length)
-{
+static size_t add_groups(struct poly1305 *poly, const uint8_t *bytes, size_t length) {
     static const word zero[WORDS];
     uint64_t powers[POLY1305_LANES][POLY1305_LIMBS], limbs[POLY1305_LIMBS];
     word power[WORDS + 1] = {0};
@@ -124,30 +112,26 @@ static size_t add_groups(struct poly1305 *poly, const uint8_t *bytes, size_t len
 
 #else
 
-static size_t add_groups(struct poly1305 *poly, const uint8_t *bytes, size_t length)
-{
+static size_t add_groups(struct poly1305 *poly, const uint8_t *bytes, size_t length) {
     (void)poly, (void)bytes, (void)length;
     return 0;
 }
 
 #endif
 
-void poly1305_init(struct poly1305 *poly, const uint8_t key[POLY1305_KEY])
-{
+void poly1305_init(struct poly1305 *poly, const uint8_t key[POLY1305_KEY]) {
     uint8_t r[POLY1305_BLOCK];
     memcpy(r, key, sizeof r);
     for (int i = 0; i < POLY1305_BLOCK; i++)
         r[i] &= i % 4 == 3 ? 0x0f : i % 4 == 0 && i > 0 ? 0xfc : 0xff; // clamp(r) of section 2.5
     *poly = (struct poly1305){.buffered = 0};
     get_words(poly->r, r);
-    for (int i = 0; i < WORDS; i++)
-        poly->r_folded[i] = poly->r[i] + (poly->r[i] >> 2);
+    for (int i = 0; i < WORDS; i++) poly->r_folded[i] = poly->r[i] + (poly->r[i] >> 2);
     get_words(poly->pad, key + sizeof r);
     crypto_wipe(r, sizeof r);
 }
 
-void poly1305_add(struct poly1305 *poly, const uint8_t *bytes, size_t length)
-{
+void poly1305_add(struct poly1305 *poly, const uint8_t *bytes, size_t length) {
     if (poly->buffered > 0) {
         size_t taken = POLY1305_BLOCK - poly->buffered;
         if (taken > length)
@@ -171,8 +155,7 @@ void poly1305_add(struct poly1305 *poly, const uint8_t *bytes, size_t length)
         memcpy(poly->buffer, bytes + length - poly->buffered, poly->buffered);
 }
 
-void poly1305_end(struct poly1305 *poly, uint8_t tag[POLY1305_TAG])
-{
+void poly1305_end(struct poly1305 *poly, uint8_t tag[POLY1305_TAG]) {
     static const word zero[WORDS];
     if (poly->buffered > 0) { // the last block's 1 bit stands right behind its bytes
         poly->buffer[poly->buffered] = 1;
@@ -185,11 +168,9 @@ void poly1305_end(struct poly1305 *poly, uint8_t tag[POLY1305_TAG])
     memcpy(reduced, poly->sum, sizeof reduced);
     add(reduced, zero, 5);
     word mask = (word)0 - (reduced[WORDS] >> 2);
-    for (int i = 0; i < WORDS; i++)
-        poly->sum[i] ^= mask & (poly->sum[i] ^ reduced[i]);
+    for (int i = 0; i < WORDS; i++) poly->sum[i] ^= mask & (poly->sum[i] ^ reduced[i]);
     add(poly->sum, poly->pad, 0);
-    for (int i = 0; i < WORDS; i++)
-        put_le_word(tag + WORD_BYTES * i, poly->sum[i]);
+    for (int i = 0; i < WORDS; i++) put_le_word(tag + WORD_BYTES * i, poly->sum[i]);
     crypto_wipe(reduced, sizeof reduced);
     crypto_wipe(poly, sizeof *poly);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The Poly1305 authenticator (RFC 8439 section 2.5).
-#ifndef TETHER_CRYPTO_POLY1305_H
-#define TETHER_CRYPTO_POLY1305_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -27,5 +26,3 @@ void poly1305_init(struct poly1305 *poly, const uint8_t key[POLY1305_KEY]);
 void poly1305_add(struct poly1305 *poly, const uint8_t *bytes, size_t length);
 // Writes the tag, and wipes the state.
 void poly1305_end(struct poly1305 *poly, uint8_t tag[POLY1305_TAG]);
-
-#endif

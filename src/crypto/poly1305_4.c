@@ -31,14 +31,12 @@
 typedef uint64_t lanes __attribute__((vector_size(8 * LANES)));
 
 // Of the lower half of each lane.
-INLINED lanes multiply_lanes(lanes a, lanes b)
-{
+INLINED lanes multiply_lanes(lanes a, lanes b) {
     return (lanes)_mm256_mul_epu32((__m256i)a, (__m256i)b);
 }
 
 // Four blocks, each in its lane, with the 1 bit above it.
-INLINED void get_group(lanes group[LIMBS], const uint8_t *bytes)
-{
+INLINED void get_group(lanes group[LIMBS], const uint8_t *bytes) {
     lanes first, second;
     memcpy(&first, bytes, sizeof first);
     memcpy(&second, bytes + sizeof first, sizeof second);
@@ -52,16 +50,14 @@ INLINED void get_group(lanes group[LIMBS], const uint8_t *bytes)
 }
 
 // One limb of a product: a's limbs, each by the limb of b, or of b * 5, that it meets there.
-INLINED lanes multiply_row(const lanes a[LIMBS], lanes b0, lanes b1, lanes b2, lanes b3, lanes b4)
-{
+INLINED lanes multiply_row(const lanes a[LIMBS], lanes b0, lanes b1, lanes b2, lanes b3, lanes b4) {
     return multiply_lanes(a[0], b0) + multiply_lanes(a[1], b1) + multiply_lanes(a[2], b2) +
            multiply_lanes(a[3], b3) + multiply_lanes(a[4], b4);
 }
 
 // product = a * b, its carries not yet taken. `folded` is b * 5.
 INLINED void multiply(lanes product[LIMBS], const lanes a[LIMBS], const lanes b[LIMBS],
-                      const lanes folded[LIMBS])
-{
+                      const lanes folded[LIMBS]) {
     product[0] = multiply_row(a, b[0], folded[4], folded[3], folded[2], folded[1]);
     product[1] = multiply_row(a, b[1], b[0], folded[4], folded[3], folded[2]);
     product[2] = multiply_row(a, b[2], b[1], b[0], folded[4], folded[3]);
@@ -71,8 +67,7 @@ INLINED void multiply(lanes product[LIMBS], const lanes a[LIMBS], const lanes b[
 
 // Two runs of carries at a time, so that they do not wait for each other. All limbs are below 2^27
 // then.
-INLINED void carry(lanes sum[LIMBS])
-{
+INLINED void carry(lanes sum[LIMBS]) {
     sum[1] += sum[0] >> LIMB_BITS, sum[0] &= LIMB_MASK;
     sum[4] += sum[3] >> LIMB_BITS, sum[3] &= LIMB_MASK;
     sum[2] += sum[1] >> LIMB_BITS, sum[1] &= LIMB_MASK;
@@ -83,8 +78,7 @@ INLINED void carry(lanes sum[LIMBS])
 }
 
 // Adds the lanes up, and takes all carries.
-INLINED void add_up(uint64_t sum[LIMBS], const lanes each[LIMBS])
-{
+INLINED void add_up(uint64_t sum[LIMBS], const lanes each[LIMBS]) {
     uint64_t over = 0;
     for (int i = 0; i < LIMBS; i++) {
         over += each[i][0] + each[i][1] + each[i][2] + each[i][3];
@@ -99,8 +93,7 @@ INLINED void add_up(uint64_t sum[LIMBS], const lanes each[LIMBS])
 }
 
 TARGET void poly1305_add_groups(uint64_t sum[LIMBS], uint64_t powers[LANES][LIMBS],
-                                const uint8_t *bytes, size_t groups)
-{
+                                const uint8_t *bytes, size_t groups) {
     lanes each[LIMBS], product[LIMBS], group[LIMBS];
     lanes all[LIMBS], all_folded[LIMBS];   // r^4 in each lane
     lanes last[LIMBS], last_folded[LIMBS]; // r^4, r^3, r^2, r
@@ -111,8 +104,7 @@ TARGET void poly1305_add_groups(uint64_t sum[LIMBS], uint64_t powers[LANES][LIMB
         all_folded[i] = all[i] * 5;
     }
     get_group(each, bytes);
-    for (int i = 0; i < LIMBS; i++)
-        each[i][0] += sum[i];
+    for (int i = 0; i < LIMBS; i++) each[i][0] += sum[i];
     while (--groups > 0) {
         bytes += LANES * 16;
         multiply(product, each, all, all_folded);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The inside of Poly1305 for processors that do four multiplications at a time.
-#ifndef TETHER_CRYPTO_POLY1305_BLOCKS_H
-#define TETHER_CRYPTO_POLY1305_BLOCKS_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -17,7 +16,5 @@
 void poly1305_add_groups(uint64_t sum[POLY1305_LIMBS],
                          uint64_t powers[POLY1305_LANES][POLY1305_LIMBS], const uint8_t *bytes,
                          size_t groups);
-
-#endif
 
 #endif

@@ -9,8 +9,7 @@
 #include <sys/random.h>
 #include <sys/types.h>
 
-int crypto_random(void *out, size_t length)
-{
+int crypto_random(void *out, size_t length) {
     uint8_t *at = out;
     while (length > 0) {
         ssize_t got = getrandom(at, length, 0);

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: ISC
 // Random bytes from the kernel, for keys.
-#ifndef TETHER_CRYPTO_RANDOM_H
-#define TETHER_CRYPTO_RANDOM_H
+#pragma once
 
 #include <stddef.h>
 
 // Fills `out` from getrandom(2). Returns 0, or -1 with errno set: then there is nothing to go on
 // with.
 int crypto_random(void *out, size_t length);
-
-#endif

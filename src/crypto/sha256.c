@@ -22,25 +22,21 @@ static const uint32_t constants[64] = {
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
-static uint32_t rotate_right(uint32_t value, int bits)
-{
+static uint32_t rotate_right(uint32_t value, int bits) {
     return (value >> bits) | (value << (32 - bits));
 }
 
 // SSIG0 and SSIG1 of section 5.1, which make the schedule.
-static uint32_t small_sigma_0(uint32_t x)
-{
+static uint32_t small_sigma_0(uint32_t x) {
     return rotate_right(x, 7) ^ rotate_right(x, 18) ^ (x >> 3);
 }
 
-static uint32_t small_sigma_1(uint32_t x)
-{
+static uint32_t small_sigma_1(uint32_t x) {
     return rotate_right(x, 17) ^ rotate_right(x, 19) ^ (x >> 10);
 }
 
 // One step (section 6.2, step 3). v is a to h; they move up by one, and a and e get new values.
-static void step(uint32_t v[8], uint32_t input)
-{
+static void step(uint32_t v[8], uint32_t input) {
     uint32_t a = v[0], b = v[1], c = v[2], e = v[4], f = v[5], g = v[6];
     uint32_t choice = (e & f) ^ (~e & g);
     uint32_t majority = (a & b) ^ (a & c) ^ (b & c);
@@ -57,33 +53,27 @@ static void step(uint32_t v[8], uint32_t input)
     v[0] = mixed + sigma_0 + majority;
 }
 
-static void process_block(uint32_t state[8], const uint8_t block[SHA256_BLOCK])
-{
+static void process_block(uint32_t state[8], const uint8_t block[SHA256_BLOCK]) {
     uint32_t w[64];
     uint32_t v[8];
-    for (int t = 0; t < 16; t++)
-        w[t] = get_be32(block + 4 * t);
+    for (int t = 0; t < 16; t++) w[t] = get_be32(block + 4 * t);
     for (int t = 16; t < 64; t++)
         w[t] = small_sigma_1(w[t - 2]) + w[t - 7] + small_sigma_0(w[t - 15]) + w[t - 16];
     memcpy(v, state, sizeof v);
-    for (int t = 0; t < 64; t++)
-        step(v, constants[t] + w[t]);
-    for (int i = 0; i < 8; i++)
-        state[i] += v[i];
+    for (int t = 0; t < 64; t++) step(v, constants[t] + w[t]);
+    for (int i = 0; i < 8; i++) state[i] += v[i];
     crypto_wipe(w, sizeof w);
     crypto_wipe(v, sizeof v);
 }
 
-void sha256_init(struct sha256 *hash)
-{
+void sha256_init(struct sha256 *hash) {
     *hash = (struct sha256){
         .state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c,
                   0x1f83d9ab, 0x5be0cd19},
     };
 }
 
-void sha256_add(struct sha256 *hash, const void *bytes, size_t length)
-{
+void sha256_add(struct sha256 *hash, const void *bytes, size_t length) {
     const uint8_t *at = bytes;
     while (length > 0) {
         size_t filled = (size_t)(hash->length % SHA256_BLOCK);
@@ -99,8 +89,7 @@ void sha256_add(struct sha256 *hash, const void *bytes, size_t length)
     }
 }
 
-void sha256_end(struct sha256 *hash, uint8_t digest[SHA256_SIZE])
-{
+void sha256_end(struct sha256 *hash, uint8_t digest[SHA256_SIZE]) {
     static const uint8_t padding[SHA256_BLOCK] = {0x80};
     uint8_t length_in_bits[8];
     size_t filled = (size_t)(hash->length % SHA256_BLOCK);
@@ -108,7 +97,6 @@ void sha256_end(struct sha256 *hash, uint8_t digest[SHA256_SIZE])
     put_be64(length_in_bits, hash->length * 8);
     sha256_add(hash, padding, room - filled);
     sha256_add(hash, length_in_bits, sizeof length_in_bits);
-    for (int i = 0; i < 8; i++)
-        put_be32(digest + 4 * i, hash->state[i]);
+    for (int i = 0; i < 8; i++) put_be32(digest + 4 * i, hash->state[i]);
     crypto_wipe(hash, sizeof *hash);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // SHA-256 (RFC 6234).
-#ifndef TETHER_CRYPTO_SHA256_H
-#define TETHER_CRYPTO_SHA256_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -20,5 +19,3 @@ void sha256_init(struct sha256 *hash);
 void sha256_add(struct sha256 *hash, const void *bytes, size_t length);
 // Writes the digest, and wipes the state.
 void sha256_end(struct sha256 *hash, uint8_t digest[SHA256_SIZE]);
-
-#endif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // What the ciphers need of vectors beyond what gcc and clang calculate with on every machine.
-#ifndef TETHER_CRYPTO_VECTORS_H
-#define TETHER_CRYPTO_VECTORS_H
+#pragma once
 
 // Whether a processor may have AVX2, or AVX-512, which is known only when the program runs. A build
 // with CPPFLAGS=-DCHACHA20_BASELINE goes without, and is smaller.
@@ -16,6 +15,4 @@
 #define SHUFFLE(type, a, b, ...) __builtin_shufflevector((type)(a), (type)(b), __VA_ARGS__)
 #else
 #define SHUFFLE(type, a, b, ...) __builtin_shuffle((type)(a), (type)(b), (type){__VA_ARGS__})
-#endif
-
 #endif

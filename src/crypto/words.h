@@ -4,8 +4,7 @@
 // word. A word is therefore the widest integer whose product with another still fits into an
 // integer that the compiler knows: 64 bits where there is a 128-bit type, else 32. One algorithm
 // serves both.
-#ifndef TETHER_CRYPTO_WORDS_H
-#define TETHER_CRYPTO_WORDS_H
+#pragma once
 
 #include <stdint.h>
 
@@ -26,5 +25,3 @@ typedef uint64_t double_word;
 #endif
 
 #define WORD_BYTES (WORD_BITS / 8)
-
-#endif

@@ -33,28 +33,21 @@
 
 typedef word element[LIMBS];
 
-static void add(element out, const element a, const element b)
-{
-    for (int i = 0; i < LIMBS; i++)
-        out[i] = a[i] + b[i];
+static void add(element out, const element a, const element b) {
+    for (int i = 0; i < LIMBS; i++) out[i] = a[i] + b[i];
 }
 
 // a + 2 p - b. The limbs of p are all ones, but for the lowest, which is 18 less.
-static void subtract(element out, const element a, const element b)
-{
-    for (int i = 0; i < LIMBS; i++)
-        out[i] = a[i] + 2 * (i == 0 ? LIMB_MAX - 18 : LIMB_MAX) - b[i];
+static void subtract(element out, const element a, const element b) {
+    for (int i = 0; i < LIMBS; i++) out[i] = a[i] + 2 * (i == 0 ? LIMB_MAX - 18 : LIMB_MAX) - b[i];
 }
 
 // `out` must be neither `a` nor `b`: there is no copy in between that would have to be wiped.
-static void multiply(word out[restrict LIMBS], const element a, const element b)
-{
+static void multiply(word out[restrict LIMBS], const element a, const element b) {
     double_word row = 0;
     for (int i = 0; i < LIMBS; i++) {
-        for (int j = 0; j <= i; j++)
-            row += (double_word)a[j] * b[i - j];
-        for (int j = i + 1; j < LIMBS; j++)
-            row += (double_word)a[j] * (19 * b[LIMBS + i - j]);
+        for (int j = 0; j <= i; j++) row += (double_word)a[j] * b[i - j];
+        for (int j = i + 1; j < LIMBS; j++) row += (double_word)a[j] * (19 * b[LIMBS + i - j]);
         out[i] = (word)row & LIMB_MAX;
         row >>= LIMB_BITS;
     }
@@ -63,14 +56,10 @@ static void multiply(word out[restrict LIMBS], const element a, const element b)
     out[1] += (word)(row >> LIMB_BITS);
 }
 
-static void square(element out, const element a)
-{
-    multiply(out, a, a);
-}
+static void square(element out, const element a) { multiply(out, a, a); }
 
 // Exchanges both where `bit` is 1, and does the same work where it is 0.
-static void swap_if(word bit, element a, element b)
-{
+static void swap_if(word bit, element a, element b) {
     word mask = (word)0 - bit;
     for (int i = 0; i < LIMBS; i++) {
         word difference = mask & (a[i] ^ b[i]);
@@ -80,8 +69,7 @@ static void swap_if(word bit, element a, element b)
 }
 
 // Little-endian. The top bit of a coordinate is not looked at (section 5).
-static void from_bytes(element out, const uint8_t bytes[X25519_SIZE])
-{
+static void from_bytes(element out, const uint8_t bytes[X25519_SIZE]) {
     memset(out, 0, sizeof(element));
     for (int bit = 0; bit < 255; bit++)
         out[bit / LIMB_BITS] |= (word)((bytes[bit / 8] >> (bit % 8)) & 1) << (bit % LIMB_BITS);
@@ -89,8 +77,7 @@ static void from_bytes(element out, const uint8_t bytes[X25519_SIZE])
 
 // Adds a number of one word, and brings each limb down to LIMB_BITS. Returns what goes over the
 // top.
-static word carry_up(element a, word number)
-{
+static word carry_up(element a, word number) {
     word carry = number;
     for (int i = 0; i < LIMBS; i++) {
         carry += a[i];
@@ -102,8 +89,7 @@ static word carry_up(element a, word number)
 
 // The number below p that `a` is modulo p. After three times all limbs are down; what is left is p
 // or more just where 19 more would go over the top.
-static void to_bytes(uint8_t bytes[X25519_SIZE], element a, element scratch)
-{
+static void to_bytes(uint8_t bytes[X25519_SIZE], element a, element scratch) {
     word top = carry_up(a, 0);
     top = carry_up(a, 19 * top);
     carry_up(a, 19 * top);
@@ -125,8 +111,7 @@ struct ladder {
 };
 
 // One step: doubles point 2, and adds it to point 3. The names are those of section 5.
-static void step(struct ladder *l)
-{
+static void step(struct ladder *l) {
     static const element a24 = {121665};
     add(l->a, l->x2, l->z2);
     subtract(l->b, l->x2, l->z2);
@@ -151,8 +136,7 @@ static void step(struct ladder *l)
 
 // z2^(p - 2), which is 1 / z2 (Fermat), into `a`. The bits of the exponent are ones but for 2
 // and 4.
-static void invert(struct ladder *l)
-{
+static void invert(struct ladder *l) {
     memcpy(l->a, l->z2, sizeof l->a);
     for (int bit = 253; bit >= 0; bit--) {
         square(l->b, l->a);
@@ -164,8 +148,7 @@ static void invert(struct ladder *l)
 }
 
 static void multiply_point(uint8_t out[X25519_SIZE], const uint8_t private_key[X25519_SIZE],
-                           const uint8_t point[X25519_SIZE])
-{
+                           const uint8_t point[X25519_SIZE]) {
     struct ladder l = {.x2 = {1}, .z3 = {1}};
     word swapped = 0;
     memcpy(l.scalar, private_key, sizeof l.scalar);
@@ -187,15 +170,13 @@ static void multiply_point(uint8_t out[X25519_SIZE], const uint8_t private_key[X
     crypto_wipe(&l, sizeof l);
 }
 
-void x25519_public(uint8_t public_key[X25519_SIZE], const uint8_t private_key[X25519_SIZE])
-{
+void x25519_public(uint8_t public_key[X25519_SIZE], const uint8_t private_key[X25519_SIZE]) {
     static const uint8_t base_point[X25519_SIZE] = {9};
     multiply_point(public_key, private_key, base_point);
 }
 
 bool x25519(uint8_t shared[X25519_SIZE], const uint8_t private_key[X25519_SIZE],
-            const uint8_t public_key[X25519_SIZE])
-{
+            const uint8_t public_key[X25519_SIZE]) {
     static const uint8_t zero[X25519_SIZE];
     multiply_point(shared, private_key, public_key);
     return !crypto_equal(shared, zero, sizeof zero);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // X25519: Diffie-Hellman on Curve25519 (RFC 7748 section 5).
-#ifndef TETHER_CRYPTO_X25519_H
-#define TETHER_CRYPTO_X25519_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,5 +13,3 @@ void x25519_public(uint8_t public_key[X25519_SIZE], const uint8_t private_key[X2
 // (section 6.1), and the secret is worth nothing.
 bool x25519(uint8_t shared[X25519_SIZE], const uint8_t private_key[X25519_SIZE],
             const uint8_t public_key[X25519_SIZE]);
-
-#endif

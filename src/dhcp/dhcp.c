@@ -29,17 +29,14 @@ enum { DISCOVER = 1, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE, INFORM };
 #define NETWORK_MASK 0xffffff00
 #define EVERYBODY    0xffffffff
 
-static uint64_t hash(const struct siphash_key *key, const uint8_t *bytes, size_t length)
-{
+static uint64_t hash(const struct siphash_key *key, const uint8_t *bytes, size_t length) {
     uint64_t sum = length;
-    for (size_t i = 0; i < length; i++)
-        sum = siphash_2_words(key, sum, bytes[i]);
+    for (size_t i = 0; i < length; i++) sum = siphash_2_words(key, sum, bytes[i]);
     return sum | 1; // 0 is nobody
 }
 
 static void take_option(struct dhcp_request *request, const struct siphash_key *key, uint8_t option,
-                        const uint8_t *value, size_t length)
-{
+                        const uint8_t *value, size_t length) {
     if (option == TYPE && length == 1)
         request->type = value[0];
     else if (option == CLIENT && length >= 2)
@@ -53,8 +50,7 @@ static void take_option(struct dhcp_request *request, const struct siphash_key *
             get_be32(value) < DHCP_LEASE_LEAST_S ? DHCP_LEASE_LEAST_S : get_be32(value);
 }
 
-static bool is_message(const uint8_t *message, size_t length, uint8_t direction)
-{
+static bool is_message(const uint8_t *message, size_t length, uint8_t direction) {
     return length >= AT_OPTIONS && message[AT_DIRECTION] == direction &&
            message[AT_HARDWARE] == ETHERNET && message[AT_MAC_SIZE] == MAC_SIZE &&
            get_be32(message + AT_COOKIE) == COOKIE;
@@ -62,8 +58,7 @@ static bool is_message(const uint8_t *message, size_t length, uint8_t direction)
 
 // Returns false for what is no request, or comes through a relay, which this network has none of.
 static bool read_request(struct dhcp_request *request, const struct siphash_key *key,
-                         const uint8_t *message, size_t length)
-{
+                         const uint8_t *message, size_t length) {
     if (!is_message(message, length, ASKS) || get_be32(message + AT_RELAY) != 0)
         return false;
     *request = (struct dhcp_request){.has = get_be32(message + AT_HAS), .lease_s = DHCP_LEASE_S};
@@ -82,8 +77,7 @@ static bool read_request(struct dhcp_request *request, const struct siphash_key 
     return true;
 }
 
-static uint8_t *put_option(uint8_t *at, uint8_t option, uint32_t value)
-{
+static uint8_t *put_option(uint8_t *at, uint8_t option, uint32_t value) {
     at[0] = option;
     at[1] = 4;
     put_be32(at + 2, value);
@@ -92,8 +86,7 @@ static uint8_t *put_option(uint8_t *at, uint8_t option, uint32_t value)
 
 // Begins a message with hardware, transaction, broadcast flag and MAC of another's head. Returns
 // where its options go on.
-static uint8_t *begin(uint8_t *message, uint8_t direction, const uint8_t *head, uint8_t type)
-{
+static uint8_t *begin(uint8_t *message, uint8_t direction, const uint8_t *head, uint8_t type) {
     memset(message, 0, DHCP_MESSAGE);
     memcpy(message, head, AT_TRANSACTION + 4);
     memcpy(message + AT_MAC, head + AT_MAC, DHCP_HEAD - AT_MAC);
@@ -107,8 +100,7 @@ static uint8_t *begin(uint8_t *message, uint8_t direction, const uint8_t *head, 
 
 // Makes a reply (table 3 of RFC 2131); with no address `yours` it names no lease (section 4.3.5).
 static enum dhcp_result answer(const struct dhcp_server *server, struct dhcp_reply *reply,
-                               const struct dhcp_request *to, uint8_t type, uint32_t yours)
-{
+                               const struct dhcp_request *to, uint8_t type, uint32_t yours) {
     uint8_t *at = begin(reply->message, REPLIES, to->head, type);
     at = put_option(at, SERVER, server->address);
     put_be32(reply->message + AT_YOURS, yours);
@@ -126,20 +118,17 @@ static enum dhcp_result answer(const struct dhcp_server *server, struct dhcp_rep
     return DHCP_REPLY;
 }
 
-static struct dhcp_lease *lease_at(struct dhcp_server *server, uint32_t address)
-{
+static struct dhcp_lease *lease_at(struct dhcp_server *server, uint32_t address) {
     uint32_t index = address - server->first;
     return index < DHCP_LEASES ? &server->leases[index] : NULL;
 }
 
-static uint32_t address_of(const struct dhcp_server *server, const struct dhcp_lease *lease)
-{
+static uint32_t address_of(const struct dhcp_server *server, const struct dhcp_lease *lease) {
     return server->first + (uint32_t)(lease - server->leases);
 }
 
 // Returns NULL for a client that has no address.
-static struct dhcp_lease *lease_of(struct dhcp_server *server, uint64_t client)
-{
+static struct dhcp_lease *lease_of(struct dhcp_server *server, uint64_t client) {
     for (size_t i = 0; i < DHCP_LEASES; i++)
         if (server->leases[i].holder.client == client)
             return &server->leases[i];
@@ -147,8 +136,7 @@ static struct dhcp_lease *lease_of(struct dhcp_server *server, uint64_t client)
 }
 
 // Chooses an address for a client that has none. Returns NULL where all are lent.
-static struct dhcp_lease *choose(struct dhcp_server *server, uint32_t wants, int64_t now_ms)
-{
+static struct dhcp_lease *choose(struct dhcp_server *server, uint32_t wants, int64_t now_ms) {
     struct dhcp_lease *chosen = lease_at(server, wants);
     if (chosen != NULL && chosen->holder.client == 0 && chosen->until_ms <= now_ms)
         return chosen;
@@ -160,8 +148,7 @@ static struct dhcp_lease *choose(struct dhcp_server *server, uint32_t wants, int
 }
 
 static enum dhcp_result discover(struct dhcp_server *server, struct dhcp_reply *reply,
-                                 const struct dhcp_request *request, int64_t now_ms)
-{
+                                 const struct dhcp_request *request, int64_t now_ms) {
     struct dhcp_lease *lease = lease_of(server, request->client);
     if (lease == NULL)
         lease = choose(server, request->wants, now_ms);
@@ -182,8 +169,7 @@ static enum dhcp_result discover(struct dhcp_server *server, struct dhcp_reply *
 
 // The client has chosen an offer, remembers an address, or renews one (section 4.3.2).
 static enum dhcp_result confirm(struct dhcp_server *server, struct dhcp_reply *reply,
-                                const struct dhcp_request *request, int64_t now_ms)
-{
+                                const struct dhcp_request *request, int64_t now_ms) {
     uint32_t address = request->has != 0 ? request->has : request->wants;
     struct dhcp_lease *lease = lease_at(server, address);
     struct dhcp_lease *own = lease_of(server, request->client);
@@ -201,8 +187,7 @@ static enum dhcp_result confirm(struct dhcp_server *server, struct dhcp_reply *r
 }
 
 enum dhcp_result dhcp_take(struct dhcp_server *server, struct dhcp_reply *reply,
-                           const uint8_t *message, size_t length, int64_t now_ms)
-{
+                           const uint8_t *message, size_t length, int64_t now_ms) {
     struct dhcp_request request;
     if (!read_request(&request, &server->key, message, length))
         return DHCP_NOTHING;
@@ -221,8 +206,7 @@ enum dhcp_result dhcp_take(struct dhcp_server *server, struct dhcp_reply *reply,
     return DHCP_NOTHING;
 }
 
-int64_t dhcp_due_ms(const struct dhcp_server *server, uint32_t *address)
-{
+int64_t dhcp_due_ms(const struct dhcp_server *server, uint32_t *address) {
     int64_t due_ms = INT64_MAX;
     for (size_t i = 0; i < DHCP_LEASES; i++) {
         int64_t probe_ms = server->leases[i].probe_ms;
@@ -235,8 +219,7 @@ int64_t dhcp_due_ms(const struct dhcp_server *server, uint32_t *address)
 }
 
 enum dhcp_result dhcp_probed(struct dhcp_server *server, struct dhcp_reply *reply, uint32_t address,
-                             bool is_taken, int64_t now_ms)
-{
+                             bool is_taken, int64_t now_ms) {
     struct dhcp_lease *lease = lease_at(server, address);
     const struct dhcp_request request = lease->holder;
     lease->probe_ms = 0;
@@ -247,8 +230,7 @@ enum dhcp_result dhcp_probed(struct dhcp_server *server, struct dhcp_reply *repl
 }
 
 // It comes from a MAC of nobody's, which an administrator could have given (RFC 9542 section 2.1).
-void dhcp_make_discover(uint8_t message[DHCP_MESSAGE], uint64_t random)
-{
+void dhcp_make_discover(uint8_t message[DHCP_MESSAGE], uint64_t random) {
     uint8_t head[DHCP_HEAD] = {ASKS, ETHERNET, MAC_SIZE, [AT_MAC] = 0x02};
     put_be32(head + AT_TRANSACTION, (uint32_t)random);
     put_be16(head + AT_FLAGS, FLAG_BROADCAST);
@@ -256,8 +238,7 @@ void dhcp_make_discover(uint8_t message[DHCP_MESSAGE], uint64_t random)
     *begin(message, ASKS, head, DISCOVER) = END;
 }
 
-bool dhcp_is_offer(const uint8_t *message, size_t length, uint64_t random)
-{
+bool dhcp_is_offer(const uint8_t *message, size_t length, uint64_t random) {
     return is_message(message, length, REPLIES) &&
            get_be32(message + AT_TRANSACTION) == (uint32_t)random;
 }

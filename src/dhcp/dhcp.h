@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // An address for the phone (DHCP, RFC 2131), and nothing beside it. Pure: messages and the time in,
 // messages out. Addresses are in host byte order.
-#ifndef TETHER_DHCP_DHCP_H
-#define TETHER_DHCP_DHCP_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -64,5 +63,3 @@ enum dhcp_result dhcp_probed(struct dhcp_server *server, struct dhcp_reply *repl
 // Both have the same random number.
 void dhcp_make_discover(uint8_t message[DHCP_MESSAGE], uint64_t random);
 bool dhcp_is_offer(const uint8_t *message, size_t length, uint64_t random);
-
-#endif

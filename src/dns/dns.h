@@ -2,8 +2,7 @@
 // A laptop's DNS queries, as pure code: which of them go to which resolver, and as much of their
 // messages (RFC 1035 section 4.1) as shows whether names resolve. How the system is told is
 // another's part. Addresses are in host byte order.
-#ifndef TETHER_DNS_DNS_H
-#define TETHER_DNS_DNS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,5 +45,3 @@ bool dns_packet_is_good(const uint8_t *packet, size_t length);
 // length in bytes.
 #define RESOLVED_BYTES 1024
 size_t resolved_write(uint8_t out[RESOLVED_BYTES], bool begins, int index, uint32_t resolver);
-
-#endif

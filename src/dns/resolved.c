@@ -39,8 +39,7 @@ static const char settings[] = //
 
 _Static_assert(sizeof settings + sizeof greeting <= RESOLVED_BYTES, "there is room for both");
 
-size_t resolved_write(uint8_t out[RESOLVED_BYTES], bool begins, int index, uint32_t resolver)
-{
+size_t resolved_write(uint8_t out[RESOLVED_BYTES], bool begins, int index, uint32_t resolver) {
     uint8_t *at = out;
     if (begins)
         at = (uint8_t *)memcpy(out, greeting, sizeof greeting) + sizeof greeting;

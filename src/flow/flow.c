@@ -129,13 +129,11 @@
 #define START_QUEUE_US 60000
 #define START_TRIPS    3
 
-static void extreme_start(struct flow_extreme *extreme, int64_t now_us)
-{
+static void extreme_start(struct flow_extreme *extreme, int64_t now_us) {
     *extreme = (struct flow_extreme){0, 0, now_us};
 }
 
-static void extreme_turn(struct flow_extreme *extreme, int64_t period_us, int64_t now_us)
-{
+static void extreme_turn(struct flow_extreme *extreme, int64_t period_us, int64_t now_us) {
     if (now_us - extreme->since_us < period_us)
         return;
     extreme->before = extreme->now;
@@ -143,13 +141,11 @@ static void extreme_turn(struct flow_extreme *extreme, int64_t period_us, int64_
     extreme->since_us = now_us;
 }
 
-static int64_t greatest(const struct flow_extreme *extreme)
-{
+static int64_t greatest(const struct flow_extreme *extreme) {
     return greater(extreme->now, extreme->before);
 }
 
-void flow_init(struct flow *flow, int64_t now_us)
-{
+void flow_init(struct flow *flow, int64_t now_us) {
     memset(flow, 0, sizeof *flow);
     flow->window = WINDOW_FIRST;
     flow->eager = EAGER_MOST;
@@ -159,8 +155,7 @@ void flow_init(struct flow *flow, int64_t now_us)
     service_init(&flow->service);
 }
 
-void flow_path_changed(struct flow *flow, int64_t now_us)
-{
+void flow_path_changed(struct flow *flow, int64_t now_us) {
     size_t window = flow->window;
     bool is_heard = flow->is_heard;
     flow_init(flow, now_us);
@@ -169,53 +164,39 @@ void flow_path_changed(struct flow *flow, int64_t now_us)
         flow->window = window;
 }
 
-static struct flow_message *message_at(struct flow *flow, size_t i)
-{
+static struct flow_message *message_at(struct flow *flow, size_t i) {
     return &flow->messages[(flow->head + i) % FLOW_MESSAGES];
 }
 
-size_t flow_in_flight(const struct flow *flow)
-{
+size_t flow_in_flight(const struct flow *flow) {
     if (flow->count == 0)
         return 0;
     return (size_t)(flow->sent_total - flow->delivered_total);
 }
 
-int64_t flow_rate(const struct flow *flow)
-{
-    return greatest(&flow->rate);
-}
+int64_t flow_rate(const struct flow *flow) { return greatest(&flow->rate); }
 
-int64_t flow_round_trip_us(const struct flow *flow)
-{
-    return flow->smoothed_us;
-}
+int64_t flow_round_trip_us(const struct flow *flow) { return flow->smoothed_us; }
 
-int64_t flow_bare_us(const struct flow *flow)
-{
-    return flow->bare_us;
-}
+int64_t flow_bare_us(const struct flow *flow) { return flow->bare_us; }
 
 // What is on its way while the queue is made to drain: less than the bare way holds, and something,
 // since an acknowledgement ends the draining, and needs a message.
-static size_t drained_window(const struct flow *flow)
-{
+static size_t drained_window(const struct flow *flow) {
     size_t bare = (size_t)(flow_rate(flow) * flow_bare_us(flow) / US);
     size_t window = (bare < flow->window ? bare : flow->window) / 4 * DRAIN_QUARTERS;
     return window > 0 ? window : 1;
 }
 
 // How long a packet takes on the link; 0: not known.
-static int64_t packet_us(const struct flow *flow)
-{
+static int64_t packet_us(const struct flow *flow) {
     int64_t rate = service_rate(&flow->service);
     if (rate == 0)
         rate = flow_rate(flow);
     return rate > 0 ? (int64_t)TUN_MTU * US / rate : 0;
 }
 
-static int64_t presumed_most_us(const struct flow *flow)
-{
+static int64_t presumed_most_us(const struct flow *flow) {
     if (flow->back_late_us < BACK_FREE_US)
         return 0;
     return smaller(PRESUMED_MOST_US + PRESUMED_PACKETS * packet_us(flow), PRESUMED_LONGEST_US);
@@ -223,14 +204,12 @@ static int64_t presumed_most_us(const struct flow *flow)
 
 // What the link has most likely delivered while acknowledgements are late, where it may be the way
 // back that stands still.
-static size_t presumed(const struct flow *flow, int64_t now_us)
-{
+static size_t presumed(const struct flow *flow, int64_t now_us) {
     int64_t late_us = smaller(now_us - flow->awaited_us, presumed_most_us(flow));
     return late_us > 0 ? (size_t)(service_rate(&flow->service) * late_us / US) : 0;
 }
 
-size_t flow_room(const struct flow *flow, int64_t now_us)
-{
+size_t flow_room(const struct flow *flow, int64_t now_us) {
     size_t in_flight = flow_in_flight(flow);
     size_t window = flow->window + presumed(flow, now_us);
     if (flow->is_unbounded)
@@ -246,15 +225,13 @@ size_t flow_room(const struct flow *flow, int64_t now_us)
     return in_flight < window ? window - in_flight : 0;
 }
 
-bool flow_has_small_room(const struct flow *flow)
-{
+bool flow_has_small_room(const struct flow *flow) {
     return flow->count < FLOW_MESSAGES && flow->timeouts == 0 &&
            flow->latest_us - flow->bare_us < SMALL_QUEUE_US &&
            flow_in_flight(flow) < flow->window + FLOW_SMALL_ROOM;
 }
 
-int64_t flow_opens_us(const struct flow *flow, int64_t now_us)
-{
+int64_t flow_opens_us(const struct flow *flow, int64_t now_us) {
     int64_t presumed_to_us = flow->awaited_us + presumed_most_us(flow);
     if (flow->count == FLOW_MESSAGES || flow->timeouts > 0)
         return INT64_MAX;
@@ -264,8 +241,7 @@ int64_t flow_opens_us(const struct flow *flow, int64_t now_us)
     return step_us > presumed_to_us || flow->is_draining ? INT64_MAX : step_us;
 }
 
-size_t flow_message_size(const struct flow *flow)
-{
+size_t flow_message_size(const struct flow *flow) {
     int64_t rate = flow_rate(flow);
     int64_t unrest_us = service_unrest_us(&flow->service);
     int64_t restless_size = rate * smaller(unrest_us, MESSAGE_RESTLESS_US) / US;
@@ -283,16 +259,14 @@ size_t flow_message_size(const struct flow *flow)
 }
 
 // After a pause a window is no longer known to be right: it is half as large for each PAUSE_US.
-static void mind_pause(struct flow *flow, int64_t now_us)
-{
+static void mind_pause(struct flow *flow, int64_t now_us) {
     for (int64_t pause_us = now_us - flow->sent_us;
          pause_us >= PAUSE_US && flow->window > WINDOW_FIRST; pause_us -= PAUSE_US)
         flow->window = flow->window / 2 > WINDOW_FIRST ? flow->window / 2 : WINDOW_FIRST;
 }
 
 // What is sent next may be the beginning of much.
-static void mind_start(struct flow *flow, bool is_starved, int64_t now_us)
-{
+static void mind_start(struct flow *flow, bool is_starved, int64_t now_us) {
     bool was_starved = flow->starved_us > flow->hungry_us; // else there was no room
     if (was_starved && now_us - flow->hungry_us > START_PAUSE_US) {
         flow->is_starting = true;
@@ -306,8 +280,7 @@ static void mind_start(struct flow *flow, bool is_starved, int64_t now_us)
 
 // When the next message may be sent, at most a round trip from now. The first packets of a page,
 // after which there is nothing more to send for a moment, go at once.
-static void pace(struct flow *flow, size_t bytes, int64_t now_us)
-{
+static void pace(struct flow *flow, size_t bytes, int64_t now_us) {
     int64_t rate = greater(flow_rate(flow), service_rate(&flow->service));
     bool is_growing = flow->is_starting || now_us - flow->queued_us > 2 * flow->smoothed_us;
     if (rate == 0 || service_unrest_us(&flow->service) > PACE_UNREST_US ||
@@ -319,8 +292,7 @@ static void pace(struct flow *flow, size_t bytes, int64_t now_us)
 }
 
 void flow_sent(struct flow *flow, uint32_t index, uint32_t counter, size_t bytes, bool is_starved,
-               int64_t now_us)
-{
+               int64_t now_us) {
     if (flow->count == FLOW_MESSAGES || flow->is_unbounded)
         return;
     if (flow->count == 0) { // time in which there was nothing to deliver does not count
@@ -349,8 +321,7 @@ void flow_sent(struct flow *flow, uint32_t index, uint32_t counter, size_t bytes
 
 // Takes a measurement of the rate.
 static void measure_rate(struct flow *flow, const struct flow_message *message, bool is_starved,
-                         int64_t heard_us, int64_t now_us)
-{
+                         int64_t heard_us, int64_t now_us) {
     int64_t took_us = heard_us - message->delivered_us;
     int64_t sending_us = message->sent_us - message->before_us;
     int64_t bytes = (int64_t)(flow->delivered_total - message->delivered_total);
@@ -372,16 +343,14 @@ static void measure_rate(struct flow *flow, const struct flow_message *message, 
 }
 
 // RFC 6298
-static int64_t smooth(int64_t smoothed_us, int64_t us)
-{
+static int64_t smooth(int64_t smoothed_us, int64_t us) {
     return smoothed_us == 0 ? us : (7 * smoothed_us + us) / 8;
 }
 
 // What the round trip would have been on the shortest way back. Both clocks need not agree, only go
 // alike.
 static int64_t without_way_back(struct flow *flow, const struct flow_report *report,
-                                int64_t sent_us, int64_t trip_us)
-{
+                                int64_t sent_us, int64_t trip_us) {
     if (!report->has_received)
         return trip_us;
     uint32_t ahead_us = report->received_us - (uint32_t)sent_us;
@@ -396,16 +365,14 @@ static int64_t without_way_back(struct flow *flow, const struct flow_report *rep
     return smaller(bare_us + flow->way_us - flow->least_us, trip_us);
 }
 
-static void measure_round_trip(struct flow *flow, int64_t trip_us, int64_t there_us)
-{
+static void measure_round_trip(struct flow *flow, int64_t trip_us, int64_t there_us) {
     flow->smoothed_us = smooth(flow->smoothed_us, trip_us);
     if (flow->bare_us == 0 || trip_us < flow->bare_us)
         flow->bare_us = trip_us;
     flow->latest_us = greater(there_us, flow->bare_us);
 }
 
-static size_t bounded(int64_t window)
-{
+static size_t bounded(int64_t window) {
     return window < WINDOW_LEAST  ? WINDOW_LEAST
            : window > WINDOW_MOST ? WINDOW_MOST
                                   : (size_t)window;
@@ -414,8 +381,7 @@ static size_t bounded(int64_t window)
 // The queue is made to drain once in a while where the bare way was not seen for long. What is then
 // sent into an empty queue shows it, whether it is as it was, or has become longer.
 static void mind_drain(struct flow *flow, const struct flow_message *newest, int64_t own_us,
-                       int64_t target_us, int64_t now_us)
-{
+                       int64_t target_us, int64_t now_us) {
     if (flow->is_draining && newest->sent_us > flow->drain_from_us) {
         flow->bare_us = greater(flow->latest_us - own_us, 1);
         flow->least_us = flow->way_us - own_us;
@@ -434,15 +400,13 @@ static void mind_drain(struct flow *flow, const struct flow_message *newest, int
 }
 
 // By how many percent the window may be greater than what the link is known to hold.
-static int64_t eagerness(int64_t queue_us, int64_t target_us)
-{
+static int64_t eagerness(int64_t queue_us, int64_t target_us) {
     return 100 * (target_us - greater(queue_us, 0)) / target_us;
 }
 
 // Where trying more brought a queue and no more than before, less is tried the next time; where it
 // brought more, all.
-static void mind_eagerness(struct flow *flow, int64_t rate, bool has_queue, int64_t now_us)
-{
+static void mind_eagerness(struct flow *flow, int64_t rate, bool has_queue, int64_t now_us) {
     if (rate > flow->full_rate / 8 * 9) {
         flow->eager = EAGER_MOST;
         if (has_queue)
@@ -457,22 +421,19 @@ static void mind_eagerness(struct flow *flow, int64_t rate, bool has_queue, int6
     }
 }
 
-int64_t flow_spread_us(const struct flow *flow)
-{
+int64_t flow_spread_us(const struct flow *flow) {
     int64_t us = service_unrest_us(&flow->service) * 3 / 2;
     return smaller(us, SPREAD_PACKETS * packet_us(flow));
 }
 
 // What acknowledgements that are far apart tell of at once, beyond the usual message.
-static int64_t told_at_once(const struct flow *flow)
-{
+static int64_t told_at_once(const struct flow *flow) {
     return greater(0, flow->told - (int64_t)flow_message_size(flow));
 }
 
 // Whether the start goes on.
 static bool goes_on_starting(struct flow *flow, int64_t rate, int64_t queue_us, bool is_starved,
-                             int64_t now_us)
-{
+                             int64_t now_us) {
     bool has_grown = rate > flow->start_rate / 4 * 5;
     if (has_grown)
         flow->start_rate = rate;
@@ -484,8 +445,7 @@ static bool goes_on_starting(struct flow *flow, int64_t rate, int64_t queue_us, 
 // From the measurements to the window, when so much was delivered. While there is not enough to
 // send, it is no reason to make the window smaller that little is delivered.
 static void set_window(struct flow *flow, const struct flow_message *newest, size_t delivered,
-                       bool is_starved, int64_t now_us)
-{
+                       bool is_starved, int64_t now_us) {
     int64_t bare_us = flow_bare_us(flow);
     int64_t rate = flow_rate(flow);
     if (rate == 0)
@@ -515,8 +475,7 @@ static void set_window(struct flow *flow, const struct flow_message *newest, siz
 }
 
 // The oldest so many messages have passed the link.
-static void tell_service(struct flow *flow, size_t count)
-{
+static void tell_service(struct flow *flow, size_t count) {
     uint64_t before = flow->delivered_total;
     service_began(&flow->service, message_at(flow, 0)->sent_us + flow->least_us);
     for (size_t i = 0; i < count; i++) {
@@ -529,8 +488,7 @@ static void tell_service(struct flow *flow, size_t count)
 
 // The message was delivered, and all before it, or lost on the way: they are no longer under way.
 static bool take_delivered(struct flow *flow, uint32_t index, uint32_t counter,
-                           struct flow_message *newest)
-{
+                           struct flow_message *newest) {
     size_t at = 0;
     while (at < flow->count &&
            (message_at(flow, at)->index != index || message_at(flow, at)->counter != counter))
@@ -547,8 +505,7 @@ static bool take_delivered(struct flow *flow, uint32_t index, uint32_t counter,
 
 // How long it took to hear of what was sent into a silence says nothing about a queue, nor about a
 // rate. And the link may be another.
-static void end_silence(struct flow *flow, int64_t now_us)
-{
+static void end_silence(struct flow *flow, int64_t now_us) {
     flow->timeouts = 0;
     flow->eager = EAGER_MOST;
     flow->full_rate = 0;
@@ -561,8 +518,7 @@ static void end_silence(struct flow *flow, int64_t now_us)
 // How late acknowledgements are: they are kept back for some time, and then the way back may be
 // longer than it can be. The latest one came after so long without any.
 static void measure_lateness(struct flow *flow, int64_t delay_us, int64_t back_us,
-                             int64_t silent_us)
-{
+                             int64_t silent_us) {
     flow->delay_us = greater(delay_us, flow->delay_us - flow->delay_us / 8);
     flow->back_us = (7 * flow->back_us + smaller(back_us, BACK_MOST_US)) / 8;
     flow->back_late_us += (smaller(back_us, BACK_MOST_US) - flow->back_late_us) *
@@ -571,8 +527,7 @@ static void measure_lateness(struct flow *flow, int64_t delay_us, int64_t back_u
 
 // How much an acknowledgement tells of, where that is much of what was on its way, and no silence
 // made it so.
-static void measure_told(struct flow *flow, size_t delivered, size_t in_flight)
-{
+static void measure_told(struct flow *flow, size_t delivered, size_t in_flight) {
     flow->told -= flow->told / 8;
     if (flow->timeouts == 0 && 10 * delivered >= 3 * in_flight)
         flow->told = greater(flow->told, smaller((int64_t)delivered, TOLD_MOST));
@@ -580,8 +535,7 @@ static void measure_told(struct flow *flow, size_t delivered, size_t in_flight)
 
 // What was sent before a silence ended does not, unless one silence follows the other: then the
 // link is only slow.
-static bool tells_of_link(struct flow *flow, const struct flow_message *message)
-{
+static bool tells_of_link(struct flow *flow, const struct flow_message *message) {
     if (message->sent_us < flow->returned_us && flow->silences < 2 && flow->smoothed_us > 0)
         return false;
     flow->silences = 0;
@@ -591,15 +545,13 @@ static bool tells_of_link(struct flow *flow, const struct flow_message *message)
 // A queue shows that the link had enough to do, though nothing more was to be sent. What only came
 // in a pause of an idle link does not.
 static bool had_enough(const struct flow *flow, const struct flow_message *message,
-                       int64_t heard_us)
-{
+                       int64_t heard_us) {
     int64_t idle_us = flow->service.idle_us - message->idle_us;
     return flow->latest_us - flow->bare_us >= 2 * TARGET_US &&
            4 * idle_us <= heard_us - message->sent_us;
 }
 
-void flow_acknowledged(struct flow *flow, const struct flow_report *report, int64_t now_us)
-{
+void flow_acknowledged(struct flow *flow, const struct flow_report *report, int64_t now_us) {
     struct flow_message newest;
     uint64_t delivered_before = flow->delivered_total;
     if (!take_delivered(flow, report->index, report->counter, &newest))
@@ -636,8 +588,7 @@ void flow_acknowledged(struct flow *flow, const struct flow_report *report, int6
     flow->before_us = newest.sent_us;
 }
 
-int64_t flow_due_us(const struct flow *flow)
-{
+int64_t flow_due_us(const struct flow *flow) {
     int64_t wait_us = 4 * flow->smoothed_us;
     if (flow->count == 0)
         return INT64_MAX;
@@ -651,8 +602,7 @@ int64_t flow_due_us(const struct flow *flow)
     return flow->heard_us + wait_us;
 }
 
-void flow_timeout(struct flow *flow, int64_t now_us)
-{
+void flow_timeout(struct flow *flow, int64_t now_us) {
     flow->timeouts++;
     flow->is_unbounded = !flow->is_heard && flow->timeouts >= UNHEARD_TIMEOUTS;
     size_t forgotten = flow->is_unbounded ? flow->count : flow->count == FLOW_MESSAGES;
@@ -662,14 +612,10 @@ void flow_timeout(struct flow *flow, int64_t now_us)
     flow->heard_us = now_us;
 }
 
-bool flow_is_silent(const struct flow *flow)
-{
-    return flow->timeouts > 0;
-}
+bool flow_is_silent(const struct flow *flow) { return flow->timeouts > 0; }
 
 // What flow_acknowledge() wrote.
-void flow_hear(struct flow *flow, const uint8_t *body, size_t length, int64_t now_us)
-{
+void flow_hear(struct flow *flow, const uint8_t *body, size_t length, int64_t now_us) {
     struct flow_report report = {get_be32(body), get_be32(body + 4), get_be32(body + 8), 0, false};
     if (length >= ACKNOWLEDGEMENT_BYTES) {
         report.received_us = get_be32(body + 12);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // Bounded flight: how much may be on its way to the other end at a time, so that the link is full
 // and nothing queues in the phone or the modem. Pure; times in microseconds.
-#ifndef TETHER_FLOW_FLOW_H
-#define TETHER_FLOW_FLOW_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -155,5 +154,3 @@ void flow_acknowledge(struct flow_receiver *receiver, uint8_t body[ACKNOWLEDGEME
                       int64_t now_us);
 // Reads one of at least ACKNOWLEDGEMENT_LEAST bytes.
 void flow_hear(struct flow *flow, const uint8_t *body, size_t length, int64_t now_us);
-
-#endif

@@ -17,8 +17,7 @@
 #define OWED_COST     (110 * 50) // bytes of a message with nothing else in it, by 1 / share (2 %)
 
 void flow_received(struct flow_receiver *receiver, uint32_t index, uint32_t counter, size_t bytes,
-                   int64_t now_us)
-{
+                   int64_t now_us) {
     if (!receiver->owes) {
         receiver->owes = true;
         receiver->first_us = now_us;
@@ -30,8 +29,7 @@ void flow_received(struct flow_receiver *receiver, uint32_t index, uint32_t coun
     receiver->bytes += bytes;
 }
 
-int64_t flow_owed_us(const struct flow_receiver *receiver, int64_t reverse_rate)
-{
+int64_t flow_owed_us(const struct flow_receiver *receiver, int64_t reverse_rate) {
     int64_t wait_us = reverse_rate > 0 ? (int64_t)OWED_COST * US / reverse_rate : OWED_LEAST_US;
     if (!receiver->owes)
         return INT64_MAX;
@@ -45,8 +43,7 @@ int64_t flow_owed_us(const struct flow_receiver *receiver, int64_t reverse_rate)
 
 // index (4), the counter's low half (4), delay in microseconds (4), the time when it came (4)
 void flow_acknowledge(struct flow_receiver *receiver, uint8_t body[ACKNOWLEDGEMENT_BYTES],
-                      int64_t now_us)
-{
+                      int64_t now_us) {
     put_be32(body, receiver->index);
     put_be32(body + 4, receiver->counter);
     put_be32(body + 8, (uint32_t)(now_us - receiver->newest_us));

@@ -36,39 +36,31 @@
 #define OFF_FREE_US   15000 // the hosts' own doing, and a packet's time
 #define BYTES_LEAST   1000  // fewer say nothing about a rate
 
-void service_init(struct service *service)
-{
-    memset(service, 0, sizeof *service);
-}
+void service_init(struct service *service) { memset(service, 0, sizeof *service); }
 
-int64_t service_rate(const struct service *service)
-{
+int64_t service_rate(const struct service *service) {
     return service->busy_us >= KNOWN_US ? service->bytes * US / service->busy_us : 0;
 }
 
-int64_t service_unrest_us(const struct service *service)
-{
+int64_t service_unrest_us(const struct service *service) {
     int64_t rate = service_rate(service);
     if (rate == 0)
         return 0;
     return greater(0, service->apart_us - OFF_FREE_US - (int64_t)TUN_MTU * US / rate);
 }
 
-void service_began(struct service *service, int64_t came_us)
-{
+void service_began(struct service *service, int64_t came_us) {
     if (service->is_known)
         service->idle_us += greater(0, came_us - service->left_us);
 }
 
-void service_passed(struct service *service, int64_t came_us, int64_t bytes)
-{
+void service_passed(struct service *service, int64_t came_us, int64_t bytes) {
     int64_t rate = service_rate(service);
     if (rate > 0)
         service->steady_us = greater(service->steady_us, came_us) + bytes * US / rate;
 }
 
-static void measure_rate(struct service *service, int64_t took_us, int64_t bytes)
-{
+static void measure_rate(struct service *service, int64_t took_us, int64_t bytes) {
     service->bytes += bytes;
     service->busy_us += took_us;
     if (service->busy_us > REMEMBERED_US) {
@@ -77,8 +69,7 @@ static void measure_rate(struct service *service, int64_t took_us, int64_t bytes
     }
 }
 
-static void measure_off(struct service *service, int64_t busy_us)
-{
+static void measure_off(struct service *service, int64_t busy_us) {
     int64_t off_us = service->left_us - service->steady_us;
     off_us = greater(-OFF_MOST_US, smaller(off_us, OFF_MOST_US));
     int64_t apart_us = off_us < 0 ? -off_us : off_us;
@@ -88,8 +79,7 @@ static void measure_off(struct service *service, int64_t busy_us)
         (apart_us - service->apart_us) * smaller(busy_us, AVERAGED_US) / AVERAGED_US;
 }
 
-void service_left(struct service *service, int64_t came_us, int64_t left_us, int64_t bytes)
-{
+void service_left(struct service *service, int64_t came_us, int64_t left_us, int64_t bytes) {
     bool was_waiting = service->is_known && came_us <= service->left_us;
     bool had_rate = service_rate(service) > 0;
     int64_t took_us = service->is_known ? left_us - service->left_us : 0;

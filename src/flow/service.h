@@ -2,8 +2,7 @@
 // How the slowest link of the way serves: at what rate while it has something to do, and how
 // steadily. Pure; times in microseconds by the sender's clock, but for an offset that is always the
 // same.
-#ifndef TETHER_FLOW_SERVICE_H
-#define TETHER_FLOW_SERVICE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,5 +33,3 @@ int64_t service_rate(const struct service *service);
 // How far from steady it is: the mean distance to a link of constant rate, less what is usual on
 // one; never negative.
 int64_t service_unrest_us(const struct service *service);
-
-#endif

@@ -29,8 +29,7 @@
 static void on_slot(void *arg, short events);
 
 void http_host_init(struct http_host *host, struct loop *loop,
-                    const struct http_host_config *config)
-{
+                    const struct http_host_config *config) {
     memset(host, 0, offsetof(struct http_host, slots));
     host->loop = loop;
     host->config = *config;
@@ -43,13 +42,11 @@ void http_host_init(struct http_host *host, struct loop *loop,
     }
 }
 
-static size_t slot_number(const struct http_slot *slot)
-{
+static size_t slot_number(const struct http_slot *slot) {
     return (size_t)(slot - slot->host->slots);
 }
 
-static void enter(struct http_slot *slot, enum http_state state, int64_t limit_ms)
-{
+static void enter(struct http_slot *slot, enum http_state state, int64_t limit_ms) {
     struct http_host *host = slot->host;
     slot->state = state;
     slot->deadline_ms = host->loop->now_ms + limit_ms;
@@ -57,8 +54,7 @@ static void enter(struct http_slot *slot, enum http_state state, int64_t limit_m
     loop_set_events(host->loop, slot->fd, state == HTTP_WRITING ? POLLOUT : POLLIN);
 }
 
-static void forget_body(struct http_slot *slot)
-{
+static void forget_body(struct http_slot *slot) {
     if (slot->body_fd >= 0)
         close(slot->body_fd);
     slot->body_fd = -1;
@@ -67,16 +63,14 @@ static void forget_body(struct http_slot *slot)
 }
 
 // The slot is free; its socket is somebody else's, or closed.
-static void leave_slot(struct http_slot *slot)
-{
+static void leave_slot(struct http_slot *slot) {
     crowd_leave(slot->host->places, HTTP_SLOTS, slot_number(slot));
     slot->fd = -1;
     slot->state = HTTP_FREE;
     forget_body(slot);
 }
 
-static void free_slot(struct http_slot *slot)
-{
+static void free_slot(struct http_slot *slot) {
     int fd = slot->fd;
     loop_remove(slot->host->loop, fd);
     leave_slot(slot);
@@ -84,8 +78,7 @@ static void free_slot(struct http_slot *slot)
 }
 
 // Makes room for a newcomer. Returns the slot, or NULL where all are free already.
-static struct http_slot *evict(struct http_host *host, uint64_t newcomer)
-{
+static struct http_slot *evict(struct http_host *host, uint64_t newcomer) {
     size_t number = crowd_gives_way(host->places, HTTP_SLOTS, newcomer);
     if (number == HTTP_SLOTS)
         return NULL;
@@ -94,8 +87,7 @@ static struct http_slot *evict(struct http_host *host, uint64_t newcomer)
     return &host->slots[number];
 }
 
-static struct http_slot *take_slot(struct http_host *host, uint64_t newcomer)
-{
+static struct http_slot *take_slot(struct http_host *host, uint64_t newcomer) {
     for (size_t i = 0; i < HTTP_SLOTS; i++)
         if (host->slots[i].state == HTTP_FREE)
             return &host->slots[i];
@@ -104,8 +96,7 @@ static struct http_slot *take_slot(struct http_host *host, uint64_t newcomer)
 
 // Accepts a connection. Where descriptors have run out, a slot gives its own; without one, the
 // listener rests until the next tick, since poll() would report it again and again.
-static int accept_peer(const struct http_listener *listener, struct endpoint *peer)
-{
+static int accept_peer(const struct http_listener *listener, struct endpoint *peer) {
     struct http_host *host = listener->host;
     int fd = socket_accept(listener->fd, peer);
     if (fd >= 0 || (errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != ENOBUFS))
@@ -117,8 +108,7 @@ static int accept_peer(const struct http_listener *listener, struct endpoint *pe
     return fd;
 }
 
-static bool is_welcome(const struct http_host_config *config, int fd)
-{
+static bool is_welcome(const struct http_host_config *config, int fd) {
     struct endpoint here = {.length = sizeof here.address};
     if (config->welcome == NULL)
         return true;
@@ -126,8 +116,7 @@ static bool is_welcome(const struct http_host_config *config, int fd)
            config->welcome(config->welcome_arg, endpoint_ipv4(&here));
 }
 
-static void on_listener(void *arg, short events)
-{
+static void on_listener(void *arg, short events) {
     const struct http_listener *listener = arg;
     struct http_host *host = listener->host;
     struct endpoint peer;
@@ -157,8 +146,7 @@ static void on_listener(void *arg, short events)
     }
 }
 
-int http_host_listen(struct http_host *host, int fd)
-{
+int http_host_listen(struct http_host *host, int fd) {
     if (host->listener_count == HTTP_LISTENERS)
         return -1;
     struct http_listener *listener = &host->listeners[host->listener_count];
@@ -169,8 +157,7 @@ int http_host_listen(struct http_host *host, int fd)
     return 0;
 }
 
-void http_host_close(struct http_host *host)
-{
+void http_host_close(struct http_host *host) {
     for (int i = 0; i < host->listener_count; i++) {
         loop_remove(host->loop, host->listeners[i].fd);
         close(host->listeners[i].fd);
@@ -181,16 +168,14 @@ void http_host_close(struct http_host *host)
             free_slot(&host->slots[i]);
 }
 
-void http_host_write_status(const struct http_host *host, struct text *text)
-{
+void http_host_write_status(const struct http_host *host, struct text *text) {
     text_add(text,
              ",\"http\":{\"accepted\":%llu,\"evicted\":%llu,\"expired\":%llu,\"refused\":%llu",
              (unsigned long long)host->accepted, (unsigned long long)host->evicted,
              (unsigned long long)host->expired, (unsigned long long)host->refused);
 }
 
-void http_host_tick(struct http_host *host)
-{
+void http_host_tick(struct http_host *host) {
     for (int i = 0; i < host->listener_count; i++)
         loop_set_events(host->loop, host->listeners[i].fd, POLLIN);
     for (size_t i = 0; i < HTTP_SLOTS; i++) {
@@ -203,8 +188,7 @@ void http_host_tick(struct http_host *host)
 }
 
 // Refills head[] with the next piece of a file. Returns false when the file is shorter than it was.
-static bool read_body(struct http_slot *slot)
-{
+static bool read_body(struct http_slot *slot) {
     size_t want = slot->body_left < sizeof slot->head ? slot->body_left : sizeof slot->head;
     ssize_t got = read(slot->body_fd, slot->head, want);
     if (got <= 0)
@@ -216,8 +200,7 @@ static bool read_body(struct http_slot *slot)
 }
 
 // Sends one piece. Returns the number of bytes, 0 when the socket is full, -1 when it is broken.
-static ssize_t send_piece(struct http_slot *slot, const void *bytes, size_t length)
-{
+static ssize_t send_piece(struct http_slot *slot, const void *bytes, size_t length) {
     ssize_t sent = send(slot->fd, bytes, length, MSG_NOSIGNAL);
     if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return 0;
@@ -225,8 +208,7 @@ static ssize_t send_piece(struct http_slot *slot, const void *bytes, size_t leng
 }
 
 // Sends what is left of the response. Returns 1 when all is sent, 0 when the socket is full, -1.
-static int send_response(struct http_slot *slot)
-{
+static int send_response(struct http_slot *slot) {
     ssize_t sent;
     for (;;) {
         if (slot->head_sent < slot->head_length) {
@@ -248,8 +230,7 @@ static int send_response(struct http_slot *slot)
 }
 
 // Sends on; a finished response leaves the slot reading, or lingering before the end.
-static void go_on_sending(struct http_slot *slot)
-{
+static void go_on_sending(struct http_slot *slot) {
     int done = send_response(slot);
     if (done < 0) {
         free_slot(slot);
@@ -267,8 +248,8 @@ static void go_on_sending(struct http_slot *slot)
 }
 
 // Begins a response whose body, if any, is in memory.
-static void respond(struct http_slot *slot, const struct http_response *response, const void *body)
-{
+static void respond(struct http_slot *slot, const struct http_response *response,
+                    const void *body) {
     slot->head_length = http_write_head(slot->head, sizeof slot->head, response);
     slot->head_sent = 0;
     slot->keep_alive = response->keep_alive;
@@ -279,8 +260,7 @@ static void respond(struct http_slot *slot, const struct http_response *response
 
 // Begins a response whose body is of this moment: it is kept behind the head.
 static void respond_with_copy(struct http_slot *slot, const struct http_response *response,
-                              const char *body)
-{
+                              const char *body) {
     respond(slot, response, NULL);
     size_t length = response->body_length;
     if (!slot->head_only && slot->head_length + length <= sizeof slot->head) {
@@ -291,8 +271,7 @@ static void respond_with_copy(struct http_slot *slot, const struct http_response
 
 // Answers with an error. `keep_alive` where the request was read whole and more may follow.
 static void refuse_saying(struct http_slot *slot, int status, const char *body, const char *extra,
-                          bool keep_alive)
-{
+                          bool keep_alive) {
     struct http_response response = {
         .status = status,
         .type = "text/plain; charset=utf-8",
@@ -305,13 +284,11 @@ static void refuse_saying(struct http_slot *slot, int status, const char *body, 
     respond_with_copy(slot, &response, body);
 }
 
-static void refuse(struct http_slot *slot, int status, const char *extra, bool keep_alive)
-{
+static void refuse(struct http_slot *slot, int status, const char *extra, bool keep_alive) {
     refuse_saying(slot, status, http_reason(status), extra, keep_alive);
 }
 
-static void refuse_with(struct http_slot *slot, int status)
-{
+static void refuse_with(struct http_slot *slot, int status) {
     // 426: RFC 6455 section 4.4, RFC 9110 section 15.5.22
     const char *extra = status == 426   ? slot->host->config.protocol->required
                         : status == 405 ? "Allow: GET, HEAD\r\n"
@@ -320,8 +297,7 @@ static void refuse_with(struct http_slot *slot, int status)
 }
 
 // The socket leaves this slot and lives on elsewhere. `used`: the request's length.
-static void hand_on(struct http_slot *slot, const struct http_request *request, size_t used)
-{
+static void hand_on(struct http_slot *slot, const struct http_request *request, size_t used) {
     struct http_host *host = slot->host;
     struct endpoint peer = slot->peer;
     struct http_upgrade upgrade = {
@@ -343,8 +319,7 @@ static void hand_on(struct http_slot *slot, const struct http_request *request, 
         refuse_with(slot, status);
 }
 
-static bool path_is_protocol(const struct http_host *host, const struct http_text *path)
-{
+static bool path_is_protocol(const struct http_host *host, const struct http_text *path) {
     size_t length = strlen(host->config.path);
     if (path->length == length + 1 && path->start[length] == '/')
         return memcmp(path->start, host->config.path, length) == 0;
@@ -353,8 +328,7 @@ static bool path_is_protocol(const struct http_host *host, const struct http_tex
 
 // Whether the browser has this version already (RFC 9110 section 13.1.2): any version will do, or
 // ours, marked as weak or not.
-static bool is_unchanged(const struct http_request *request, const char *etag)
-{
+static bool is_unchanged(const struct http_request *request, const char *etag) {
     char weak[PAGE_ETAG_MAX + 2];
     const char *const accepted[] = {"*", etag, weak};
     snprintf(weak, sizeof weak, "W/%s", etag);
@@ -364,8 +338,7 @@ static bool is_unchanged(const struct http_request *request, const char *etag)
     return false;
 }
 
-static void send_file(struct http_slot *slot, const struct http_request *request)
-{
+static void send_file(struct http_slot *slot, const struct http_request *request) {
     struct page_body file;
     char sources[POLICY_SOURCES_MAX];
     const struct page *page = slot->host->config.page;
@@ -394,8 +367,7 @@ static void send_file(struct http_slot *slot, const struct http_request *request
 }
 
 // Sends JSON that is made on the fly. Returns false where the path is no such resource.
-static bool send_dynamic(struct http_slot *slot, const struct http_request *request)
-{
+static bool send_dynamic(struct http_slot *slot, const struct http_request *request) {
     struct http_host *host = slot->host;
     static const struct endpoint nobody;
     char body[HTTP_RESPONSE_MAX];
@@ -423,8 +395,7 @@ static bool send_dynamic(struct http_slot *slot, const struct http_request *requ
 }
 
 // Whether the program lets the request in; if not, the answer is on its way.
-static bool admit(struct http_slot *slot, const struct http_request *request, bool upgrades)
-{
+static bool admit(struct http_slot *slot, const struct http_request *request, bool upgrades) {
     struct http_host *host = slot->host;
     char said[HTTP_WHY_MAX];
     struct text why;
@@ -439,8 +410,7 @@ static bool admit(struct http_slot *slot, const struct http_request *request, bo
     return false;
 }
 
-static void serve(struct http_slot *slot, const struct http_request *request, size_t used)
-{
+static void serve(struct http_slot *slot, const struct http_request *request, size_t used) {
     bool is_get = http_text_is(&request->method, "GET");
     bool is_head = http_text_is(&request->method, "HEAD");
     bool is_protocol = path_is_protocol(slot->host, &request->path);
@@ -461,8 +431,7 @@ static void serve(struct http_slot *slot, const struct http_request *request, si
 
 // From now on the slot counts as the client's for whom the front asks. A front that does not name
 // one is counted itself.
-static void find_client(struct http_slot *slot, const struct http_request *request)
-{
+static void find_client(struct http_slot *slot, const struct http_request *request) {
     struct crowd_place *places = slot->host->places;
     if (!slot->is_front)
         return;
@@ -473,8 +442,7 @@ static void find_client(struct http_slot *slot, const struct http_request *reque
 }
 
 // Serves the requests that are whole in the buffer, one after another.
-static void serve_requests(struct http_slot *slot)
-{
+static void serve_requests(struct http_slot *slot) {
     struct http_request request;
     while (slot->state == HTTP_READING && slot->got > 0) {
         int used = http_parse_request(&request, slot->request, slot->got);
@@ -494,8 +462,7 @@ static void serve_requests(struct http_slot *slot)
     }
 }
 
-static void read_request(struct http_slot *slot)
-{
+static void read_request(struct http_slot *slot) {
     ssize_t got = recv(slot->fd, slot->request + slot->got, sizeof slot->request - slot->got, 0);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
@@ -513,8 +480,7 @@ static void read_request(struct http_slot *slot)
     serve_requests(slot);
 }
 
-static void on_slot(void *arg, short events)
-{
+static void on_slot(void *arg, short events) {
     struct http_slot *slot = arg;
     (void)events;
     if (slot->state == HTTP_READING) {

@@ -2,8 +2,7 @@
 // What listens: connections begin as HTTP, get the page's files, and are handed on where they ask
 // for another protocol (RFC 9110 section 7.8). Shared by the laptop's program, the server's, and
 // the echo server of the tests.
-#ifndef TETHER_HTTP_HOST_H
-#define TETHER_HTTP_HOST_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -113,5 +112,3 @@ void http_host_close(struct http_host *host);
 void http_host_write_status(const struct http_host *host, struct text *text);
 // Time limits; call about once a second.
 void http_host_tick(struct http_host *host);
-
-#endif

@@ -21,18 +21,15 @@
 
 #include "../base/bytes.h"
 
-static bool is_alphanumeric(char c)
-{
+static bool is_alphanumeric(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-static bool is_same(const struct http_text *a, const struct http_text *b)
-{
+static bool is_same(const struct http_text *a, const struct http_text *b) {
     return a->length == b->length && strncasecmp(a->start, b->start, a->length) == 0;
 }
 
-static bool read_address(struct in6_addr *address, int family, const char *start, size_t length)
-{
+static bool read_address(struct in6_addr *address, int family, const char *start, size_t length) {
     char text[INET6_ADDRSTRLEN];
     if (length >= sizeof text || memchr(start, '\0', length) != NULL)
         return false;
@@ -41,15 +38,13 @@ static bool read_address(struct in6_addr *address, int family, const char *start
     return inet_pton(family, text, address) == 1;
 }
 
-static bool read_ipv6(struct in6_addr *address, const struct http_text *host)
-{
+static bool read_ipv6(struct in6_addr *address, const struct http_text *host) {
     return host->length > 2 && host->start[0] == '[' &&
            read_address(address, AF_INET6, host->start + 1, host->length - 2);
 }
 
 // An IP address that the host may have.
-static bool is_ip_literal(const struct http_trust *trust, const struct http_text *host)
-{
+static bool is_ip_literal(const struct http_trust *trust, const struct http_text *host) {
     struct in6_addr address;
     if (read_ipv6(&address, host))
         return true;
@@ -57,8 +52,7 @@ static bool is_ip_literal(const struct http_trust *trust, const struct http_text
            (trust->is_here == NULL || trust->is_here(trust->arg, get_be32(address.s6_addr)));
 }
 
-static bool is_same_host(const struct http_text *a, const struct http_text *b)
-{
+static bool is_same_host(const struct http_text *a, const struct http_text *b) {
     struct in6_addr left;
     struct in6_addr right;
     if (read_ipv6(&left, a) && read_ipv6(&right, b))
@@ -68,8 +62,7 @@ static bool is_same_host(const struct http_text *a, const struct http_text *b)
 
 // The length of the host that a text begins with, or 0. A name is of letters, digits, '.', '-' and
 // '_': others have been encoded before they come here (RFC 6454 section 4).
-static size_t host_length(const struct http_text *text)
-{
+static size_t host_length(const struct http_text *text) {
     size_t length = 0;
     if (text->length > 0 && text->start[0] == '[') {
         const char *end = memchr(text->start, ']', text->length);
@@ -84,8 +77,7 @@ static size_t host_length(const struct http_text *text)
     return length;
 }
 
-bool http_read_authority(struct http_text *host, uint16_t *port, const struct http_text *text)
-{
+bool http_read_authority(struct http_text *host, uint16_t *port, const struct http_text *text) {
     uint32_t number = 0;
     host->start = text->start;
     host->length = host_length(text);
@@ -104,16 +96,14 @@ bool http_read_authority(struct http_text *host, uint16_t *port, const struct ht
     return number >= 1 && number <= 65535;
 }
 
-static uint16_t default_port(const struct http_text *scheme)
-{
+static uint16_t default_port(const struct http_text *scheme) {
     return http_text_is_nocase(scheme, "http")    ? 80
            : http_text_is_nocase(scheme, "https") ? 443
                                                   : 0;
 }
 
 // The length of the scheme before "://" (RFC 3986 section 3.1), or 0.
-static size_t scheme_length(const struct http_text *text)
-{
+static size_t scheme_length(const struct http_text *text) {
     size_t length = 0;
     while (length < text->length &&
            (is_alphanumeric(text->start[length]) || memchr("+-.", text->start[length], 3) != NULL))
@@ -123,8 +113,7 @@ static size_t scheme_length(const struct http_text *text)
     return length > 0 && (text->start[0] < '0' || text->start[0] > '9') ? length : 0;
 }
 
-bool http_read_origin(struct http_origin *origin, const struct http_text *text)
-{
+bool http_read_origin(struct http_origin *origin, const struct http_text *text) {
     size_t scheme = scheme_length(text);
     if (scheme == 0)
         return false;
@@ -137,8 +126,7 @@ bool http_read_origin(struct http_origin *origin, const struct http_text *text)
     return true;
 }
 
-bool http_read_place(struct http_place *place, const char *text)
-{
+bool http_read_place(struct http_place *place, const char *text) {
     const struct http_text whole = {text, strlen(text)};
     size_t scheme = scheme_length(&whole);
     place->host = (struct http_text){text, 0};
@@ -155,15 +143,13 @@ bool http_read_place(struct http_place *place, const char *text)
 }
 
 // The request's only Host, taken apart; false without one.
-static bool read_host(struct http_text *host, uint16_t *port, const struct http_request *request)
-{
+static bool read_host(struct http_text *host, uint16_t *port, const struct http_request *request) {
     const struct http_text *text =
         http_find_header(request->headers, request->header_count, "Host");
     return text != NULL && http_read_authority(host, port, text);
 }
 
-bool http_host_is_trusted(const struct http_trust *trust, const struct http_request *request)
-{
+bool http_host_is_trusted(const struct http_trust *trust, const struct http_request *request) {
     struct http_text host;
     uint16_t port;
     if (http_find_header(request->headers, request->header_count, "Host") == NULL)
@@ -179,8 +165,7 @@ bool http_host_is_trusted(const struct http_trust *trust, const struct http_requ
 }
 
 // Whether the request goes to where its page is from.
-static bool is_own_page(const struct http_origin *origin, const struct http_request *request)
-{
+static bool is_own_page(const struct http_origin *origin, const struct http_request *request) {
     struct http_text host;
     uint16_t port;
     if (default_port(&origin->scheme) == 0 || !read_host(&host, &port, request))
@@ -190,8 +175,7 @@ static bool is_own_page(const struct http_origin *origin, const struct http_requ
     return is_same_host(&host, &origin->host) && port == origin->port;
 }
 
-static bool is_listed(const struct http_trust *trust, const struct http_origin *origin)
-{
+static bool is_listed(const struct http_trust *trust, const struct http_origin *origin) {
     for (size_t i = 0; i < trust->origin_count; i++) {
         const struct http_origin *trusted = &trust->origins[i];
         if (is_same(&origin->scheme, &trusted->scheme) &&
@@ -201,8 +185,7 @@ static bool is_listed(const struct http_trust *trust, const struct http_origin *
     return false;
 }
 
-bool http_origin_is_trusted(const struct http_trust *trust, const struct http_request *request)
-{
+bool http_origin_is_trusted(const struct http_trust *trust, const struct http_request *request) {
     struct http_origin origin;
     const struct http_header *headers = request->headers;
     size_t count = request->header_count;
@@ -216,8 +199,7 @@ bool http_origin_is_trusted(const struct http_trust *trust, const struct http_re
     return default_port(&origin.scheme) != 0 && is_same_host(&origin.host, &trust->server_host);
 }
 
-struct http_text http_shown_origin(const struct http_request *request)
-{
+struct http_text http_shown_origin(const struct http_request *request) {
     struct http_origin origin;
     const struct http_header *headers = request->headers;
     size_t count = request->header_count;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Which web pages may talk to a host: by the Origin and Host headers that a browser sends.
-#ifndef TETHER_HTTP_ORIGIN_H
-#define TETHER_HTTP_ORIGIN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,5 +54,3 @@ bool http_origin_is_trusted(const struct http_trust *trust, const struct http_re
 // The origin of the page that asks, where it may be shown to people: --origin would take it, so
 // that it is of letters, digits and ".-_:/[]+" alone, and it is not long. Else its length is 0.
 struct http_text http_shown_origin(const struct http_request *request);
-
-#endif

@@ -25,8 +25,7 @@ static const struct {
     {".txt", "text/plain; charset=utf-8"},
 };
 
-const char *page_type(const char *name)
-{
+const char *page_type(const char *name) {
     size_t length = strlen(name);
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         size_t suffix = strlen(types[i].suffix);
@@ -36,8 +35,7 @@ const char *page_type(const char *name)
     return "application/octet-stream";
 }
 
-int page_open(struct page *page, const char *folder, const char *only)
-{
+int page_open(struct page *page, const char *folder, const char *only) {
     page->folder = -1;
     page->only = only;
     if (folder == NULL)
@@ -46,14 +44,12 @@ int page_open(struct page *page, const char *folder, const char *only)
     return page->folder < 0 ? -1 : 0;
 }
 
-static bool is_name_char(char c)
-{
+static bool is_name_char(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
            c == '-' || c == '_';
 }
 
-static bool path_to_name(const struct http_text *path, char name[HTTP_NAME_MAX])
-{
+static bool path_to_name(const struct http_text *path, char name[HTTP_NAME_MAX]) {
     if (path->length == 1) {
         snprintf(name, HTTP_NAME_MAX, "index.html");
         return true;
@@ -70,8 +66,7 @@ static bool path_to_name(const struct http_text *path, char name[HTTP_NAME_MAX])
     return true;
 }
 
-static bool find_embedded(const char *name, struct page_body *body)
-{
+static bool find_embedded(const char *name, struct page_body *body) {
     for (size_t i = 0; i < page_file_count; i++) {
         if (strcmp(page_files[i].name, name) != 0)
             continue;
@@ -83,8 +78,7 @@ static bool find_embedded(const char *name, struct page_body *body)
     return false;
 }
 
-static bool find_in_folder(int folder, const char *name, struct page_body *body)
-{
+static bool find_in_folder(int folder, const char *name, struct page_body *body) {
     struct stat info;
     // O_NONBLOCK: opening a FIFO that somebody left there must not stop the program.
     int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -102,17 +96,14 @@ static bool find_in_folder(int folder, const char *name, struct page_body *body)
 }
 
 // The 32-bit FNV-1a hash, as a part of the ETag.
-static void mark_policy(struct page_body *body, const char *only)
-{
+static void mark_policy(struct page_body *body, const char *only) {
     uint32_t hash = 0x811c9dc5;
     size_t length = strlen(body->etag) - 1; // without the quote at its end
-    for (; *only != '\0'; only++)
-        hash = (hash ^ (uint8_t)*only) * 0x01000193;
+    for (; *only != '\0'; only++) hash = (hash ^ (uint8_t)*only) * 0x01000193;
     snprintf(body->etag + length, sizeof body->etag - length, "-%lx\"", (unsigned long)hash);
 }
 
-bool page_find(const struct page *page, const struct http_text *path, struct page_body *body)
-{
+bool page_find(const struct page *page, const struct http_text *path, struct page_body *body) {
     char name[HTTP_NAME_MAX];
     memset(body, 0, sizeof *body);
     body->fd = -1;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The page's files: embedded in the program when it was built, or read from a folder (--html).
-#ifndef TETHER_HTTP_PAGE_H
-#define TETHER_HTTP_PAGE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,5 +46,3 @@ bool page_find(const struct page *page, const struct http_text *path, struct pag
 
 // The Content-Type that belongs to a file's name.
 const char *page_type(const char *name);
-
-#endif

@@ -17,8 +17,7 @@
 
 #define HOST_MAX 255
 
-static void add_host(struct text *out, const struct http_text *host, uint16_t port)
-{
+static void add_host(struct text *out, const struct http_text *host, uint16_t port) {
     bool is_ipv6 = host->start[0] == '[';
     int length = is_ipv6 ? 1 : (int)host->length;
     const char *start = is_ipv6 ? "*" : host->start;
@@ -30,8 +29,7 @@ static void add_host(struct text *out, const struct http_text *host, uint16_t po
 }
 
 void policy_write_sources(char sources[POLICY_SOURCES_MAX], const char *only,
-                          const struct http_request *request)
-{
+                          const struct http_request *request) {
     static const uint16_t ports[] = {8080, 443, 80}; // html/address.js has them, too
     struct http_place there;
     struct http_text host;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Where the page may connect to: the connect-src of its Content-Security-Policy.
-#ifndef TETHER_HTTP_POLICY_H
-#define TETHER_HTTP_POLICY_H
+#pragma once
 
 #include "request.h"
 
@@ -13,5 +12,3 @@
 // The request is the one for the page; its Host header is named only if it is one.
 void policy_write_sources(char sources[POLICY_SOURCES_MAX], const char *only,
                           const struct http_request *request);
-
-#endif

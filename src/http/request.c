@@ -15,35 +15,30 @@ struct cursor {
 };
 
 // tchar of RFC 9110 section 5.6.2: what methods and header names are made of.
-static bool is_token_char(char c)
-{
+static bool is_token_char(char c) {
     if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
         return true;
     return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
 }
 
-static bool is_value_char(char c)
-{
+static bool is_value_char(char c) {
     unsigned char u = (unsigned char)c;
     return c == '\t' || (u >= 0x20 && u != 0x7f);
 }
 
-bool http_text_is(const struct http_text *text, const char *value)
-{
+bool http_text_is(const struct http_text *text, const char *value) {
     size_t length = strlen(value);
     return text->length == length && memcmp(text->start, value, length) == 0;
 }
 
-bool http_text_is_nocase(const struct http_text *text, const char *value)
-{
+bool http_text_is_nocase(const struct http_text *text, const char *value) {
     size_t length = strlen(value);
     return text->length == length && strncasecmp(text->start, value, length) == 0;
 }
 
 // Takes the next line, without its CRLF. The caller has made sure that the head is whole, so a line
 // without an end means a bare LF or CR somewhere.
-static bool take_line(struct cursor *cursor, struct http_text *line)
-{
+static bool take_line(struct cursor *cursor, struct http_text *line) {
     const char *lf = memchr(cursor->at, '\n', (size_t)(cursor->end - cursor->at));
     if (lf == NULL || lf == cursor->at || lf[-1] != '\r')
         return false;
@@ -54,8 +49,7 @@ static bool take_line(struct cursor *cursor, struct http_text *line)
 }
 
 // Takes a run of characters up to a space or the end of the line.
-static struct http_text take_word(struct http_text *line)
-{
+static struct http_text take_word(struct http_text *line) {
     const char *space = memchr(line->start, ' ', line->length);
     struct http_text word = {line->start, line->length};
     if (space != NULL)
@@ -66,16 +60,14 @@ static struct http_text take_word(struct http_text *line)
     return word;
 }
 
-static bool is_token(const struct http_text *text)
-{
+static bool is_token(const struct http_text *text) {
     for (size_t i = 0; i < text->length; i++)
         if (!is_token_char(text->start[i]))
             return false;
     return text->length > 0;
 }
 
-static void trim(struct http_text *text)
-{
+static void trim(struct http_text *text) {
     while (text->length > 0 && (*text->start == ' ' || *text->start == '\t')) {
         text->start++;
         text->length--;
@@ -85,8 +77,7 @@ static void trim(struct http_text *text)
         text->length--;
 }
 
-static bool parse_header(struct http_header *header, const struct http_text *line)
-{
+static bool parse_header(struct http_header *header, const struct http_text *line) {
     const char *colon = memchr(line->start, ':', line->length);
     if (colon == NULL)
         return false;
@@ -102,8 +93,7 @@ static bool parse_header(struct http_header *header, const struct http_text *lin
 }
 
 // Reads header lines up to the empty one. Returns 0 or a negated status.
-static int parse_headers(struct cursor *cursor, struct http_header *headers, size_t *count)
-{
+static int parse_headers(struct cursor *cursor, struct http_header *headers, size_t *count) {
     struct http_text line;
     *count = 0;
     for (;;) {
@@ -121,8 +111,7 @@ static int parse_headers(struct cursor *cursor, struct http_header *headers, siz
 
 // Finds the end of the head: CRLF CRLF. Returns its length with them, 0 when it has not come yet,
 // or -431 when it is longer than `max` (RFC 6585 section 5).
-static int head_length(const uint8_t *bytes, size_t length, size_t max)
-{
+static int head_length(const uint8_t *bytes, size_t length, size_t max) {
     size_t limit = length < max ? length : max;
     size_t start = limit >= 2 && memcmp(bytes, "\r\n", 2) == 0 ? 2 : 0; // an empty line before it
     for (size_t i = start + 3; i < limit; i++)
@@ -132,24 +121,20 @@ static int head_length(const uint8_t *bytes, size_t length, size_t max)
 }
 
 const struct http_text *http_find_header(const struct http_header *headers, size_t count,
-                                         const char *name)
-{
+                                         const char *name) {
     for (size_t i = 0; i < count; i++)
         if (http_text_is_nocase(&headers[i].name, name))
             return &headers[i].value;
     return NULL;
 }
 
-size_t http_count_headers(const struct http_header *headers, size_t count, const char *name)
-{
+size_t http_count_headers(const struct http_header *headers, size_t count, const char *name) {
     size_t found = 0;
-    for (size_t i = 0; i < count; i++)
-        found += http_text_is_nocase(&headers[i].name, name);
+    for (size_t i = 0; i < count; i++) found += http_text_is_nocase(&headers[i].name, name);
     return found;
 }
 
-static bool list_has_token(struct http_text list, const char *token)
-{
+static bool list_has_token(struct http_text list, const char *token) {
     for (;;) {
         const char *comma = list.length > 0 ? memchr(list.start, ',', list.length) : NULL;
         struct http_text item = list;
@@ -166,8 +151,7 @@ static bool list_has_token(struct http_text list, const char *token)
 }
 
 bool http_has_token(const struct http_header *headers, size_t count, const char *name,
-                    const char *token)
-{
+                    const char *token) {
     for (size_t i = 0; i < count; i++)
         if (http_text_is_nocase(&headers[i].name, name) && list_has_token(headers[i].value, token))
             return true;
@@ -175,8 +159,7 @@ bool http_has_token(const struct http_header *headers, size_t count, const char 
 }
 
 // The field is de facto; RFC 7239 would replace it, but no front writes that by itself.
-bool http_read_forwarded(struct endpoint *client, const struct http_request *request)
-{
+bool http_read_forwarded(struct endpoint *client, const struct http_request *request) {
     char text[ENDPOINT_TEXT_MAX];
     struct http_text last = {"", 0};
     for (size_t i = 0; i < request->header_count; i++)
@@ -194,8 +177,7 @@ bool http_read_forwarded(struct endpoint *client, const struct http_request *req
     return endpoint_parse(client, text, 0) == 0 && endpoint_source(client) >> 56 != 0xff;
 }
 
-static int parse_version(struct http_request *request, const struct http_text *version)
-{
+static int parse_version(struct http_request *request, const struct http_text *version) {
     if (http_text_is(version, "HTTP/1.1"))
         request->minor_version = 1;
     else if (http_text_is(version, "HTTP/1.0"))
@@ -208,8 +190,7 @@ static int parse_version(struct http_request *request, const struct http_text *v
 }
 
 // The target's origin-form (RFC 9112 section 3.2.1), or its absolute-form with the host cut off.
-static int parse_target(struct http_request *request, struct http_text target)
-{
+static int parse_target(struct http_request *request, struct http_text target) {
     if (target.length > 7 && strncasecmp(target.start, "http://", 7) == 0) {
         const char *slash = memchr(target.start + 7, '/', target.length - 7);
         if (slash == NULL)
@@ -232,8 +213,7 @@ static int parse_target(struct http_request *request, struct http_text target)
     return 0;
 }
 
-static int parse_request_line(struct http_request *request, struct cursor *cursor)
-{
+static int parse_request_line(struct http_request *request, struct cursor *cursor) {
     struct http_text line;
     if (!take_line(cursor, &line))
         return -400;
@@ -248,8 +228,7 @@ static int parse_request_line(struct http_request *request, struct cursor *curso
 }
 
 // What the headers say about the connection and the body.
-static int check_framing(struct http_request *request)
-{
+static int check_framing(struct http_request *request) {
     const struct http_header *headers = request->headers;
     size_t count = request->header_count;
     size_t hosts = http_count_headers(headers, count, "Host");
@@ -274,8 +253,7 @@ static int check_framing(struct http_request *request)
     return 0;
 }
 
-int http_parse_request(struct http_request *request, const uint8_t *bytes, size_t length)
-{
+int http_parse_request(struct http_request *request, const uint8_t *bytes, size_t length) {
     int head = head_length(bytes, length, HTTP_REQUEST_MAX);
     if (head <= 0)
         return head;
@@ -288,8 +266,7 @@ int http_parse_request(struct http_request *request, const uint8_t *bytes, size_
     return refused != 0 ? refused : head;
 }
 
-int http_parse_response(struct http_response_head *response, const uint8_t *bytes, size_t length)
-{
+int http_parse_response(struct http_response_head *response, const uint8_t *bytes, size_t length) {
     struct http_text line;
     int head = head_length(bytes, length, HTTP_ANSWER_MAX);
     if (head <= 0)

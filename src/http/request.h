@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // HTTP/1.1 messages (RFC 9112), as much as a page and a WebSocket handshake need: reading the head
 // of a request, and of the response that a WebSocket client gets.
-#ifndef TETHER_HTTP_REQUEST_H
-#define TETHER_HTTP_REQUEST_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -64,5 +63,3 @@ bool http_read_forwarded(struct endpoint *client, const struct http_request *req
 bool http_text_is(const struct http_text *text, const char *value);
 // The same, any letter case.
 bool http_text_is_nocase(const struct http_text *text, const char *value);
-
-#endif

@@ -47,16 +47,14 @@ static const struct {
     {505, "HTTP Version Not Supported"},
 };
 
-const char *http_reason(int status)
-{
+const char *http_reason(int status) {
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
         if (reasons[i].status == status)
             return reasons[i].reason;
     return "Error";
 }
 
-size_t http_write_head(char *out, size_t size, const struct http_response *response)
-{
+size_t http_write_head(char *out, size_t size, const struct http_response *response) {
     char type[96] = "";
     char etag[96] = "";
     char length[48] = "";

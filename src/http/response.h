@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The head of an HTTP/1.1 response (RFC 9112 section 4).
-#ifndef TETHER_HTTP_RESPONSE_H
-#define TETHER_HTTP_RESPONSE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,5 +23,3 @@ size_t http_write_head(char *out, size_t size, const struct http_response *respo
 
 // "Not Found" for 404, and so on for the statuses that the programs send.
 const char *http_reason(int status);
-
-#endif

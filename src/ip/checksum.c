@@ -8,15 +8,12 @@
 
 #include "../base/bytes.h"
 
-uint16_t checksum_fold(uint64_t sum)
-{
-    while (sum >> 16 != 0)
-        sum = (sum & 0xffff) + (sum >> 16);
+uint16_t checksum_fold(uint64_t sum) {
+    while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
     return (uint16_t)sum;
 }
 
-uint64_t checksum_add(uint64_t sum, const uint8_t *bytes, size_t length)
-{
+uint64_t checksum_add(uint64_t sum, const uint8_t *bytes, size_t length) {
     uint64_t native = 0;
     uint32_t word;
     uint8_t folded[2];
@@ -35,14 +32,12 @@ uint64_t checksum_add(uint64_t sum, const uint8_t *bytes, size_t length)
 }
 
 uint64_t checksum_add_pseudo_header(uint64_t sum, uint32_t source, uint32_t destination,
-                                    uint8_t protocol, uint16_t length)
-{
+                                    uint8_t protocol, uint16_t length) {
     return sum + (source >> 16) + (source & 0xffff) + (destination >> 16) + (destination & 0xffff) +
            protocol + length;
 }
 
-uint16_t checksum_update(uint16_t checksum, const uint8_t *from, const uint8_t *to, size_t length)
-{
+uint16_t checksum_update(uint16_t checksum, const uint8_t *from, const uint8_t *to, size_t length) {
     uint64_t sum = (uint16_t)~checksum;
     for (size_t i = 0; i < length; i += 2)
         sum += (uint64_t)(uint16_t)~get_be16(from + i) + get_be16(to + i);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The Internet checksum (RFC 1071) and its incremental update (RFC 1624).
-#ifndef TETHER_IP_CHECKSUM_H
-#define TETHER_IP_CHECKSUM_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -18,5 +17,3 @@ uint16_t checksum_fold(uint64_t sum);
 // The checksum of a header in which the bytes `from` became `to` (equation 3 of RFC 1624): both of
 // the same even length, at an even place of the header. Host byte order.
 uint16_t checksum_update(uint16_t checksum, const uint8_t *from, const uint8_t *to, size_t length);
-
-#endif

@@ -19,26 +19,19 @@
 // which accurate ECN feedback uses one.
 #define ACKNOWLEDGMENT_AND_LENGTH 5
 
-void ip_coalescer_init(struct ip_coalescer *coalescer)
-{
-    for (size_t i = 0; i < COALESCE_RUNS; i++)
-        coalescer->runs[i].first.bytes = NULL;
+void ip_coalescer_init(struct ip_coalescer *coalescer) {
+    for (size_t i = 0; i < COALESCE_RUNS; i++) coalescer->runs[i].first.bytes = NULL;
     coalescer->next = 0;
 }
 
-static uint8_t *tcp_of(const struct ip_packet *p)
-{
-    return p->bytes + p->header_length;
-}
+static uint8_t *tcp_of(const struct ip_packet *p) { return p->bytes + p->header_length; }
 
-static bool is_same_connection(const struct ip_packet *a, const struct ip_packet *b)
-{
+static bool is_same_connection(const struct ip_packet *a, const struct ip_packet *b) {
     return a->source == b->source && a->destination == b->destination &&
            a->source_port == b->source_port && a->destination_port == b->destination_port;
 }
 
-static bool checksum_is_good(const struct ip_packet *p)
-{
+static bool checksum_is_good(const struct ip_packet *p) {
     size_t length = p->length - p->header_length;
     uint64_t sum = checksum_add(0, tcp_of(p), length);
     sum = checksum_add_pseudo_header(sum, p->source, p->destination, IP_TCP, (uint16_t)length);
@@ -47,15 +40,13 @@ static bool checksum_is_good(const struct ip_packet *p)
 
 // Whether a run may begin with a packet: plain data, in its order. A super-packet's checksum is the
 // sender's to make.
-static bool is_plain_data(const struct ip_packet *p, uint16_t segment_size)
-{
+static bool is_plain_data(const struct ip_packet *p, uint16_t segment_size) {
     return p->protocol == IP_TCP && !p->is_fragment && p->length > ip_header_sizes(p) &&
            p->header_length == IP_HEADER_MIN && (p->tcp_flags & (uint8_t)~TCP_PSH) == TCP_ACK &&
            (segment_size > 0 || checksum_is_good(p));
 }
 
-bool ip_run_follows(const struct ip_run *run, const struct ip_packet *p, uint16_t segment_size)
-{
+bool ip_run_follows(const struct ip_run *run, const struct ip_packet *p, uint16_t segment_size) {
     const struct ip_packet *first = &run->first;
     const uint8_t *ours = tcp_of(first);
     const uint8_t *its = tcp_of(p);
@@ -78,15 +69,13 @@ bool ip_run_follows(const struct ip_run *run, const struct ip_packet *p, uint16_
            is_plain_data(p, segment_size);
 }
 
-static void note_end(struct ip_run *run, const struct ip_packet *p, size_t payload)
-{
+static void note_end(struct ip_run *run, const struct ip_packet *p, size_t payload) {
     run->segments += (payload + run->segment_size - 1) / run->segment_size;
     run->next_sequence = p->tcp_sequence + (uint32_t)payload;
     run->is_full = payload % run->segment_size != 0;
 }
 
-bool ip_run_begin(struct ip_run *run, const struct ip_packet *p, uint16_t segment_size)
-{
+bool ip_run_begin(struct ip_run *run, const struct ip_packet *p, uint16_t segment_size) {
     if (!is_plain_data(p, segment_size))
         return false;
     size_t payload = p->length - ip_header_sizes(p);
@@ -97,8 +86,7 @@ bool ip_run_begin(struct ip_run *run, const struct ip_packet *p, uint16_t segmen
     return true;
 }
 
-void ip_run_append(struct ip_run *run, const struct ip_packet *p)
-{
+void ip_run_append(struct ip_run *run, const struct ip_packet *p) {
     size_t headers = ip_header_sizes(p);
     size_t payload = p->length - headers;
     memmove(run->first.bytes + run->first.length, p->bytes + headers, payload);
@@ -107,15 +95,13 @@ void ip_run_append(struct ip_run *run, const struct ip_packet *p)
     note_end(run, p, payload);
 }
 
-void ip_run_finish(struct ip_run *run)
-{
+void ip_run_finish(struct ip_run *run) {
     struct ip_packet *p = &run->first;
     ip_set_length(p->bytes, p->header_length, p->length);
     ip_set_transport_checksum(p->bytes, p->header_length, p->length, true);
 }
 
-static void end_run(struct ip_run *run, ip_piece_receiver *out, void *arg)
-{
+static void end_run(struct ip_run *run, ip_piece_receiver *out, void *arg) {
     struct ip_packet *p = &run->first;
     uint8_t *bytes = p->bytes;
     if (bytes == NULL)
@@ -126,13 +112,11 @@ static void end_run(struct ip_run *run, ip_piece_receiver *out, void *arg)
     out(arg, bytes, p->length, run->segments > 1 ? run->segment_size : 0);
 }
 
-static bool pushes(const struct ip_run *run)
-{
+static bool pushes(const struct ip_run *run) {
     return (tcp_of(&run->first)[TCP_AT_FLAGS] & TCP_PSH) != 0;
 }
 
-static struct ip_run *find_run(struct ip_coalescer *coalescer, const struct ip_packet *p)
-{
+static struct ip_run *find_run(struct ip_coalescer *coalescer, const struct ip_packet *p) {
     for (size_t i = 0; i < COALESCE_RUNS; i++)
         if (coalescer->runs[i].first.bytes != NULL &&
             is_same_connection(&coalescer->runs[i].first, p))
@@ -141,8 +125,7 @@ static struct ip_run *find_run(struct ip_coalescer *coalescer, const struct ip_p
 }
 
 void ip_coalesce(struct ip_coalescer *coalescer, uint8_t *packet, size_t length,
-                 ip_piece_receiver *out, void *arg)
-{
+                 ip_piece_receiver *out, void *arg) {
     struct ip_packet p;
     if (ip_parse(&p, packet, length) != IP_GOOD || p.protocol != IP_TCP || p.is_fragment) {
         out(arg, packet, length, 0);
@@ -171,8 +154,6 @@ void ip_coalesce(struct ip_coalescer *coalescer, uint8_t *packet, size_t length,
     *run = begun;
 }
 
-void ip_coalesce_end(struct ip_coalescer *coalescer, ip_piece_receiver *out, void *arg)
-{
-    for (size_t i = 0; i < COALESCE_RUNS; i++)
-        end_run(&coalescer->runs[i], out, arg);
+void ip_coalesce_end(struct ip_coalescer *coalescer, ip_piece_receiver *out, void *arg) {
+    for (size_t i = 0; i < COALESCE_RUNS; i++) end_run(&coalescer->runs[i], out, arg);
 }

@@ -2,8 +2,7 @@
 // Coalescing in software (generic receive offload): the segments of a TCP connection that arrive
 // one behind the other become one super-packet, which the kernel takes in one call and handles as
 // one.
-#ifndef TETHER_IP_COALESCE_H
-#define TETHER_IP_COALESCE_H
+#pragma once
 
 #include "../limits.h"
 #include "segment.h"
@@ -43,5 +42,3 @@ void ip_coalesce(struct ip_coalescer *coalescer, uint8_t *packet, size_t length,
                  ip_piece_receiver *out, void *arg);
 // Gives everything out that is held.
 void ip_coalesce_end(struct ip_coalescer *coalescer, ip_piece_receiver *out, void *arg);
-
-#endif

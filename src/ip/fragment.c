@@ -14,8 +14,7 @@
 #define UNIT           8
 
 int ip_fragment(const struct ip_packet *packet, size_t mtu, uint8_t *scratch,
-                void (*out)(void *arg, uint8_t *bytes, size_t length), void *arg)
-{
+                void (*out)(void *arg, uint8_t *bytes, size_t length), void *arg) {
     size_t payload = packet->length - packet->header_length;
     uint16_t field = get_be16(packet->bytes + IP_AT_FRAGMENT);
     if (packet->header_length != IP_HEADER_MIN || mtu < IP_HEADER_MIN + UNIT)

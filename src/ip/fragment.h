@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Fragmentation (RFC 791 section 3.2).
-#ifndef TETHER_IP_FRAGMENT_H
-#define TETHER_IP_FRAGMENT_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,5 +13,3 @@
 // too small.
 int ip_fragment(const struct ip_packet *packet, size_t mtu, uint8_t *scratch,
                 void (*out)(void *arg, uint8_t *bytes, size_t length), void *arg);
-
-#endif

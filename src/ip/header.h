@@ -2,8 +2,7 @@
 // Where fields lie in the headers of IPv4 (RFC 791 section 3.1), IPv6, TCP (RFC 9293 section 3.1),
 // UDP (RFC 768) and ICMP (RFC 792): bytes from the header's start. For code that writes headers, or
 // reads a field or two of packets that ip_parse() has checked.
-#ifndef TETHER_IP_HEADER_H
-#define TETHER_IP_HEADER_H
+#pragma once
 
 enum {
     IP_AT_TRAFFIC_CLASS = 1, // RFC 2474, RFC 3168
@@ -44,5 +43,3 @@ enum {
     ICMP_AT_MTU = 6,        // of "fragmentation needed" (RFC 1191 section 4)
     ICMP_HEADER = 8,
 };
-
-#endif

@@ -12,31 +12,26 @@
 
 #define OUR_TTL 64 // RFC 1700
 
-bool icmp_is_error(uint8_t type)
-{
+bool icmp_is_error(uint8_t type) {
     return type == ICMP_UNREACHABLE || type == ICMP_EXCEEDED || type == ICMP_PARAMETER_PROBLEM;
 }
 
-static uint16_t sum_of_message(const struct ip_packet *packet)
-{
+static uint16_t sum_of_message(const struct ip_packet *packet) {
     return checksum_fold(checksum_add(0, packet->bytes + packet->header_length,
                                       packet->length - packet->header_length));
 }
 
-bool icmp_checksum_is_good(const struct ip_packet *packet)
-{
+bool icmp_checksum_is_good(const struct ip_packet *packet) {
     return sum_of_message(packet) == 0xffff;
 }
 
-void icmp_set_checksum(struct ip_packet *packet)
-{
+void icmp_set_checksum(struct ip_packet *packet) {
     uint8_t *checksum = packet->bytes + packet->header_length + ICMP_AT_CHECKSUM;
     put_be16(checksum, 0);
     put_be16(checksum, (uint16_t)~sum_of_message(packet));
 }
 
-bool icmp_parse_embedded(struct ip_packet *embedded, const struct ip_packet *error)
-{
+bool icmp_parse_embedded(struct ip_packet *embedded, const struct ip_packet *error) {
     size_t before = error->header_length + ICMP_HEADER;
     if (error->length < before)
         return false;
@@ -45,8 +40,7 @@ bool icmp_parse_embedded(struct ip_packet *embedded, const struct ip_packet *err
 }
 
 size_t icmp_make_error(uint8_t *out, uint32_t source, uint8_t type, uint8_t code, uint16_t mtu,
-                       const struct ip_packet *about)
-{
+                       const struct ip_packet *about) {
     const size_t before = IP_HEADER_MIN + ICMP_HEADER;
     size_t quoted =
         about->length < ICMP_ERROR_MAX - before ? about->length : ICMP_ERROR_MAX - before;
@@ -68,14 +62,12 @@ size_t icmp_make_error(uint8_t *out, uint32_t source, uint8_t type, uint8_t code
     return before + quoted;
 }
 
-static bool is_one_host(uint32_t address)
-{
+static bool is_one_host(uint32_t address) {
     enum ip_scope scope = ip_scope_of(address);
     return scope != SCOPE_MULTICAST && scope != SCOPE_NOWHERE && scope != SCOPE_LOOPBACK;
 }
 
-bool icmp_may_answer(const struct ip_packet *packet)
-{
+bool icmp_may_answer(const struct ip_packet *packet) {
     if (packet->is_fragment && !packet->is_first_fragment)
         return false;
     if (packet->protocol == IP_ICMP && packet->has_transport && icmp_is_error(packet->icmp_type))
@@ -85,8 +77,7 @@ bool icmp_may_answer(const struct ip_packet *packet)
 
 // Where the transport's header is in an IPv6 packet, behind the headers of RFC 8200 section 4; 0
 // where it is missing. Sets its protocol.
-static size_t find_transport6(const uint8_t *bytes, size_t length, uint8_t *protocol)
-{
+static size_t find_transport6(const uint8_t *bytes, size_t length, uint8_t *protocol) {
     enum { HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, FOR_DESTINATION = 60 };
     size_t at = IP6_HEADER;
     *protocol = bytes[IP6_AT_NEXT];
@@ -104,8 +95,7 @@ static size_t find_transport6(const uint8_t *bytes, size_t length, uint8_t *prot
 }
 
 // Only one host has this source, and it is not loopback's. Groups begin with 0xff.
-static bool may_answer6(const uint8_t *packet)
-{
+static bool may_answer6(const uint8_t *packet) {
     const uint8_t *source = packet + IP6_AT_SOURCE;
     return source[0] != 0xff && packet[IP6_AT_DESTINATION] != 0xff &&
            (get_be64(source) | get_be64(source + 8)) > 1;
@@ -114,8 +104,7 @@ static bool may_answer6(const uint8_t *packet)
 // The answer comes from where the packet was to go: a firewall that looks at where a source would
 // be reached finds nothing wrong with that. Linux tells a program with a datagram socket of
 // "prohibited" only, and with a TCP socket of both, of which "no route" has the better words.
-size_t icmp6_refuse(uint8_t *out, const uint8_t *packet, size_t length)
-{
+size_t icmp6_refuse(uint8_t *out, const uint8_t *packet, size_t length) {
     enum {
         ICMP6 = 58,
         UNREACHABLE = 1,

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // ICMP error messages (RFC 792, RFC 1812 section 4.3): reading the packet that one speaks of, and
 // making our own.
-#ifndef TETHER_IP_ICMP_H
-#define TETHER_IP_ICMP_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -51,5 +50,3 @@ bool icmp_may_answer(const struct ip_packet *packet);
 // sender at once that there is no way. Returns its length, or 0 where the packet is none, or none
 // that may be answered (RFC 4443 section 2.4 (e)).
 size_t icmp6_refuse(uint8_t *out, const uint8_t *packet, size_t length);
-
-#endif

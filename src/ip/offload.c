@@ -25,22 +25,19 @@ enum {
     KIND_ECN = 0x80, // with KIND_TCPV4: CWR is set, and belongs to the first segment alone
 };
 
-static uint16_t get16(const uint8_t *at)
-{
+static uint16_t get16(const uint8_t *at) {
     uint16_t value;
     memcpy(&value, at, sizeof value);
     return value;
 }
 
-static void put16(uint8_t *at, size_t value)
-{
+static void put16(uint8_t *at, size_t value) {
     uint16_t small = (uint16_t)value;
     memcpy(at, &small, sizeof small);
 }
 
 int ip_offload_read(struct ip_offload *offload, const uint8_t header[VNET_HEADER],
-                    size_t link_header)
-{
+                    size_t link_header) {
     uint8_t kind = header[AT_KIND] & (uint8_t)~KIND_ECN;
     *offload = (struct ip_offload){.segment_size = 0};
     if ((header[AT_FLAGS] & FLAG_NEEDS_CHECKSUM) != 0) {
@@ -59,8 +56,7 @@ int ip_offload_read(struct ip_offload *offload, const uint8_t header[VNET_HEADER
 }
 
 void ip_offload_write(uint8_t header[VNET_HEADER], const struct ip_packet *packet,
-                      const struct ip_offload *offload, size_t link_header)
-{
+                      const struct ip_offload *offload, size_t link_header) {
     memset(header, 0, VNET_HEADER);
     if (offload->partial_checksum) {
         header[AT_FLAGS] = FLAG_NEEDS_CHECKSUM;
@@ -79,8 +75,7 @@ void ip_offload_write(uint8_t header[VNET_HEADER], const struct ip_packet *packe
 }
 
 int ip_offload_of_super(struct ip_offload *offload, const struct ip_packet *packet,
-                        uint16_t segment_size)
-{
+                        uint16_t segment_size) {
     if (!packet->has_transport || packet->is_fragment ||
         (packet->protocol != IP_TCP && packet->protocol != IP_UDP))
         return -1;

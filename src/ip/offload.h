@@ -3,8 +3,7 @@
 // kernel hands over: a checksum to be completed, a super-packet to be cut into segments. The kernel
 // says it in a virtio-net header before the packet (virtio 1.2 section 5.1.6), and takes it from
 // one.
-#ifndef TETHER_IP_OFFLOAD_H
-#define TETHER_IP_OFFLOAD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,5 +39,3 @@ void ip_offload_write(uint8_t header[VNET_HEADER], const struct ip_packet *packe
 // that it were one segment, or so long that it were too many.
 int ip_offload_of_super(struct ip_offload *offload, const struct ip_packet *packet,
                         uint16_t segment_size);
-
-#endif

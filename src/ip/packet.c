@@ -14,8 +14,7 @@
 
 #define TRANSPORT_START 8 // what an ICMP error quotes at least (RFC 792)
 
-static bool read_tcp(struct ip_packet *p, const uint8_t *transport, size_t length)
-{
+static bool read_tcp(struct ip_packet *p, const uint8_t *transport, size_t length) {
     if (length < TCP_HEADER_MIN)
         return false;
     size_t header = (size_t)(transport[TCP_AT_DATA_OFFSET] >> 4) * 4;
@@ -29,8 +28,7 @@ static bool read_tcp(struct ip_packet *p, const uint8_t *transport, size_t lengt
     return true;
 }
 
-static bool read_udp(struct ip_packet *p, const uint8_t *transport, size_t length)
-{
+static bool read_udp(struct ip_packet *p, const uint8_t *transport, size_t length) {
     if (length < UDP_HEADER)
         return false;
     size_t claimed = get_be16(transport + UDP_AT_LENGTH);
@@ -42,8 +40,7 @@ static bool read_udp(struct ip_packet *p, const uint8_t *transport, size_t lengt
     return true;
 }
 
-static bool read_icmp(struct ip_packet *p, const uint8_t *transport, size_t length)
-{
+static bool read_icmp(struct ip_packet *p, const uint8_t *transport, size_t length) {
     if (length < ICMP_HEADER)
         return false;
     p->icmp_type = transport[0];
@@ -51,8 +48,7 @@ static bool read_icmp(struct ip_packet *p, const uint8_t *transport, size_t leng
     return true;
 }
 
-static enum ip_result read_transport(struct ip_packet *p)
-{
+static enum ip_result read_transport(struct ip_packet *p) {
     const uint8_t *transport = p->bytes + p->header_length;
     size_t length = p->length - p->header_length;
     bool good = true;
@@ -72,8 +68,7 @@ static enum ip_result read_transport(struct ip_packet *p)
 
 // Reads the IP header of a packet of which `length` bytes are there. p->length becomes the total
 // length.
-static enum ip_result read_header(struct ip_packet *p, uint8_t *bytes, size_t length)
-{
+static enum ip_result read_header(struct ip_packet *p, uint8_t *bytes, size_t length) {
     memset(p, 0, sizeof *p);
     if (length < 1)
         return IP_BAD_LENGTH;
@@ -103,16 +98,14 @@ static enum ip_result read_header(struct ip_packet *p, uint8_t *bytes, size_t le
     return IP_GOOD;
 }
 
-enum ip_result ip_parse(struct ip_packet *p, uint8_t *bytes, size_t length)
-{
+enum ip_result ip_parse(struct ip_packet *p, uint8_t *bytes, size_t length) {
     enum ip_result result = read_header(p, bytes, length);
     if (result == IP_GOOD && p->length > length)
         return IP_BAD_LENGTH;
     return result == IP_GOOD ? read_transport(p) : result;
 }
 
-enum ip_result ip_parse_start(struct ip_packet *p, uint8_t *bytes, size_t length)
-{
+enum ip_result ip_parse_start(struct ip_packet *p, uint8_t *bytes, size_t length) {
     enum ip_result result = read_header(p, bytes, length);
     if (result != IP_GOOD)
         return result;
@@ -134,8 +127,7 @@ enum ip_result ip_parse_start(struct ip_packet *p, uint8_t *bytes, size_t length
     return IP_GOOD;
 }
 
-bool ip_has_source_route(const struct ip_packet *p)
-{
+bool ip_has_source_route(const struct ip_packet *p) {
     enum {
         OPTION_END = 0,
         OPTION_NOTHING = 1,
@@ -159,15 +151,13 @@ bool ip_has_source_route(const struct ip_packet *p)
 }
 
 // Replaces `length` bytes at `at` and updates the checksum at `checksum_at`.
-static void replace(uint8_t *at, const uint8_t *with, size_t length, uint8_t *checksum_at)
-{
+static void replace(uint8_t *at, const uint8_t *with, size_t length, uint8_t *checksum_at) {
     put_be16(checksum_at, checksum_update(get_be16(checksum_at), at, with, length));
     memcpy(at, with, length);
 }
 
 // Where the transport's checksum is, or NULL where it has none, or where it was cut off.
-static uint8_t *transport_checksum(const struct ip_packet *p)
-{
+static uint8_t *transport_checksum(const struct ip_packet *p) {
     uint8_t *transport = p->bytes + p->header_length;
     size_t place = p->protocol == IP_TCP ? 16 : p->protocol == IP_UDP ? 6 : 2;
     if (!p->has_transport || p->length < p->header_length + place + 2)
@@ -180,8 +170,7 @@ static uint8_t *transport_checksum(const struct ip_packet *p)
 
 // Updates the transport's checksum for an address, which it covers by its pseudo-header.
 static void update_for_address(const struct ip_packet *p, uint8_t *checksum, const uint8_t *from,
-                               const uint8_t *to)
-{
+                               const uint8_t *to) {
     if (checksum == NULL || p->protocol == IP_ICMP)
         return;
     if (p->partial_checksum) {
@@ -192,16 +181,14 @@ static void update_for_address(const struct ip_packet *p, uint8_t *checksum, con
     }
 }
 
-static void set_address(struct ip_packet *p, uint8_t *checksum, size_t place, uint32_t address)
-{
+static void set_address(struct ip_packet *p, uint8_t *checksum, size_t place, uint32_t address) {
     uint8_t bytes[4];
     put_be32(bytes, address);
     update_for_address(p, checksum, p->bytes + place, bytes);
     replace(p->bytes + place, bytes, sizeof bytes, p->bytes + IP_AT_CHECKSUM);
 }
 
-static void set_port(struct ip_packet *p, uint8_t *checksum, size_t place, uint16_t port)
-{
+static void set_port(struct ip_packet *p, uint8_t *checksum, size_t place, uint16_t port) {
     uint8_t bytes[2];
     uint8_t *at = p->bytes + p->header_length + place;
     put_be16(bytes, port);
@@ -215,8 +202,7 @@ static void set_port(struct ip_packet *p, uint8_t *checksum, size_t place, uint1
 // next a UDP checksum may be 0, which would read as "none". At the end, 0 is written in its other
 // form, 0xffff (RFC 768).
 static void set_endpoint(struct ip_packet *p, size_t address_place, uint32_t address,
-                         size_t port_place, uint16_t port)
-{
+                         size_t port_place, uint16_t port) {
     uint8_t *checksum = transport_checksum(p);
     set_address(p, checksum, address_place, address);
     if (p->has_transport)
@@ -226,58 +212,50 @@ static void set_endpoint(struct ip_packet *p, size_t address_place, uint32_t add
         put_be16(checksum, 0xffff);
 }
 
-void ip_set_source(struct ip_packet *p, uint32_t address, uint16_t port)
-{
+void ip_set_source(struct ip_packet *p, uint32_t address, uint16_t port) {
     set_endpoint(p, IP_AT_SOURCE, address, TCP_AT_SOURCE_PORT, port);
     p->source = address;
     p->source_port = port;
 }
 
-void ip_set_destination(struct ip_packet *p, uint32_t address, uint16_t port)
-{
+void ip_set_destination(struct ip_packet *p, uint32_t address, uint16_t port) {
     set_endpoint(p, IP_AT_DESTINATION, address, TCP_AT_DESTINATION_PORT, port);
     p->destination = address;
     p->destination_port = port;
 }
 
-void ip_set_source_address(struct ip_packet *p, uint32_t address)
-{
+void ip_set_source_address(struct ip_packet *p, uint32_t address) {
     set_address(p, transport_checksum(p), IP_AT_SOURCE, address);
     p->source = address;
 }
 
-void ip_set_destination_address(struct ip_packet *p, uint32_t address)
-{
+void ip_set_destination_address(struct ip_packet *p, uint32_t address) {
     set_address(p, transport_checksum(p), IP_AT_DESTINATION, address);
     p->destination = address;
 }
 
-size_t ip_header_sizes(const struct ip_packet *p)
-{
+size_t ip_header_sizes(const struct ip_packet *p) {
     if (p->protocol == IP_TCP)
         return p->header_length +
                (size_t)(p->bytes[p->header_length + TCP_AT_DATA_OFFSET] >> 4) * 4;
     return p->header_length + UDP_HEADER;
 }
 
-void ip_set_identification(struct ip_packet *p, uint16_t identification)
-{
+void ip_set_identification(struct ip_packet *p, uint16_t identification) {
     uint8_t bytes[2];
     put_be16(bytes, identification);
     replace(p->bytes + IP_AT_IDENTIFICATION, bytes, sizeof bytes, p->bytes + IP_AT_CHECKSUM);
     p->identification = identification;
 }
 
-void ip_set_length(uint8_t *header, size_t header_length, size_t length)
-{
+void ip_set_length(uint8_t *header, size_t header_length, size_t length) {
     put_be16(header + IP_AT_TOTAL_LENGTH, (uint16_t)length);
     put_be16(header + IP_AT_CHECKSUM, 0);
     put_be16(header + IP_AT_CHECKSUM,
              (uint16_t)~checksum_fold(checksum_add(0, header, header_length)));
 }
 
-bool ip_decrement_ttl(struct ip_packet *p)
-{
+bool ip_decrement_ttl(struct ip_packet *p) {
     uint8_t changed[2] = {(uint8_t)(p->ttl - 1), p->protocol};
     if (p->ttl <= 1)
         return false;

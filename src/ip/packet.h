@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // IPv4 packets (RFC 791) with TCP (RFC 9293), UDP (RFC 768) or ICMP (RFC 792) inside: reading them
 // with every length checked, and rewriting addresses, ports and TTL with their checksums.
-#ifndef TETHER_IP_PACKET_H
-#define TETHER_IP_PACKET_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -101,16 +100,12 @@ void ip_set_length(uint8_t *header, size_t header_length, size_t length);
 bool ip_decrement_ttl(struct ip_packet *packet);
 
 // Whether the first byte of a message says IPv4.
-static inline bool ip_looks_like_ipv4(const uint8_t *bytes, size_t length)
-{
+static inline bool ip_looks_like_ipv4(const uint8_t *bytes, size_t length) {
     return length > 0 && bytes[0] >> 4 == 4;
 }
 
 // Whether an IPv4 header, of which 8 bytes at least are there, is that of one of several fragments:
 // it has an offset, or more follow (RFC 791 section 3.1).
-static inline bool ip_header_is_fragment(const uint8_t *header)
-{
+static inline bool ip_header_is_fragment(const uint8_t *header) {
     return (get_be16(header + IP_AT_FRAGMENT) & 0x3fff) != 0;
 }
-
-#endif

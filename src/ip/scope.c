@@ -37,8 +37,7 @@ static const struct {
     {0xf0000000, 4, SCOPE_NOWHERE},     // 240.0.0.0/4
 };
 
-enum ip_scope ip_scope_of(uint32_t address)
-{
+enum ip_scope ip_scope_of(uint32_t address) {
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
         if (((address ^ ranges[i].network) & (UINT32_MAX << (32 - ranges[i].prefix_length))) == 0)
             return ranges[i].scope;

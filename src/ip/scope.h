@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // What an IPv4 address is for, by the registry of special-purpose addresses (RFC 6890), and by what
 // clouds use it for.
-#ifndef TETHER_IP_SCOPE_H
-#define TETHER_IP_SCOPE_H
+#pragma once
 
 #include <stdint.h>
 
@@ -17,5 +16,3 @@ enum ip_scope {
 
 // `address` in host byte order.
 enum ip_scope ip_scope_of(uint32_t address);
-
-#endif

@@ -16,8 +16,7 @@
 #include "checksum.h"
 
 // Completes a checksum: sums from its start, with the pseudo-header's sum that is in its field.
-static bool complete_checksum(const struct ip_packet *p, const struct ip_offload *offload)
-{
+static bool complete_checksum(const struct ip_packet *p, const struct ip_offload *offload) {
     if (!offload->partial_checksum)
         return true;
     if (offload->checksum_start < p->header_length ||
@@ -33,8 +32,7 @@ static bool complete_checksum(const struct ip_packet *p, const struct ip_offload
     return true;
 }
 
-void ip_set_transport_checksum(uint8_t *packet, size_t header_length, size_t length, bool partial)
-{
+void ip_set_transport_checksum(uint8_t *packet, size_t header_length, size_t length, bool partial) {
     uint8_t protocol = packet[IP_AT_PROTOCOL];
     uint8_t *transport = packet + header_length;
     uint8_t *at = transport + (protocol == IP_TCP ? TCP_AT_CHECKSUM : UDP_AT_CHECKSUM);
@@ -61,8 +59,7 @@ struct piece {
     bool is_super;
 };
 
-static void finish_tcp(uint8_t *tcp, const struct piece *piece)
-{
+static void finish_tcp(uint8_t *tcp, const struct piece *piece) {
     put_be32(tcp + TCP_AT_SEQUENCE, get_be32(tcp + TCP_AT_SEQUENCE) + (uint32_t)piece->offset);
     if (!piece->is_last)
         tcp[TCP_AT_FLAGS] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
@@ -71,8 +68,7 @@ static void finish_tcp(uint8_t *tcp, const struct piece *piece)
 }
 
 // Makes the headers of a piece fit its place.
-static void finish_piece(const struct ip_packet *p, uint8_t *bytes, const struct piece *piece)
-{
+static void finish_piece(const struct ip_packet *p, uint8_t *bytes, const struct piece *piece) {
     uint8_t *transport = bytes + p->header_length;
     size_t length = piece->headers + piece->payload;
     uint8_t *identification = bytes + IP_AT_IDENTIFICATION;
@@ -86,15 +82,13 @@ static void finish_piece(const struct ip_packet *p, uint8_t *bytes, const struct
 }
 
 // Payload of a piece: of whole segments, one at least.
-static size_t piece_payload(size_t segment, size_t headers, size_t most)
-{
+static size_t piece_payload(size_t segment, size_t headers, size_t most) {
     size_t segments = most > headers ? (most - headers) / segment : 0;
     return (segments > 1 ? segments : 1) * segment;
 }
 
 int ip_segment(const struct ip_packet *p, const struct ip_offload *offload, size_t most,
-               uint8_t *scratch, size_t scratch_size, ip_piece_receiver *out, void *arg)
-{
+               uint8_t *scratch, size_t scratch_size, ip_piece_receiver *out, void *arg) {
     size_t size = offload->segment_size;
     if (size == 0) {
         if (!complete_checksum(p, offload))

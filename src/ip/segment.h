@@ -2,8 +2,7 @@
 // Packets as a network card's offloads leave them, made into packets for the wire: checksums that
 // were left for the card are completed, and super-packets that the kernel had put together (GRO),
 // or had not yet taken apart (TSO), are cut into segments, or into smaller super-packets.
-#ifndef TETHER_IP_SEGMENT_H
-#define TETHER_IP_SEGMENT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,5 +24,3 @@ int ip_segment(const struct ip_packet *packet, const struct ip_offload *offload,
 
 // Makes the checksum of a TCP or UDP packet anew: all of it, or of the pseudo-header only.
 void ip_set_transport_checksum(uint8_t *packet, size_t header_length, size_t length, bool partial);
-
-#endif

@@ -8,8 +8,7 @@
 #define ANSWERS_PER_SECOND 64
 
 static void give(struct nat *nat, const struct ip_packet *packet, uint16_t receiver,
-                 const struct ip_offload *offload, bool lasting)
-{
+                 const struct ip_offload *offload, bool lasting) {
     const struct nat_output *output = &nat->config.output;
     if (receiver == NAT_OUTSIDE)
         output->to_wire(output->arg, packet, offload, lasting);
@@ -19,14 +18,12 @@ static void give(struct nat *nat, const struct ip_packet *packet, uint16_t recei
         output->to_laptop(output->arg, receiver, packet, offload);
 }
 
-uint32_t nat_mtu_to(const struct nat *nat, uint16_t receiver)
-{
+uint32_t nat_mtu_to(const struct nat *nat, uint16_t receiver) {
     return receiver == NAT_OUTSIDE ? nat->config.outside_mtu : nat->config.inside_mtu;
 }
 
 // The size that counts: of the packet, or of the segments that a super-packet will be cut into.
-static size_t size_on_link(const struct nat_passage *passage)
-{
+static size_t size_on_link(const struct nat_passage *passage) {
     const struct ip_packet *packet = &passage->packet;
     const struct ip_offload *offload = passage->offload;
     if (offload == NULL || offload->segment_size == 0)
@@ -35,8 +32,7 @@ static size_t size_on_link(const struct nat_passage *passage)
     return size < packet->length ? size : packet->length;
 }
 
-bool nat_fits(const struct nat_passage *passage, uint16_t receiver)
-{
+bool nat_fits(const struct nat_passage *passage, uint16_t receiver) {
     const struct ip_packet *packet = &passage->packet;
     if (size_on_link(passage) <= nat_mtu_to(passage->nat, receiver))
         return true;
@@ -50,16 +46,14 @@ struct pieces {
     uint16_t receiver;
 };
 
-static void on_piece(void *arg, uint8_t *bytes, size_t length)
-{
+static void on_piece(void *arg, uint8_t *bytes, size_t length) {
     const struct pieces *pieces = arg;
     struct ip_packet packet;
     if (ip_parse(&packet, bytes, length) == IP_GOOD)
         give(pieces->nat, &packet, pieces->receiver, NULL, false);
 }
 
-void nat_emit(struct nat_passage *passage, uint16_t receiver)
-{
+void nat_emit(struct nat_passage *passage, uint16_t receiver) {
     struct nat *nat = passage->nat;
     struct ip_packet *packet = &passage->packet;
     uint8_t scratch[IP_PACKET_MAX];
@@ -73,8 +67,7 @@ void nat_emit(struct nat_passage *passage, uint16_t receiver)
 }
 
 bool nat_take_token(struct nat_bucket *bucket, uint32_t at_once, uint32_t per_second,
-                    int64_t now_ms)
-{
+                    int64_t now_ms) {
     int64_t earned = (now_ms - bucket->filled_ms) * per_second / 1000;
     if (earned > 0 || bucket->filled_ms == 0) {
         bool is_full = bucket->filled_ms == 0 || earned >= at_once - bucket->tokens;
@@ -87,16 +80,14 @@ bool nat_take_token(struct nat_bucket *bucket, uint32_t at_once, uint32_t per_se
     return true;
 }
 
-static bool may_answer(struct nat *nat, struct nat_bucket *bucket, int64_t now_ms)
-{
+static bool may_answer(struct nat *nat, struct nat_bucket *bucket, int64_t now_ms) {
     bool may = nat_take_token(bucket, ANSWERS_AT_ONCE, ANSWERS_PER_SECOND, now_ms);
     nat->answered += may;
     nat->unanswered += !may;
     return may;
 }
 
-void nat_answer(struct nat_passage *passage, uint8_t type, uint8_t code, uint16_t mtu)
-{
+void nat_answer(struct nat_passage *passage, uint8_t type, uint8_t code, uint16_t mtu) {
     struct nat *nat = passage->nat;
     uint8_t bytes[ICMP_ERROR_MAX];
     struct ip_packet answer;

@@ -21,53 +21,45 @@ static const int64_t limit_ms[NAT_QUEUE_COUNT] = {
     [NAT_ESTABLISHED_QUEUE] = 7440000,
 };
 
-static uint32_t hash_inside(const struct nat *nat, const struct nat_inside *inside)
-{
+static uint32_t hash_inside(const struct nat *nat, const struct nat_inside *inside) {
     uint64_t who = ((uint64_t)inside->laptop << 32) | inside->protocol;
     uint64_t where = ((uint64_t)inside->address << 16) | inside->port;
     return (uint32_t)siphash_2_words(&nat->config.key, who, where);
 }
 
-static uint32_t hash_outside(const struct nat *nat, uint8_t protocol, uint16_t port)
-{
+static uint32_t hash_outside(const struct nat *nat, uint8_t protocol, uint16_t port) {
     return (uint32_t)siphash_2_words(&nat->config.key, protocol, port);
 }
 
 static uint32_t hash_connection(const struct nat *nat, uint32_t mapping, uint32_t remote_address,
-                                uint16_t remote_port)
-{
+                                uint16_t remote_port) {
     uint64_t which = ((uint64_t)nat->mappings[mapping].serial << 32) | mapping;
     uint64_t remote = ((uint64_t)remote_address << 16) | remote_port;
     return (uint32_t)siphash_2_words(&nat->config.key, which, remote);
 }
 
-bool nat_is_own_address(const struct nat *nat, uint32_t address)
-{
+bool nat_is_own_address(const struct nat *nat, uint32_t address) {
     for (size_t i = 0; i < NAT_OWN_ADDRESSES; i++)
         if (address != 0 && nat->config.own_addresses[i] == address)
             return true;
     return false;
 }
 
-struct nat_ports *nat_ports_of(struct nat *nat, uint8_t protocol)
-{
+struct nat_ports *nat_ports_of(struct nat *nat, uint8_t protocol) {
     if (protocol == IP_TCP)
         return &nat->tcp_ports;
     return protocol == IP_UDP ? &nat->udp_ports : &nat->icmp_identifiers;
 }
 
-static size_t port_kind(uint8_t protocol)
-{
+static size_t port_kind(uint8_t protocol) {
     return protocol == IP_TCP ? 0 : protocol == IP_UDP ? 1 : 2;
 }
 
-static enum nat_queue_name queue_of(uint8_t protocol)
-{
+static enum nat_queue_name queue_of(uint8_t protocol) {
     return protocol == IP_UDP ? NAT_UDP_QUEUE : NAT_ICMP_QUEUE;
 }
 
-uint32_t nat_find_inside(const struct nat *nat, const struct nat_inside *inside)
-{
+uint32_t nat_find_inside(const struct nat *nat, const struct nat_inside *inside) {
     uint32_t hash = hash_inside(nat, inside);
     uint32_t place = hash;
     uint32_t found;
@@ -80,8 +72,7 @@ uint32_t nat_find_inside(const struct nat *nat, const struct nat_inside *inside)
     return found;
 }
 
-uint32_t nat_find_outside(const struct nat *nat, uint8_t protocol, uint16_t port)
-{
+uint32_t nat_find_outside(const struct nat *nat, uint8_t protocol, uint16_t port) {
     uint32_t hash = hash_outside(nat, protocol, port);
     uint32_t place = hash;
     uint32_t found;
@@ -91,8 +82,7 @@ uint32_t nat_find_outside(const struct nat *nat, uint8_t protocol, uint16_t port
     return found;
 }
 
-bool nat_has_port(struct nat *nat, uint8_t protocol, uint16_t port)
-{
+bool nat_has_port(struct nat *nat, uint8_t protocol, uint16_t port) {
     if (protocol != IP_TCP && protocol != IP_UDP)
         return false;
     const struct nat_ports *ports = nat_ports_of(nat, protocol);
@@ -103,8 +93,7 @@ bool nat_has_port(struct nat *nat, uint8_t protocol, uint16_t port)
 }
 
 uint32_t nat_find_connection(const struct nat *nat, uint32_t mapping, uint32_t remote_address,
-                             uint16_t remote_port)
-{
+                             uint16_t remote_port) {
     uint32_t hash = hash_connection(nat, mapping, remote_address, remote_port);
     uint32_t place = hash;
     uint32_t found;
@@ -117,21 +106,18 @@ uint32_t nat_find_connection(const struct nat *nat, uint32_t mapping, uint32_t r
     return found;
 }
 
-static struct nat_laptop *laptop_of(struct nat *nat, uint32_t mapping)
-{
+static struct nat_laptop *laptop_of(struct nat *nat, uint32_t mapping) {
     return &nat->laptops[nat->mappings[mapping].laptop];
 }
 
-void nat_touch_mapping(struct nat *nat, uint32_t mapping, int64_t now_ms)
-{
+void nat_touch_mapping(struct nat *nat, uint32_t mapping, int64_t now_ms) {
     struct nat_queue *queue =
         &laptop_of(nat, mapping)->queues[queue_of(nat->mappings[mapping].protocol)];
     nat_queue_remove(queue, nat->mapping_links, mapping);
     nat_queue_append(queue, nat->mapping_links, mapping, now_ms);
 }
 
-static void remove_mapping(struct nat *nat, uint32_t mapping)
-{
+static void remove_mapping(struct nat *nat, uint32_t mapping) {
     const struct nat_mapping *m = &nat->mappings[mapping];
     struct nat_laptop *laptop = laptop_of(nat, mapping);
     if (m->protocol != IP_TCP)
@@ -145,8 +131,7 @@ static void remove_mapping(struct nat *nat, uint32_t mapping)
     nat->mapping_count--;
 }
 
-static void remove_connection(struct nat *nat, uint32_t connection)
-{
+static void remove_connection(struct nat *nat, uint32_t connection) {
     const struct nat_connection *c = &nat->connections[connection];
     struct nat_laptop *laptop = &nat->laptops[c->laptop];
     nat_queue_remove(&laptop->queues[c->queue], nat->connection_links, connection);
@@ -159,8 +144,7 @@ static void remove_connection(struct nat *nat, uint32_t connection)
 }
 
 void nat_touch_connection(struct nat *nat, uint32_t connection, enum nat_queue_name queue,
-                          int64_t now_ms)
-{
+                          int64_t now_ms) {
     struct nat_connection *c = &nat->connections[connection];
     struct nat_laptop *laptop = &nat->laptops[c->laptop];
     nat_queue_remove(&laptop->queues[c->queue], nat->connection_links, connection);
@@ -168,21 +152,16 @@ void nat_touch_connection(struct nat *nat, uint32_t connection, enum nat_queue_n
     c->queue = (uint8_t)queue;
 }
 
-static bool has_mappings(int queue)
-{
-    return queue == NAT_UDP_QUEUE || queue == NAT_ICMP_QUEUE;
-}
+static bool has_mappings(int queue) { return queue == NAT_UDP_QUEUE || queue == NAT_ICMP_QUEUE; }
 
 // When the longest unused entry of a queue was last used, or INT64_MAX.
-static int64_t first_used_ms(const struct nat *nat, uint16_t laptop, int queue)
-{
+static int64_t first_used_ms(const struct nat *nat, uint16_t laptop, int queue) {
     uint32_t first = nat->laptops[laptop].queues[queue].first;
     const struct nat_link *links = has_mappings(queue) ? nat->mapping_links : nat->connection_links;
     return first == NO_ENTRY ? INT64_MAX : links[first].used_ms;
 }
 
-static void remove_first(struct nat *nat, uint16_t laptop, int queue)
-{
+static void remove_first(struct nat *nat, uint16_t laptop, int queue) {
     uint32_t first = nat->laptops[laptop].queues[queue].first;
     if (has_mappings(queue))
         remove_mapping(nat, first);
@@ -190,19 +169,16 @@ static void remove_first(struct nat *nat, uint16_t laptop, int queue)
         remove_connection(nat, first);
 }
 
-void nat_expire_entries(struct nat *nat, int64_t now_ms)
-{
+void nat_expire_entries(struct nat *nat, int64_t now_ms) {
     for (uint16_t laptop = 0; laptop < NAT_LAPTOPS; laptop++)
         for (int queue = 0; queue < NAT_QUEUE_COUNT; queue++)
             while (first_used_ms(nat, laptop, queue) <= now_ms - limit_ms[queue])
                 remove_first(nat, laptop, queue);
 }
 
-void nat_forget_entries(struct nat *nat, uint16_t laptop)
-{
+void nat_forget_entries(struct nat *nat, uint16_t laptop) {
     for (int queue = 0; queue < NAT_QUEUE_COUNT; queue++)
-        while (first_used_ms(nat, laptop, queue) != INT64_MAX)
-            remove_first(nat, laptop, queue);
+        while (first_used_ms(nat, laptop, queue) != INT64_MAX) remove_first(nat, laptop, queue);
 }
 
 // ---- what is scarce ----
@@ -218,8 +194,7 @@ struct scarce {
 enum scarce_kind { SCARCE_MAPPINGS, SCARCE_CONNECTIONS, SCARCE_PORTS };
 
 // `protocol` is for ports.
-static void count(struct nat *nat, enum scarce_kind kind, uint8_t protocol, struct scarce *scarce)
-{
+static void count(struct nat *nat, enum scarce_kind kind, uint8_t protocol, struct scarce *scarce) {
     const unsigned transitory = 1U << NAT_TRANSITORY_QUEUE;
     *scarce = (struct scarce){.queues = transitory};
     if (kind == SCARCE_MAPPINGS) {
@@ -244,8 +219,7 @@ static void count(struct nat *nat, enum scarce_kind kind, uint8_t protocol, stru
 
 // Whether a laptop may take one more: within its share always, beyond it what is not kept for
 // others.
-static bool may_take(const struct scarce *scarce, uint16_t laptop)
-{
+static bool may_take(const struct scarce *scarce, uint16_t laptop) {
     uint32_t share = scarce->total / (2 * NAT_LAPTOPS);
     uint32_t kept = 0;
     if (scarce->free == 0)
@@ -259,8 +233,7 @@ static bool may_take(const struct scarce *scarce, uint16_t laptop)
 }
 
 // Removes a laptop's oldest entry in the queues. Returns false when they are empty.
-static bool evict_oldest(struct nat *nat, const struct scarce *scarce, uint16_t laptop)
-{
+static bool evict_oldest(struct nat *nat, const struct scarce *scarce, uint16_t laptop) {
     int oldest = NAT_TRANSITORY_QUEUE;
     int64_t oldest_ms = INT64_MAX;
     for (int queue = 0; queue < NAT_QUEUE_COUNT; queue++) {
@@ -279,8 +252,7 @@ static bool evict_oldest(struct nat *nat, const struct scarce *scarce, uint16_t 
 
 // Makes the laptop that holds most give one up; where all that it holds is established, the one
 // that asks.
-static bool evict(struct nat *nat, const struct scarce *scarce, uint16_t asking)
-{
+static bool evict(struct nat *nat, const struct scarce *scarce, uint16_t asking) {
     uint16_t most = asking;
     for (uint16_t i = 0; i < NAT_LAPTOPS; i++)
         if (scarce->held[i] > scarce->held[most])
@@ -292,8 +264,7 @@ static bool evict(struct nat *nat, const struct scarce *scarce, uint16_t asking)
 #define EVICTIONS_MAX 4
 
 static bool make_room(struct nat *nat, uint16_t laptop, enum scarce_kind kind, uint8_t protocol,
-                      int64_t now_ms)
-{
+                      int64_t now_ms) {
     struct scarce scarce;
     count(nat, kind, protocol, &scarce);
     if (may_take(&scarce, laptop))
@@ -313,8 +284,7 @@ static bool make_room(struct nat *nat, uint16_t laptop, enum scarce_kind kind, u
 // after a restart, so that the first packet of a connection from before finds its old port. The
 // RFC's remote endpoint has no part in it, since a mapping serves all of them; and its counter is
 // the search for a free port.
-static uint32_t preferred_place(const struct nat *nat, const struct nat_inside *inside)
-{
+static uint32_t preferred_place(const struct nat *nat, const struct nat_inside *inside) {
     uint64_t who = nat->laptops[inside->laptop].identity;
     uint64_t where =
         ((uint64_t)inside->protocol << 48) | ((uint64_t)inside->address << 16) | inside->port;
@@ -322,8 +292,7 @@ static uint32_t preferred_place(const struct nat *nat, const struct nat_inside *
 }
 
 enum nat_verdict nat_add_mapping(struct nat *nat, const struct nat_inside *inside, int64_t now_ms,
-                                 uint32_t *mapping)
-{
+                                 uint32_t *mapping) {
     struct nat_laptop *laptop = &nat->laptops[inside->laptop];
     if (!make_room(nat, inside->laptop, SCARCE_PORTS, inside->protocol, now_ms))
         return NAT_NO_PORT;
@@ -354,8 +323,7 @@ enum nat_verdict nat_add_mapping(struct nat *nat, const struct nat_inside *insid
 
 enum nat_verdict nat_add_connection(struct nat *nat, uint32_t mapping, uint32_t remote_address,
                                     uint16_t remote_port, enum nat_queue_name queue, int64_t now_ms,
-                                    uint32_t *connection)
-{
+                                    uint32_t *connection) {
     struct nat_mapping *m = &nat->mappings[mapping];
     bool carries = queue != NAT_PERMISSION_QUEUE;
     m->connections += carries; // so that making room cannot take the mapping away

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // The NAT's mappings and connections: finding, making, refreshing and removing them. For this
 // folder; nat.h is its door.
-#ifndef TETHER_NAT_ENTRIES_H
-#define TETHER_NAT_ENTRIES_H
+#pragma once
 
 #include "state.h"
 
@@ -46,5 +45,3 @@ void nat_touch_connection(struct nat *nat, uint32_t connection, enum nat_queue_n
 // Removes what has run out of time; everything of one laptop.
 void nat_expire_entries(struct nat *nat, int64_t now_ms);
 void nat_forget_entries(struct nat *nat, uint16_t laptop);
-
-#endif

@@ -17,8 +17,7 @@
 #define TIME_MS 30000
 #define UNIT    8
 
-static struct nat_datagram *find(struct nat *nat, uint16_t sender, const struct ip_packet *packet)
-{
+static struct nat_datagram *find(struct nat *nat, uint16_t sender, const struct ip_packet *packet) {
     for (size_t i = 0; i < NAT_DATAGRAMS; i++) {
         struct nat_datagram *d = &nat->datagrams[i];
         if (d->used && d->identification == packet->identification && d->source == packet->source &&
@@ -29,8 +28,7 @@ static struct nat_datagram *find(struct nat *nat, uint16_t sender, const struct 
     return NULL;
 }
 
-static void drop_held(struct nat *nat, const struct nat_datagram *d)
-{
+static void drop_held(struct nat *nat, const struct nat_datagram *d) {
     for (size_t i = 0; i < NAT_HELD_FRAGMENTS; i++) {
         if (nat->held[i].datagram != d)
             continue;
@@ -39,15 +37,13 @@ static void drop_held(struct nat *nat, const struct nat_datagram *d)
     }
 }
 
-static void forget(struct nat *nat, struct nat_datagram *d)
-{
+static void forget(struct nat *nat, struct nat_datagram *d) {
     d->used = false;
     drop_held(nat, d);
 }
 
 // The first fragment was refused: so are the others.
-static void refuse_others(struct nat_passage *passage, const struct ip_packet *as_it_came)
-{
+static void refuse_others(struct nat_passage *passage, const struct ip_packet *as_it_came) {
     struct nat_datagram *d = find(passage->nat, passage->sender, as_it_came);
     if (d == NULL)
         return;
@@ -55,15 +51,13 @@ static void refuse_others(struct nat_passage *passage, const struct ip_packet *a
     drop_held(passage->nat, d);
 }
 
-void nat_expire_fragments(struct nat *nat, int64_t now_ms)
-{
+void nat_expire_fragments(struct nat *nat, int64_t now_ms) {
     for (size_t i = 0; i < NAT_DATAGRAMS; i++)
         if (nat->datagrams[i].used && now_ms - nat->datagrams[i].began_ms >= TIME_MS)
             forget(nat, &nat->datagrams[i]);
 }
 
-void nat_forget_fragments(struct nat *nat, uint16_t sender)
-{
+void nat_forget_fragments(struct nat *nat, uint16_t sender) {
     for (size_t i = 0; i < NAT_DATAGRAMS; i++) {
         struct nat_datagram *d = &nat->datagrams[i];
         bool is_for_it = d->translated && d->receiver == sender; // till then it is for nobody
@@ -73,12 +67,10 @@ void nat_forget_fragments(struct nat *nat, uint16_t sender)
 }
 
 // The oldest datagram of the sender that has most.
-static struct nat_datagram *choose_victim(struct nat *nat)
-{
+static struct nat_datagram *choose_victim(struct nat *nat) {
     uint32_t held[NAT_LAPTOPS + 2] = {0};
     struct nat_datagram *victim = &nat->datagrams[0];
-    for (size_t i = 0; i < NAT_DATAGRAMS; i++)
-        held[nat->datagrams[i].sender]++;
+    for (size_t i = 0; i < NAT_DATAGRAMS; i++) held[nat->datagrams[i].sender]++;
     for (size_t i = 1; i < NAT_DATAGRAMS; i++) {
         struct nat_datagram *d = &nat->datagrams[i];
         if (held[d->sender] > held[victim->sender] ||
@@ -88,8 +80,7 @@ static struct nat_datagram *choose_victim(struct nat *nat)
     return victim;
 }
 
-static struct nat_datagram *begin(const struct nat_passage *passage)
-{
+static struct nat_datagram *begin(const struct nat_passage *passage) {
     struct nat *nat = passage->nat;
     const struct ip_packet *packet = &passage->packet;
     struct nat_datagram *d = NULL;
@@ -113,8 +104,7 @@ static struct nat_datagram *begin(const struct nat_passage *passage)
 }
 
 // Notes which part of the datagram a fragment is. Returns false where it lies or was there before.
-static bool note_part(struct nat_datagram *d, const struct ip_packet *packet)
-{
+static bool note_part(struct nat_datagram *d, const struct ip_packet *packet) {
     size_t start = packet->fragment_start;
     size_t length = packet->length - packet->header_length;
     size_t end = start + length;
@@ -149,8 +139,7 @@ static bool note_part(struct nat_datagram *d, const struct ip_packet *packet)
 }
 
 // Writes the first fragment's translation into another one and sends it.
-static enum nat_verdict follow(struct nat_passage *passage, struct nat_datagram *d)
-{
+static enum nat_verdict follow(struct nat_passage *passage, struct nat_datagram *d) {
     struct ip_packet *packet = &passage->packet;
     if (!nat_fits(passage, d->receiver))
         return NAT_TOO_BIG;
@@ -166,8 +155,7 @@ static enum nat_verdict follow(struct nat_passage *passage, struct nat_datagram 
 // A free place in the pool; or, where the pool is full, that of the oldest fragment of the sender
 // that has most of it. What is out of order by chance waits for milliseconds, and what never has a
 // first goes on.
-static struct nat_held *find_place(struct nat *nat)
-{
+static struct nat_held *find_place(struct nat *nat) {
     uint32_t counts[NAT_LAPTOPS + 2] = {0};
     struct nat_held *victim = &nat->held[0];
     for (size_t i = 0; i < NAT_HELD_FRAGMENTS; i++) {
@@ -187,8 +175,7 @@ static struct nat_held *find_place(struct nat *nat)
 }
 
 static enum nat_verdict hold(struct nat *nat, struct nat_datagram *d,
-                             const struct ip_packet *packet)
-{
+                             const struct ip_packet *packet) {
     if (packet->length > NAT_HELD_BYTES)
         return NAT_FRAGMENT;
     struct nat_held *held = find_place(nat);
@@ -200,15 +187,13 @@ static enum nat_verdict hold(struct nat *nat, struct nat_datagram *d,
 }
 
 // A datagram whose every part has come and gone is done.
-static void end_if_whole(struct nat *nat, struct nat_datagram *d)
-{
+static void end_if_whole(struct nat *nat, struct nat_datagram *d) {
     if (d->translated && d->total != 0 && d->received == d->total)
         forget(nat, d);
 }
 
 // Takes a fragment as it came. NAT_PASS for a first one: it is to be translated.
-static enum nat_verdict take_fragment(struct nat_passage *passage)
-{
+static enum nat_verdict take_fragment(struct nat_passage *passage) {
     struct nat *nat = passage->nat;
     struct nat_datagram *d = find(nat, passage->sender, &passage->packet);
     if (d == NULL)
@@ -227,8 +212,7 @@ static enum nat_verdict take_fragment(struct nat_passage *passage)
 // The first fragment was translated to what passage->packet says now and went to `receiver`: so do
 // the others, those that wait at once.
 static void let_others_follow(struct nat_passage *passage, const struct ip_packet *as_it_came,
-                              uint16_t receiver)
-{
+                              uint16_t receiver) {
     struct nat *nat = passage->nat;
     struct nat_datagram *d = find(nat, passage->sender, as_it_came);
     if (d == NULL)
@@ -253,8 +237,7 @@ static void let_others_follow(struct nat_passage *passage, const struct ip_packe
     end_if_whole(nat, d);
 }
 
-enum nat_verdict nat_pass(struct nat_passage *passage, nat_forwarder *forward)
-{
+enum nat_verdict nat_pass(struct nat_passage *passage, nat_forwarder *forward) {
     const struct ip_packet as_it_came = passage->packet;
     uint16_t receiver;
     if (!as_it_came.is_fragment)

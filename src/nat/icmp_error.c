@@ -9,8 +9,7 @@
 #include "parts.h"
 
 // Reads and checks the error and what is in it (REQ-3).
-static enum nat_verdict read_error(struct nat_passage *passage, struct ip_packet *embedded)
-{
+static enum nat_verdict read_error(struct nat_passage *passage, struct ip_packet *embedded) {
     if (!icmp_checksum_is_good(&passage->packet) ||
         !icmp_parse_embedded(embedded, &passage->packet))
         return NAT_BAD_PACKET;
@@ -19,15 +18,13 @@ static enum nat_verdict read_error(struct nat_passage *passage, struct ip_packet
 
 // TCP errors must speak of a connection that there is.
 static bool belongs(const struct nat *nat, uint32_t mapping, uint8_t protocol, uint32_t remote,
-                    uint16_t remote_port)
-{
+                    uint16_t remote_port) {
     return mapping != NO_ENTRY &&
            (protocol != IP_TCP ||
             nat_find_connection(nat, mapping, remote, remote_port) != NO_ENTRY);
 }
 
-enum nat_verdict nat_error_inbound(struct nat_passage *passage, uint16_t *receiver)
-{
+enum nat_verdict nat_error_inbound(struct nat_passage *passage, uint16_t *receiver) {
     const struct nat *nat = passage->nat;
     struct ip_packet *packet = &passage->packet;
     struct ip_packet embedded;
@@ -50,8 +47,7 @@ enum nat_verdict nat_error_inbound(struct nat_passage *passage, uint16_t *receiv
     return NAT_PASS;
 }
 
-enum nat_verdict nat_error_outbound(struct nat_passage *passage, uint16_t *receiver)
-{
+enum nat_verdict nat_error_outbound(struct nat_passage *passage, uint16_t *receiver) {
     const struct nat *nat = passage->nat;
     struct ip_packet *packet = &passage->packet;
     struct ip_packet embedded;

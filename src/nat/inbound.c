@@ -13,15 +13,13 @@
 
 // Nobody's address, a group's, loopback or one of our own: no packet that comes by the wire has
 // these honestly.
-static bool comes_from_a_host(const struct nat *nat, uint32_t source)
-{
+static bool comes_from_a_host(const struct nat *nat, uint32_t source) {
     enum ip_scope scope = ip_scope_of(source);
     return source != nat->config.outside_address && !nat_is_own_address(nat, source) &&
            scope != SCOPE_NOWHERE && scope != SCOPE_MULTICAST && scope != SCOPE_LOOPBACK;
 }
 
-static enum nat_verdict read_packet(struct nat_passage *passage, uint8_t *bytes, size_t length)
-{
+static enum nat_verdict read_packet(struct nat_passage *passage, uint8_t *bytes, size_t length) {
     struct ip_packet *packet = &passage->packet;
     const struct nat_config *config = &passage->nat->config;
     enum ip_result result = ip_parse(packet, bytes, length);
@@ -44,8 +42,7 @@ static enum nat_verdict read_packet(struct nat_passage *passage, uint8_t *bytes,
 // what may be on its way; who sees nothing of the connection guesses that once in 65 536 times.
 // (The receiver gets it in any case, and judges for itself.)
 static uint8_t credible_flags(const struct nat_connection *connection,
-                              const struct ip_packet *packet)
-{
+                              const struct ip_packet *packet) {
     const uint32_t on_its_way = 65536;
     uint8_t flags = packet->tcp_flags;
     if ((flags & TCP_RST) != 0 && packet->tcp_sequence - connection->inside_ack >= on_its_way)
@@ -54,8 +51,7 @@ static uint8_t credible_flags(const struct nat_connection *connection,
 }
 
 // Whether an inbound TCP packet belongs to a connection; notes what it does to it.
-static enum nat_verdict track_tcp(struct nat_passage *passage, uint32_t mapping)
-{
+static enum nat_verdict track_tcp(struct nat_passage *passage, uint32_t mapping) {
     struct nat *nat = passage->nat;
     const struct ip_packet *packet = &passage->packet;
     uint32_t c = NO_ENTRY;
@@ -75,15 +71,13 @@ static enum nat_verdict track_tcp(struct nat_passage *passage, uint32_t mapping)
     return NAT_PASS;
 }
 
-static bool is_permitted(const struct nat_passage *passage, uint32_t mapping)
-{
+static bool is_permitted(const struct nat_passage *passage, uint32_t mapping) {
     const struct nat *nat = passage->nat;
     return passage->packet.protocol != IP_UDP || !nat->config.filter_by_address ||
            nat_find_connection(nat, mapping, passage->packet.source, 0) != NO_ENTRY;
 }
 
-enum nat_verdict nat_translate_inbound(struct nat_passage *passage, uint16_t *receiver)
-{
+enum nat_verdict nat_translate_inbound(struct nat_passage *passage, uint16_t *receiver) {
     struct nat *nat = passage->nat;
     struct ip_packet *packet = &passage->packet;
     if (!packet->has_transport)
@@ -114,8 +108,7 @@ enum nat_verdict nat_translate_inbound(struct nat_passage *passage, uint16_t *re
 }
 
 // What a router checks before it forwards. Only what is for somebody gets an answer.
-static enum nat_verdict check_forwarding(struct nat_passage *passage)
-{
+static enum nat_verdict check_forwarding(struct nat_passage *passage) {
     const struct nat *nat = passage->nat;
     const struct ip_packet *packet = &passage->packet;
     bool expired = packet->ttl <= 1;
@@ -132,8 +125,7 @@ static enum nat_verdict check_forwarding(struct nat_passage *passage)
     return expired ? NAT_TTL_EXPIRED : NAT_TOO_BIG;
 }
 
-static enum nat_verdict forward(struct nat_passage *passage, uint16_t *receiver)
-{
+static enum nat_verdict forward(struct nat_passage *passage, uint16_t *receiver) {
     enum nat_verdict verdict = check_forwarding(passage);
     if (verdict == NAT_PASS)
         verdict = nat_translate_inbound(passage, receiver);
@@ -144,8 +136,7 @@ static enum nat_verdict forward(struct nat_passage *passage, uint16_t *receiver)
     return NAT_PASS;
 }
 
-enum nat_verdict nat_come_in(struct nat_passage *passage, uint8_t *bytes, size_t length)
-{
+enum nat_verdict nat_come_in(struct nat_passage *passage, uint8_t *bytes, size_t length) {
     enum nat_verdict verdict = read_packet(passage, bytes, length);
     return verdict == NAT_PASS ? nat_pass(passage, forward) : verdict;
 }

@@ -28,13 +28,9 @@ static const char *const verdict_names[NAT_VERDICT_COUNT] = {
     [NAT_MANY_QUERIES] = "many_queries",
 };
 
-const char *nat_verdict_name(enum nat_verdict verdict)
-{
-    return verdict_names[verdict];
-}
+const char *nat_verdict_name(enum nat_verdict verdict) { return verdict_names[verdict]; }
 
-void nat_init(struct nat *nat, const struct nat_config *config)
-{
+void nat_init(struct nat *nat, const struct nat_config *config) {
     memset(nat, 0, offsetof(struct nat, mappings));
     nat->config = *config;
     nat_ports_init(&nat->tcp_ports, config->port_low, config->port_high);
@@ -51,59 +47,51 @@ void nat_init(struct nat *nat, const struct nat_config *config)
     nat->next_identification = (uint16_t)siphash_2_words(&config->key, 0, 0);
 }
 
-void nat_reserve_port(struct nat *nat, enum ip_protocol protocol, uint16_t port)
-{
+void nat_reserve_port(struct nat *nat, enum ip_protocol protocol, uint16_t port) {
     if (protocol == IP_TCP)
         nat_ports_reserve(&nat->tcp_ports, port);
     else if (protocol == IP_UDP)
         nat_ports_reserve(&nat->udp_ports, port);
 }
 
-void nat_set_laptop(struct nat *nat, uint16_t laptop, uint64_t identity)
-{
+void nat_set_laptop(struct nat *nat, uint16_t laptop, uint64_t identity) {
     nat->laptops[laptop].identity = identity;
 }
 
-static enum nat_verdict counted(struct nat *nat, enum nat_verdict verdict)
-{
+static enum nat_verdict counted(struct nat *nat, enum nat_verdict verdict) {
     if (verdict != NAT_PASS && verdict != NAT_HELD)
         nat->dropped[verdict]++;
     return verdict;
 }
 
 enum nat_verdict nat_outbound(struct nat *nat, uint16_t laptop, uint8_t *bytes, size_t length,
-                              const struct ip_offload *offload, int64_t now_ms)
-{
+                              const struct ip_offload *offload, int64_t now_ms) {
     struct nat_passage passage = {
         .nat = nat, .sender = laptop, .offload = offload, .lasting = true, .now_ms = now_ms};
     return counted(nat, nat_go_out(&passage, bytes, length));
 }
 
 enum nat_verdict nat_inbound(struct nat *nat, uint8_t *bytes, size_t length,
-                             const struct ip_offload *offload, int64_t now_ms)
-{
+                             const struct ip_offload *offload, int64_t now_ms) {
     struct nat_passage passage = {
         .nat = nat, .sender = NAT_OUTSIDE, .offload = offload, .now_ms = now_ms};
     return counted(nat, nat_come_in(&passage, bytes, length));
 }
 
 enum nat_verdict nat_from_host(struct nat *nat, uint8_t *bytes, size_t length,
-                               const struct ip_offload *offload, int64_t now_ms)
-{
+                               const struct ip_offload *offload, int64_t now_ms) {
     struct nat_passage passage = {
         .nat = nat, .sender = NAT_TO_HOST, .offload = offload, .now_ms = now_ms};
     return counted(nat, nat_come_in(&passage, bytes, length));
 }
 
-void nat_expire(struct nat *nat, int64_t now_ms)
-{
+void nat_expire(struct nat *nat, int64_t now_ms) {
     nat_expire_entries(nat, now_ms);
     nat_expire_fragments(nat, now_ms);
     nat_answer_syns(nat, now_ms);
 }
 
-void nat_forget_laptop(struct nat *nat, uint16_t laptop)
-{
+void nat_forget_laptop(struct nat *nat, uint16_t laptop) {
     nat_forget_entries(nat, laptop);
     nat_forget_fragments(nat, laptop);
     nat->laptops[laptop].identity = 0;

@@ -7,8 +7,7 @@
 // for all destinations (endpoint-independent mapping). A TCP mapping carries connections, one for
 // each remote endpoint, and lives as long as one of them does; UDP and ICMP mappings live by their
 // last outbound packet.
-#ifndef TETHER_NAT_NAT_H
-#define TETHER_NAT_NAT_H
+#pragma once
 
 #include "state.h"
 
@@ -47,5 +46,3 @@ void nat_forget_laptop(struct nat *nat, uint16_t laptop);
 
 // "bad_packet" for NAT_BAD_PACKET, and so on.
 const char *nat_verdict_name(enum nat_verdict verdict);
-
-#endif

@@ -9,8 +9,7 @@
 #include "tcp.h"
 
 // What must never leave, whoever sent it; errors are answered where one is owed.
-static enum nat_verdict read_packet(struct nat_passage *passage, uint8_t *bytes, size_t length)
-{
+static enum nat_verdict read_packet(struct nat_passage *passage, uint8_t *bytes, size_t length) {
     struct ip_packet *packet = &passage->packet;
     enum ip_result result = ip_parse(packet, bytes, length);
     if (result == IP_NOT_IPV4)
@@ -32,8 +31,7 @@ static enum nat_verdict read_packet(struct nat_passage *passage, uint8_t *bytes,
 
 // Whether a packet for our own outside address is for a laptop: by its port, or, in an ICMP error,
 // by the port from which the packet came that it speaks of.
-static bool is_hairpin(struct nat *nat, const struct ip_packet *packet)
-{
+static bool is_hairpin(struct nat *nat, const struct ip_packet *packet) {
     struct ip_packet embedded;
     if (packet->protocol != IP_ICMP)
         return nat_has_port(nat, packet->protocol, packet->destination_port);
@@ -44,8 +42,7 @@ static bool is_hairpin(struct nat *nat, const struct ip_packet *packet)
 
 // What a laptop may send to the server's own resolver, which may lie where else it may not go:
 // queries, so many of them, and whole.
-static enum nat_verdict judge_query(struct nat_passage *passage, uint16_t *receiver)
-{
+static enum nat_verdict judge_query(struct nat_passage *passage, uint16_t *receiver) {
     struct nat *nat = passage->nat;
     const struct ip_packet *packet = &passage->packet;
     bool is_udp = packet->protocol == IP_UDP;
@@ -63,8 +60,7 @@ static enum nat_verdict judge_query(struct nat_passage *passage, uint16_t *recei
 
 // Where a packet is to go; a hairpin goes out first, and comes back in.
 static enum nat_verdict judge_destination(struct nat_passage *passage, uint16_t *receiver,
-                                          bool *hairpin)
-{
+                                          bool *hairpin) {
     struct nat *nat = passage->nat;
     const struct ip_packet *packet = &passage->packet;
     enum ip_scope scope = ip_scope_of(packet->destination);
@@ -92,8 +88,7 @@ static enum nat_verdict judge_destination(struct nat_passage *passage, uint16_t 
 // from the port that the connection has always had (entries.c), and both sides go on. Where another
 // has that port by now, the remote side answers with a RST, and the application learns at once what
 // a silent drop would hide for hours.
-static enum nat_verdict track_tcp(struct nat_passage *passage, uint32_t mapping)
-{
+static enum nat_verdict track_tcp(struct nat_passage *passage, uint32_t mapping) {
     struct nat *nat = passage->nat;
     const struct ip_packet *packet = &passage->packet;
     uint32_t c = nat_find_connection(nat, mapping, packet->destination, packet->destination_port);
@@ -117,8 +112,7 @@ static enum nat_verdict track_tcp(struct nat_passage *passage, uint32_t mapping)
 }
 
 // UDP with --filter address: notes whom the endpoint has sent to (RFC 4787 section 5).
-static enum nat_verdict note_permission(struct nat_passage *passage, uint32_t mapping)
-{
+static enum nat_verdict note_permission(struct nat_passage *passage, uint32_t mapping) {
     struct nat *nat = passage->nat;
     uint32_t c = nat_find_connection(nat, mapping, passage->packet.destination, 0);
     if (c == NO_ENTRY)
@@ -128,8 +122,7 @@ static enum nat_verdict note_permission(struct nat_passage *passage, uint32_t ma
     return NAT_PASS;
 }
 
-static enum nat_verdict map(struct nat_passage *passage, uint32_t *mapping)
-{
+static enum nat_verdict map(struct nat_passage *passage, uint32_t *mapping) {
     struct nat *nat = passage->nat;
     const struct ip_packet *packet = &passage->packet;
     struct nat_inside inside = {passage->sender, packet->protocol, packet->source,
@@ -150,8 +143,7 @@ static enum nat_verdict map(struct nat_passage *passage, uint32_t *mapping)
     return NAT_PASS;
 }
 
-static enum nat_verdict translate(struct nat_passage *passage, uint16_t *receiver)
-{
+static enum nat_verdict translate(struct nat_passage *passage, uint16_t *receiver) {
     struct nat *nat = passage->nat;
     struct ip_packet *packet = &passage->packet;
     uint32_t mapping;
@@ -172,8 +164,7 @@ static enum nat_verdict translate(struct nat_passage *passage, uint16_t *receive
 }
 
 // Tells the laptop why its packet was not taken.
-static enum nat_verdict refuse(struct nat_passage *passage, enum nat_verdict verdict)
-{
+static enum nat_verdict refuse(struct nat_passage *passage, enum nat_verdict verdict) {
     if (verdict == NAT_REFUSED || verdict == NAT_TABLE_FULL || verdict == NAT_NO_PORT)
         nat_answer(passage, ICMP_UNREACHABLE, ICMP_PROHIBITED, 0);
     else if (verdict == NAT_TTL_EXPIRED)
@@ -182,8 +173,7 @@ static enum nat_verdict refuse(struct nat_passage *passage, enum nat_verdict ver
 }
 
 // Goes back in, to the laptop that has the outside port.
-static enum nat_verdict turn_back(struct nat_passage *passage, uint16_t *receiver)
-{
+static enum nat_verdict turn_back(struct nat_passage *passage, uint16_t *receiver) {
     uint16_t sender = passage->sender;
     passage->sender = NAT_OUTSIDE;
     enum nat_verdict verdict = nat_translate_inbound(passage, receiver);
@@ -193,8 +183,7 @@ static enum nat_verdict turn_back(struct nat_passage *passage, uint16_t *receive
 
 // Gives the packet, or each segment of a super-packet, an identification that is unique, whoever
 // sent it.
-static void identify(struct nat_passage *passage)
-{
+static void identify(struct nat_passage *passage) {
     struct ip_packet *packet = &passage->packet;
     uint16_t *next = &passage->nat->next_identification;
     size_t segments = 1;
@@ -206,8 +195,7 @@ static void identify(struct nat_passage *passage)
 
 // Everything after reading: judges, translates and sends the packet, or its datagram's first
 // fragment.
-static enum nat_verdict forward(struct nat_passage *passage, uint16_t *receiver)
-{
+static enum nat_verdict forward(struct nat_passage *passage, uint16_t *receiver) {
     bool hairpin;
     enum nat_verdict verdict = judge_destination(passage, receiver, &hairpin);
     if (verdict != NAT_PASS)
@@ -235,8 +223,7 @@ static enum nat_verdict forward(struct nat_passage *passage, uint16_t *receiver)
     return NAT_PASS;
 }
 
-enum nat_verdict nat_go_out(struct nat_passage *passage, uint8_t *bytes, size_t length)
-{
+enum nat_verdict nat_go_out(struct nat_passage *passage, uint8_t *bytes, size_t length) {
     enum nat_verdict verdict = read_packet(passage, bytes, length);
     return verdict == NAT_PASS ? nat_pass(passage, forward) : verdict;
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // What the parts of the NAT need of each other, beside the entries: fragments, unsolicited SYNs,
 // ICMP errors, and the ways out. For this folder; nat.h is its door.
-#ifndef TETHER_NAT_PARTS_H
-#define TETHER_NAT_PARTS_H
+#pragma once
 
 #include "state.h"
 
@@ -64,5 +63,3 @@ void nat_answer_syns(struct nat *nat, int64_t now_ms);
 // Translates an ICMP error, and the packet in it; sets the receiver.
 enum nat_verdict nat_error_inbound(struct nat_passage *passage, uint16_t *receiver);
 enum nat_verdict nat_error_outbound(struct nat_passage *passage, uint16_t *receiver);
-
-#endif

@@ -6,46 +6,36 @@
 
 #include <string.h>
 
-static uint64_t bit_of(uint16_t port)
-{
-    return UINT64_C(1) << (port % 64);
-}
+static uint64_t bit_of(uint16_t port) { return UINT64_C(1) << (port % 64); }
 
-void nat_ports_init(struct nat_ports *ports, uint16_t low, uint16_t high)
-{
+void nat_ports_init(struct nat_ports *ports, uint16_t low, uint16_t high) {
     memset(ports->taken, 0xff, sizeof ports->taken);
     ports->low = low;
     ports->high = high;
     ports->free_count = 0;
-    for (uint32_t port = low; port <= high; port++)
-        nat_ports_give(ports, (uint16_t)port);
+    for (uint32_t port = low; port <= high; port++) nat_ports_give(ports, (uint16_t)port);
 }
 
-bool nat_ports_is_taken(const struct nat_ports *ports, uint16_t port)
-{
+bool nat_ports_is_taken(const struct nat_ports *ports, uint16_t port) {
     return (ports->taken[port / 64] & bit_of(port)) != 0;
 }
 
-static void take(struct nat_ports *ports, uint16_t port)
-{
+static void take(struct nat_ports *ports, uint16_t port) {
     ports->taken[port / 64] |= bit_of(port);
     ports->free_count--;
 }
 
-void nat_ports_reserve(struct nat_ports *ports, uint16_t port)
-{
+void nat_ports_reserve(struct nat_ports *ports, uint16_t port) {
     if (!nat_ports_is_taken(ports, port))
         take(ports, port);
 }
 
-void nat_ports_give(struct nat_ports *ports, uint16_t port)
-{
+void nat_ports_give(struct nat_ports *ports, uint16_t port) {
     ports->taken[port / 64] &= ~bit_of(port);
     ports->free_count++;
 }
 
-uint16_t nat_ports_take(struct nat_ports *ports, uint32_t place)
-{
+uint16_t nat_ports_take(struct nat_ports *ports, uint32_t place) {
     if (ports->free_count == 0)
         return 0;
     uint32_t size = (uint32_t)(ports->high - ports->low) + 1;
@@ -56,8 +46,7 @@ uint16_t nat_ports_take(struct nat_ports *ports, uint32_t place)
         word = word < ports->high / 64U ? word + 1 : ports->low / 64U;
         free_ports = ~ports->taken[word];
     }
-    for (port = word * 64; (free_ports & 1) == 0; port++)
-        free_ports >>= 1;
+    for (port = word * 64; (free_ports & 1) == 0; port++) free_ports >>= 1;
     take(ports, (uint16_t)port);
     return (uint16_t)port;
 }

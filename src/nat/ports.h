@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Which outside ports are taken: one bit a port, for each protocol.
-#ifndef TETHER_NAT_PORTS_H
-#define TETHER_NAT_PORTS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,5 +21,3 @@ void nat_ports_reserve(struct nat_ports *ports, uint16_t port);
 uint16_t nat_ports_take(struct nat_ports *ports, uint32_t place);
 void nat_ports_give(struct nat_ports *ports, uint16_t port);
 bool nat_ports_is_taken(const struct nat_ports *ports, uint16_t port);
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // What the NAT remembers, and what it is told at its start: the ground that its parts stand on.
 // nat.h is the door.
-#ifndef TETHER_NAT_STATE_H
-#define TETHER_NAT_STATE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -205,5 +204,3 @@ struct nat {
     uint32_t outside_slots[NAT_INDEX_SLOTS];
     uint32_t remote_slots[NAT_INDEX_SLOTS];
 };
-
-#endif

@@ -10,8 +10,7 @@
 
 #define SILENCE_MS 6000
 
-void nat_keep_syn(struct nat *nat, const struct ip_packet *packet, int64_t now_ms)
-{
+void nat_keep_syn(struct nat *nat, const struct ip_packet *packet, int64_t now_ms) {
     if (nat->syn_count == NAT_SYNS)
         return; // no answer at all is allowed too
     struct nat_syn *syn = &nat->syns[(nat->first_syn + nat->syn_count++) % NAT_SYNS];
@@ -24,8 +23,7 @@ void nat_keep_syn(struct nat *nat, const struct ip_packet *packet, int64_t now_m
 }
 
 void nat_meet_syn(struct nat *nat, uint16_t outside_port, uint32_t remote_address,
-                  uint16_t remote_port)
-{
+                  uint16_t remote_port) {
     for (uint32_t i = 0; i < nat->syn_count; i++) {
         struct nat_syn *syn = &nat->syns[(nat->first_syn + i) % NAT_SYNS];
         if (syn->packet.source == remote_address && syn->packet.source_port == remote_port &&
@@ -34,8 +32,7 @@ void nat_meet_syn(struct nat *nat, uint16_t outside_port, uint32_t remote_addres
     }
 }
 
-void nat_answer_syns(struct nat *nat, int64_t now_ms)
-{
+void nat_answer_syns(struct nat *nat, int64_t now_ms) {
     while (nat->syn_count > 0 && now_ms - nat->syns[nat->first_syn].came_ms >= SILENCE_MS) {
         const struct nat_syn *syn = &nat->syns[nat->first_syn];
         struct nat_passage passage = {

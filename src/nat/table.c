@@ -7,23 +7,20 @@
 
 #include <string.h>
 
-void nat_index_init(struct nat_index *index, uint32_t *slots, uint32_t *hashes, uint32_t slot_count)
-{
+void nat_index_init(struct nat_index *index, uint32_t *slots, uint32_t *hashes,
+                    uint32_t slot_count) {
     *index = (struct nat_index){slots, hashes, slot_count - 1};
     memset(slots, 0, slot_count * sizeof *slots);
 }
 
-void nat_index_insert(struct nat_index *index, uint32_t entry, uint32_t hash)
-{
+void nat_index_insert(struct nat_index *index, uint32_t entry, uint32_t hash) {
     uint32_t at = hash & index->mask;
-    while (index->slots[at] != 0)
-        at = (at + 1) & index->mask;
+    while (index->slots[at] != 0) at = (at + 1) & index->mask;
     index->slots[at] = entry + 1;
     index->hashes[entry] = hash;
 }
 
-uint32_t nat_index_next(const struct nat_index *index, uint32_t hash, uint32_t *place)
-{
+uint32_t nat_index_next(const struct nat_index *index, uint32_t hash, uint32_t *place) {
     for (;;) {
         uint32_t slot = index->slots[*place & index->mask];
         if (slot == 0)
@@ -34,11 +31,9 @@ uint32_t nat_index_next(const struct nat_index *index, uint32_t hash, uint32_t *
     }
 }
 
-void nat_index_remove(struct nat_index *index, uint32_t entry)
-{
+void nat_index_remove(struct nat_index *index, uint32_t entry) {
     uint32_t hole = index->hashes[entry] & index->mask;
-    while (index->slots[hole] != entry + 1)
-        hole = (hole + 1) & index->mask;
+    while (index->slots[hole] != entry + 1) hole = (hole + 1) & index->mask;
     for (uint32_t at = (hole + 1) & index->mask; index->slots[at] != 0;
          at = (at + 1) & index->mask) {
         uint32_t home = index->hashes[index->slots[at] - 1] & index->mask;
@@ -52,14 +47,10 @@ void nat_index_remove(struct nat_index *index, uint32_t entry)
     index->slots[hole] = 0;
 }
 
-void nat_queue_init(struct nat_queue *queue)
-{
-    *queue = (struct nat_queue){NO_ENTRY, NO_ENTRY, 0};
-}
+void nat_queue_init(struct nat_queue *queue) { *queue = (struct nat_queue){NO_ENTRY, NO_ENTRY, 0}; }
 
 void nat_queue_append(struct nat_queue *queue, struct nat_link *links, uint32_t entry,
-                      int64_t now_ms)
-{
+                      int64_t now_ms) {
     links[entry] = (struct nat_link){queue->last, NO_ENTRY, now_ms};
     if (queue->last != NO_ENTRY)
         links[queue->last].next = entry;
@@ -69,8 +60,7 @@ void nat_queue_append(struct nat_queue *queue, struct nat_link *links, uint32_t 
     queue->count++;
 }
 
-void nat_queue_remove(struct nat_queue *queue, struct nat_link *links, uint32_t entry)
-{
+void nat_queue_remove(struct nat_queue *queue, struct nat_link *links, uint32_t entry) {
     const struct nat_link *link = &links[entry];
     if (link->previous != NO_ENTRY)
         links[link->previous].next = link->next;
@@ -83,15 +73,13 @@ void nat_queue_remove(struct nat_queue *queue, struct nat_link *links, uint32_t 
     queue->count--;
 }
 
-void nat_pool_init(struct nat_pool *pool, uint32_t size)
-{
+void nat_pool_init(struct nat_pool *pool, uint32_t size) {
     nat_queue_init(&pool->free);
     pool->fresh = 0;
     pool->size = size;
 }
 
-uint32_t nat_pool_take(struct nat_pool *pool, struct nat_link *links)
-{
+uint32_t nat_pool_take(struct nat_pool *pool, struct nat_link *links) {
     uint32_t entry = pool->free.first;
     if (entry != NO_ENTRY)
         nat_queue_remove(&pool->free, links, entry);
@@ -100,7 +88,6 @@ uint32_t nat_pool_take(struct nat_pool *pool, struct nat_link *links)
     return entry;
 }
 
-void nat_pool_give(struct nat_pool *pool, struct nat_link *links, uint32_t entry)
-{
+void nat_pool_give(struct nat_pool *pool, struct nat_link *links, uint32_t entry) {
     nat_queue_append(&pool->free, links, entry, 0);
 }

@@ -9,8 +9,7 @@
 //   pool:  which entries are free.
 //
 // The arrays are the owner's, fixed in size. NO_ENTRY is no entry.
-#ifndef TETHER_NAT_TABLE_H
-#define TETHER_NAT_TABLE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -63,5 +62,3 @@ void nat_pool_init(struct nat_pool *pool, uint32_t size);
 // A free entry, or NO_ENTRY.
 uint32_t nat_pool_take(struct nat_pool *pool, struct nat_link *links);
 void nat_pool_give(struct nat_pool *pool, struct nat_link *links, uint32_t entry);
-
-#endif

@@ -16,14 +16,12 @@
 
 // Gone on with by the inside, which has acknowledged a SYN that was not seen, and not yet by the
 // outside.
-static bool is_taken_up(uint8_t seen)
-{
+static bool is_taken_up(uint8_t seen) {
     return (seen & (SEEN_OUT_ACK | SEEN_IN_SYN)) == SEEN_OUT_ACK;
 }
 
 // What every packet does, wherever it comes from.
-static uint8_t seen_any(uint8_t seen, uint8_t tcp_flags)
-{
+static uint8_t seen_any(uint8_t seen, uint8_t tcp_flags) {
     const uint8_t ended = SEEN_OUT_FIN | SEEN_IN_FIN;
     bool opens = (tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
     if (opens && ((seen & SEEN_RST) != 0 || (seen & ended) == ended))
@@ -35,8 +33,7 @@ static uint8_t seen_any(uint8_t seen, uint8_t tcp_flags)
     return seen;
 }
 
-uint8_t nat_tcp_seen_outbound(uint8_t seen, uint8_t tcp_flags)
-{
+uint8_t nat_tcp_seen_outbound(uint8_t seen, uint8_t tcp_flags) {
     const uint8_t taken_up = SEEN_OUT_SYN | SEEN_OUT_ACK;
     if (seen == 0 && (tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK)
         seen = taken_up;
@@ -52,8 +49,7 @@ uint8_t nat_tcp_seen_outbound(uint8_t seen, uint8_t tcp_flags)
     return seen;
 }
 
-uint8_t nat_tcp_seen_inbound(uint8_t seen, uint8_t tcp_flags)
-{
+uint8_t nat_tcp_seen_inbound(uint8_t seen, uint8_t tcp_flags) {
     seen = seen_any(seen, tcp_flags);
     bool goes_on = is_taken_up(seen) && (tcp_flags & (TCP_ACK | TCP_RST)) == TCP_ACK;
     if ((tcp_flags & TCP_SYN) != 0 || goes_on)
@@ -63,8 +59,7 @@ uint8_t nat_tcp_seen_inbound(uint8_t seen, uint8_t tcp_flags)
     return seen;
 }
 
-enum nat_queue_name nat_tcp_queue(uint8_t seen)
-{
+enum nat_queue_name nat_tcp_queue(uint8_t seen) {
     const uint8_t open = SEEN_OUT_SYN | SEEN_IN_SYN | SEEN_OUT_ACK;
     const uint8_t ended = SEEN_OUT_FIN | SEEN_IN_FIN;
     if ((seen & open) != open || (seen & SEEN_RST) != 0 || (seen & ended) == ended)

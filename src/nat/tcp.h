@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // How far a TCP connection has come, as far as a NAT in the middle can tell (RFC 5382 section 2,
 // RFC 7857 section 2).
-#ifndef TETHER_NAT_TCP_H
-#define TETHER_NAT_TCP_H
+#pragma once
 
 #include <stdint.h>
 
@@ -24,5 +23,3 @@ uint8_t nat_tcp_seen_inbound(uint8_t seen, uint8_t tcp_flags);
 
 // Where the connection waits: established only between its opening and its end.
 enum nat_queue_name nat_tcp_queue(uint8_t seen);
-
-#endif

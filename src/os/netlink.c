@@ -17,8 +17,7 @@
 #define ANSWER_SIZE 32768
 #define BATCH_SIZE  65536
 
-int netlink_open(struct netlink *netlink, int protocol)
-{
+int netlink_open(struct netlink *netlink, int protocol) {
     // The kernel answers at once; the time limit is for a kernel that loses the answer.
     struct timeval limit = {.tv_sec = 2};
     struct sockaddr_nl self = {.nl_family = AF_NETLINK};
@@ -36,16 +35,14 @@ int netlink_open(struct netlink *netlink, int protocol)
     return 0;
 }
 
-void netlink_close(struct netlink *netlink)
-{
+void netlink_close(struct netlink *netlink) {
     if (netlink->fd >= 0)
         close(netlink->fd);
     netlink->fd = -1;
 }
 
 void netlink_begin(struct netlink_request *request, uint16_t type, uint16_t flags, const void *body,
-                   size_t length)
-{
+                   size_t length) {
     memset(request, 0, sizeof *request);
     request->header.nlmsg_type = type;
     request->header.nlmsg_flags = (uint16_t)(flags | NLM_F_REQUEST);
@@ -54,8 +51,7 @@ void netlink_begin(struct netlink_request *request, uint16_t type, uint16_t flag
         memcpy(request->bytes + NLMSG_HDRLEN, body, length);
 }
 
-void netlink_put(struct netlink_request *request, uint16_t type, const void *data, size_t length)
-{
+void netlink_put(struct netlink_request *request, uint16_t type, const void *data, size_t length) {
     size_t room = sizeof request->bytes - request->length;
     if (NLA_HDRLEN + NLA_ALIGN(length) > room) {
         request->overflow = 1;
@@ -68,35 +64,30 @@ void netlink_put(struct netlink_request *request, uint16_t type, const void *dat
     request->length += NLA_HDRLEN + NLA_ALIGN(length);
 }
 
-void netlink_put_string(struct netlink_request *request, uint16_t type, const char *text)
-{
+void netlink_put_string(struct netlink_request *request, uint16_t type, const char *text) {
     netlink_put(request, type, text, strlen(text) + 1);
 }
 
-void netlink_put_be32(struct netlink_request *request, uint16_t type, uint32_t value)
-{
+void netlink_put_be32(struct netlink_request *request, uint16_t type, uint32_t value) {
     uint8_t bytes[4];
     put_be32(bytes, value);
     netlink_put(request, type, bytes, sizeof bytes);
 }
 
-size_t netlink_nest(struct netlink_request *request, uint16_t type)
-{
+size_t netlink_nest(struct netlink_request *request, uint16_t type) {
     size_t place = request->length;
     netlink_put(request, (uint16_t)(type | NLA_F_NESTED), NULL, 0);
     return place;
 }
 
-void netlink_nest_end(struct netlink_request *request, size_t place)
-{
+void netlink_nest_end(struct netlink_request *request, size_t place) {
     if (request->overflow)
         return;
     uint16_t length = (uint16_t)(request->length - place);
     memcpy(request->bytes + place, &length, sizeof length);
 }
 
-static int send_request(struct netlink *netlink, struct netlink_request *request)
-{
+static int send_request(struct netlink *netlink, struct netlink_request *request) {
     if (request->overflow)
         return -EMSGSIZE;
     request->header.nlmsg_len = (uint32_t)request->length;
@@ -117,8 +108,7 @@ struct pending {
 
 // Takes one message. Returns true when what is pending is finished.
 static bool take_message(struct pending *pending, const struct nlmsghdr *head, const uint8_t *body,
-                         size_t length)
-{
+                         size_t length) {
     if (head->nlmsg_seq - pending->first > pending->last - pending->first)
         return false; // a late answer to something that was given up
     if (head->nlmsg_type == NLMSG_DONE)
@@ -134,8 +124,7 @@ static bool take_message(struct pending *pending, const struct nlmsghdr *head, c
 }
 
 // Goes through the messages of one datagram. Returns true when what is pending is finished.
-static bool take_datagram(struct pending *pending, const uint8_t *bytes, size_t length)
-{
+static bool take_datagram(struct pending *pending, const uint8_t *bytes, size_t length) {
     struct nlmsghdr head;
     while (length >= sizeof head) {
         memcpy(&head, bytes, sizeof head);
@@ -152,8 +141,7 @@ static bool take_datagram(struct pending *pending, const uint8_t *bytes, size_t 
     return false;
 }
 
-static int receive_result(struct netlink *netlink, struct pending *pending)
-{
+static int receive_result(struct netlink *netlink, struct pending *pending) {
     uint8_t bytes[ANSWER_SIZE];
     for (;;) {
         ssize_t length = recv(netlink->fd, bytes, sizeof bytes, 0);
@@ -167,8 +155,7 @@ static int receive_result(struct netlink *netlink, struct pending *pending)
 }
 
 int netlink_talk(struct netlink *netlink, struct netlink_request *request, netlink_answer *answer,
-                 void *arg)
-{
+                 void *arg) {
     if ((request->header.nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
         request->header.nlmsg_flags |= NLM_F_ACK;
     int error = send_request(netlink, request);
@@ -178,8 +165,7 @@ int netlink_talk(struct netlink *netlink, struct netlink_request *request, netli
     return receive_result(netlink, &pending);
 }
 
-int netlink_talk_batch(struct netlink *netlink, struct netlink_request *requests, size_t count)
-{
+int netlink_talk_batch(struct netlink *netlink, struct netlink_request *requests, size_t count) {
     uint8_t bytes[BATCH_SIZE];
     size_t length = 0;
     struct pending pending = {.first = netlink->sequence + 1};
@@ -200,8 +186,7 @@ int netlink_talk_batch(struct netlink *netlink, struct netlink_request *requests
 }
 
 const uint8_t *netlink_find(const uint8_t *body, size_t length, size_t offset, uint16_t type,
-                            size_t least, size_t *size)
-{
+                            size_t least, size_t *size) {
     struct nlattr head;
     offset = NLMSG_ALIGN(offset);
     while (offset <= length && length - offset >= sizeof head) {

@@ -2,8 +2,7 @@
 // Netlink (RFC 3549): how the kernel is asked for and told about addresses, routes, neighbours and
 // firewall rules. One request, its answers and its acknowledgement at a time; the kernel answers
 // within the send call, so nothing ever waits.
-#ifndef TETHER_OS_NETLINK_H
-#define TETHER_OS_NETLINK_H
+#pragma once
 
 #include <linux/netlink.h>
 #include <stddef.h>
@@ -54,5 +53,3 @@ int netlink_talk_batch(struct netlink *netlink, struct netlink_request *requests
 // sets `size`, or returns NULL where it is missing or shorter than `least`.
 const uint8_t *netlink_find(const uint8_t *body, size_t length, size_t offset, uint16_t type,
                             size_t least, size_t *size);
-
-#endif

@@ -16,14 +16,12 @@
 #define NFT_TABLE_F_OWNER 0x2
 #endif
 
-static struct netlink_request *current(const struct nft_batch *batch)
-{
+static struct netlink_request *current(const struct nft_batch *batch) {
     return &batch->requests[batch->count - 1];
 }
 
 static struct netlink_request *begin_request(struct nft_batch *batch, uint16_t type, uint16_t flags,
-                                             uint8_t family)
-{
+                                             uint8_t family) {
     struct nfgenmsg body = {.nfgen_family = family, .version = NFNETLINK_V0};
     if (family == AF_UNSPEC)
         body.res_id = htons(NFNL_SUBSYS_NFTABLES); // the batch's marks say whose it is
@@ -36,8 +34,7 @@ static struct netlink_request *begin_request(struct nft_batch *batch, uint16_t t
     return current(batch);
 }
 
-void nft_begin(struct nft_batch *batch, struct netlink_request *requests, size_t most, bool again)
-{
+void nft_begin(struct nft_batch *batch, struct netlink_request *requests, size_t most, bool again) {
     *batch = (struct nft_batch){.requests = requests, .most = most};
     snprintf(batch->table, sizeof batch->table, "tether-%ld", (long)getpid());
     begin_request(batch, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC);
@@ -49,8 +46,7 @@ void nft_begin(struct nft_batch *batch, struct netlink_request *requests, size_t
     netlink_put_be32(current(batch), NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER);
 }
 
-void nft_add_chain(struct nft_batch *batch, const struct nft_chain *chain)
-{
+void nft_add_chain(struct nft_batch *batch, const struct nft_chain *chain) {
     struct netlink_request *request =
         begin_request(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, NFPROTO_IPV4);
     netlink_put_string(request, NFTA_CHAIN_TABLE, batch->table);
@@ -72,8 +68,7 @@ struct data {
 
 // Appends an expression: numbers with their types, and data, if there are any.
 static void put(struct netlink_request *request, const char *name, const uint32_t (*numbers)[2],
-                size_t count, const struct data *data)
-{
+                size_t count, const struct data *data) {
     size_t element = netlink_nest(request, NFTA_LIST_ELEM);
     netlink_put_string(request, NFTA_EXPR_NAME, name);
     size_t nest = netlink_nest(request, NFTA_EXPR_DATA);
@@ -90,15 +85,13 @@ static void put(struct netlink_request *request, const char *name, const uint32_
 
 // Goes on only if the register compares so with the bytes.
 static void compare(struct netlink_request *request, uint32_t operation, const void *bytes,
-                    size_t size)
-{
+                    size_t size) {
     const uint32_t how[][2] = {{NFTA_CMP_SREG, NFT_REG_1}, {NFTA_CMP_OP, operation}};
     put(request, "cmp", how, 2, &(struct data){NFTA_CMP_DATA, NFTA_DATA_VALUE, bytes, size});
 }
 
 // Something about a packet that is none of its bytes: a protocol has one, an interface four.
-static void match_meta(struct netlink_request *request, const struct nft_part *part)
-{
+static void match_meta(struct netlink_request *request, const struct nft_part *part) {
     const uint8_t protocol = (uint8_t)part->low;
     bool is_protocol = part->kind == NFT_PROTOCOL;
     uint32_t interface = part->kind == NFT_IN ? NFT_META_IIF : NFT_META_OIF;
@@ -110,8 +103,7 @@ static void match_meta(struct netlink_request *request, const struct nft_part *p
 }
 
 // The destination in the IPv4 header, or its port in that of TCP or UDP.
-static void match_bytes(struct netlink_request *request, const struct nft_part *part)
-{
+static void match_bytes(struct netlink_request *request, const struct nft_part *part) {
     bool is_port = part->kind == NFT_PORT;
     const uint32_t base = is_port ? NFT_PAYLOAD_TRANSPORT_HEADER : NFT_PAYLOAD_NETWORK_HEADER;
     const uint32_t size = is_port ? 2 : 4;
@@ -128,8 +120,7 @@ static void match_bytes(struct netlink_request *request, const struct nft_part *
 }
 
 // What becomes of a packet whose rule has gone so far.
-static void end_rule(struct netlink_request *request, const struct nft_part *part)
-{
+static void end_rule(struct netlink_request *request, const struct nft_part *part) {
     static const uint32_t masquerade[][2] = {{NFTA_MASQ_FLAGS, NF_NAT_RANGE_PROTO_RANDOM_FULLY}};
     static const uint32_t nat[][2] = {{NFTA_NAT_TYPE, NFT_NAT_DNAT},
                                       {NFTA_NAT_FAMILY, NFPROTO_IPV4},
@@ -155,8 +146,7 @@ static void end_rule(struct netlink_request *request, const struct nft_part *par
 }
 
 void nft_add_rule(struct nft_batch *batch, const struct nft_chain *chain,
-                  const struct nft_part *parts, size_t count)
-{
+                  const struct nft_part *parts, size_t count) {
     struct netlink_request *request =
         begin_request(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, NFPROTO_IPV4);
     netlink_put_string(request, NFTA_RULE_TABLE, batch->table);
@@ -173,8 +163,7 @@ void nft_add_rule(struct nft_batch *batch, const struct nft_chain *chain,
     netlink_nest_end(request, list);
 }
 
-int nft_commit(struct nft_batch *batch, struct netlink *netlink)
-{
+int nft_commit(struct nft_batch *batch, struct netlink *netlink) {
     current(batch)->header.nlmsg_flags |= NLM_F_ACK; // one for all; errors come anyway
     begin_request(batch, NFNL_MSG_BATCH_END, 0, AF_UNSPEC);
     return netlink_talk_batch(netlink, batch->requests, batch->count);

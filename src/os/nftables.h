@@ -2,8 +2,7 @@
 // nftables, spoken to by nfnetlink without any program: an IPv4 table of our own, written as one
 // batch, which is done whole or not at all. The table has the owner flag (Linux 5.12): it belongs
 // to our netlink socket, and the kernel removes it when that is closed, however this process ends.
-#ifndef TETHER_OS_NFTABLES_H
-#define TETHER_OS_NFTABLES_H
+#pragma once
 
 #include <linux/netfilter/nf_tables.h>
 #include <stdbool.h>
@@ -53,5 +52,3 @@ void nft_add_rule(struct nft_batch *batch, const struct nft_chain *chain,
 // Sends the batch by a socket of NETLINK_NETFILTER, to which the table belongs from then on.
 // Returns 0, or a negative errno.
 int nft_commit(struct nft_batch *batch, struct netlink *netlink);
-
-#endif

@@ -2,8 +2,7 @@
 // Less privilege: once a program has set up its host, it gives up what only that took. Whoever
 // finds a hole in it then has hardly more than a stranger on this host; sandbox.h narrows that
 // further.
-#ifndef TETHER_OS_PRIVILEGE_H
-#define TETHER_OS_PRIVILEGE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -24,5 +23,3 @@ void privilege_no_core_dumps(void);
 // becomes one of a user without a name; one that has its capabilities from its file keeps its user.
 // Returns 0, or -1 after having said what is wrong.
 int privilege_drop(const struct log *log, const struct privilege_needs *needs);
-
-#endif

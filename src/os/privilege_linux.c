@@ -45,13 +45,9 @@
 #define SET_USER   SYS_setresuid
 #endif
 
-static uint64_t bit_of(int capability)
-{
-    return UINT64_C(1) << capability;
-}
+static uint64_t bit_of(int capability) { return UINT64_C(1) << capability; }
 
-void privilege_no_core_dumps(void)
-{
+void privilege_no_core_dumps(void) {
     struct rlimit none = {0, 0};
     (void)prlimit(0, RLIMIT_CORE, &none, NULL);
     // Without this a core would still go to a program that collects them (core(5)).
@@ -59,8 +55,7 @@ void privilege_no_core_dumps(void)
 }
 
 // Makes a folder all that this process sees of the file system. Returns whether it did.
-static bool confine(const struct log *log, int folder)
-{
+static bool confine(const struct log *log, int folder) {
     if (fchdir(folder) == 0 && chroot(".") == 0)
         return true;
     log_warn(log,
@@ -72,22 +67,19 @@ static bool confine(const struct log *log, int folder)
 
 // Without CAP_SETPCAP the bounding set stays as it is; see privilege_drop() for why that is no
 // harm.
-static void empty_sets_for_programs(void)
-{
+static void empty_sets_for_programs(void) {
     (void)prctl(PR_CAP_AMBIENT, (long)PR_CAP_AMBIENT_CLEAR_ALL, 0L, 0L, 0L);
     for (long i = 0; prctl(PR_CAPBSET_READ, i, 0L, 0L, 0L) >= 0; i++)
         (void)prctl(PR_CAPBSET_DROP, i, 0L, 0L, 0L);
 }
 
-static bool become(long user)
-{
+static bool become(long user) {
     return syscall(SET_GROUP, user, user, user) == 0 && syscall(SET_USER, user, user, user) == 0;
 }
 
 // Becomes a user of its own, or nobody. In a container there may be neither, or no capability to
 // change to them.
-static int change_user(const struct log *log)
-{
+static int change_user(const struct log *log) {
     if (prctl(PR_SET_KEEPCAPS, 1L, 0L, 0L, 0L) == 0 && syscall(SET_GROUPS, 0L, NULL) == 0 &&
         (become(OWN_USER) || become(NOBODY)))
         return 0;
@@ -101,8 +93,7 @@ static int change_user(const struct log *log)
 }
 
 // Keeps those of the capabilities that this process has. Two words: capabilities 0-31 and 32-63.
-static int keep_capabilities(uint64_t keep)
-{
+static int keep_capabilities(uint64_t keep) {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
     if (syscall(SYS_capget, &head, sets) < 0)
@@ -115,8 +106,7 @@ static int keep_capabilities(uint64_t keep)
     return (int)syscall(SYS_capset, &head, sets);
 }
 
-int privilege_drop(const struct log *log, const struct privilege_needs *needs)
-{
+int privilege_drop(const struct log *log, const struct privilege_needs *needs) {
     uint64_t keep = needs->addresses ? bit_of(CAP_NET_ADMIN) : 0;
     keep |= needs->devices ? bit_of(CAP_NET_RAW) : 0;
     bool is_root = geteuid() == 0;

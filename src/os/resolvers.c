@@ -12,14 +12,10 @@
 
 #define FILE_BYTES 4096 // what is behind is not looked at
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
 // Reads one line. Returns the address, or 0 where it names none.
-static uint32_t read_line(const char *line, size_t length)
-{
+static uint32_t read_line(const char *line, size_t length) {
     static const char keyword[] = "nameserver";
     char address[INET_ADDRSTRLEN];
     struct in_addr parsed;
@@ -27,8 +23,7 @@ static uint32_t read_line(const char *line, size_t length)
     size_t word = 0;
     if (length <= at || memcmp(line, keyword, at) != 0 || !is_blank(line[at]))
         return 0;
-    while (at < length && is_blank(line[at]))
-        at++;
+    while (at < length && is_blank(line[at])) at++;
     while (at < length && !is_blank(line[at]) && word < sizeof address - 1)
         address[word++] = line[at++];
     address[word] = '\0';
@@ -37,8 +32,7 @@ static uint32_t read_line(const char *line, size_t length)
     return ntohl(parsed.s_addr);
 }
 
-size_t resolvers_parse(uint32_t *addresses, size_t most, const char *text, size_t length)
-{
+size_t resolvers_parse(uint32_t *addresses, size_t most, const char *text, size_t length) {
     size_t count = 0;
     while (length > 0 && count < most) {
         const char *end = memchr(text, '\n', length);
@@ -53,8 +47,7 @@ size_t resolvers_parse(uint32_t *addresses, size_t most, const char *text, size_
     return count;
 }
 
-size_t resolvers_read(uint32_t *addresses, size_t most, const char *path)
-{
+size_t resolvers_read(uint32_t *addresses, size_t most, const char *path) {
     char text[FILE_BYTES];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)

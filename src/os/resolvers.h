@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The name servers that a host uses, as /etc/resolv.conf has them (resolv.conf(5)).
-#ifndef TETHER_OS_RESOLVERS_H
-#define TETHER_OS_RESOLVERS_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -11,5 +10,3 @@
 size_t resolvers_parse(uint32_t *addresses, size_t most, const char *text, size_t length);
 // The same from a file; 0 where it cannot be read.
 size_t resolvers_read(uint32_t *addresses, size_t most, const char *path);
-
-#endif

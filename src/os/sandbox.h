@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // A sandbox of system calls: from sandbox_enter() on, the kernel ends this process at the first
 // call that its poll() loop has no use for.
-#ifndef TETHER_OS_SANDBOX_H
-#define TETHER_OS_SANDBOX_H
+#pragma once
 
 #include <linux/filter.h>
 #include <stdbool.h>
@@ -25,5 +24,3 @@ bool sandbox_enter(const struct log *log, const struct sandbox_needs *needs);
 // where there is none for this processor.
 #define SANDBOX_CODE_MAX 320
 size_t sandbox_write(struct sock_filter code[SANDBOX_CODE_MAX], const struct sandbox_needs *needs);
-
-#endif

@@ -60,8 +60,7 @@
 
 #ifndef ARCHITECTURE
 
-size_t sandbox_write(struct sock_filter code[SANDBOX_CODE_MAX], const struct sandbox_needs *needs)
-{
+size_t sandbox_write(struct sock_filter code[SANDBOX_CODE_MAX], const struct sandbox_needs *needs) {
     (void)code;
     (void)needs;
     return 0;
@@ -229,16 +228,14 @@ _Static_assert(HEAD_LENGTH + 1 +
                "room for the filter");
 
 // The place of an argument's low 32 bits.
-static uint32_t place_of_argument(uint32_t argument)
-{
+static uint32_t place_of_argument(uint32_t argument) {
     uint32_t place = PLACE_OF(args) + 8 * argument;
     return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? place + 4 : place;
 }
 
 // Allows a call that matches. The accumulator holds the call's number, before and after; jumps
 // count the instructions to skip: (if true, if false).
-static size_t write_rule(struct sock_filter *code, const struct rule *rule)
-{
+static size_t write_rule(struct sock_filter *code, const struct rule *rule) {
     static const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     uint32_t value = rule->condition == IF_SELF ? (uint32_t)getpid() : rule->value;
     if (rule->condition == ALWAYS) {
@@ -258,16 +255,13 @@ static size_t write_rule(struct sock_filter *code, const struct rule *rule)
     return RULE_LENGTH;
 }
 
-static size_t write_rules(struct sock_filter *code, const struct rule *list, size_t count)
-{
+static size_t write_rules(struct sock_filter *code, const struct rule *list, size_t count) {
     size_t length = 0;
-    for (size_t i = 0; i < count; i++)
-        length += write_rule(code + length, &list[i]);
+    for (size_t i = 0; i < count; i++) length += write_rule(code + length, &list[i]);
     return length;
 }
 
-size_t sandbox_write(struct sock_filter code[SANDBOX_CODE_MAX], const struct sandbox_needs *needs)
-{
+size_t sandbox_write(struct sock_filter code[SANDBOX_CODE_MAX], const struct sandbox_needs *needs) {
     static const struct sock_filter head[HEAD_LENGTH] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, PLACE_OF(arch)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0),
@@ -295,8 +289,7 @@ size_t sandbox_write(struct sock_filter code[SANDBOX_CODE_MAX], const struct san
 
 // Without the flag, kernels before 5.16 also turn off the processor's speculation over stores,
 // which costs speed and protects nothing here: this program runs nobody else's code.
-static int set_filter(const struct sock_fprog *program)
-{
+static int set_filter(const struct sock_fprog *program) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0)
         return -1;
     if (syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, program) ==
@@ -305,8 +298,7 @@ static int set_filter(const struct sock_fprog *program)
     return prctl(PR_SET_SECCOMP, (long)SECCOMP_MODE_FILTER, program, 0L, 0L);
 }
 
-bool sandbox_enter(const struct log *log, const struct sandbox_needs *needs)
-{
+bool sandbox_enter(const struct log *log, const struct sandbox_needs *needs) {
     struct sock_filter code[SANDBOX_CODE_MAX];
     struct sock_fprog program = {
         .len = (unsigned short)sandbox_write(code, needs),

@@ -17,19 +17,12 @@
 #define DARK      "\x1b[37;40m" // and light characters on it
 #define AS_BEFORE "\x1b[0m"
 
-unsigned qr_columns(const struct qr *qr)
-{
-    return qr->size + 2 * QR_QUIET;
-}
+unsigned qr_columns(const struct qr *qr) { return qr->size + 2 * QR_QUIET; }
 
-unsigned qr_lines(const struct qr *qr)
-{
-    return (qr_columns(qr) + 1) / 2;
-}
+unsigned qr_lines(const struct qr *qr) { return (qr_columns(qr) + 1) / 2; }
 
 // Whether a module is dark, rows and columns counted from the quiet zone's corner.
-static bool is_dark(const struct qr *qr, unsigned row, unsigned column)
-{
+static bool is_dark(const struct qr *qr, unsigned row, unsigned column) {
     if (row < QR_QUIET || column < QR_QUIET)
         return false;
     row -= QR_QUIET;
@@ -37,14 +30,12 @@ static bool is_dark(const struct qr *qr, unsigned row, unsigned column)
     return row < qr->size && column < qr->size && qr->dark[row][column] != 0;
 }
 
-static size_t append(char *out, size_t length, const char *text)
-{
+static size_t append(char *out, size_t length, const char *text) {
     strcpy(out + length, text);
     return length + strlen(text);
 }
 
-size_t qr_draw_line(const struct qr *qr, unsigned line, char out[QR_LINE_MAX])
-{
+size_t qr_draw_line(const struct qr *qr, unsigned line, char out[QR_LINE_MAX]) {
     size_t length = append(out, 0, LIGHT);
     bool was_light = true;
     for (unsigned column = 0; column < qr_columns(qr); column++) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // A QR code as text, for a terminal.
-#ifndef TETHER_QR_DRAW_H
-#define TETHER_QR_DRAW_H
+#pragma once
 
 #include <stddef.h>
 
@@ -21,5 +20,3 @@ unsigned qr_columns(const struct qr *qr);
 // modules in half blocks (UTF-8), black and white whatever the terminal's own colours are. Returns
 // its length in bytes.
 size_t qr_draw_line(const struct qr *qr, unsigned line, char out[QR_LINE_MAX]);
-
-#endif

@@ -40,16 +40,14 @@ static const struct capacity capacities[] = {
 };
 #define CAPACITIES (sizeof capacities / sizeof capacities[0])
 
-static const struct capacity *capacity_for(size_t length)
-{
+static const struct capacity *capacity_for(size_t length) {
     for (size_t i = 0; i < CAPACITIES; i++)
         if (length + MODE_SIZE <= (size_t)capacities[i].blocks * capacities[i].data)
             return &capacities[i];
     return NULL;
 }
 
-static void write_data(uint8_t *data, size_t size, const char *text, size_t length)
-{
+static void write_data(uint8_t *data, size_t size, const char *text, size_t length) {
     uint8_t half = BYTE_MODE << 4; // the upper half of the next codeword
     size_t at = 0;
     for (size_t i = 0; i <= length; i++) {
@@ -58,27 +56,23 @@ static void write_data(uint8_t *data, size_t size, const char *text, size_t leng
         half = (uint8_t)(byte << 4);
     }
     data[at++] = half;
-    for (uint8_t fill = FILL_ODD; at < size; fill ^= FILL_ODD ^ FILL_EVEN)
-        data[at++] = fill;
+    for (uint8_t fill = FILL_ODD; at < size; fill ^= FILL_ODD ^ FILL_EVEN) data[at++] = fill;
 }
 
 static void write_codewords(uint8_t *codewords, const uint8_t *data,
-                            const struct capacity *capacity)
-{
+                            const struct capacity *capacity) {
     uint8_t check[REED_SOLOMON_MAX];
     size_t blocks = capacity->blocks;
     for (size_t block = 0; block < blocks; block++) {
         const uint8_t *bytes = data + block * capacity->data;
         reed_solomon_check(check, capacity->check, bytes, capacity->data);
-        for (size_t i = 0; i < capacity->data; i++)
-            codewords[i * blocks + block] = bytes[i];
+        for (size_t i = 0; i < capacity->data; i++) codewords[i * blocks + block] = bytes[i];
         for (size_t i = 0; i < capacity->check; i++)
             codewords[(capacity->data + i) * blocks + block] = check[i];
     }
 }
 
-int qr_encode(struct qr *qr, const char *text, size_t length)
-{
+int qr_encode(struct qr *qr, const char *text, size_t length) {
     uint8_t data[CODEWORDS_MAX];
     uint8_t codewords[CODEWORDS_MAX];
     const struct capacity *capacity = capacity_for(length);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // QR codes (ISO/IEC 18004) of short texts: text in, dark and light modules out.
-#ifndef TETHER_QR_QR_H
-#define TETHER_QR_QR_H
+#pragma once
 
 #include <stddef.h>
 
@@ -13,5 +12,3 @@
 // Encodes a text, in the smallest symbol that holds it and at the better level of error correction
 // that this symbol has room for. Returns 0, or -1 where the text is longer than QR_TEXT_MAX.
 int qr_encode(struct qr *qr, const char *text, size_t length);
-
-#endif

@@ -13,8 +13,7 @@
 
 #define FIELD_POLYNOMIAL 0x11d // ISO/IEC 18004, as above
 
-static uint8_t product(uint8_t a, uint8_t b)
-{
+static uint8_t product(uint8_t a, uint8_t b) {
     unsigned result = 0;
     for (int bit = 7; bit >= 0; bit--) {
         result = result << 1 ^ (result >> 7) * FIELD_POLYNOMIAL;
@@ -24,8 +23,7 @@ static uint8_t product(uint8_t a, uint8_t b)
 }
 
 // The coefficients of the generator polynomial, without the highest, which is 1.
-static void write_generator(uint8_t *generator, size_t count)
-{
+static void write_generator(uint8_t *generator, size_t count) {
     uint8_t root = 1;
     memset(generator, 0, count);
     generator[count - 1] = 1;
@@ -36,8 +34,7 @@ static void write_generator(uint8_t *generator, size_t count)
     }
 }
 
-void reed_solomon_check(uint8_t *check, size_t check_count, const uint8_t *data, size_t length)
-{
+void reed_solomon_check(uint8_t *check, size_t check_count, const uint8_t *data, size_t length) {
     uint8_t generator[REED_SOLOMON_MAX];
     write_generator(generator, check_count);
     memset(check, 0, check_count);
@@ -45,7 +42,6 @@ void reed_solomon_check(uint8_t *check, size_t check_count, const uint8_t *data,
         uint8_t factor = data[i] ^ check[0];
         memmove(check, check + 1, check_count - 1);
         check[check_count - 1] = 0;
-        for (size_t j = 0; j < check_count; j++)
-            check[j] ^= product(generator[j], factor);
+        for (size_t j = 0; j < check_count; j++) check[j] ^= product(generator[j], factor);
     }
 }

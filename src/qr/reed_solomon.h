@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Reed-Solomon codes as QR codes have them (ISO/IEC 18004, section "Error correction").
-#ifndef TETHER_QR_REED_SOLOMON_H
-#define TETHER_QR_REED_SOLOMON_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -12,5 +11,3 @@
 // Computes the `check_count` bytes (1 to REED_SOLOMON_MAX) that make `data` of `length` bytes a
 // code word: up to half as many bytes of the two may then be wrong and can be told.
 void reed_solomon_check(uint8_t *check, size_t check_count, const uint8_t *data, size_t length);
-
-#endif

@@ -32,43 +32,38 @@
 
 // The distance of a module from a centre, by the longer way of both: patterns are squares around
 // it.
-static unsigned distance(unsigned row, unsigned column, unsigned centre_row, unsigned centre_column)
-{
+static unsigned distance(unsigned row, unsigned column, unsigned centre_row,
+                         unsigned centre_column) {
     unsigned down = row > centre_row ? row - centre_row : centre_row - row;
     unsigned across = column > centre_column ? column - centre_column : centre_column - column;
     return down > across ? down : across;
 }
 
 // The distance from the alignment pattern's centre; far where there is no such pattern.
-static unsigned from_alignment(unsigned size, unsigned row, unsigned column)
-{
+static unsigned from_alignment(unsigned size, unsigned row, unsigned column) {
     return size == 21 ? size
                       : distance(row, column, size - ALIGNMENT_INSET, size - ALIGNMENT_INSET);
 }
 
 // The distance from the nearest finder pattern's centre.
-static unsigned from_finder(unsigned size, unsigned row, unsigned column)
-{
+static unsigned from_finder(unsigned size, unsigned row, unsigned column) {
     return distance(row, column, row < size / 2 ? 3 : size - 4, column < size / 2 ? 3 : size - 4);
 }
 
-static bool is_in_fourth_corner(unsigned size, unsigned row, unsigned column)
-{
+static bool is_in_fourth_corner(unsigned size, unsigned row, unsigned column) {
     return row >= size / 2 && column >= size / 2;
 }
 
 // Whether a module is no data. Finder pattern, separator and format information are 9 modules wide
 // from the left and upper edges, 8 from the others.
-static bool is_function(unsigned size, unsigned row, unsigned column)
-{
+static bool is_function(unsigned size, unsigned row, unsigned column) {
     if (row == TIMING || column == TIMING || from_alignment(size, row, column) <= 2)
         return true;
     return (row <= 8 || row >= size - 8) && (column <= 8 || column >= size - 8) &&
            !is_in_fourth_corner(size, row, column);
 }
 
-static bool is_dark_function(unsigned size, unsigned row, unsigned column)
-{
+static bool is_dark_function(unsigned size, unsigned row, unsigned column) {
     unsigned finder = from_finder(size, row, column);
     if (from_alignment(size, row, column) <= 2)
         return from_alignment(size, row, column) != 1;
@@ -78,30 +73,20 @@ static bool is_dark_function(unsigned size, unsigned row, unsigned column)
            0; // timing; the format information is drawn over what else there is
 }
 
-static bool is_inverted(unsigned mask, unsigned row, unsigned column)
-{
+static bool is_inverted(unsigned mask, unsigned row, unsigned column) {
     switch (mask) {
-    case 0:
-        return (row + column) % 2 == 0;
-    case 1:
-        return row % 2 == 0;
-    case 2:
-        return column % 3 == 0;
-    case 3:
-        return (row + column) % 3 == 0;
-    case 4:
-        return (row / 2 + column / 3) % 2 == 0;
-    case 5:
-        return row * column % 2 + row * column % 3 == 0;
-    case 6:
-        return (row * column % 2 + row * column % 3) % 2 == 0;
-    default:
-        return ((row + column) % 2 + row * column % 3) % 2 == 0;
+    case 0: return (row + column) % 2 == 0;
+    case 1: return row % 2 == 0;
+    case 2: return column % 3 == 0;
+    case 3: return (row + column) % 3 == 0;
+    case 4: return (row / 2 + column / 3) % 2 == 0;
+    case 5: return row * column % 2 + row * column % 3 == 0;
+    case 6: return (row * column % 2 + row * column % 3) % 2 == 0;
+    default: return ((row + column) % 2 + row * column % 3) % 2 == 0;
     }
 }
 
-static void draw_data(struct qr *qr, unsigned mask, const uint8_t *codewords, size_t count)
-{
+static void draw_data(struct qr *qr, unsigned mask, const uint8_t *codewords, size_t count) {
     size_t bit = 0;
     for (unsigned pair = 0; pair < qr->size / 2; pair++) {
         unsigned right = qr->size - 1 - 2 * pair;
@@ -119,17 +104,14 @@ static void draw_data(struct qr *qr, unsigned mask, const uint8_t *codewords, si
 }
 
 // The 15 bits of the format information, the last one as bit 0.
-static unsigned format_bits(enum qr_level level, unsigned mask)
-{
+static unsigned format_bits(enum qr_level level, unsigned mask) {
     unsigned format = (unsigned)level << 3 | mask;
     unsigned rest = format;
-    for (int i = 0; i < 10; i++)
-        rest = rest << 1 ^ (rest >> 9) * FORMAT_GENERATOR;
+    for (int i = 0; i < 10; i++) rest = rest << 1 ^ (rest >> 9) * FORMAT_GENERATOR;
     return (format << 10 | rest) ^ FORMAT_MASK;
 }
 
-static void draw_format(struct qr *qr, unsigned bits)
-{
+static void draw_format(struct qr *qr, unsigned bits) {
     unsigned size = qr->size;
     for (unsigned i = 0; i < 15; i++) {
         uint8_t dark = bits >> i & 1;
@@ -146,8 +128,7 @@ static void draw_format(struct qr *qr, unsigned bits)
 }
 
 void qr_symbol_draw(struct qr *qr, unsigned version, enum qr_level level, unsigned mask,
-                    const uint8_t *codewords, size_t count)
-{
+                    const uint8_t *codewords, size_t count) {
     memset(qr, 0, sizeof *qr);
     qr->size = 17 + 4 * version;
     for (unsigned row = 0; row < qr->size; row++)
@@ -159,15 +140,13 @@ void qr_symbol_draw(struct qr *qr, unsigned version, enum qr_level level, unsign
 }
 
 // A module by the number of its line and its place in it. Beyond the ends all is light.
-static unsigned at(const struct qr *qr, bool is_column, unsigned line, int place)
-{
+static unsigned at(const struct qr *qr, bool is_column, unsigned line, int place) {
     if (place < 0 || place >= (int)qr->size)
         return 0;
     return is_column ? qr->dark[place][line] : qr->dark[line][place];
 }
 
-static bool is_light(const struct qr *qr, bool is_column, unsigned line, int from)
-{
+static bool is_light(const struct qr *qr, bool is_column, unsigned line, int from) {
     for (int i = from; i < from + 4; i++)
         if (at(qr, is_column, line, i))
             return false;
@@ -176,8 +155,7 @@ static bool is_light(const struct qr *qr, bool is_column, unsigned line, int fro
 
 // Whether the widths 1:1:3:1:1 of a finder pattern begin here, with four light modules on either
 // side.
-static bool is_like_finder(const struct qr *qr, bool is_column, unsigned line, int from)
-{
+static bool is_like_finder(const struct qr *qr, bool is_column, unsigned line, int from) {
     static const uint8_t finder[7] = {1, 0, 1, 1, 1, 0, 1};
     for (int i = 0; i < 7; i++)
         if (at(qr, is_column, line, from + i) != finder[i])
@@ -185,8 +163,7 @@ static bool is_like_finder(const struct qr *qr, bool is_column, unsigned line, i
     return is_light(qr, is_column, line, from - 4) || is_light(qr, is_column, line, from + 7);
 }
 
-static unsigned line_penalty(const struct qr *qr, bool is_column, unsigned line)
-{
+static unsigned line_penalty(const struct qr *qr, bool is_column, unsigned line) {
     unsigned points = 0;
     unsigned run = 0;
     for (int i = 0; i < (int)qr->size; i++) {
@@ -199,8 +176,7 @@ static unsigned line_penalty(const struct qr *qr, bool is_column, unsigned line)
     return points;
 }
 
-unsigned qr_symbol_penalty(const struct qr *qr)
-{
+unsigned qr_symbol_penalty(const struct qr *qr) {
     unsigned points = 0;
     unsigned dark = 0;
     unsigned modules = qr->size * qr->size;

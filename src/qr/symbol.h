@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The square of dark and light modules that a QR code is: where the bits of its codewords go.
-#ifndef TETHER_QR_SYMBOL_H
-#define TETHER_QR_SYMBOL_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -28,5 +27,3 @@ void qr_symbol_draw(struct qr *qr, unsigned version, enum qr_level level, unsign
 
 // How hard the symbol is to read, in points: of the masks the one with the fewest is to be taken.
 unsigned qr_symbol_penalty(const struct qr *qr);
-
-#endif

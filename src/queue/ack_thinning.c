@@ -20,8 +20,7 @@
 
 static const uint8_t timestamp[] = {1, 1, 8, 10};
 
-static bool is_pure_ack(const uint8_t *packet, size_t length)
-{
+static bool is_pure_ack(const uint8_t *packet, size_t length) {
     const uint8_t *tcp = packet + IP_HEADER_MIN;
     if (length != IP_HEADER_MIN + TCP_HEADER_MIN &&
         length != IP_HEADER_MIN + TCP_HEADER_MIN + TIMESTAMP_OPTION)
@@ -36,8 +35,7 @@ static bool is_pure_ack(const uint8_t *packet, size_t length)
            memcmp(tcp + TCP_HEADER_MIN, timestamp, sizeof timestamp) == 0;
 }
 
-bool ack_thinning_replaces(const uint8_t *newer, const uint8_t *older, size_t length)
-{
+bool ack_thinning_replaces(const uint8_t *newer, const uint8_t *older, size_t length) {
     if (!is_pure_ack(newer, length) || !is_pure_ack(older, length))
         return false;
     // Addresses, ports and sequence number are in one piece.

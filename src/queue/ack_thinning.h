@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Acknowledgements of TCP that wait behind each other, of which the newest says all.
-#ifndef TETHER_QUEUE_ACK_THINNING_H
-#define TETHER_QUEUE_ACK_THINNING_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,5 +10,3 @@
 // length, needless: both are of one TCP connection and one direction, acknowledge and do nothing
 // else, and it acknowledges more.
 bool ack_thinning_replaces(const uint8_t *newer, const uint8_t *older, size_t length);
-
-#endif

@@ -14,10 +14,8 @@
 
 #include <string.h>
 
-void cells_init(struct cells *cells)
-{
-    for (size_t i = 0; i < QUEUE_CELLS; i++)
-        cells->next[i] = (uint16_t)(i + 1);
+void cells_init(struct cells *cells) {
+    for (size_t i = 0; i < QUEUE_CELLS; i++) cells->next[i] = (uint16_t)(i + 1);
     cells->next[QUEUE_CELLS - 1] = NO_CELL;
     cells->first_free = 0;
     cells->free_count = QUEUE_CELLS;
@@ -25,8 +23,7 @@ void cells_init(struct cells *cells)
 
 // How many of `length` bytes lie in one piece from `place` in a cell on, which becomes the piece's
 // last cell.
-static size_t piece_at(const struct cells *cells, uint16_t *cell, size_t place, size_t length)
-{
+static size_t piece_at(const struct cells *cells, uint16_t *cell, size_t place, size_t length) {
     size_t piece = QUEUE_CELL - place;
     while (piece < length && cells->next[*cell] == *cell + 1) {
         piece += QUEUE_CELL;
@@ -36,8 +33,7 @@ static size_t piece_at(const struct cells *cells, uint16_t *cell, size_t place, 
 }
 
 uint16_t cells_write(struct cells *cells, const uint8_t *head, size_t head_length,
-                     const uint8_t *packet, size_t length, uint16_t *last)
-{
+                     const uint8_t *packet, size_t length, uint16_t *last) {
     uint16_t first = cells->first_free;
     size_t place = QUEUE_HEAD_MAX;
     cells->free_count -= CELLS_OF(length);
@@ -57,8 +53,7 @@ uint16_t cells_write(struct cells *cells, const uint8_t *head, size_t head_lengt
 }
 
 void cells_read(const struct cells *cells, uint16_t first, uint8_t *out, size_t head_length,
-                size_t length)
-{
+                size_t length) {
     size_t place = QUEUE_HEAD_MAX - head_length;
     length += head_length;
     for (uint16_t cell = first; length > 0; cell = cells->next[cell]) {
@@ -71,8 +66,7 @@ void cells_read(const struct cells *cells, uint16_t first, uint8_t *out, size_t 
     }
 }
 
-void cells_free(struct cells *cells, uint16_t first, uint16_t last, size_t length)
-{
+void cells_free(struct cells *cells, uint16_t first, uint16_t last, size_t length) {
     cells->next[last] = cells->first_free;
     cells->first_free = first;
     cells->free_count += CELLS_OF(length);

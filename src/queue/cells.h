@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // Memory for packets: a fixed number of cells, chained. A small packet takes one cell, a large one
 // as many as it needs. Whoever has a packet knows it by the number of its first cell.
-#ifndef TETHER_QUEUE_CELLS_H
-#define TETHER_QUEUE_CELLS_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -41,9 +40,6 @@ void cells_read(const struct cells *cells, uint16_t first, uint8_t *out, size_t 
 void cells_free(struct cells *cells, uint16_t first, uint16_t last, size_t length);
 
 // The packet's first bytes, those in the first cell.
-static inline uint8_t *cells_packet(struct cells *cells, uint16_t first)
-{
+static inline uint8_t *cells_packet(struct cells *cells, uint16_t first) {
     return cells->bytes + (size_t)first * QUEUE_CELL + QUEUE_HEAD_MAX;
 }
-
-#endif

@@ -62,16 +62,14 @@ _Static_assert(QUEUE_FLOWS < UINT16_MAX, "flows are numbered with 16 bits");
 #define ECN_BITS   0x03
 #define ECN_MARKED 0x03
 
-void fair_queue_init(struct fair_queue *queue, const struct siphash_key *key)
-{
+void fair_queue_init(struct fair_queue *queue, const struct siphash_key *key) {
     memset(queue, 0, offsetof(struct fair_queue, flows));
     queue->key = *key;
     fair_queue_set_rate(queue, 0);
     fair_queue_clear(queue);
 }
 
-void fair_queue_clear(struct fair_queue *queue)
-{
+void fair_queue_clear(struct fair_queue *queue) {
     memset(queue->flows, 0, sizeof queue->flows);
     memset(queue->held, 0, sizeof queue->held);
     for (size_t i = 0; i < QUEUE_FLOWS; i++)
@@ -82,8 +80,7 @@ void fair_queue_clear(struct fair_queue *queue)
     cells_init(&queue->cells);
 }
 
-void fair_queue_set_rate(struct fair_queue *queue, uint64_t bytes_per_second)
-{
+void fair_queue_set_rate(struct fair_queue *queue, uint64_t bytes_per_second) {
     uint64_t limit = QUEUE_BYTES / 2;
     if (bytes_per_second > 0 && bytes_per_second < QUEUE_BYTES * (US / QUEUE_FLOW_US))
         limit = bytes_per_second * QUEUE_FLOW_US / US;
@@ -92,8 +89,7 @@ void fair_queue_set_rate(struct fair_queue *queue, uint64_t bytes_per_second)
     queue->limit = limit > QUEUE_FLOW_LEAST ? (size_t)limit : QUEUE_FLOW_LEAST;
 }
 
-static void append_flow(struct fair_queue *queue, struct fair_queue_list *list, uint16_t index)
-{
+static void append_flow(struct fair_queue *queue, struct fair_queue_list *list, uint16_t index) {
     queue->flows[index].next = NO_FLOW;
     if (list->first == NO_FLOW)
         list->first = index;
@@ -102,13 +98,11 @@ static void append_flow(struct fair_queue *queue, struct fair_queue_list *list, 
     list->last = index;
 }
 
-static void remove_first_flow(struct fair_queue *queue, struct fair_queue_list *list)
-{
+static void remove_first_flow(struct fair_queue *queue, struct fair_queue_list *list) {
     list->first = queue->flows[list->first].next;
 }
 
-static uint16_t flow_of(const struct fair_queue *queue, const uint8_t *packet, size_t length)
-{
+static uint16_t flow_of(const struct fair_queue *queue, const uint8_t *packet, size_t length) {
     uint64_t addresses = 0;
     uint64_t rest = 0;
     if (length >= IP_HEADER_MIN && ip_looks_like_ipv4(packet, length)) {
@@ -123,8 +117,7 @@ static uint16_t flow_of(const struct fair_queue *queue, const uint8_t *packet, s
 }
 
 // Where the TCP header begins, all of which may be read; 0: there is none.
-static size_t tcp_at(const uint8_t *packet, size_t length)
-{
+static size_t tcp_at(const uint8_t *packet, size_t length) {
     if (length < IP_HEADER_MIN || !ip_looks_like_ipv4(packet, length) ||
         packet[IP_AT_PROTOCOL] != IP_TCP || ip_header_is_fragment(packet))
         return 0;
@@ -132,22 +125,20 @@ static size_t tcp_at(const uint8_t *packet, size_t length)
     return length >= header + TCP_HEADER_MIN ? header : 0;
 }
 
-static size_t size_of(const struct fair_queue_packet *packet)
-{
+static size_t size_of(const struct fair_queue_packet *packet) {
     return (size_t)packet->head_length + packet->length;
 }
 
 // A flow's packet that stands behind this one, or its first where that is NO_CELL.
-static uint16_t *link_behind(struct fair_queue *queue, struct fair_queue_flow *flow, uint16_t cell)
-{
+static uint16_t *link_behind(struct fair_queue *queue, struct fair_queue_flow *flow,
+                             uint16_t cell) {
     return cell == NO_CELL ? &flow->first : &queue->packets[cell].next;
 }
 
 // Notes where a flow's data ends. Returns whether this packet repeats some that does not wait: it
 // begins before all that does.
 static bool repeats(struct fair_queue *queue, struct fair_queue_flow *flow, const uint8_t *packet,
-                    size_t length)
-{
+                    size_t length) {
     size_t at = tcp_at(packet, length);
     size_t headers = at + (size_t)(at > 0 ? packet[at + TCP_AT_DATA_OFFSET] >> 4 : 0) * 4;
     flow->is_tcp = at > 0;
@@ -167,8 +158,8 @@ static bool repeats(struct fair_queue *queue, struct fair_queue_flow *flow, cons
     return at > 0 && get_be32(waiting + at + TCP_AT_SEQUENCE) - from - 1 < REPEATED_MOST;
 }
 
-static void insert_packet(struct fair_queue *queue, uint16_t index, uint16_t cell, bool is_repeated)
-{
+static void insert_packet(struct fair_queue *queue, uint16_t index, uint16_t cell,
+                          bool is_repeated) {
     struct fair_queue_flow *flow = &queue->flows[index];
     struct fair_queue_packet *packet = &queue->packets[cell];
     uint16_t before = flow->first == NO_CELL || is_repeated ? flow->repeated : flow->last;
@@ -191,8 +182,7 @@ static void insert_packet(struct fair_queue *queue, uint16_t index, uint16_t cel
 }
 
 // Removes the packet that stands behind this one.
-static void remove_packet(struct fair_queue *queue, uint16_t index, uint16_t before)
-{
+static void remove_packet(struct fair_queue *queue, uint16_t index, uint16_t before) {
     struct fair_queue_flow *flow = &queue->flows[index];
     uint16_t *link = link_behind(queue, flow, before);
     uint16_t cell = *link;
@@ -211,13 +201,11 @@ static void remove_packet(struct fair_queue *queue, uint16_t index, uint16_t bef
         flow->repeated = NO_CELL;
 }
 
-static void remove_first_packet(struct fair_queue *queue, uint16_t index)
-{
+static void remove_first_packet(struct fair_queue *queue, uint16_t index) {
     remove_packet(queue, index, NO_CELL);
 }
 
-static uint16_t fattest_flow(const struct fair_queue *queue)
-{
+static uint16_t fattest_flow(const struct fair_queue *queue) {
     uint16_t fattest = 0;
     uint16_t most = 0;
     for (uint16_t i = 0; i < QUEUE_FLOWS; i++)
@@ -228,8 +216,7 @@ static uint16_t fattest_flow(const struct fair_queue *queue)
     return fattest;
 }
 
-static void make_room(struct fair_queue *queue, size_t cells)
-{
+static void make_room(struct fair_queue *queue, size_t cells) {
     while (queue->cells.free_count < cells) {
         uint16_t fattest = fattest_flow(queue);
         uint16_t half = queue->held[fattest] / 2;
@@ -243,8 +230,7 @@ static void make_room(struct fair_queue *queue, size_t cells)
     }
 }
 
-size_t fair_queue_drop_older(struct fair_queue *queue, int64_t before_us, size_t spared)
-{
+size_t fair_queue_drop_older(struct fair_queue *queue, int64_t before_us, size_t spared) {
     size_t count = queue->count;
     queue->chosen = NO_FLOW;
     for (uint16_t i = 0; i < QUEUE_FLOWS; i++)
@@ -256,8 +242,7 @@ size_t fair_queue_drop_older(struct fair_queue *queue, int64_t before_us, size_t
 
 // Puts an acknowledgement in the place of one that waits last in its flow and says less.
 static bool replace_last(struct fair_queue *queue, uint16_t index, const uint8_t *packet,
-                         size_t length)
-{
+                         size_t length) {
     const struct fair_queue_flow *flow = &queue->flows[index];
     if (flow->first == NO_CELL || queue->packets[flow->last].length != length ||
         queue->packets[flow->last].head_length != 0 || CELLS_OF(length) > 1)
@@ -272,8 +257,7 @@ static bool replace_last(struct fair_queue *queue, uint16_t index, const uint8_t
 
 // Marks a packet as RFC 3168 says, where its sender knows marks. The header's checksum is updated,
 // so that one that was wrong stays wrong.
-static bool mark_packet(struct fair_queue *queue, uint16_t cell)
-{
+static bool mark_packet(struct fair_queue *queue, uint16_t cell) {
     uint8_t *header = cells_packet(&queue->cells, cell);
     size_t length = queue->packets[cell].length;
     if (length < IP_HEADER_MIN || !ip_looks_like_ipv4(header, length) ||
@@ -289,8 +273,7 @@ static bool mark_packet(struct fair_queue *queue, uint16_t cell)
 
 // Where too much of a flow waits, its sender is told to slow down, if it could have heard of the
 // last time.
-static void slow_down(struct fair_queue *queue, uint16_t index)
-{
+static void slow_down(struct fair_queue *queue, uint16_t index) {
     struct fair_queue_flow *flow = &queue->flows[index];
     size_t room = queue->cells.free_count * QUEUE_CELL;
     size_t limit = flow->is_tcp ? queue->limit : queue->limit / OTHERS_PART;
@@ -309,14 +292,13 @@ static void slow_down(struct fair_queue *queue, uint16_t index)
     queue->dropped_late++;
 }
 
-void fair_queue_push(struct fair_queue *queue, const uint8_t *packet, size_t length, int64_t now_us)
-{
+void fair_queue_push(struct fair_queue *queue, const uint8_t *packet, size_t length,
+                     int64_t now_us) {
     fair_queue_push_headed(queue, NULL, 0, packet, length, now_us);
 }
 
 void fair_queue_push_headed(struct fair_queue *queue, const uint8_t *head, size_t head_length,
-                            const uint8_t *packet, size_t length, int64_t now_us)
-{
+                            const uint8_t *packet, size_t length, int64_t now_us) {
     uint16_t last_cell;
     if (length == 0 || length > IP_PACKET_MAX || head_length > QUEUE_HEAD_MAX) {
         queue->refused++;
@@ -342,8 +324,7 @@ void fair_queue_push_headed(struct fair_queue *queue, const uint8_t *head, size_
 }
 
 // Looks at the first flow of a list: it is chosen, or moved.
-static void visit_first_flow(struct fair_queue *queue, struct fair_queue_list *list)
-{
+static void visit_first_flow(struct fair_queue *queue, struct fair_queue_list *list) {
     uint16_t index = list->first;
     struct fair_queue_flow *flow = &queue->flows[index];
     if (flow->credit <= 0) {
@@ -363,8 +344,7 @@ static void visit_first_flow(struct fair_queue *queue, struct fair_queue_list *l
         flow->is_listed = false;
 }
 
-size_t fair_queue_next(struct fair_queue *queue)
-{
+size_t fair_queue_next(struct fair_queue *queue) {
     while (queue->chosen == NO_FLOW) {
         struct fair_queue_list *list =
             queue->new_flows.first != NO_FLOW ? &queue->new_flows : &queue->old_flows;
@@ -375,8 +355,7 @@ size_t fair_queue_next(struct fair_queue *queue)
     return size_of(&queue->packets[queue->flows[queue->chosen].first]);
 }
 
-size_t fair_queue_follow(struct fair_queue *queue, uint32_t sequence, size_t most)
-{
+size_t fair_queue_follow(struct fair_queue *queue, uint32_t sequence, size_t most) {
     uint16_t cell = queue->taken == NO_FLOW ? NO_CELL : queue->flows[queue->taken].first;
     if (cell == NO_CELL || size_of(&queue->packets[cell]) > most)
         return 0;
@@ -388,16 +367,14 @@ size_t fair_queue_follow(struct fair_queue *queue, uint32_t sequence, size_t mos
     return size_of(&queue->packets[cell]);
 }
 
-bool fair_queue_has_small(const struct fair_queue *queue, size_t most)
-{
+bool fair_queue_has_small(const struct fair_queue *queue, size_t most) {
     uint16_t flow = queue->chosen != NO_FLOW ? queue->chosen : queue->new_flows.first;
     while (flow != NO_FLOW && queue->flows[flow].first == NO_CELL) // of which all was taken
         flow = queue->flows[flow].next;
     return flow != NO_FLOW && size_of(&queue->packets[queue->flows[flow].first]) <= most;
 }
 
-size_t fair_queue_take(struct fair_queue *queue, uint8_t *out)
-{
+size_t fair_queue_take(struct fair_queue *queue, uint8_t *out) {
     if (queue->chosen == NO_FLOW)
         return 0;
     struct fair_queue_flow *flow = &queue->flows[queue->chosen];

@@ -10,8 +10,7 @@
 //       out += length;
 //       room -= length;
 //   }
-#ifndef TETHER_QUEUE_FAIR_QUEUE_H
-#define TETHER_QUEUE_FAIR_QUEUE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -107,5 +106,3 @@ bool fair_queue_has_small(const struct fair_queue *queue, size_t most);
 // Moves the chosen packet to `out`. Returns its length as fair_queue_next() did, or 0 where none is
 // chosen.
 size_t fair_queue_take(struct fair_queue *queue, uint8_t *out);
-
-#endif

@@ -106,8 +106,7 @@ static const char usage[] =
     "                or HOST, whose ports 8080, 443 and 80 are tried; or HOST:PORT\n";
 
 // `ports`: of a HOST alone.
-static bool parse_end(struct end *end, const char *text, const uint16_t *ports, size_t port_count)
-{
+static bool parse_end(struct end *end, const char *text, const uint16_t *ports, size_t port_count) {
     struct http_place *place = &end->place;
     if (!http_read_place(place, text) || place->host.length >= HOST_MAX || place->scheme.length > 2)
         return false;
@@ -122,16 +121,14 @@ static bool parse_end(struct end *end, const char *text, const uint16_t *ports, 
 }
 
 // A pause with up to a quarter of chance in it, so that many relays do not return in step.
-static int64_t with_jitter(int64_t pause_ms)
-{
+static int64_t with_jitter(int64_t pause_ms) {
     uint16_t random = 0;
     if (getrandom(&random, sizeof random, 0) < 0)
         random = 0;
     return pause_ms - pause_ms / 4 * random / UINT16_MAX;
 }
 
-static void retry_later(struct end *end, int64_t pause_ms)
-{
+static void retry_later(struct end *end, int64_t pause_ms) {
     if (end->relay->loop.stop)
         return;
     pause_ms = with_jitter(pause_ms);
@@ -140,8 +137,7 @@ static void retry_later(struct end *end, int64_t pause_ms)
     log_info(&end->relay->log, "%s: trying again in %d.%d s", end->name, tenths / 10, tenths % 10);
 }
 
-static void back_off(struct end *end)
-{
+static void back_off(struct end *end) {
     int64_t most_ms = end->failures++ < RETRY_EARLY_COUNT ? RETRY_EARLY_MS : RETRY_MAX_MS;
     retry_later(end, end->pause_ms);
     end->pause_ms = end->pause_ms * 2 < most_ms ? end->pause_ms * 2 : most_ms;
@@ -149,8 +145,7 @@ static void back_off(struct end *end)
 
 // Looks the host's name up. That blocks; but while one side is not connected, the other has nobody
 // to relay for.
-static bool find_addresses(struct end *end)
-{
+static bool find_addresses(struct end *end) {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *found;
     char host[HOST_MAX];
@@ -175,8 +170,7 @@ static bool find_addresses(struct end *end)
 
 // Connects to the round's address, at the next of its ports that lets itself be tried. Returns
 // whether there was one.
-static bool connect_side(struct side *side)
-{
+static bool connect_side(struct side *side) {
     struct end *end = side->end;
     struct endpoint to = end->addresses[end->attempts - 1];
     while (end->next_port < end->port_count) {
@@ -195,8 +189,7 @@ static bool connect_side(struct side *side)
 
 // A round goes to the next of the host's addresses; after the last of them the name is looked up
 // again, for it may lead elsewhere by now.
-static void begin_round(struct side *side)
-{
+static void begin_round(struct side *side) {
     struct end *end = side->end;
     end->is_idle = false;
     end->tried_ms = side->relay->loop.now_ms;
@@ -212,8 +205,7 @@ static void begin_round(struct side *side)
 
 // The laptop is here: a server that waited for it is connected again, as soon as its last
 // connection is over.
-static void wake(struct side *side)
-{
+static void wake(struct side *side) {
     if (!side->end->is_idle)
         return;
     side->end->is_idle = false;
@@ -223,8 +215,7 @@ static void wake(struct side *side)
 }
 
 // A spare connection whose state is one of these, or NULL.
-static struct side *find_spare(struct relay *relay, enum ws_state from, enum ws_state to)
-{
+static struct side *find_spare(struct relay *relay, enum ws_state from, enum ws_state to) {
     for (int i = 0; i < SERVERS; i++) {
         struct side *side = &relay->servers[i];
         if (side != relay->laptop.other && side->ws.state >= from && side->ws.state <= to)
@@ -234,15 +225,13 @@ static struct side *find_spare(struct relay *relay, enum ws_state from, enum ws_
 }
 
 // Goes on with the round on a free connection. Returns that, or NULL where there is none.
-static struct side *try_next(struct relay *relay)
-{
+static struct side *try_next(struct relay *relay) {
     struct side *spare = find_spare(relay, WS_FREE, WS_FREE);
     return spare != NULL && connect_side(spare) ? spare : NULL;
 }
 
 // One that is used needs no others tried beside it.
-static void end_round(struct relay *relay)
-{
+static void end_round(struct relay *relay) {
     struct side *spare;
     relay->server_end.next_port = relay->server_end.port_count;
     while ((spare = find_spare(relay, WS_CONNECTING, WS_HANDSHAKE)) != NULL)
@@ -251,8 +240,7 @@ static void end_round(struct relay *relay)
 
 // What comes from the laptop goes to this connection from now on, and the other one is a spare.
 // What the other one had no room for goes there, too.
-static void use(struct side *side)
-{
+static void use(struct side *side) {
     struct relay *relay = side->relay;
     relay->laptop.other = side;
     relay->leave_at_ms = relay->loop.now_ms + LEAVING_MS;
@@ -260,8 +248,7 @@ static void use(struct side *side)
     ws_conn_resume(&relay->laptop.ws);
 }
 
-static void on_opened(void *arg)
-{
+static void on_opened(void *arg) {
     struct side *side = arg;
     struct relay *relay = side->relay;
     socket_limit_unsent(side->ws.fd, UNSENT);
@@ -269,8 +256,7 @@ static void on_opened(void *arg)
     side->was_open = true;
     log_info(&relay->log, "%s: connected to %s", side->end->name, side->where);
     if (side == &relay->laptop) {
-        for (int i = 0; i < SERVERS; i++)
-            ws_conn_resume(&relay->servers[i].ws);
+        for (int i = 0; i < SERVERS; i++) ws_conn_resume(&relay->servers[i].ws);
     } else {
         side->end->first_port = side->port;
         if (side != relay->laptop.other)
@@ -282,8 +268,7 @@ static void on_opened(void *arg)
 
 // Whether a laptop's message has an answer, by its first byte (doc/protocol.md): an offer, or what
 // is sealed under a session. In open mode it is an IP packet, to which there may be none.
-static bool has_answer(uint8_t opcode, const uint8_t *data, size_t length)
-{
+static bool has_answer(uint8_t opcode, const uint8_t *data, size_t length) {
     uint8_t first[3] = {0};
     if (opcode == WS_BINARY && length > 0)
         first[0] = data[0];
@@ -294,8 +279,7 @@ static bool has_answer(uint8_t opcode, const uint8_t *data, size_t length)
 
 // The server owes an answer to what the laptop sends; any message is one, and an attempt to reach
 // it by another connection ends.
-static void watch_answers(struct side *side, bool is_question)
-{
+static void watch_answers(struct side *side, bool is_question) {
     struct relay *relay = side->relay;
     if (side == &relay->laptop) {
         if (relay->asked_ms < 0 && is_question)
@@ -307,8 +291,7 @@ static void watch_answers(struct side *side, bool is_question)
 }
 
 // Copies one message to the other side. False, "not now", when that side's send buffer is full.
-static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
-{
+static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length) {
     struct side *side = arg;
     struct ws_conn *to = &side->other->ws;
     watch_answers(side, has_answer(opcode, data, length));
@@ -329,24 +312,20 @@ static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
     return true;
 }
 
-static void on_batch_end(void *arg)
-{
+static void on_batch_end(void *arg) {
     struct side *side = arg;
     ws_conn_flush(&side->other->ws);
 }
 
-static void on_writable(void *arg)
-{
+static void on_writable(void *arg) {
     struct side *side = arg;
     if (side != &side->relay->laptop)
         ws_conn_resume(&side->other->ws);
     else
-        for (int i = 0; i < SERVERS; i++)
-            ws_conn_resume(&side->relay->servers[i].ws);
+        for (int i = 0; i < SERVERS; i++) ws_conn_resume(&side->relay->servers[i].ws);
 }
 
-static void say_why(const struct side *side, uint16_t status)
-{
+static void say_why(const struct side *side, uint16_t status) {
     const struct log *log = &side->relay->log;
     const char *name = side->end->name;
     const char *where = side->where;
@@ -359,8 +338,7 @@ static void say_why(const struct side *side, uint16_t status)
         log_info(log, "%s: %s has closed the connection (status %u)", name, where, status);
 }
 
-static void on_closed(void *arg, uint16_t status)
-{
+static void on_closed(void *arg, uint16_t status) {
     struct side *side = arg;
     struct relay *relay = side->relay;
     struct end *end = side->end;
@@ -397,8 +375,7 @@ static const struct ws_conn_events events = {
     .closed = on_closed,
 };
 
-static void tick_side(struct side *side)
-{
+static void tick_side(struct side *side) {
     ws_conn_tick(&side->ws);
     if (side->ws.state == WS_FREE && !side->end->is_idle && side->other->other == side &&
         side->relay->loop.now_ms >= side->end->retry_at_ms)
@@ -410,8 +387,7 @@ static void tick_side(struct side *side)
 
 // To one of the addresses that are known, for a look-up holds everything up; but once in a while
 // the server's name is looked up again, as it may lead elsewhere by now.
-static void try_spare(struct relay *relay)
-{
+static void try_spare(struct relay *relay) {
     struct end *end = &relay->server_end;
     struct side *spare = find_spare(relay, WS_FREE, WS_FREE);
     if (spare == NULL)
@@ -426,8 +402,7 @@ static void try_spare(struct relay *relay)
 
 // Goes on with a round, tries other connections to a server that is silent, and ends those that
 // have left.
-static void tick_spares(struct relay *relay)
-{
+static void tick_spares(struct relay *relay) {
     struct end *end = &relay->server_end;
     int64_t now_ms = relay->loop.now_ms;
     bool is_open = relay->laptop.other->ws.state == WS_OPEN;
@@ -438,8 +413,7 @@ static void tick_spares(struct relay *relay)
         while ((spare = find_spare(relay, WS_CONNECTING, WS_CONNECTING)) != NULL)
             ws_conn_abort(&spare->ws);
     if (is_silent || now_ms >= relay->leave_at_ms)
-        while ((spare = find_spare(relay, WS_OPEN, WS_OPEN)) != NULL)
-            ws_conn_abort(&spare->ws);
+        while ((spare = find_spare(relay, WS_OPEN, WS_OPEN)) != NULL) ws_conn_abort(&spare->ws);
     if (now_ms - end->tried_ms >= STEP_MS * (int64_t)end->next_port)
         (void)try_next(relay);
     if (is_silent && now_ms - end->tried_ms >= ATTEMPT_MS / 2 &&
@@ -447,25 +421,21 @@ static void tick_spares(struct relay *relay)
         try_spare(relay);
 }
 
-static void on_tick(void *arg, short ready)
-{
+static void on_tick(void *arg, short ready) {
     struct relay *relay = arg;
     (void)ready;
     tick_side(&relay->laptop);
-    for (int i = 0; i < SERVERS; i++)
-        tick_side(&relay->servers[i]);
+    for (int i = 0; i < SERVERS; i++) tick_side(&relay->servers[i]);
     tick_spares(relay);
 }
 
-static void init_end(struct end *end, struct relay *relay, const char *name)
-{
+static void init_end(struct end *end, struct relay *relay, const char *name) {
     end->name = name;
     end->relay = relay;
     end->pause_ms = RETRY_FIRST_MS;
 }
 
-static void init_side(struct side *side, struct end *end, struct side *other)
-{
+static void init_side(struct side *side, struct end *end, struct side *other) {
     struct relay *relay = end->relay;
     side->end = end;
     side->relay = relay;
@@ -483,8 +453,7 @@ static const struct option_name names[] = {
 };
 
 // Takes one option. Returns 0, or an exit status.
-static int take_option(void *arg, int id, char *value)
-{
+static int take_option(void *arg, int id, char *value) {
     static const uint16_t server_ports[WAYS] = {8080, 443, 80};
     static const uint16_t laptop_port = LAPTOP_PORT;
     struct relay *relay = arg;
@@ -502,8 +471,7 @@ static int take_option(void *arg, int id, char *value)
 }
 
 // Reads the command line. Returns -1 to go on, or an exit status.
-static int parse_options(struct relay *relay, int argc, char **argv)
-{
+static int parse_options(struct relay *relay, int argc, char **argv) {
     const struct options line = {PROGRAM, usage, names, &relay->log.level, take_option, relay};
     parse_end(&relay->laptop_end, DEFAULT_LAPTOP, NULL, 0);
     int status = options_read(&line, argc, argv);
@@ -514,8 +482,7 @@ static int parse_options(struct relay *relay, int argc, char **argv)
     return -1;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     static struct relay relay;
     log_init(&relay.log, PROGRAM);
     int status = parse_options(&relay, argc, argv);

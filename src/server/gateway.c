@@ -22,8 +22,7 @@
 #define BATCH_EVERY 8  // and before laptops get what they may
 
 void gateway_init(struct gateway *gateway, const struct server_options *options,
-                  const struct log *log, struct loop *loop, const struct gateway_output *output)
-{
+                  const struct log *log, struct loop *loop, const struct gateway_output *output) {
     gateway->options = options;
     gateway->log = log;
     gateway->loop = loop;
@@ -33,8 +32,7 @@ void gateway_init(struct gateway *gateway, const struct server_options *options,
 
 // The NAT's ways out: to the Internet,
 static void to_wire(void *arg, const struct ip_packet *packet, const struct ip_offload *offload,
-                    bool lasting)
-{
+                    bool lasting) {
     struct gateway *gateway = arg;
     wire_send(&gateway->wire, packet, offload, gateway->loop->now_ms);
     if (!lasting)
@@ -42,16 +40,14 @@ static void to_wire(void *arg, const struct ip_packet *packet, const struct ip_o
 }
 
 // to this host itself,
-static void on_host_segment(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
-{
+static void on_host_segment(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size) {
     struct gateway *gateway = arg;
     (void)segment_size; // one segment each
     if (!tun_write(&gateway->host_tun, bytes, length))
         gateway->host_write++;
 }
 
-static void to_host(void *arg, const struct ip_packet *packet, const struct ip_offload *offload)
-{
+static void to_host(void *arg, const struct ip_packet *packet, const struct ip_offload *offload) {
     struct gateway *gateway = arg;
     if (offload == NULL)
         on_host_segment(gateway, packet->bytes, packet->length, 0);
@@ -62,26 +58,23 @@ static void to_host(void *arg, const struct ip_packet *packet, const struct ip_o
 
 // and to a laptop.
 static void to_laptop(void *arg, uint16_t laptop, const struct ip_packet *packet,
-                      const struct ip_offload *offload)
-{
+                      const struct ip_offload *offload) {
     const struct gateway *gateway = arg;
     gateway->output.packet(gateway->output.arg, laptop, packet, offload);
 }
 
 // A packet from outside, on its way back.
-static void on_captured(void *arg, uint8_t *bytes, size_t length, const struct ip_offload *offload)
-{
+static void on_captured(void *arg, uint8_t *bytes, size_t length,
+                        const struct ip_offload *offload) {
     struct gateway *gateway = arg;
     nat_inbound(&gateway->nat, bytes, length, offload, gateway->loop->now_ms);
 }
 
-static void end_batch(const struct gateway *gateway)
-{
+static void end_batch(const struct gateway *gateway) {
     gateway->output.batch_end(gateway->output.arg);
 }
 
-static void on_capture_ready(void *arg, short events)
-{
+static void on_capture_ready(void *arg, short events) {
     struct gateway *gateway = arg;
     (void)events;
     for (int i = 0; i < BATCHES; i++) {
@@ -94,8 +87,7 @@ static void on_capture_ready(void *arg, short events)
 }
 
 // Packets of this host's own stack, for laptops.
-static void on_host(void *arg, short events)
-{
+static void on_host(void *arg, short events) {
     struct gateway *gateway = arg;
     (void)events;
     for (int i = 0; i < HOST_READS; i++) {
@@ -109,23 +101,20 @@ static void on_host(void *arg, short events)
     end_batch(gateway);
 }
 
-static void on_arp(void *arg, short events)
-{
+static void on_arp(void *arg, short events) {
     struct gateway *gateway = arg;
     (void)events;
     wire_read_arp(&gateway->wire, gateway->loop->now_ms);
 }
 
-static void on_local_port(void *arg, int protocol, uint16_t port)
-{
+static void on_local_port(void *arg, int protocol, uint16_t port) {
     struct gateway *gateway = arg;
     nat_reserve_port(&gateway->nat, protocol == IPPROTO_TCP ? IP_TCP : IP_UDP, port);
 }
 
 // The runs of free ports. When local sockets have cut the range into too many, the rest is left
 // out.
-static void find_ranges(struct nat_ports *ports, struct port_ranges *out)
-{
+static void find_ranges(struct nat_ports *ports, struct port_ranges *out) {
     out->count = 0;
     bool in_run = false;
     for (uint32_t port = ports->low; port <= ports->high; port++) {
@@ -144,8 +133,7 @@ static void find_ranges(struct nat_ports *ports, struct port_ranges *out)
 
 // Says so where the kernel may pick a port of ours for one of its own connections, which would then
 // hear nothing.
-static void warn_of_overlap(const struct gateway *gateway)
-{
+static void warn_of_overlap(const struct gateway *gateway) {
     struct port_range range;
     if (wire_local_port_range(&range) && range.low <= gateway->options->port_high &&
         range.high >= gateway->options->port_low)
@@ -156,8 +144,7 @@ static void warn_of_overlap(const struct gateway *gateway)
 }
 
 // Sets up the NAT, and the host so that the kernel leaves the NAT's ports alone.
-static int set_up_nat(struct gateway *gateway, const struct siphash_key *port_key)
-{
+static int set_up_nat(struct gateway *gateway, const struct siphash_key *port_key) {
     struct port_ranges tcp;
     struct port_ranges udp;
     struct nat_config config = {
@@ -193,8 +180,7 @@ static int set_up_nat(struct gateway *gateway, const struct siphash_key *port_ke
 }
 
 // A TUN device leads laptops to this host's own services, as if they came from the Internet.
-int gateway_open_host(struct gateway *gateway)
-{
+int gateway_open_host(struct gateway *gateway) {
     if (access("/dev/net/tun", F_OK) < 0) {
         log_warn(gateway->log, "there is no /dev/net/tun: laptops will not reach this host itself");
         return 0;
@@ -205,13 +191,11 @@ int gateway_open_host(struct gateway *gateway)
     return loop_add(gateway->loop, gateway->host_tun.fd, POLLIN, on_host, gateway);
 }
 
-int gateway_open(struct gateway *gateway)
-{
+int gateway_open(struct gateway *gateway) {
     return wire_open(&gateway->wire, gateway->options->interface, gateway->log);
 }
 
-int gateway_start(struct gateway *gateway, const struct siphash_key *port_key)
-{
+int gateway_start(struct gateway *gateway, const struct siphash_key *port_key) {
     const struct server_options *options = gateway->options;
     struct wire *wire = &gateway->wire;
     if (set_up_nat(gateway, port_key) < 0 ||
@@ -221,14 +205,12 @@ int gateway_start(struct gateway *gateway, const struct siphash_key *port_key)
     return loop_add(gateway->loop, wire->arp_fd, POLLIN, on_arp, gateway);
 }
 
-void gateway_close(struct gateway *gateway)
-{
+void gateway_close(struct gateway *gateway) {
     wire_close(&gateway->wire);
     tun_close(&gateway->host_tun);
 }
 
-void gateway_tick(struct gateway *gateway)
-{
+void gateway_tick(struct gateway *gateway) {
     nat_expire(&gateway->nat, gateway->loop->now_ms);
     wire_tick(&gateway->wire, gateway->loop->now_ms);
     if (!wire_follow(&gateway->wire))
@@ -237,27 +219,20 @@ void gateway_tick(struct gateway *gateway)
 }
 
 void gateway_send(struct gateway *gateway, uint16_t laptop, uint8_t *bytes, size_t length,
-                  const struct ip_offload *offload)
-{
+                  const struct ip_offload *offload) {
     nat_outbound(&gateway->nat, laptop, bytes, length, offload, gateway->loop->now_ms);
 }
 
-void gateway_flush(struct gateway *gateway)
-{
-    wire_flush(&gateway->wire);
-}
+void gateway_flush(struct gateway *gateway) { wire_flush(&gateway->wire); }
 
-void gateway_add_laptop(struct gateway *gateway, uint16_t laptop, uint64_t identity)
-{
+void gateway_add_laptop(struct gateway *gateway, uint16_t laptop, uint64_t identity) {
     nat_set_laptop(&gateway->nat, laptop, identity);
 }
 
-void gateway_remove_laptop(struct gateway *gateway, uint16_t laptop)
-{
+void gateway_remove_laptop(struct gateway *gateway, uint16_t laptop) {
     nat_forget_laptop(&gateway->nat, laptop);
 }
 
-uint32_t gateway_mappings(const struct gateway *gateway, uint16_t laptop)
-{
+uint32_t gateway_mappings(const struct gateway *gateway, uint16_t laptop) {
     return gateway->nat.laptops[laptop].mappings;
 }

@@ -2,8 +2,7 @@
 // The server's way to the Internet, and to the host itself: the network interface, the NAT, and a
 // TUN device. Packets of laptops go in, and come out of the NAT's other end; what is captured there
 // and belongs to a laptop is handed on.
-#ifndef TETHER_SERVER_GATEWAY_H
-#define TETHER_SERVER_GATEWAY_H
+#pragma once
 
 #include "../base/log.h"
 #include "../base/loop.h"
@@ -64,5 +63,3 @@ void gateway_add_laptop(struct gateway *gateway, uint16_t laptop, uint64_t ident
 void gateway_remove_laptop(struct gateway *gateway, uint16_t laptop);
 // How many mappings it has.
 uint32_t gateway_mappings(const struct gateway *gateway, uint16_t laptop);
-
-#endif

@@ -14,8 +14,7 @@
 
 // ---- laptops ----
 
-static bool address_is_free(const struct laptops *laptops, uint32_t address)
-{
+static bool address_is_free(const struct laptops *laptops, uint32_t address) {
     for (size_t i = 0; i < SERVER_LINKS; i++)
         if (laptops->places[i].used && laptops->places[i].address == address)
             return false;
@@ -24,8 +23,7 @@ static bool address_is_free(const struct laptops *laptops, uint32_t address)
 
 // A laptop that is new here keeps the inside address that it had, unless another has it. Returns 0,
 // or -1 where the kernel gives no random numbers.
-static int begin_laptop(struct laptop *laptop, uint32_t address)
-{
+static int begin_laptop(struct laptop *laptop, uint32_t address) {
     struct laptops *laptops = laptop->laptops;
     uint16_t number = laptop->path.laptop;
     tunnel_link_init(&laptop->link, &laptops->responder.laptops[number], &laptops->queue_key,
@@ -42,13 +40,11 @@ static int begin_laptop(struct laptop *laptop, uint32_t address)
 }
 
 // For struct responder_config: a laptop has shown that it is there.
-static int admit(void *arg, const struct offer *offer)
-{
+static int admit(void *arg, const struct offer *offer) {
     struct laptops *laptops = arg;
     static const struct endpoint nowhere;
     char id[LAPTOP_ID_MAX];
-    for (size_t i = 0; i < IDENTITY_SIZE; i++)
-        snprintf(id + 2 * i, 3, "%02x", offer->identity[i]);
+    for (size_t i = 0; i < IDENTITY_SIZE; i++) snprintf(id + 2 * i, 3, "%02x", offer->identity[i]);
     struct laptop *laptop = laptops_find(laptops, id, &nowhere, LAPTOP_AWAY_MS);
     if (laptop == NULL || (!laptop->used && begin_laptop(laptop, offer->address) < 0))
         return -1;
@@ -60,8 +56,7 @@ static int admit(void *arg, const struct offer *offer)
 
 // The host's resolvers are told to laptops, as far as they can reach them. Where they can reach
 // none, the NAT leads them to the first: a cloud's is often private or link-local.
-static void find_resolvers(struct laptops *laptops, bool allow_private)
-{
+static void find_resolvers(struct laptops *laptops, bool allow_private) {
     struct configuration *config = &laptops->configuration;
     uint32_t found[RESOLVERS_MAX];
     uint32_t ours = 0;
@@ -82,8 +77,7 @@ static void find_resolvers(struct laptops *laptops, bool allow_private)
 }
 
 static int start(struct laptops *laptops, const struct server_options *options,
-                 struct siphash_key *port_key)
-{
+                 struct siphash_key *port_key) {
     const struct gateway *gateway = laptops->gateway;
     // A kernel that does not know UDP super-packets (Linux before 6.2) does not on TUN devices or
     // the wire.
@@ -113,8 +107,7 @@ static int start(struct laptops *laptops, const struct server_options *options,
 
 static struct server_conn *accept_stranger(struct server_phones *phones,
                                            const struct endpoint *peer,
-                                           const struct http_text *query)
-{
+                                           const struct http_text *query) {
     struct server_conn *conn = server_phones_new_conn(phones, peer);
     (void)query;
     if (conn != NULL)
@@ -122,16 +115,14 @@ static struct server_conn *accept_stranger(struct server_phones *phones,
     return conn;
 }
 
-static void on_opened(void *arg)
-{
+static void on_opened(void *arg) {
     struct server_conn *conn = arg;
     uint8_t greeting[GREETING_SIZE];
     greeting_write(&conn->phones->laptops->responder, greeting);
     tunnel_send(&conn->phone.ws, false, greeting, sizeof greeting);
 }
 
-static void on_genuine(struct server_conn *conn, const struct responder_heard *heard)
-{
+static void on_genuine(struct server_conn *conn, const struct responder_heard *heard) {
     const struct loop *loop = conn->phones->loop;
     struct laptop *laptop = &conn->phones->laptops->places[heard->laptop];
     char peer[ENDPOINT_TEXT_MAX];
@@ -151,15 +142,13 @@ static void on_genuine(struct server_conn *conn, const struct responder_heard *h
 // Whom the limit of offers counts a message to: what comes on a laptop's connection to the laptop,
 // and not to its phone's address, which a whole carrier's network may share. (No address has these
 // numbers.)
-static uint64_t source_of(const struct server_conn *conn)
-{
+static uint64_t source_of(const struct server_conn *conn) {
     if (conn->phone.path == NULL)
         return endpoint_source(&conn->phone.ws.peer);
     return CROWD_NOBODY - 1 - conn->phone.path->laptop;
 }
 
-static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
-{
+static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length) {
     struct server_conn *conn = arg;
     struct responder *responder = &conn->phones->laptops->responder;
     struct responder_heard heard;
@@ -184,8 +173,7 @@ static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
 // A message longer than a stranger's buffer: there is room for it if it begins as a message of a
 // laptop's session would. Else it is thrown away, and a shorter one may still show who this is: a
 // laptop whose session this server does not know any more sends a few before it learns of it.
-static bool on_crowded(void *arg, uint8_t opcode, const uint8_t *data, size_t length)
-{
+static bool on_crowded(void *arg, uint8_t opcode, const uint8_t *data, size_t length) {
     struct server_conn *conn = arg;
     struct server_phones *phones = conn->phones;
     uint8_t start_of[SEALED_HEAD + 2]; // what 20 characters of base64 hold
@@ -203,8 +191,7 @@ static bool on_crowded(void *arg, uint8_t opcode, const uint8_t *data, size_t le
     return ++conn->strange < STRANGER_MESSAGES;
 }
 
-static void tick_conn(struct server_conn *conn)
-{
+static void tick_conn(struct server_conn *conn) {
     int64_t now_ms = conn->phones->loop->now_ms;
     bool is_idle = now_ms - conn->phone.genuine_ms >= STRANGER_LIMIT_MS;
     pending_expire(&conn->pending, now_ms);
@@ -212,15 +199,12 @@ static void tick_conn(struct server_conn *conn)
         ws_conn_close(&conn->phone.ws, WS_STATUS_NOBODY, "no laptop speaks here");
 }
 
-static void tick(struct server_phones *phones)
-{
-    for (size_t i = 0; i < SERVER_CONNS; i++)
-        tick_conn(&phones->conns[i]);
+static void tick(struct server_phones *phones) {
+    for (size_t i = 0; i < SERVER_CONNS; i++) tick_conn(&phones->conns[i]);
     laptops_tick(phones->laptops);
 }
 
-static void write_status(const struct server_phones *phones, struct text *text)
-{
+static void write_status(const struct server_phones *phones, struct text *text) {
     const struct responder *responder = &phones->laptops->responder;
     text_add(text, ",\"keyed\":{\"sessions\":%llu,\"wrong_key\":%llu,\"rate_limited\":%llu",
              (unsigned long long)responder->sessions, (unsigned long long)responder->wrong_key,

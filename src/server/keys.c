@@ -18,8 +18,7 @@
 #define DEFAULT_PORT 8080
 
 // Reads a key file, or makes one. Returns 0, 1 where it was made, or -1.
-static int read_or_make(uint8_t key[KEY_SIZE], const char *path, const struct log *log)
-{
+static int read_or_make(uint8_t key[KEY_SIZE], const char *path, const struct log *log) {
     int result = key_file_read(key, path, log);
     if (result <= 0)
         return result;
@@ -28,8 +27,7 @@ static int read_or_make(uint8_t key[KEY_SIZE], const char *path, const struct lo
 
 // Prints the line that starts tether-client with this key.
 static void print_line(const uint8_t key[KEY_SIZE], const struct server_options *options,
-                       uint32_t address)
-{
+                       uint32_t address) {
     char text[KEY_TEXT + 1];
     char host[ENDPOINT_TEXT_MAX] = HOST_PLACEHOLDER;
     char port[8] = "";
@@ -50,8 +48,7 @@ static void print_line(const uint8_t key[KEY_SIZE], const struct server_options 
 }
 
 int keys_read(uint8_t key[KEY_SIZE], struct siphash_key *port_key,
-              const struct server_options *options, uint32_t address, const struct log *log)
-{
+              const struct server_options *options, uint32_t address, const struct log *log) {
     char beside[KEY_PATH_MAX];
     uint8_t ports[KEY_SIZE];
     const char *path = options->key_file;
@@ -72,8 +69,7 @@ int keys_read(uint8_t key[KEY_SIZE], struct siphash_key *port_key,
     return 0;
 }
 
-int keys_renew(const struct server_options *options, const struct log *log)
-{
+int keys_renew(const struct server_options *options, const struct log *log) {
     uint8_t key[KEY_SIZE];
     if (key_file_create(key, options->key_file, log) < 0)
         return 1;

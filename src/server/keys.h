@@ -2,8 +2,7 @@
 // What the server keeps secret: the key that laptops must know, and the one that chooses the NAT's
 // outside ports, in a file beside it. `options` has the file's name, and the port in the line that
 // is printed for the laptop; `address` is this host's in that line, host byte order, 0: not known.
-#ifndef TETHER_SERVER_KEYS_H
-#define TETHER_SERVER_KEYS_H
+#pragma once
 
 #include "../base/log.h"
 #include "../base/siphash.h"
@@ -17,5 +16,3 @@ int keys_read(uint8_t key[KEY_SIZE], struct siphash_key *port_key,
 // --new-key: puts a new key into the file, and prints the laptop's line. Returns the program's exit
 // status.
 int keys_renew(const struct server_options *options, const struct log *log);
-
-#endif

@@ -15,16 +15,14 @@
 #define ACTIVE_MS 1000 // a laptop that was heard in this time is told what changes
 
 static bool is_same_laptop(const struct laptop *laptop, const char *id,
-                           const struct endpoint *phone)
-{
+                           const struct endpoint *phone) {
     if (!laptop->used || strcmp(laptop->id, id) != 0)
         return false;
     return *id != '\0' || endpoint_same_host(&laptop->phone, phone);
 }
 
 // Who a laptop is for the NAT: the same number whenever it comes back.
-static uint64_t nat_identity(const char *id, const struct endpoint *phone)
-{
+static uint64_t nat_identity(const char *id, const struct endpoint *phone) {
     uint8_t digest[SHA256_SIZE];
     char peer[ENDPOINT_TEXT_MAX];
     struct sha256 hash;
@@ -38,14 +36,12 @@ static uint64_t nat_identity(const char *id, const struct endpoint *phone)
     return get_be64(digest);
 }
 
-static bool is_away(const struct laptop *laptop, int64_t away_ms)
-{
+static bool is_away(const struct laptop *laptop, int64_t away_ms) {
     return laptop->link.conn == NULL || laptop->laptops->loop->now_ms - laptop->seen_ms >= away_ms;
 }
 
 // Gives a place to the laptop with this id, and forgets whoever had it.
-static void move_in(struct laptop *place, const char *id, const struct endpoint *phone)
-{
+static void move_in(struct laptop *place, const char *id, const struct endpoint *phone) {
     struct laptops *laptops = place->laptops;
     uint16_t number = place->path.laptop;
     if (place->used) {
@@ -60,8 +56,7 @@ static void move_in(struct laptop *place, const char *id, const struct endpoint 
 }
 
 struct laptop *laptops_find(struct laptops *laptops, const char *id, const struct endpoint *phone,
-                            int64_t away_ms)
-{
+                            int64_t away_ms) {
     struct laptop *place = NULL;
     for (size_t i = 0; i < SERVER_LINKS; i++) {
         struct laptop *laptop = &laptops->places[i];
@@ -80,8 +75,7 @@ struct laptop *laptops_find(struct laptops *laptops, const char *id, const struc
 }
 
 void laptops_queue(struct laptops *laptops, uint16_t number, const struct ip_packet *packet,
-                   const struct ip_offload *offload)
-{
+                   const struct ip_offload *offload) {
     struct laptop *laptop = &laptops->places[number];
     int64_t now_us = laptops->loop->now_us;
     if (offload == NULL)
@@ -92,8 +86,7 @@ void laptops_queue(struct laptops *laptops, uint16_t number, const struct ip_pac
 }
 
 // When the next of the links has something to do by itself.
-static void set_alarm(struct laptops *laptops)
-{
+static void set_alarm(struct laptops *laptops) {
     int64_t due_us = INT64_MAX;
     for (size_t i = 0; i < SERVER_LINKS; i++) {
         int64_t link_us = tunnel_link_due_us(&laptops->places[i].link, laptops->loop->now_us);
@@ -103,8 +96,7 @@ static void set_alarm(struct laptops *laptops)
     laptops->alarm->due_ms = due_us == INT64_MAX ? LOOP_NEVER : (due_us + 999) / 1000;
 }
 
-void laptops_pump(struct laptops *laptops)
-{
+void laptops_pump(struct laptops *laptops) {
     for (size_t i = 0; i < SERVER_LINKS; i++) {
         struct laptop *laptop = &laptops->places[i];
         if (laptop->touched)
@@ -114,8 +106,7 @@ void laptops_pump(struct laptops *laptops)
     set_alarm(laptops);
 }
 
-static void on_alarm(void *arg, short events)
-{
+static void on_alarm(void *arg, short events) {
     struct laptops *laptops = arg;
     (void)events;
     for (size_t i = 0; i < SERVER_LINKS; i++)
@@ -124,8 +115,7 @@ static void on_alarm(void *arg, short events)
 }
 
 int laptops_init(struct laptops *laptops, const struct log *log, struct loop *loop,
-                 struct gateway *gateway)
-{
+                 struct gateway *gateway) {
     laptops->log = log;
     laptops->loop = loop;
     laptops->gateway = gateway;
@@ -144,16 +134,14 @@ int laptops_init(struct laptops *laptops, const struct log *log, struct loop *lo
 }
 
 // Whether a laptop is to be told that its mappings are more or fewer now.
-static bool wants_status(const struct laptop *laptop)
-{
+static bool wants_status(const struct laptop *laptop) {
     const struct laptops *laptops = laptop->laptops;
     return laptop->link.conn != NULL && laptops->loop->now_ms - laptop->seen_ms < ACTIVE_MS &&
            tunnel_link_session(&laptop->link, laptops->loop->now_us) != NULL &&
            gateway_mappings(laptops->gateway, laptop->path.laptop) != laptop->reported_mappings;
 }
 
-void laptops_tick(struct laptops *laptops)
-{
+void laptops_tick(struct laptops *laptops) {
     responder_tick(&laptops->responder, laptops->loop->now_ms);
     for (size_t i = 0; i < SERVER_LINKS; i++)
         if (wants_status(&laptops->places[i]))
@@ -161,8 +149,7 @@ void laptops_tick(struct laptops *laptops)
     laptops_pump(laptops);
 }
 
-void laptops_close(struct laptops *laptops)
-{
+void laptops_close(struct laptops *laptops) {
     static const uint8_t stopped = GOODBYE_STOPPED;
     for (size_t i = 0; i < SERVER_LINKS; i++) {
         struct tunnel_link *link = &laptops->places[i].link;

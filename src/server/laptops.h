@@ -2,8 +2,7 @@
 // The laptops that the server serves, each in a place of its own: who it is, its link and its path.
 // What a laptop has here (its NAT mappings, its keys) does not depend on any connection and stays
 // while phones come and go.
-#ifndef TETHER_SERVER_LAPTOPS_H
-#define TETHER_SERVER_LAPTOPS_H
+#pragma once
 
 #include "../base/log.h"
 #include "../base/loop.h"
@@ -70,5 +69,3 @@ void laptop_send_configuration(struct laptop *laptop);
 void laptop_send_status(struct laptop *laptop);
 // Takes the records of a laptop's message that opened in place, SEALED_HEAD bytes behind its start.
 void laptop_hear_records(struct laptop *laptop, uint8_t *bytes, size_t length);
-
-#endif

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // What a phone's connection means in open mode (open.c) and in keyed mode (keyed.c), behind one
 // table. Which one a server has is chosen when it starts; nothing else asks.
-#ifndef TETHER_SERVER_MODE_H
-#define TETHER_SERVER_MODE_H
+#pragma once
 
 #include "../base/text.h"
 #include "phones.h"
@@ -25,5 +24,3 @@ struct server_mode {
 
 extern const struct server_mode server_open;
 extern const struct server_mode server_keyed;
-
-#endif

@@ -14,8 +14,7 @@
 #define BESIDE_MS 3000
 
 static int start(struct laptops *laptops, const struct server_options *options,
-                 struct siphash_key *port_key)
-{
+                 struct siphash_key *port_key) {
     (void)options;
     if (crypto_random(port_key, sizeof *port_key) == 0)
         return 0;
@@ -24,8 +23,7 @@ static int start(struct laptops *laptops, const struct server_options *options,
 }
 
 // Copies the value of "id" in a query, or "" where there is none that will do: letters and digits.
-static void read_id(char id[LAPTOP_ID_MAX], const struct http_text *query)
-{
+static void read_id(char id[LAPTOP_ID_MAX], const struct http_text *query) {
     size_t length = 0;
     id[0] = '\0';
     if (query->length <= 3 || query->length - 3 >= LAPTOP_ID_MAX ||
@@ -40,8 +38,7 @@ static void read_id(char id[LAPTOP_ID_MAX], const struct http_text *query)
 }
 
 static struct server_conn *accept_phone(struct server_phones *phones, const struct endpoint *peer,
-                                        const struct http_text *query)
-{
+                                        const struct http_text *query) {
     struct laptops *laptops = phones->laptops;
     char id[LAPTOP_ID_MAX];
     read_id(id, query);
@@ -59,8 +56,7 @@ static struct server_conn *accept_phone(struct server_phones *phones, const stru
 }
 
 // A phone takes the place of the one before.
-static void take_over(struct server_conn *conn)
-{
+static void take_over(struct server_conn *conn) {
     struct laptop *laptop = server_phones_laptop(conn);
     struct phone_conn *old = laptop->path.current;
     char peer[ENDPOINT_TEXT_MAX];
@@ -72,8 +68,7 @@ static void take_over(struct server_conn *conn)
              old != NULL ? ", in place of the one before" : "");
 }
 
-static void on_opened(void *arg)
-{
+static void on_opened(void *arg) {
     struct server_conn *conn = arg;
     struct laptop *laptop = server_phones_laptop(conn);
     const struct phone_conn *old = laptop->path.current;
@@ -86,8 +81,7 @@ static void on_opened(void *arg)
         take_over(conn);
 }
 
-static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
-{
+static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length) {
     struct server_conn *conn = arg;
     struct laptop *laptop = server_phones_laptop(conn);
     if (conn->phone.serial > laptop->path.current->serial)
@@ -100,13 +94,9 @@ static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
     return true;
 }
 
-static void tick(struct server_phones *phones)
-{
-    (void)phones;
-}
+static void tick(struct server_phones *phones) { (void)phones; }
 
-static void write_status(const struct server_phones *phones, struct text *text)
-{
+static void write_status(const struct server_phones *phones, struct text *text) {
     (void)phones, (void)text;
 }
 

@@ -36,8 +36,7 @@ static const char usage[] =
     "  -v | -q               say more, or only what is wrong\n"
     "  -h, --help, --version\n";
 
-static int wrong(const char *text, const char *value)
-{
+static int wrong(const char *text, const char *value) {
     return options_wrong(PROGRAM, "%s %s", text, value);
 }
 
@@ -70,8 +69,7 @@ static const struct option_name names[] = {
     {NULL, 0, false},
 };
 
-static int take_ports(struct server_options *options, const char *value)
-{
+static int take_ports(struct server_options *options, const char *value) {
     char low_text[8];
     unsigned long low;
     unsigned long high;
@@ -91,8 +89,7 @@ static int take_ports(struct server_options *options, const char *value)
 }
 
 // Takes one more address to listen on.
-static int take_listen(struct server_options *options, const char *value, uint16_t port)
-{
+static int take_listen(struct server_options *options, const char *value, uint16_t port) {
     if (options->listen_count == HTTP_LISTENERS)
         return wrong("too many addresses to listen on, at", value);
     if (endpoint_parse(&options->listen[options->listen_count++], value, port) == 0)
@@ -103,8 +100,7 @@ static int take_listen(struct server_options *options, const char *value, uint16
 }
 
 // Adds the addresses that nobody named, and the one of --page. Returns -1, or an exit status.
-static int complete_listen(struct server_options *options)
-{
+static int complete_listen(struct server_options *options) {
     const char *page = options->page;
     bool is_default = options->listen_count == 0 && page == NULL;
     if (options->listen_count == 0)
@@ -117,15 +113,13 @@ static int complete_listen(struct server_options *options)
     return take_listen(options, is_default ? "::" : page, PAGE_PORT) == 0 ? -1 : 2;
 }
 
-static int take_front(struct server_options *options, const char *value)
-{
+static int take_front(struct server_options *options, const char *value) {
     if (endpoint_parse(&options->front, value, 0) == 0 && endpoint_port(&options->front) == 0)
         return 0;
     return wrong("--front wants an address such as 127.0.0.1, not", value);
 }
 
-static int take_key_file(struct server_options *options, const char *value)
-{
+static int take_key_file(struct server_options *options, const char *value) {
     if (key_file_name_is_key(value))
         return options_wrong(PROGRAM, "--key-file wants a file's name, not a key: the server makes "
                                       "its key itself, and keeps it in that file");
@@ -134,33 +128,18 @@ static int take_key_file(struct server_options *options, const char *value)
 }
 
 // Takes one option. Returns 0, or an exit status.
-static int take_option(void *arg, int id, char *value)
-{
+static int take_option(void *arg, int id, char *value) {
     struct server_options *options = arg;
     switch (id) {
-    case OPT_OPEN:
-        options->open = true;
-        return 0;
-    case OPT_KEY_FILE:
-        return take_key_file(options, value);
-    case OPT_NEW_KEY:
-        options->new_key = true;
-        return 0;
-    case OPT_LISTEN:
-        return take_listen(options, value, DEFAULT_PORT);
-    case OPT_PAGE:
-        options->page = value;
-        return 0;
-    case OPT_FRONT:
-        return take_front(options, value);
-    case OPT_INTERFACE:
-        options->interface = value;
-        return 0;
-    case OPT_PORTS:
-        return take_ports(options, value);
-    case OPT_ALLOW_PRIVATE:
-        options->allow_private = true;
-        return 0;
+    case OPT_OPEN: options->open = true; return 0;
+    case OPT_KEY_FILE: return take_key_file(options, value);
+    case OPT_NEW_KEY: options->new_key = true; return 0;
+    case OPT_LISTEN: return take_listen(options, value, DEFAULT_PORT);
+    case OPT_PAGE: options->page = value; return 0;
+    case OPT_FRONT: return take_front(options, value);
+    case OPT_INTERFACE: options->interface = value; return 0;
+    case OPT_PORTS: return take_ports(options, value);
+    case OPT_ALLOW_PRIVATE: options->allow_private = true; return 0;
     case OPT_FILTER:
         options->filter_by_address = strcmp(value, "address") == 0;
         if (options->filter_by_address || strcmp(value, "none") == 0)
@@ -173,8 +152,7 @@ static int take_option(void *arg, int id, char *value)
 }
 
 int server_options_parse(struct server_options *options, enum log_level *level, int argc,
-                         char **argv)
-{
+                         char **argv) {
     const struct options line = {PROGRAM, usage, names, level, take_option, options};
     options->port_low = PORTS_LOW;
     options->port_high = PORTS_HIGH;

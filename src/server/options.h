@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The command line of tether-server.
-#ifndef TETHER_SERVER_OPTIONS_H
-#define TETHER_SERVER_OPTIONS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,5 +30,3 @@ struct server_options {
 // --help and --version, 2 for wrong usage.
 int server_options_parse(struct server_options *options, enum log_level *level, int argc,
                          char **argv);
-
-#endif

@@ -5,23 +5,20 @@
 
 #include "mode.h"
 
-struct laptop *server_phones_laptop(const struct server_conn *conn)
-{
+struct laptop *server_phones_laptop(const struct server_conn *conn) {
     const struct path *path = conn->phone.path;
     return path != NULL ? &conn->phones->laptops->places[path->laptop] : NULL;
 }
 
 // ---- strangers ----
 
-void server_phones_enter_strangers(struct server_conn *conn, const struct endpoint *peer)
-{
+void server_phones_enter_strangers(struct server_conn *conn, const struct endpoint *peer) {
     struct server_phones *phones = conn->phones;
     crowd_enter(phones->strangers, SERVER_CONNS, (size_t)(conn - phones->conns),
                 endpoint_source(peer));
 }
 
-void server_phones_leave_strangers(struct server_conn *conn)
-{
+void server_phones_leave_strangers(struct server_conn *conn) {
     struct server_phones *phones = conn->phones;
     size_t index = (size_t)(conn - phones->conns);
     if (phones->strangers[index].held > 0)
@@ -30,16 +27,14 @@ void server_phones_leave_strangers(struct server_conn *conn)
 
 // ---- large buffers ----
 
-static bool is_in_use(const struct large_buffers *large)
-{
+static bool is_in_use(const struct large_buffers *large) {
     const struct server_conn *user = large->user;
     return user != NULL && user->large == large && user->phone.ws.state != WS_FREE;
 }
 
 // Buffers that are free, or else those of a connection that no laptop is sent to on: there are more
 // of them than laptops.
-static struct large_buffers *find_buffers(struct server_phones *phones)
-{
+static struct large_buffers *find_buffers(struct server_phones *phones) {
     struct large_buffers *idle = NULL;
     for (size_t i = 0; i < SERVER_LARGE_BUFFERS; i++) {
         struct large_buffers *large = &phones->large[i];
@@ -53,8 +48,7 @@ static struct large_buffers *find_buffers(struct server_phones *phones)
     return idle;
 }
 
-void server_phones_give_buffers(struct server_conn *conn)
-{
+void server_phones_give_buffers(struct server_conn *conn) {
     if (conn->large != NULL)
         return;
     struct large_buffers *large = find_buffers(conn->phones);
@@ -66,8 +60,7 @@ void server_phones_give_buffers(struct server_conn *conn)
 // ---- connections ----
 
 // A connection that is free, or one that is on its way out, or a stranger's.
-static struct server_conn *find_conn(struct server_phones *phones, const struct endpoint *peer)
-{
+static struct server_conn *find_conn(struct server_phones *phones, const struct endpoint *peer) {
     struct server_conn *leaving = NULL;
     for (size_t i = 0; i < SERVER_CONNS; i++) {
         struct server_conn *conn = &phones->conns[i];
@@ -87,15 +80,13 @@ static struct server_conn *find_conn(struct server_phones *phones, const struct 
     return leaving;
 }
 
-static void prepare_ws(struct server_conn *conn)
-{
+static void prepare_ws(struct server_conn *conn) {
     ws_conn_init(&conn->phone.ws, conn->phones->loop, &conn->phones->mode->events, conn, conn->rx,
                  sizeof conn->rx, WS_MESSAGE_MAX, conn->tx, sizeof conn->tx);
 }
 
 struct server_conn *server_phones_new_conn(struct server_phones *phones,
-                                           const struct endpoint *peer)
-{
+                                           const struct endpoint *peer) {
     struct server_conn *conn = find_conn(phones, peer);
     if (conn == NULL)
         return NULL;
@@ -112,22 +103,19 @@ struct server_conn *server_phones_new_conn(struct server_phones *phones,
 }
 
 struct ws_conn *server_phones_accept(void *arg, const struct endpoint *peer,
-                                     const struct http_text *query)
-{
+                                     const struct http_text *query) {
     struct server_phones *phones = arg;
     struct server_conn *conn = phones->mode->accept(phones, peer, query);
     return conn != NULL ? &conn->phone.ws : NULL;
 }
 
-void server_phones_on_batch_end(void *arg)
-{
+void server_phones_on_batch_end(void *arg) {
     const struct server_conn *conn = arg;
     gateway_flush(conn->phones->laptops->gateway);
     laptops_pump(conn->phones->laptops);
 }
 
-void server_phones_on_writable(void *arg)
-{
+void server_phones_on_writable(void *arg) {
     const struct server_conn *conn = arg;
     if (!path_is_on(&conn->phone))
         return;
@@ -135,8 +123,7 @@ void server_phones_on_writable(void *arg)
     laptops_pump(conn->phones->laptops);
 }
 
-void server_phones_on_closed(void *arg, uint16_t status)
-{
+void server_phones_on_closed(void *arg, uint16_t status) {
     struct server_conn *conn = arg;
     const struct server_phones *phones = conn->phones;
     const struct laptop *laptop = server_phones_laptop(conn);
@@ -150,8 +137,7 @@ void server_phones_on_closed(void *arg, uint16_t status)
 }
 
 void server_phones_init(struct server_phones *phones, const struct server_mode *mode,
-                        const struct log *log, struct loop *loop, struct laptops *laptops)
-{
+                        const struct log *log, struct loop *loop, struct laptops *laptops) {
     phones->mode = mode;
     phones->log = log;
     phones->loop = loop;
@@ -162,15 +148,12 @@ void server_phones_init(struct server_phones *phones, const struct server_mode *
     }
 }
 
-void server_phones_tick(struct server_phones *phones)
-{
+void server_phones_tick(struct server_phones *phones) {
     phones->mode->tick(phones);
-    for (size_t i = 0; i < SERVER_CONNS; i++)
-        ws_conn_tick(&phones->conns[i].phone.ws);
+    for (size_t i = 0; i < SERVER_CONNS; i++) ws_conn_tick(&phones->conns[i].phone.ws);
 }
 
-void server_phones_close(struct server_phones *phones)
-{
+void server_phones_close(struct server_phones *phones) {
     laptops_close(phones->laptops);
     for (size_t i = 0; i < SERVER_CONNS; i++) {
         struct ws_conn *conn = &phones->conns[i].phone.ws;

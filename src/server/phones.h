@@ -4,8 +4,7 @@
 // In keyed mode whoever connects is a stranger at first. He has small buffers, a few seconds and a
 // few messages to bring a genuine one; and where all places are taken, the place of a source that
 // holds many is the one that is given away.
-#ifndef TETHER_SERVER_PHONES_H
-#define TETHER_SERVER_PHONES_H
+#pragma once
 
 #include "../base/crowd.h"
 #include "../http/request.h"
@@ -71,5 +70,3 @@ void server_phones_give_buffers(struct server_conn *conn);
 void server_phones_on_batch_end(void *arg);
 void server_phones_on_writable(void *arg);
 void server_phones_on_closed(void *arg, uint16_t status);
-
-#endif

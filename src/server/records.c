@@ -3,8 +3,7 @@
 // packets go through the NAT, segments of one connection put together first.
 #include "laptops.h"
 
-void laptop_send_configuration(struct laptop *laptop)
-{
+void laptop_send_configuration(struct laptop *laptop) {
     uint8_t body[CONFIGURATION_MAX];
     struct configuration config = laptop->laptops->configuration;
     config.address = laptop->address;
@@ -14,8 +13,7 @@ void laptop_send_configuration(struct laptop *laptop)
 }
 
 // What was put together of segments, or was not.
-static void on_coalesced(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
-{
+static void on_coalesced(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size) {
     struct laptop *laptop = arg;
     struct laptops *laptops = laptop->laptops;
     struct ip_packet packet;
@@ -28,8 +26,7 @@ static void on_coalesced(void *arg, uint8_t *bytes, size_t length, uint16_t segm
 }
 
 // A super-packet, after what came before it.
-static void on_super_packet(struct laptop *laptop, const struct record *record)
-{
+static void on_super_packet(struct laptop *laptop, const struct record *record) {
     struct laptops *laptops = laptop->laptops;
     struct ip_packet packet;
     struct ip_offload offload;
@@ -40,8 +37,7 @@ static void on_super_packet(struct laptop *laptop, const struct record *record)
         gateway_send(laptops->gateway, laptop->path.laptop, packet.bytes, packet.length, &offload);
 }
 
-void laptop_send_status(struct laptop *laptop)
-{
+void laptop_send_status(struct laptop *laptop) {
     uint8_t body[STATUS_BYTES];
     laptop->reported_mappings = gateway_mappings(laptop->laptops->gateway, laptop->path.laptop);
     tunnel_link_control(&laptop->link, RECORD_STATUS, body,
@@ -49,8 +45,7 @@ void laptop_send_status(struct laptop *laptop)
     laptop->touched = true;
 }
 
-static void on_record(void *arg, const struct record *record)
-{
+static void on_record(void *arg, const struct record *record) {
     struct laptop *laptop = arg;
     struct laptops *laptops = laptop->laptops;
     switch (record->type) {
@@ -73,13 +68,11 @@ static void on_record(void *arg, const struct record *record)
     case RECORD_GOODBYE:
         log_info(laptops->log, "laptop %u: it has stopped its tether", laptop->path.laptop);
         break;
-    default:
-        break; // of a later version
+    default: break; // of a later version
     }
 }
 
-void laptop_hear_records(struct laptop *laptop, uint8_t *bytes, size_t length)
-{
+void laptop_hear_records(struct laptop *laptop, uint8_t *bytes, size_t length) {
     struct laptops *laptops = laptop->laptops;
     tunnel_link_hear(&laptop->link, bytes, length, on_record, laptop, laptops->loop->now_us);
     ip_coalesce_end(&laptops->coalescer, on_coalesced, laptop);

@@ -34,21 +34,18 @@ struct server {
 
 // A packet from outside, on its way back.
 static void to_laptop(void *arg, uint16_t number, const struct ip_packet *packet,
-                      const struct ip_offload *offload)
-{
+                      const struct ip_offload *offload) {
     struct server *server = arg;
     laptops_queue(&server->laptops, number, packet, offload);
 }
 
-static void on_batch_end(void *arg)
-{
+static void on_batch_end(void *arg) {
     struct server *server = arg;
     laptops_pump(&server->laptops);
 }
 
 static int on_dynamic(void *arg, const struct endpoint *peer, const struct http_text *path,
-                      char *body, size_t size)
-{
+                      char *body, size_t size) {
     const struct server *server = arg;
     struct text text;
     text_init(&text, body, size);
@@ -64,8 +61,7 @@ static int on_dynamic(void *arg, const struct endpoint *peer, const struct http_
     return text.overflow ? -500 : (int)text.length;
 }
 
-static void on_tick(void *arg, short events)
-{
+static void on_tick(void *arg, short events) {
     struct server *server = arg;
     (void)events;
     http_host_tick(&server->host);
@@ -75,8 +71,7 @@ static void on_tick(void *arg, short events)
 }
 
 // A listening socket; where the host has no IPv6, "[::]" means all of IPv4.
-static int open_listener(const struct endpoint *endpoint)
-{
+static int open_listener(const struct endpoint *endpoint) {
     struct endpoint ipv4;
     char text[ENDPOINT_TEXT_MAX];
     int fd = socket_listen(endpoint, NULL);
@@ -88,8 +83,7 @@ static int open_listener(const struct endpoint *endpoint)
 }
 
 // Page and WebSocket are on every port. One that is a convenience may be another program's.
-static int listen_for_phones(struct server *server)
-{
+static int listen_for_phones(struct server *server) {
     const struct server_options *options = &server->options;
     char where[ENDPOINT_TEXT_MAX];
     struct text ports;
@@ -112,8 +106,7 @@ static int listen_for_phones(struct server *server)
 }
 
 // Changes the host. Returns 0, or -1 after having said what is wrong.
-static int set_up_host(struct server *server)
-{
+static int set_up_host(struct server *server) {
     struct gateway *gateway = &server->gateway;
     struct siphash_key port_key;
     if (gateway_open(gateway) < 0 || listen_for_phones(server) < 0 ||
@@ -125,8 +118,7 @@ static int set_up_host(struct server *server)
     return loop_every(&server->loop, 1000, on_tick, server);
 }
 
-static void undo_host(struct server *server)
-{
+static void undo_host(struct server *server) {
     server_phones_close(&server->phones);
     http_host_close(&server->host);
     gateway_close(&server->gateway);
@@ -134,8 +126,7 @@ static void undo_host(struct server *server)
 }
 
 // Gives each part what it works with. Returns 0, or -1 after having said what is wrong.
-static int init(struct server *server)
-{
+static int init(struct server *server) {
     const struct gateway_output output = {to_laptop, on_batch_end, server};
     const struct server_mode *mode = server->options.open ? &server_open : &server_keyed;
     const struct http_host_config config = {
@@ -155,8 +146,7 @@ static int init(struct server *server)
     return laptops_init(&server->laptops, &server->log, &server->loop, &server->gateway);
 }
 
-static void say_hello(const struct server *server)
-{
+static void say_hello(const struct server *server) {
     char where[ENDPOINT_TEXT_MAX];
     char address[ENDPOINT_TEXT_MAX];
     struct text text;
@@ -171,8 +161,7 @@ static void say_hello(const struct server *server)
 }
 
 // Everything is open: what is left to do takes no privilege.
-static int harden(const struct server *server)
-{
+static int harden(const struct server *server) {
     struct privilege_needs needs = {.folder = server->page.folder};
     if (privilege_drop(&server->log, &needs) < 0)
         return -1;
@@ -181,8 +170,7 @@ static int harden(const struct server *server)
     return 0;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     static struct server server;
     privilege_no_core_dumps();
     log_init(&server.log, "tether-server");

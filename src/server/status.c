@@ -6,8 +6,7 @@
 #include "mode.h"
 
 static void write_drops(const struct gateway *gateway, const struct tunnel_counters *counters,
-                        struct text *text)
-{
+                        struct text *text) {
     const struct wire *wire = &gateway->wire;
     tunnel_counters_write_drops(counters, text);
     for (int i = NAT_HELD + 1; i < NAT_VERDICT_COUNT; i++)
@@ -21,8 +20,7 @@ static void write_drops(const struct gateway *gateway, const struct tunnel_count
 }
 
 // Adds up what all laptops' links have counted. Returns how many have a phone.
-static unsigned sum_links(const struct laptops *laptops, struct tunnel_counters *counters)
-{
+static unsigned sum_links(const struct laptops *laptops, struct tunnel_counters *counters) {
     unsigned connected = 0;
     for (size_t i = 0; i < SERVER_LINKS; i++) {
         connected += laptops->places[i].link.conn != NULL;
@@ -32,8 +30,7 @@ static unsigned sum_links(const struct laptops *laptops, struct tunnel_counters 
 }
 
 void write_server_status(struct text *text, const struct server_phones *phones,
-                         const struct http_host *host, int64_t uptime_ms)
-{
+                         const struct http_host *host, int64_t uptime_ms) {
     const struct laptops *laptops = phones->laptops;
     const struct nat *nat = &laptops->gateway->nat;
     struct tunnel_counters counters = {{0}};

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // What tether-server tells of itself.
-#ifndef TETHER_SERVER_STATUS_H
-#define TETHER_SERVER_STATUS_H
+#pragma once
 
 #include "../base/text.h"
 #include "../http/host.h"
@@ -11,5 +10,3 @@
 // of the host that serves the page.
 void write_server_status(struct text *text, const struct server_phones *phones,
                          const struct http_host *host, int64_t uptime_ms);
-
-#endif

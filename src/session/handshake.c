@@ -15,8 +15,7 @@
 static const char prologue[] = "tether 1";
 
 size_t offer_write(struct noise *noise, const uint8_t key[KEY_SIZE], const uint8_t ephemeral[32],
-                   const struct offer *offer, uint8_t message[OFFER_SIZE])
-{
+                   const struct offer *offer, uint8_t message[OFFER_SIZE]) {
     uint8_t payload[OFFER_PAYLOAD];
     payload[0] = offer->flags;
     put_be32(payload + 1, offer->index);
@@ -29,8 +28,7 @@ size_t offer_write(struct noise *noise, const uint8_t key[KEY_SIZE], const uint8
 }
 
 int offer_read(struct noise *noise, const uint8_t key[KEY_SIZE], const uint8_t *message,
-               size_t length, struct offer *offer)
-{
+               size_t length, struct offer *offer) {
     uint8_t payload[HANDSHAKE_MAX];
     if (length < OFFER_SIZE || length > HANDSHAKE_MAX)
         return -1;
@@ -45,8 +43,7 @@ int offer_read(struct noise *noise, const uint8_t key[KEY_SIZE], const uint8_t *
 }
 
 size_t answer_write(struct noise *noise, const uint8_t ephemeral[32], const struct answer *answer,
-                    struct session *session, uint8_t message[ANSWER_SIZE])
-{
+                    struct session *session, uint8_t message[ANSWER_SIZE]) {
     uint8_t payload[ANSWER_PAYLOAD];
     payload[0] = answer->flags;
     put_be32(payload + 1, answer->index);
@@ -59,8 +56,7 @@ size_t answer_write(struct noise *noise, const uint8_t ephemeral[32], const stru
 }
 
 int answer_read(struct noise *noise, const uint8_t *message, size_t length, struct answer *answer,
-                struct session *session)
-{
+                struct session *session) {
     uint8_t payload[HANDSHAKE_MAX];
     if (length < ANSWER_SIZE || length > HANDSHAKE_MAX)
         return -1;
@@ -73,8 +69,7 @@ int answer_read(struct noise *noise, const uint8_t *message, size_t length, stru
 }
 
 void refusal_subject(uint8_t subject[REFUSAL_SUBJECT], enum refusal reason, const uint8_t *message,
-                     size_t length)
-{
+                     size_t length) {
     size_t take = reason == REFUSAL_WRONG_KEY ? REFUSAL_SUBJECT : reason == REFUSAL_UNKNOWN ? 4 : 0;
     memset(subject, 0, REFUSAL_SUBJECT);
     if (length > take)
@@ -82,8 +77,7 @@ void refusal_subject(uint8_t subject[REFUSAL_SUBJECT], enum refusal reason, cons
 }
 
 void refusal_write(uint8_t out[REFUSAL_SIZE], enum refusal reason, const uint8_t *message,
-                   size_t length)
-{
+                   size_t length) {
     out[0] = MESSAGE_REFUSAL;
     out[1] = (uint8_t)reason;
     refusal_subject(out + 2, reason, message, length);

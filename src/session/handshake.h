@@ -12,8 +12,7 @@
 //   greeting  0x05, 8 bytes that the server chose when it started
 //
 // Payloads may grow: a reader leaves aside what it does not know.
-#ifndef TETHER_SESSION_HANDSHAKE_H
-#define TETHER_SESSION_HANDSHAKE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -72,5 +71,3 @@ void refusal_subject(uint8_t subject[REFUSAL_SUBJECT], enum refusal reason, cons
                      size_t length);
 void refusal_write(uint8_t out[REFUSAL_SIZE], enum refusal reason, const uint8_t *message,
                    size_t length);
-
-#endif

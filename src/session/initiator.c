@@ -19,8 +19,7 @@
 #include "../crypto/random.h"
 
 void initiator_init(struct initiator *initiator, const uint8_t key[KEY_SIZE],
-                    const uint8_t identity[IDENTITY_SIZE], uint32_t address)
-{
+                    const uint8_t identity[IDENTITY_SIZE], uint32_t address) {
     memset(initiator, 0, sizeof *initiator);
     memcpy(initiator->key, key, KEY_SIZE);
     memcpy(initiator->self.identity, identity, IDENTITY_SIZE);
@@ -29,8 +28,7 @@ void initiator_init(struct initiator *initiator, const uint8_t key[KEY_SIZE],
 }
 
 // Makes a fresh offer. Returns whether there is one.
-static bool begin(struct initiator *initiator, int64_t now_ms)
-{
+static bool begin(struct initiator *initiator, int64_t now_ms) {
     uint8_t ephemeral[32];
     uint32_t index;
     if (crypto_random(ephemeral, sizeof ephemeral) < 0 || crypto_random(&index, sizeof index) < 0)
@@ -47,15 +45,13 @@ static bool begin(struct initiator *initiator, int64_t now_ms)
     return initiator->trying;
 }
 
-void initiator_hurry(struct initiator *initiator, int64_t now_ms)
-{
+void initiator_hurry(struct initiator *initiator, int64_t now_ms) {
     int64_t least_ms = initiator->sent_ms + OFFER_LEAST_MS;
     initiator->attempts = 0;
     initiator->due_ms = now_ms > least_ms ? now_ms : least_ms;
 }
 
-void initiator_give_up(struct initiator *initiator, int64_t now_ms, int64_t pause_ms)
-{
+void initiator_give_up(struct initiator *initiator, int64_t now_ms, int64_t pause_ms) {
     session_end(&initiator->keys.current);
     initiator->trying = false;
     initiator->due_ms = now_ms + pause_ms;
@@ -64,8 +60,7 @@ void initiator_give_up(struct initiator *initiator, int64_t now_ms, int64_t paus
 // The server seems to have lost the session: makes another, and meanwhile seals nothing for a
 // moment, for what it cannot open only keeps the offer waiting. Since anybody on the way can say
 // such a thing, that is done once in a while only.
-static void begin_anew(struct initiator *initiator, int64_t now_ms)
-{
+static void begin_anew(struct initiator *initiator, int64_t now_ms) {
     if (!begin(initiator, now_ms))
         return;
     if (now_ms >= initiator->held_again_ms) {
@@ -75,15 +70,13 @@ static void begin_anew(struct initiator *initiator, int64_t now_ms)
     initiator_hurry(initiator, now_ms);
 }
 
-static bool wants_session(struct initiator *initiator, int64_t now_ms)
-{
+static bool wants_session(struct initiator *initiator, int64_t now_ms) {
     const struct session *session = session_to_seal(&initiator->keys, now_ms);
     return initiator->trying || session == NULL || session_is_old(session, now_ms);
 }
 
 size_t initiator_due(struct initiator *initiator, int64_t now_ms, uint8_t message[OFFER_SIZE],
-                     bool *try_other_form)
-{
+                     bool *try_other_form) {
     if (!wants_session(initiator, now_ms) || now_ms < initiator->due_ms)
         return 0;
     if ((!initiator->trying || now_ms - initiator->began_ms >= OFFER_LIFETIME_MS) &&
@@ -99,8 +92,7 @@ size_t initiator_due(struct initiator *initiator, int64_t now_ms, uint8_t messag
 }
 
 static enum initiator_event hear_answer(struct initiator *initiator, const uint8_t *message,
-                                        size_t length, int64_t now_ms)
-{
+                                        size_t length, int64_t now_ms) {
     struct session fresh;
     struct answer answer;
     if (!initiator->trying)
@@ -119,8 +111,7 @@ static enum initiator_event hear_answer(struct initiator *initiator, const uint8
 
 // Whether a refusal is about something that we sent and that still matters.
 static bool refusal_is_ours(const struct initiator *initiator, uint8_t reason,
-                            const uint8_t subject[REFUSAL_SUBJECT])
-{
+                            const uint8_t subject[REFUSAL_SUBJECT]) {
     uint8_t expected[REFUSAL_SUBJECT];
     uint8_t sealed[SEALED_HEAD] = {MESSAGE_SEALED};
     if (reason == REFUSAL_WRONG_KEY && initiator->trying) {
@@ -136,8 +127,7 @@ static bool refusal_is_ours(const struct initiator *initiator, uint8_t reason,
 }
 
 static enum initiator_event hear_refusal(struct initiator *initiator, const uint8_t *message,
-                                         size_t length, int64_t now_ms)
-{
+                                         size_t length, int64_t now_ms) {
     if (length < REFUSAL_SIZE || !refusal_is_ours(initiator, message[1], message + 2)) {
         initiator->not_understood++;
         return INITIATOR_NOTHING;
@@ -154,8 +144,7 @@ static enum initiator_event hear_refusal(struct initiator *initiator, const uint
 // A phone has reached the server. Where the server is another than before, or started anew, it does
 // not know our session.
 static enum initiator_event hear_greeting(struct initiator *initiator, const uint8_t *message,
-                                          size_t length, int64_t now_ms)
-{
+                                          size_t length, int64_t now_ms) {
     if (length < GREETING_SIZE) {
         initiator->not_understood++;
         return INITIATOR_NOTHING;
@@ -172,8 +161,7 @@ static enum initiator_event hear_greeting(struct initiator *initiator, const uin
 
 static enum initiator_event hear_sealed(struct initiator *initiator, uint8_t *message,
                                         size_t message_length, int64_t now_ms, uint8_t **bytes,
-                                        size_t *length)
-{
+                                        size_t *length) {
     struct session *session = NULL;
     if (message_length >= SEALED_OVERHEAD)
         session = session_to_open(&initiator->keys, sealed_index(message));
@@ -195,19 +183,13 @@ static enum initiator_event hear_sealed(struct initiator *initiator, uint8_t *me
 
 enum initiator_event initiator_hear(struct initiator *initiator, uint8_t *message,
                                     size_t message_length, int64_t now_ms, uint8_t **bytes,
-                                    size_t *length)
-{
+                                    size_t *length) {
     switch (message_length > 0 ? message[0] : 0) {
-    case MESSAGE_ANSWER:
-        return hear_answer(initiator, message, message_length, now_ms);
+    case MESSAGE_ANSWER: return hear_answer(initiator, message, message_length, now_ms);
     case MESSAGE_SEALED:
         return hear_sealed(initiator, message, message_length, now_ms, bytes, length);
-    case MESSAGE_REFUSAL:
-        return hear_refusal(initiator, message, message_length, now_ms);
-    case MESSAGE_GREETING:
-        return hear_greeting(initiator, message, message_length, now_ms);
-    default:
-        initiator->not_understood++;
-        return INITIATOR_NOTHING;
+    case MESSAGE_REFUSAL: return hear_refusal(initiator, message, message_length, now_ms);
+    case MESSAGE_GREETING: return hear_greeting(initiator, message, message_length, now_ms);
+    default: initiator->not_understood++; return INITIATOR_NOTHING;
     }
 }

@@ -2,8 +2,7 @@
 // The laptop's side of the keyed session: makes it, makes it again in time, and opens what comes
 // under it. Pure: messages in, messages out, time as an argument; which connection carries them is
 // the caller's to say.
-#ifndef TETHER_SESSION_INITIATOR_H
-#define TETHER_SESSION_INITIATOR_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -64,4 +63,3 @@ void initiator_give_up(struct initiator *initiator, int64_t now_ms, int64_t paus
 // is a phone.
 size_t initiator_due(struct initiator *initiator, int64_t now_ms, uint8_t message[OFFER_SIZE],
                      bool *try_other_form);
-#endif

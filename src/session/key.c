@@ -15,8 +15,7 @@
 
 static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
 
-static void check_sum(uint8_t sum[CHECK_SIZE], const uint8_t key[KEY_SIZE])
-{
+static void check_sum(uint8_t sum[CHECK_SIZE], const uint8_t key[KEY_SIZE]) {
     static const char label[] = "tether key";
     uint8_t digest[SHA256_SIZE];
     struct sha256 hash;
@@ -29,8 +28,7 @@ static void check_sum(uint8_t sum[CHECK_SIZE], const uint8_t key[KEY_SIZE])
 }
 
 // The 5 bits at place `i` of a row of bytes, counted from its first bit.
-static unsigned bits_at(const uint8_t *bytes, size_t i)
-{
+static unsigned bits_at(const uint8_t *bytes, size_t i) {
     size_t bit = 5 * i;
     unsigned pair = (unsigned)bytes[bit / 8] << 8;
     if (bit / 8 + 1 < ALL_SIZE)
@@ -38,20 +36,17 @@ static unsigned bits_at(const uint8_t *bytes, size_t i)
     return pair >> (11 - bit % 8) & 31;
 }
 
-void key_format(char text[KEY_TEXT + 1], const uint8_t key[KEY_SIZE])
-{
+void key_format(char text[KEY_TEXT + 1], const uint8_t key[KEY_SIZE]) {
     uint8_t all[ALL_SIZE];
     memcpy(all, key, KEY_SIZE);
     check_sum(all + KEY_SIZE, key);
-    for (size_t i = 0; i < KEY_TEXT; i++)
-        text[i] = alphabet[bits_at(all, i)];
+    for (size_t i = 0; i < KEY_TEXT; i++) text[i] = alphabet[bits_at(all, i)];
     text[KEY_TEXT] = '\0';
     crypto_wipe(all, sizeof all);
 }
 
 // The value of a character in either case, or -1.
-static int value_of(char c)
-{
+static int value_of(char c) {
     if (c >= 'a' && c <= 'z')
         return c - 'a';
     if (c >= 'A' && c <= 'Z')
@@ -61,19 +56,13 @@ static int value_of(char c)
     return -1;
 }
 
-static int is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
+static int is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-int key_parse(uint8_t key[KEY_SIZE], const char *text, size_t length, char why[KEY_WHY_SIZE])
-{
+int key_parse(uint8_t key[KEY_SIZE], const char *text, size_t length, char why[KEY_WHY_SIZE]) {
     uint8_t all[ALL_SIZE] = {0};
     uint8_t sum[CHECK_SIZE];
-    for (; length > 0 && is_space(*text); length--)
-        text++;
-    while (length > 0 && is_space(text[length - 1]))
-        length--;
+    for (; length > 0 && is_space(*text); length--) text++;
+    while (length > 0 && is_space(text[length - 1])) length--;
     for (size_t i = 0; i < length && i < KEY_TEXT; i++) {
         int value = value_of(text[i]);
         if (value < 0) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The pre-shared key as people handle it: 56 letters and digits on one line.
-#ifndef TETHER_SESSION_KEY_H
-#define TETHER_SESSION_KEY_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,5 +14,3 @@ void key_format(char text[KEY_TEXT + 1], const uint8_t key[KEY_SIZE]);
 // Reads a key from `length` characters; white space around it is no part of it. Returns 0, or -1
 // after having written into `why` what is wrong with it, for people.
 int key_parse(uint8_t key[KEY_SIZE], const char *text, size_t length, char why[KEY_WHY_SIZE]);
-
-#endif

@@ -17,8 +17,7 @@
 
 // The group root is no other. systemd hands on a key of root's with an access control list for one
 // more user, and such a list shows as a right of the group (acl(5)).
-static void warn_of_readers(int fd, const char *path, const struct log *log)
-{
+static void warn_of_readers(int fd, const char *path, const struct log *log) {
     struct stat info;
     if (fstat(fd, &info) < 0)
         return;
@@ -26,8 +25,7 @@ static void warn_of_readers(int fd, const char *path, const struct log *log)
         log_warn(log, "others can read the key in %s: chmod 600 %s", path, path);
 }
 
-bool key_file_name_is_key(const char *path)
-{
+bool key_file_name_is_key(const char *path) {
     uint8_t key[KEY_SIZE];
     char why[KEY_WHY_SIZE];
     const char *slash = strrchr(path, '/');
@@ -37,8 +35,7 @@ bool key_file_name_is_key(const char *path)
     return is_key;
 }
 
-int key_file_read(uint8_t key[KEY_SIZE], const char *path, const struct log *log)
-{
+int key_file_read(uint8_t key[KEY_SIZE], const char *path, const struct log *log) {
     char text[LINE_MAX_BYTES];
     char why[KEY_WHY_SIZE];
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -61,8 +58,7 @@ int key_file_read(uint8_t key[KEY_SIZE], const char *path, const struct log *log
 }
 
 // Writes the key's line into a new file. Returns 0, or -1 with errno set.
-static int write_new(const char *path, const uint8_t key[KEY_SIZE])
-{
+static int write_new(const char *path, const uint8_t key[KEY_SIZE]) {
     char line[KEY_TEXT + 2];
     (void)unlink(path); // of a run that was interrupted here
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
@@ -79,8 +75,7 @@ static int write_new(const char *path, const uint8_t key[KEY_SIZE])
     return close(fd);
 }
 
-int key_file_create(uint8_t key[KEY_SIZE], const char *path, const struct log *log)
-{
+int key_file_create(uint8_t key[KEY_SIZE], const char *path, const struct log *log) {
     char beside[KEY_PATH_MAX];
     int length = snprintf(beside, sizeof beside, "%s.new", path);
     if (crypto_random(key, KEY_SIZE) < 0) {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // Files that hold a secret: one line, a key as tunnel/key.h writes it, readable by their owner
 // alone.
-#ifndef TETHER_SESSION_KEY_FILE_H
-#define TETHER_SESSION_KEY_FILE_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -20,5 +19,3 @@ int key_file_read(uint8_t key[KEY_SIZE], const char *path, const struct log *log
 // it meanwhile sees the old one or the new one, whole. Returns 0, or -1 after having said what is
 // wrong.
 int key_file_create(uint8_t key[KEY_SIZE], const char *path, const struct log *log);
-
-#endif

@@ -11,48 +11,38 @@
 
 #include "../base/bytes.h"
 
-void liveness_init(struct liveness *liveness, int64_t now_ms)
-{
+void liveness_init(struct liveness *liveness, int64_t now_ms) {
     *liveness = (struct liveness){now_ms, -1, now_ms - LIVENESS_IDLE_MS};
 }
 
-void liveness_sent(struct liveness *liveness, int64_t now_ms)
-{
+void liveness_sent(struct liveness *liveness, int64_t now_ms) {
     if (liveness->waiting_ms < 0)
         liveness->waiting_ms = now_ms;
 }
 
-void liveness_heard(struct liveness *liveness, int64_t now_ms)
-{
+void liveness_heard(struct liveness *liveness, int64_t now_ms) {
     liveness->heard_ms = now_ms;
     liveness->waiting_ms = -1;
 }
 
-void liveness_excuse(struct liveness *liveness)
-{
-    liveness->waiting_ms = -1;
-}
+void liveness_excuse(struct liveness *liveness) { liveness->waiting_ms = -1; }
 
-int64_t liveness_silence(const struct liveness *liveness, int64_t now_ms)
-{
+int64_t liveness_silence(const struct liveness *liveness, int64_t now_ms) {
     return liveness->waiting_ms < 0 ? 0 : now_ms - liveness->waiting_ms;
 }
 
-bool liveness_ping_is_due(const struct liveness *liveness, int64_t now_ms)
-{
+bool liveness_ping_is_due(const struct liveness *liveness, int64_t now_ms) {
     int64_t since_ping = now_ms - liveness->pinged_ms;
     bool is_quiet = liveness_silence(liveness, now_ms) >= LIVENESS_PROBE_MS;
     return since_ping >= (is_quiet ? LIVENESS_PROBE_MS : LIVENESS_IDLE_MS);
 }
 
-void liveness_ping(struct liveness *liveness, uint8_t body[PING_BYTES], int64_t now_ms)
-{
+void liveness_ping(struct liveness *liveness, uint8_t body[PING_BYTES], int64_t now_ms) {
     put_be64(body, (uint64_t)now_ms);
     liveness->pinged_ms = now_ms;
 }
 
-int64_t liveness_round_trip(const uint8_t body[PING_BYTES], int64_t now_ms)
-{
+int64_t liveness_round_trip(const uint8_t body[PING_BYTES], int64_t now_ms) {
     int64_t sent_ms = (int64_t)get_be64(body);
     return sent_ms <= now_ms && sent_ms >= now_ms - LIVENESS_IDLE_MS ? now_ms - sent_ms : -1;
 }

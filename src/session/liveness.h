@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Whether the other end still answers, and how long that takes. Times in milliseconds.
-#ifndef TETHER_SESSION_LIVENESS_H
-#define TETHER_SESSION_LIVENESS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,5 +31,3 @@ int64_t liveness_round_trip(const uint8_t body[PING_BYTES], int64_t now_ms);
 
 // How long the peer has owed an answer; 0 when it owes none.
 int64_t liveness_silence(const struct liveness *liveness, int64_t now_ms);
-
-#endif

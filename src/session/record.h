@@ -5,8 +5,7 @@
 //   0     type, below 0x40
 //   1..3  length of the body
 //   4..   body
-#ifndef TETHER_SESSION_RECORD_H
-#define TETHER_SESSION_RECORD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -90,5 +89,3 @@ int configuration_read(struct configuration *config, const uint8_t *body, size_t
 size_t status_write(uint8_t out[STATUS_BYTES], uint32_t mappings);
 // Reads one, likewise. Returns 0, or -1 where it is too short.
 int status_read(uint32_t *mappings, const uint8_t *body, size_t length);
-
-#endif

@@ -9,18 +9,13 @@
 
 #define PROMISED (REPLAY_WINDOW - 64)
 
-void replay_init(struct replay *replay)
-{
-    memset(replay, 0, sizeof *replay);
-}
+void replay_init(struct replay *replay) { memset(replay, 0, sizeof *replay); }
 
-static uint64_t *word_of(struct replay *replay, uint64_t counter)
-{
+static uint64_t *word_of(struct replay *replay, uint64_t counter) {
     return &replay->seen[counter / 64 % REPLAY_WORDS];
 }
 
-bool replay_may_be_new(const struct replay *replay, uint64_t counter)
-{
+bool replay_may_be_new(const struct replay *replay, uint64_t counter) {
     if (counter >= replay->next)
         return counter != UINT64_MAX; // `next` could not be said of it
     if (replay->next - counter > PROMISED)
@@ -28,16 +23,14 @@ bool replay_may_be_new(const struct replay *replay, uint64_t counter)
     return (replay->seen[counter / 64 % REPLAY_WORDS] >> counter % 64 & 1) == 0;
 }
 
-bool replay_mark(struct replay *replay, uint64_t counter)
-{
+bool replay_mark(struct replay *replay, uint64_t counter) {
     bool is_newest = counter >= replay->next;
     if (is_newest) {
         uint64_t from = replay->next == 0 ? 0 : (replay->next - 1) / 64 + 1;
         uint64_t to = counter / 64;
         if (to - from >= REPLAY_WORDS && to >= from)
             from = to - REPLAY_WORDS + 1;
-        for (uint64_t word = from; word <= to; word++)
-            *word_of(replay, word * 64) = 0;
+        for (uint64_t word = from; word <= to; word++) *word_of(replay, word * 64) = 0;
         replay->next = counter + 1;
     }
     *word_of(replay, counter) |= UINT64_C(1) << counter % 64;

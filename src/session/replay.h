@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // The replay window: which messages of a session were seen (RFC 4303 section 3.4.3, with the bitmap
 // of RFC 6479).
-#ifndef TETHER_SESSION_REPLAY_H
-#define TETHER_SESSION_REPLAY_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,5 +22,3 @@ void replay_init(struct replay *replay);
 bool replay_may_be_new(const struct replay *replay, uint64_t counter);
 // Marks it as seen. Returns whether it is newer than all before.
 bool replay_mark(struct replay *replay, uint64_t counter);
-
-#endif

@@ -16,48 +16,39 @@
 #include "../crypto/memory.h"
 #include "../crypto/random.h"
 
-void responder_init(struct responder *responder, const struct responder_config *config)
-{
+void responder_init(struct responder *responder, const struct responder_config *config) {
     memset(responder, 0, sizeof *responder);
     responder->config = *config;
     rate_init(&responder->rate, OFFER_INTERVAL_MS, OFFER_BURST);
     rate_init(&responder->refusals, OFFER_INTERVAL_MS, OFFER_BURST);
 }
 
-void pending_init(struct pending *pending)
-{
-    crypto_wipe(pending, sizeof *pending);
-}
+void pending_init(struct pending *pending) { crypto_wipe(pending, sizeof *pending); }
 
-void pending_expire(struct pending *pending, int64_t now_ms)
-{
+void pending_expire(struct pending *pending, int64_t now_ms) {
     if (pending->session.live && session_is_over(&pending->session, now_ms))
         pending_init(pending);
 }
 
-void greeting_write(const struct responder *responder, uint8_t out[GREETING_SIZE])
-{
+void greeting_write(const struct responder *responder, uint8_t out[GREETING_SIZE]) {
     out[0] = MESSAGE_GREETING;
     memcpy(out + 1, responder->config.run, GREETING_NONCE);
 }
 
-static void reply(struct responder_heard *heard, size_t length)
-{
+static void reply(struct responder_heard *heard, size_t length) {
     heard->event = RESPONDER_REPLY;
     heard->bytes = heard->reply;
     heard->length = length;
 }
 
 static void refuse(struct responder_heard *heard, enum refusal reason, const uint8_t *message,
-                   size_t length)
-{
+                   size_t length) {
     refusal_write(heard->reply, reason, message, length);
     reply(heard, REFUSAL_SIZE);
 }
 
 // An index that no session and no offer in waiting on this connection has.
-static bool choose_index(const struct responder *responder, uint32_t *index)
-{
+static bool choose_index(const struct responder *responder, uint32_t *index) {
     if (crypto_random(index, sizeof *index) < 0)
         return false;
     for (size_t i = 0; i < SERVER_LINKS; i++)
@@ -69,8 +60,7 @@ static bool choose_index(const struct responder *responder, uint32_t *index)
 
 // Answers an offer that opened with our key. Returns the answer's length, or 0.
 static size_t make_answer(const struct responder *responder, struct pending *pending,
-                          struct noise *noise, int64_t now_ms)
-{
+                          struct noise *noise, int64_t now_ms) {
     uint8_t ephemeral[32];
     struct answer answer = {.flags = responder->config.takes};
     session_end(&pending->session);
@@ -85,8 +75,7 @@ static size_t make_answer(const struct responder *responder, struct pending *pen
 }
 
 static void hear_offer(struct responder *responder, struct pending *pending, uint8_t *message,
-                       size_t length, int64_t now_ms, struct responder_heard *heard)
-{
+                       size_t length, int64_t now_ms, struct responder_heard *heard) {
     struct noise noise;
     struct offer offer;
     bool is_repeated = pending->session.live && length > sizeof pending->ephemeral &&
@@ -110,8 +99,7 @@ static void hear_offer(struct responder *responder, struct pending *pending, uin
 
 // The session in waiting has shown that its laptop is there: gives it the laptop's place. Returns
 // the laptop's number, or -1.
-static int establish(struct responder *responder, struct pending *pending)
-{
+static int establish(struct responder *responder, struct pending *pending) {
     int laptop = responder->config.admit(responder->config.arg, &pending->offer);
     if (laptop < 0)
         return -1;
@@ -122,8 +110,7 @@ static int establish(struct responder *responder, struct pending *pending)
 }
 
 // There is no place for one more laptop, and it is told so under the session that it will not have.
-static void say_full(struct pending *pending, struct responder_heard *heard)
-{
+static void say_full(struct pending *pending, struct responder_heard *heard) {
     static const uint8_t full = GOODBYE_FULL;
     size_t length = record_write(heard->reply + SEALED_HEAD, RECORD_GOODBYE, &full, sizeof full);
     if (session_seal(&pending->session, heard->reply, length))
@@ -133,8 +120,7 @@ static void say_full(struct pending *pending, struct responder_heard *heard)
 // Finds the session that an index names. `laptop` is set to its number, or to SERVER_LINKS for the
 // one in waiting.
 static struct session *find_session(struct responder *responder, struct pending *pending,
-                                    uint32_t index, uint16_t *laptop)
-{
+                                    uint32_t index, uint16_t *laptop) {
     for (uint16_t i = 0; i < SERVER_LINKS; i++) {
         struct session *session = session_to_open(&responder->laptops[i], index);
         *laptop = i;
@@ -149,8 +135,7 @@ static struct session *find_session(struct responder *responder, struct pending 
 
 static void hear_sealed(struct responder *responder, struct pending *pending, uint64_t source,
                         uint8_t *message, size_t length, int64_t now_ms,
-                        struct responder_heard *heard)
-{
+                        struct responder_heard *heard) {
     uint16_t laptop;
     if (length < SEALED_OVERHEAD) {
         responder->forged++;
@@ -187,8 +172,8 @@ static void hear_sealed(struct responder *responder, struct pending *pending, ui
 }
 
 void responder_hear(struct responder *responder, struct pending *pending, uint64_t source,
-                    uint8_t *message, size_t length, int64_t now_ms, struct responder_heard *heard)
-{
+                    uint8_t *message, size_t length, int64_t now_ms,
+                    struct responder_heard *heard) {
     heard->event = RESPONDER_NOTHING;
     heard->is_newest = heard->is_session = false;
     uint8_t type = length > 0 ? message[0] : 0;
@@ -213,21 +198,17 @@ void responder_hear(struct responder *responder, struct pending *pending, uint64
 }
 
 bool responder_may_be_genuine(struct responder *responder, struct pending *pending,
-                              const uint8_t *message, size_t length)
-{
+                              const uint8_t *message, size_t length) {
     uint16_t laptop;
     return length >= SEALED_HEAD && message[0] == MESSAGE_SEALED &&
            find_session(responder, pending, sealed_index(message), &laptop) != NULL;
 }
 
-void responder_tick(struct responder *responder, int64_t now_ms)
-{
-    for (size_t i = 0; i < SERVER_LINKS; i++)
-        session_expire(&responder->laptops[i], now_ms);
+void responder_tick(struct responder *responder, int64_t now_ms) {
+    for (size_t i = 0; i < SERVER_LINKS; i++) session_expire(&responder->laptops[i], now_ms);
 }
 
-void responder_forget(struct responder *responder, uint16_t laptop)
-{
+void responder_forget(struct responder *responder, uint16_t laptop) {
     session_end(&responder->laptops[laptop].current);
     session_end(&responder->laptops[laptop].previous);
 }

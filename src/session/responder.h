@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // The server's side of keyed sessions: answers offers, and opens what comes under the session of
 // any laptop. Pure: messages in, messages out, time as an argument.
-#ifndef TETHER_SESSION_RESPONDER_H
-#define TETHER_SESSION_RESPONDER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -88,5 +87,3 @@ bool responder_may_be_genuine(struct responder *responder, struct pending *pendi
 void responder_tick(struct responder *responder, int64_t now_ms);
 // The laptop gave its place up: its keys are wiped.
 void responder_forget(struct responder *responder, uint16_t laptop);
-
-#endif

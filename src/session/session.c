@@ -20,8 +20,7 @@
 #include "../crypto/memory.h"
 
 void session_begin(struct session *session, uint32_t receive_index, uint32_t send_index,
-                   uint8_t peer_takes, int64_t now_ms)
-{
+                   uint8_t peer_takes, int64_t now_ms) {
     session->receive_index = receive_index;
     session->send_index = send_index;
     session->peer_takes = peer_takes;
@@ -31,19 +30,14 @@ void session_begin(struct session *session, uint32_t receive_index, uint32_t sen
     session->live = true;
 }
 
-void session_end(struct session *session)
-{
-    crypto_wipe(session, sizeof *session);
-}
+void session_end(struct session *session) { crypto_wipe(session, sizeof *session); }
 
-static void make_nonce(uint8_t nonce[AEAD_NONCE], uint64_t counter)
-{
+static void make_nonce(uint8_t nonce[AEAD_NONCE], uint64_t counter) {
     for (size_t i = 0; i < AEAD_NONCE; i++)
         nonce[i] = i < 4 ? 0 : (uint8_t)(counter >> (8 * (i - 4)));
 }
 
-bool session_seal(struct session *session, uint8_t *message, size_t length)
-{
+bool session_seal(struct session *session, uint8_t *message, size_t length) {
     uint8_t nonce[AEAD_NONCE];
     if (!session->live || session->next_counter == UINT64_MAX) {
 #ifdef SESSION_STRICT
@@ -60,13 +54,9 @@ bool session_seal(struct session *session, uint8_t *message, size_t length)
     return true;
 }
 
-uint32_t sealed_index(const uint8_t *message)
-{
-    return get_be32(message + 1);
-}
+uint32_t sealed_index(const uint8_t *message) { return get_be32(message + 1); }
 
-enum sealed_verdict session_open(struct session *session, uint8_t *message, size_t length)
-{
+enum sealed_verdict session_open(struct session *session, uint8_t *message, size_t length) {
     uint8_t nonce[AEAD_NONCE];
     if (!session->live || length < SEALED_OVERHEAD)
         return SEALED_FORGED;
@@ -80,28 +70,24 @@ enum sealed_verdict session_open(struct session *session, uint8_t *message, size
     return replay_mark(&session->replay, counter) ? SEALED_NEWEST : SEALED_LATE;
 }
 
-bool session_is_old(const struct session *session, int64_t now_ms)
-{
+bool session_is_old(const struct session *session, int64_t now_ms) {
     return now_ms - session->born_ms >= SESSION_REKEY_MS ||
            session->next_counter >= SESSION_REKEY_MESSAGES;
 }
 
-bool session_is_over(const struct session *session, int64_t now_ms)
-{
+bool session_is_over(const struct session *session, int64_t now_ms) {
     return now_ms - session->born_ms >= SESSION_OVER_MS ||
            session->next_counter >= 2 * SESSION_REKEY_MESSAGES;
 }
 
-struct session *session_to_seal(struct session_keys *keys, int64_t now_ms)
-{
+struct session *session_to_seal(struct session_keys *keys, int64_t now_ms) {
     struct session *current = &keys->current;
     if (!current->live || session_is_over(current, now_ms) || now_ms < keys->held_until_ms)
         return NULL;
     return current;
 }
 
-struct session *session_to_open(struct session_keys *keys, uint32_t index)
-{
+struct session *session_to_open(struct session_keys *keys, uint32_t index) {
     if (keys->current.live && keys->current.receive_index == index)
         return &keys->current;
     if (keys->previous.live && keys->previous.receive_index == index)
@@ -109,8 +95,7 @@ struct session *session_to_open(struct session_keys *keys, uint32_t index)
     return NULL;
 }
 
-void session_renew(struct session_keys *keys, struct session *fresh)
-{
+void session_renew(struct session_keys *keys, struct session *fresh) {
     if (keys->current.live)
         keys->previous = keys->current;
     keys->current = *fresh;
@@ -118,8 +103,7 @@ void session_renew(struct session_keys *keys, struct session *fresh)
     crypto_wipe(fresh, sizeof *fresh);
 }
 
-void session_expire(struct session_keys *keys, int64_t now_ms)
-{
+void session_expire(struct session_keys *keys, int64_t now_ms) {
     if (keys->current.live && session_is_over(&keys->current, now_ms))
         session_end(&keys->current);
     if (keys->previous.live && session_is_over(&keys->previous, now_ms))

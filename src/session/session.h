@@ -8,8 +8,7 @@
 //   5..12  counter, one more with each message of this direction
 //   13..   the records, encrypted
 //   last 16 bytes: the tag
-#ifndef TETHER_SESSION_SESSION_H
-#define TETHER_SESSION_SESSION_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -92,5 +91,3 @@ struct session *session_to_open(struct session_keys *keys, uint32_t index);
 void session_renew(struct session_keys *keys, struct session *fresh);
 // Wipes the keys of sessions that are over.
 void session_expire(struct session_keys *keys, int64_t now_ms);
-
-#endif

@@ -2,8 +2,7 @@
 // SHA-1 (RFC 3174), for the WebSocket opening handshake (RFC 6455 section 4.2.2) and nothing else.
 // It is no longer a safe hash for secrets or signatures; the handshake uses it as a plain proof
 // that the peer speaks WebSocket, which it still is.
-#ifndef TETHER_SHA1_SHA1_H
-#define TETHER_SHA1_SHA1_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -12,5 +11,3 @@
 
 // Hashes `length` bytes into 20 bytes, most significant first.
 void sha1(const uint8_t *bytes, size_t length, uint8_t digest[SHA1_SIZE]);
-
-#endif

@@ -30,8 +30,7 @@ struct listing {
 
 // What is no Ethernet to its users (Wi-Fi, USB and Bluetooth are) or has one peer alone is taken
 // for a tunnel, and so are the kinds that carry Ethernet through another network.
-static bool is_tunnel(const struct ifinfomsg *head, const uint8_t *body, size_t length)
-{
+static bool is_tunnel(const struct ifinfomsg *head, const uint8_t *body, size_t length) {
     const uint8_t *kind = NULL;
     size_t size;
     const uint8_t *info = netlink_find(body, length, sizeof *head, IFLA_LINKINFO, 4, &size);
@@ -43,8 +42,7 @@ static bool is_tunnel(const struct ifinfomsg *head, const uint8_t *body, size_t 
     return head->ifi_type != ARPHRD_ETHER || (head->ifi_flags & IFF_POINTOPOINT) != 0;
 }
 
-static void on_link(void *arg, uint16_t type, const uint8_t *body, size_t length)
-{
+static void on_link(void *arg, uint16_t type, const uint8_t *body, size_t length) {
     struct listing *listing = arg;
     struct ifinfomsg head;
     size_t size;
@@ -62,8 +60,7 @@ static void on_link(void *arg, uint16_t type, const uint8_t *body, size_t length
     memcpy(found->name, name, size);
 }
 
-static void on_address(void *arg, uint16_t type, const uint8_t *body, size_t length)
-{
+static void on_address(void *arg, uint16_t type, const uint8_t *body, size_t length) {
     struct listing *listing = arg;
     struct ifaddrmsg head;
     struct ifa_cacheinfo times;
@@ -74,8 +71,7 @@ static void on_address(void *arg, uint16_t type, const uint8_t *body, size_t len
     const uint8_t *local = netlink_find(body, length, sizeof head, IFA_LOCAL, 4, NULL);
     const uint8_t *cache =
         netlink_find(body, length, sizeof head, IFA_CACHEINFO, sizeof times, NULL);
-    while (i < listing->count && listing->list[i].index != (int)head.ifa_index)
-        i++;
+    while (i < listing->count && listing->list[i].index != (int)head.ifa_index) i++;
     if (local == NULL || cache == NULL || i == listing->count)
         return;
     struct interface_address *found = &listing->list[i];
@@ -92,8 +88,7 @@ static void on_address(void *arg, uint16_t type, const uint8_t *body, size_t len
     found->is_dynamic = (head.ifa_flags & IFA_F_PERMANENT) == 0;
 }
 
-int interfaces_list(struct netlink *netlink, struct interface_address list[INTERFACE_ADDRESSES])
-{
+int interfaces_list(struct netlink *netlink, struct interface_address list[INTERFACE_ADDRESSES]) {
     struct netlink_request request;
     struct listing listing = {.list = list};
     struct ifinfomsg links = {.ifi_family = AF_UNSPEC};
@@ -107,8 +102,7 @@ int interfaces_list(struct netlink *netlink, struct interface_address list[INTER
     return error < 0 ? error : listing.count;
 }
 
-int interfaces_watch(struct netlink *watch)
-{
+int interfaces_watch(struct netlink *watch) {
     const int links = RTNLGRP_LINK;
     const int addresses = RTNLGRP_IPV4_IFADDR;
     if (netlink_open(watch, NETLINK_ROUTE) < 0 ||
@@ -117,15 +111,13 @@ int interfaces_watch(struct netlink *watch)
     return setsockopt(watch->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &addresses, sizeof addresses);
 }
 
-bool interface_is_wireless(const char *name)
-{
+bool interface_is_wireless(const char *name) {
     char path[64];
     snprintf(path, sizeof path, "/sys/class/net/%s/phy80211", name);
     return access(path, F_OK) == 0;
 }
 
-static int change_address(struct lent_address *lent, uint16_t type, uint16_t flags)
-{
+static int change_address(struct lent_address *lent, uint16_t type, uint16_t flags) {
     struct netlink_request request;
     struct ifaddrmsg body = {
         .ifa_family = AF_INET,
@@ -141,15 +133,13 @@ static int change_address(struct lent_address *lent, uint16_t type, uint16_t fla
     return netlink_talk(&lent->netlink, &request, NULL, NULL);
 }
 
-static int renew(struct lent_address *lent)
-{
+static int renew(struct lent_address *lent) {
     return change_address(lent, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE);
 }
 
 // Puts the address on its interface, or renews what a run of ours has put there, unless all is as
 // it was. Returns 0, or a negative errno.
-static int lend(struct lent_address *lent)
-{
+static int lend(struct lent_address *lent) {
     struct interface_address list[INTERFACE_ADDRESSES];
     const struct interface_address *found = NULL;
     int index = 0;
@@ -179,8 +169,7 @@ static int lend(struct lent_address *lent)
 
 // Takes the interface that the command line names. Returns 0, or -1 after having said what is
 // wrong.
-static int lend_to(struct lent_address *lent, const char *interface)
-{
+static int lend_to(struct lent_address *lent, const char *interface) {
     snprintf(lent->name, sizeof lent->name, "%s", interface);
     lent->lends = true;
     int error = strlen(interface) < IFNAMSIZ ? lend(lent) : -ENODEV;
@@ -197,8 +186,7 @@ static int lend_to(struct lent_address *lent, const char *interface)
 }
 
 int lent_address_open(struct lent_address *lent, const char *interface, uint32_t address,
-                      uint8_t prefix_length, const struct log *log)
-{
+                      uint8_t prefix_length, const struct log *log) {
     *lent = (struct lent_address){.address = address, .prefix_length = prefix_length, .log = log};
     if (netlink_open(&lent->netlink, NETLINK_ROUTE) < 0) {
         log_error(log, "cannot open a netlink socket: %s", strerror(errno));
@@ -207,19 +195,14 @@ int lent_address_open(struct lent_address *lent, const char *interface, uint32_t
     return interface != NULL ? lend_to(lent, interface) : 0;
 }
 
-void lent_address_own(struct lent_address *lent)
-{
-    lent->ours |= lent->was_left;
-}
+void lent_address_own(struct lent_address *lent) { lent->ours |= lent->was_left; }
 
-void lent_address_follow(struct lent_address *lent)
-{
+void lent_address_follow(struct lent_address *lent) {
     if (lent->lends && lend(lent) == 0)
         lent_address_own(lent); // we still listen there
 }
 
-void lent_address_renew(struct lent_address *lent)
-{
+void lent_address_renew(struct lent_address *lent) {
     int error = lent->ours && lent->index != 0 ? renew(lent) : 0;
     if (error < 0)
         log_warn(lent->log, "cannot renew the Wi-Fi address: %s", strerror(-error));
@@ -232,8 +215,7 @@ struct neighbour_search {
     bool is_there;
 };
 
-static void on_neighbour(void *arg, uint16_t type, const uint8_t *body, size_t length)
-{
+static void on_neighbour(void *arg, uint16_t type, const uint8_t *body, size_t length) {
     struct neighbour_search *search = arg;
     struct ndmsg head;
     if (type != RTM_NEWNEIGH || length < sizeof head)
@@ -245,8 +227,7 @@ static void on_neighbour(void *arg, uint16_t type, const uint8_t *body, size_t l
         search->is_there = (head.ndm_state & ~(NUD_INCOMPLETE | NUD_FAILED)) != 0;
 }
 
-bool lent_address_has_neighbour(struct lent_address *lent, uint32_t address)
-{
+bool lent_address_has_neighbour(struct lent_address *lent, uint32_t address) {
     struct netlink_request request;
     struct ndmsg body = {.ndm_family = AF_INET};
     struct neighbour_search search = {lent, address, false};
@@ -254,8 +235,7 @@ bool lent_address_has_neighbour(struct lent_address *lent, uint32_t address)
     return netlink_talk(&lent->netlink, &request, on_neighbour, &search) == 0 && search.is_there;
 }
 
-void lent_address_remove(struct lent_address *lent)
-{
+void lent_address_remove(struct lent_address *lent) {
     if (lent->ours)
         (void)change_address(lent, RTM_DELADDR, 0); // gone already, with its interface: fine
     lent->ours = false;

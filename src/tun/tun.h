@@ -4,8 +4,7 @@
 //
 // Everything here belongs to this process: the kernel removes the device, its address and its
 // routes when the descriptor is closed, and the Wi-Fi address when it is no longer renewed.
-#ifndef TETHER_TUN_TUN_H
-#define TETHER_TUN_TUN_H
+#pragma once
 
 #include <net/if.h>
 #include <stdbool.h>
@@ -105,5 +104,3 @@ void lent_address_renew(struct lent_address *lent);
 // Whether a host of that interface has answered ARP for an address (host byte order).
 bool lent_address_has_neighbour(struct lent_address *lent, uint32_t address);
 void lent_address_remove(struct lent_address *lent);
-
-#endif

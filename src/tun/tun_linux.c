@@ -22,8 +22,7 @@
 
 #define TUN_PATH "/dev/net/tun"
 
-static const char *advice(int error)
-{
+static const char *advice(int error) {
     if (error == EPERM || error == EACCES)
         return " (run me as root)";
     if (error == ENOENT || error == ENXIO || error == ENODEV)
@@ -43,8 +42,7 @@ static const char *advice(int error)
 
 // Asks the kernel for super-packets; without a word of this an older one gives and takes single
 // packets, whose checksums are whole, as it does if it has never heard of the headers.
-static void ask_for_offloads(struct tun *tun)
-{
+static void ask_for_offloads(struct tun *tun) {
     unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN;
     tun->takes_udp_super = ioctl(tun->fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) == 0;
     if (!tun->takes_udp_super)
@@ -53,8 +51,7 @@ static void ask_for_offloads(struct tun *tun)
 
 // Makes the device, with virtio-net headers where the kernel has them. Returns 0, or -1 with errno
 // set.
-static int make_device(struct tun *tun, struct ifreq *request)
-{
+static int make_device(struct tun *tun, struct ifreq *request) {
     request->ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
     if (ioctl(tun->fd, TUNSETIFF, request) == 0) {
         tun->has_vnet_headers = true;
@@ -65,8 +62,7 @@ static int make_device(struct tun *tun, struct ifreq *request)
     return errno == EINVAL ? ioctl(tun->fd, TUNSETIFF, request) : -1;
 }
 
-static void say_no_device(const struct log *log, const char *name, int error)
-{
+static void say_no_device(const struct log *log, const char *name, int error) {
     if (error == ENOTTY)
         log_error(log, "cannot use %s: %s%s", TUN_PATH, strerror(error), advice(error));
     else if (error == EINVAL && if_nametoindex(name) != 0)
@@ -78,8 +74,7 @@ static void say_no_device(const struct log *log, const char *name, int error)
         log_error(log, "cannot make the TUN device %s: %s%s", name, strerror(error), advice(error));
 }
 
-int tun_open(struct tun *tun, const char *name, const struct log *log)
-{
+int tun_open(struct tun *tun, const char *name, const struct log *log) {
     struct ifreq request = {.ifr_flags = 0};
     *tun = (struct tun){.fd = -1, .netlink = {.fd = -1}, .log = log};
     if (strlen(name) >= sizeof request.ifr_name) {
@@ -107,8 +102,7 @@ int tun_open(struct tun *tun, const char *name, const struct log *log)
 }
 
 static int change_address(struct tun *tun, uint16_t type, uint16_t flags, uint32_t address,
-                          uint8_t prefix_length)
-{
+                          uint8_t prefix_length) {
     struct netlink_request request;
     struct ifaddrmsg body = {
         .ifa_family = AF_INET,
@@ -122,8 +116,7 @@ static int change_address(struct tun *tun, uint16_t type, uint16_t flags, uint32
 }
 
 // The new address comes first: the kernel removes the routes of an interface that has none.
-static int set_address(struct tun *tun, uint32_t address, uint8_t prefix_length)
-{
+static int set_address(struct tun *tun, uint32_t address, uint8_t prefix_length) {
     if (address == tun->address)
         return 0;
     int error = change_address(tun, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, address, prefix_length);
@@ -136,8 +129,7 @@ static int set_address(struct tun *tun, uint32_t address, uint8_t prefix_length)
     return 0;
 }
 
-static int set_up(struct tun *tun, uint32_t mtu)
-{
+static int set_up(struct tun *tun, uint32_t mtu) {
     struct netlink_request request;
     struct ifinfomsg body = {
         .ifi_family = AF_UNSPEC,
@@ -150,8 +142,7 @@ static int set_up(struct tun *tun, uint32_t mtu)
     return netlink_talk(&tun->netlink, &request, NULL, NULL);
 }
 
-int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint32_t mtu)
-{
+int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint32_t mtu) {
     int error = set_address(tun, address, prefix_length);
     if (error == 0)
         error = set_up(tun, mtu);
@@ -165,8 +156,7 @@ int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint
 
 // Returns 0, or a negative errno.
 static int add_route(struct tun *tun, uint8_t family, const void *network, uint8_t prefix_length,
-                     uint32_t mss)
-{
+                     uint32_t mss) {
     struct netlink_request request;
     uint32_t index = (uint32_t)tun->index;
     struct rtmsg body = {
@@ -186,8 +176,7 @@ static int add_route(struct tun *tun, uint8_t family, const void *network, uint8
     return netlink_talk(&tun->netlink, &request, NULL, NULL);
 }
 
-int tun_add_route(struct tun *tun, const struct cidr *cidr, uint32_t mss)
-{
+int tun_add_route(struct tun *tun, const struct cidr *cidr, uint32_t mss) {
     uint8_t b[4];
     put_be32(b, cidr->network);
     int error = add_route(tun, AF_INET, b, cidr->prefix_length, mss);
@@ -203,8 +192,7 @@ int tun_add_route(struct tun *tun, const struct cidr *cidr, uint32_t mss)
 }
 
 // The setting route_localnet (the kernel's Documentation/networking/ip-sysctl.rst).
-void tun_pass_loopback(struct tun *tun)
-{
+void tun_pass_loopback(struct tun *tun) {
     struct netlink_request request;
     const uint32_t on = 1;
     struct ifinfomsg body = {.ifi_family = AF_UNSPEC, .ifi_index = tun->index};
@@ -220,8 +208,7 @@ void tun_pass_loopback(struct tun *tun)
 }
 
 // Sets a number among the device's settings of IPv6.
-static void set_ipv6(const struct tun *tun, const char *setting, const char *value)
-{
+static void set_ipv6(const struct tun *tun, const char *setting, const char *value) {
     char path[64 + IFNAMSIZ];
     snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/%s", tun->name, setting);
     int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -234,8 +221,7 @@ static void set_ipv6(const struct tun *tun, const char *setting, const char *val
 
 // An answer to what has another interface's link-local address would not be heard: the device gets
 // one of its own, also where IPv6 is off for new interfaces.
-void tun_take_ipv6(struct tun *tun)
-{
+void tun_take_ipv6(struct tun *tun) {
     static const uint8_t halves[2][16] = {{0}, {0x80}};
     set_ipv6(tun, "addr_gen_mode", "0");
     set_ipv6(tun, "disable_ipv6", "0");
@@ -248,8 +234,7 @@ void tun_take_ipv6(struct tun *tun)
 }
 
 ssize_t tun_read(struct tun *tun, uint8_t buffer[TUN_READ_MAX], uint8_t **packet,
-                 struct ip_offload *offload)
-{
+                 struct ip_offload *offload) {
     const ssize_t head = tun->has_vnet_headers ? VNET_HEADER : 0;
     ssize_t length = read(tun->fd, buffer, TUN_READ_MAX);
     *offload = (struct ip_offload){.segment_size = 0};
@@ -262,15 +247,13 @@ ssize_t tun_read(struct tun *tun, uint8_t buffer[TUN_READ_MAX], uint8_t **packet
 }
 
 static bool write_headed(struct tun *tun, uint8_t header[VNET_HEADER], const uint8_t *packet,
-                         size_t length)
-{
+                         size_t length) {
     uint8_t *bytes = (uint8_t *)(uintptr_t)packet; // which writev() does not alter
     struct iovec pieces[2] = {{header, VNET_HEADER}, {bytes, length}};
     return writev(tun->fd, pieces, 2) == (ssize_t)(VNET_HEADER + length);
 }
 
-bool tun_write(struct tun *tun, const uint8_t *packet, size_t length)
-{
+bool tun_write(struct tun *tun, const uint8_t *packet, size_t length) {
     uint8_t header[VNET_HEADER] = {0};
     if (tun->has_vnet_headers)
         return write_headed(tun, header, packet, length);
@@ -278,15 +261,13 @@ bool tun_write(struct tun *tun, const uint8_t *packet, size_t length)
 }
 
 bool tun_write_offloaded(struct tun *tun, const struct ip_packet *packet,
-                         const struct ip_offload *offload)
-{
+                         const struct ip_offload *offload) {
     uint8_t header[VNET_HEADER];
     ip_offload_write(header, packet, offload, 0);
     return tun->has_vnet_headers && write_headed(tun, header, packet->bytes, packet->length);
 }
 
-void tun_close(struct tun *tun)
-{
+void tun_close(struct tun *tun) {
     netlink_close(&tun->netlink);
     if (tun->fd >= 0)
         close(tun->fd);

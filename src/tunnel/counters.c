@@ -25,8 +25,7 @@ static const struct {
     {offsetof(struct tunnel_link, not_sealed), NULL, NULL, "not_sealed"},
 };
 
-void tunnel_counters_add(struct tunnel_counters *counters, const struct tunnel_link *link)
-{
+void tunnel_counters_add(struct tunnel_counters *counters, const struct tunnel_link *link) {
     for (size_t i = 0; i < TUNNEL_COUNTERS; i++) {
         const char *at = (const char *)link + table[i].offset;
         counters->values[i] += *(const uint64_t *)(const void *)at;
@@ -34,8 +33,7 @@ void tunnel_counters_add(struct tunnel_counters *counters, const struct tunnel_l
 }
 
 void tunnel_counters_write_traffic(const struct tunnel_counters *counters, bool sends_up,
-                                   struct text *text)
-{
+                                   struct text *text) {
     for (size_t i = 0; i < TUNNEL_COUNTERS; i++)
         if (table[i].drop == NULL)
             text_add(text, ",\"%s\":%llu",
@@ -43,8 +41,7 @@ void tunnel_counters_write_traffic(const struct tunnel_counters *counters, bool 
                      (unsigned long long)counters->values[i]);
 }
 
-void tunnel_counters_write_drops(const struct tunnel_counters *counters, struct text *text)
-{
+void tunnel_counters_write_drops(const struct tunnel_counters *counters, struct text *text) {
     const char *before = ",\"drops\":{";
     for (size_t i = 0; i < TUNNEL_COUNTERS; i++) {
         if (table[i].drop == NULL)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // What links have counted, for status.json: of one link, or of several together.
-#ifndef TETHER_TUNNEL_COUNTERS_H
-#define TETHER_TUNNEL_COUNTERS_H
+#pragma once
 
 #include "../base/text.h"
 #include "link.h"
@@ -21,5 +20,3 @@ void tunnel_counters_write_traffic(const struct tunnel_counters *counters, bool 
 // Writes what was dropped: `,"drops":{"no_phone":1,...`; the caller goes on, and closes the
 // bracket.
 void tunnel_counters_write_drops(const struct tunnel_counters *counters, struct text *text);
-
-#endif

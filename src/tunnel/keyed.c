@@ -15,13 +15,11 @@
 #define CALM_US    1000000 // so long after a small packet nobody hurries any more
 #define CALM_BYTES 6000    // of a message: of four segments, which have one header more than one
 
-struct session *tunnel_link_session(const struct tunnel_link *link, int64_t now_us)
-{
+struct session *tunnel_link_session(const struct tunnel_link *link, int64_t now_us) {
     return link->keys != NULL ? session_to_seal(link->keys, now_us / 1000) : NULL;
 }
 
-static void path_changed(struct tunnel_link *link, bool was_alone, int64_t now_us)
-{
+static void path_changed(struct tunnel_link *link, bool was_alone, int64_t now_us) {
     if (link->conn == NULL || !was_alone)
         return;
     link->no_phone +=
@@ -29,15 +27,13 @@ static void path_changed(struct tunnel_link *link, bool was_alone, int64_t now_u
     link->no_phone += fair_queue_drop_older(&link->queue, now_us - LINK_HELD_MOST_MS * 1000, 0);
 }
 
-static bool takes_packets(const struct tunnel_link *link, int64_t now_us)
-{
+static bool takes_packets(const struct tunnel_link *link, int64_t now_us) {
     return link->conn != NULL || tunnel_link_session(link, now_us) != NULL;
 }
 
 // How long a super-packet may be: as a message, whose first one is taken as it is; 0: none are
 // taken.
-static size_t super_packet_most(const struct tunnel_link *link, uint8_t protocol, int64_t now_us)
-{
+static size_t super_packet_most(const struct tunnel_link *link, uint8_t protocol, int64_t now_us) {
     uint8_t flag = protocol == IP_TCP ? SESSION_TAKES_TCP_SUPER : SESSION_TAKES_UDP_SUPER;
     const struct session *session = tunnel_link_session(link, now_us);
     if (session == NULL || (session->peer_takes & flag) == 0 || flow_rate(&link->flow) == 0)
@@ -46,8 +42,7 @@ static size_t super_packet_most(const struct tunnel_link *link, uint8_t protocol
     return most < LINK_RECORDS ? most : IP_PACKET_MAX;
 }
 
-bool tunnel_link_control(struct tunnel_link *link, uint8_t type, const void *body, size_t length)
-{
+bool tunnel_link_control(struct tunnel_link *link, uint8_t type, const void *body, size_t length) {
     if (length > sizeof link->control - RECORD_HEAD ||
         link->control_length > sizeof link->control - RECORD_HEAD - length)
         return false;
@@ -56,8 +51,7 @@ bool tunnel_link_control(struct tunnel_link *link, uint8_t type, const void *bod
 }
 
 // An acknowledgement that is owed goes along.
-static void add_acknowledgement(struct tunnel_link *link, int64_t now_us)
-{
+static void add_acknowledgement(struct tunnel_link *link, int64_t now_us) {
     uint8_t body[ACKNOWLEDGEMENT_BYTES];
     if (!link->receiver.owes ||
         link->control_length > sizeof link->control - RECORD_HEAD - sizeof body)
@@ -66,14 +60,12 @@ static void add_acknowledgement(struct tunnel_link *link, int64_t now_us)
     (void)tunnel_link_control(link, RECORD_ACKNOWLEDGEMENT, body, sizeof body);
 }
 
-static int64_t owed_us(const struct tunnel_link *link)
-{
+static int64_t owed_us(const struct tunnel_link *link) {
     return flow_owed_us(&link->receiver, flow_rate(&link->flow));
 }
 
 // Whether a packet may go, by what is on its way.
-static bool may_send_packet(struct tunnel_link *link, int64_t now_us)
-{
+static bool may_send_packet(struct tunnel_link *link, int64_t now_us) {
     if (link->queue.count == 0)
         return false;
     if (flow_room(&link->flow, now_us) > 0)
@@ -86,8 +78,7 @@ static bool may_send_packet(struct tunnel_link *link, int64_t now_us)
 
 // How long a message may be. On a slow link a longer one costs fewer headers, but keeps whoever
 // hurries waiting; so it is twice as long for a time in which nobody did.
-static size_t message_most(const struct tunnel_link *link, int64_t now_us)
-{
+static size_t message_most(const struct tunnel_link *link, int64_t now_us) {
     size_t most = flow_message_size(&link->flow);
     if (now_us - link->hurried_us < CALM_US || most > CALM_BYTES || flow_is_silent(&link->flow))
         return most;
@@ -97,8 +88,7 @@ static size_t message_most(const struct tunnel_link *link, int64_t now_us)
 // The most bytes of packets that the next message may have; its first packet is taken however long
 // it is. A short message goes whole where there is room for a part: many small ones would cost more
 // headers.
-static size_t packets_most(struct tunnel_link *link, int64_t now_us)
-{
+static size_t packets_most(struct tunnel_link *link, int64_t now_us) {
     if (!may_send_packet(link, now_us))
         return 0;
     size_t most = message_most(link, now_us);
@@ -112,8 +102,7 @@ static size_t packets_most(struct tunnel_link *link, int64_t now_us)
 
 // Moves what waits to where a message is made, at most so many bytes of packets. Returns their
 // length.
-static size_t take_packets(struct tunnel_link *link, uint8_t *to, size_t most, int64_t now_us)
-{
+static size_t take_packets(struct tunnel_link *link, uint8_t *to, size_t most, int64_t now_us) {
     bool joins = super_packet_most(link, IP_TCP, now_us) > 0;
     size_t taken = 0;
     while (taken < most) {
@@ -130,8 +119,7 @@ static size_t take_packets(struct tunnel_link *link, uint8_t *to, size_t most, i
 // Makes a sealed message of the records in control[] and at most so many bytes of packets. Returns
 // its length, or 0 where it could not be sealed.
 static size_t make_sealed(struct tunnel_link *link, struct session *session, uint8_t *message,
-                          size_t most, int64_t now_us)
-{
+                          size_t most, int64_t now_us) {
     uint8_t *records = message + SEALED_HEAD;
     size_t control = link->control_length;
     memcpy(records, link->control, control);
@@ -151,8 +139,7 @@ static size_t make_sealed(struct tunnel_link *link, struct session *session, uin
 
 // One sealed message of what waits, made where it is sent from; as text by way of link->message.
 // Returns false when there is no session or no room, or nothing to say.
-static bool send_message(struct tunnel_link *link, int64_t now_us)
-{
+static bool send_message(struct tunnel_link *link, int64_t now_us) {
     struct session *session = tunnel_link_session(link, now_us);
     // There must be room before anything is taken.
     if (session == NULL || !ws_conn_has_room(link->conn, BASE64_LENGTH(sizeof link->message)))
@@ -173,23 +160,20 @@ static bool send_message(struct tunnel_link *link, int64_t now_us)
     return length > 0;
 }
 
-static bool has_something(struct tunnel_link *link, int64_t now_us)
-{
+static bool has_something(struct tunnel_link *link, int64_t now_us) {
     if (tunnel_link_session(link, now_us) == NULL)
         return false;
     return link->control_length > 0 || owed_us(link) <= now_us || may_send_packet(link, now_us);
 }
 
 // When packets that wait may go without an acknowledgement.
-static int64_t opens_us(const struct tunnel_link *link, int64_t now_us)
-{
+static int64_t opens_us(const struct tunnel_link *link, int64_t now_us) {
     if (link->queue.count == 0 || flow_room(&link->flow, now_us) > 0)
         return INT64_MAX;
     return flow_opens_us(&link->flow, now_us);
 }
 
-static int64_t due_us(const struct tunnel_link *link, int64_t now_us)
-{
+static int64_t due_us(const struct tunnel_link *link, int64_t now_us) {
     if (tunnel_link_session(link, now_us) == NULL)
         return INT64_MAX;
     int64_t due = flow_due_us(&link->flow);
@@ -199,15 +183,13 @@ static int64_t due_us(const struct tunnel_link *link, int64_t now_us)
 }
 
 void tunnel_link_received(struct tunnel_link *link, const uint8_t *message, size_t length,
-                          int64_t now_us)
-{
+                          int64_t now_us) {
     flow_received(&link->receiver, sealed_index(message), get_be32(message + 9), length, now_us);
 }
 
 void tunnel_link_hear(struct tunnel_link *link, uint8_t *records, size_t length,
                       void (*on_record)(void *arg, const struct record *record), void *arg,
-                      int64_t now_us)
-{
+                      int64_t now_us) {
     struct record record;
     const uint8_t *message = records - SEALED_HEAD;
     bool had_packets = false;
@@ -230,8 +212,7 @@ void tunnel_link_hear(struct tunnel_link *link, uint8_t *records, size_t length,
 }
 
 // As many bytes as pass in a millisecond; only twice or half as many are worth a system call.
-static void adjust_unsent(struct tunnel_link *link)
-{
+static void adjust_unsent(struct tunnel_link *link) {
     int64_t wanted = smaller(greater(flow_rate(&link->flow) / 1000, LINK_UNSENT), LINK_UNSENT_MOST);
     if (link->conn == NULL || (wanted < 2 * link->unsent && link->unsent < 2 * wanted))
         return;
@@ -239,8 +220,8 @@ static void adjust_unsent(struct tunnel_link *link)
     socket_limit_unsent(link->conn->fd, (int)wanted);
 }
 
-void tunnel_link_acknowledged(struct tunnel_link *link, const struct record *record, int64_t now_us)
-{
+void tunnel_link_acknowledged(struct tunnel_link *link, const struct record *record,
+                              int64_t now_us) {
     if (record->length < ACKNOWLEDGEMENT_LEAST)
         link->bad_message++;
     else
@@ -249,8 +230,7 @@ void tunnel_link_acknowledged(struct tunnel_link *link, const struct record *rec
     fair_queue_set_rate(&link->queue, (uint64_t)flow_rate(&link->flow));
 }
 
-static void keep_time(struct tunnel_link *link, int64_t now_us)
-{
+static void keep_time(struct tunnel_link *link, int64_t now_us) {
     if (flow_due_us(&link->flow) <= now_us)
         flow_timeout(&link->flow, now_us);
 }

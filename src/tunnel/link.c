@@ -12,8 +12,7 @@
 #include "mode.h"
 
 void tunnel_link_init(struct tunnel_link *link, struct session_keys *keys,
-                      const struct siphash_key *key, int64_t now_us)
-{
+                      const struct siphash_key *key, int64_t now_us) {
     memset(link, 0, offsetof(struct tunnel_link, queue));
     memset(&link->receiver, 0,
            offsetof(struct tunnel_link, control) - offsetof(struct tunnel_link, receiver));
@@ -24,8 +23,7 @@ void tunnel_link_init(struct tunnel_link *link, struct session_keys *keys,
     fair_queue_init(&link->queue, key);
 }
 
-void tunnel_link_set_conn(struct tunnel_link *link, struct ws_conn *conn, int64_t now_us)
-{
+void tunnel_link_set_conn(struct tunnel_link *link, struct ws_conn *conn, int64_t now_us) {
     bool was_alone = link->conn == NULL;
     link->conn = conn;
     flow_path_changed(&link->flow, now_us);
@@ -38,8 +36,7 @@ void tunnel_link_set_conn(struct tunnel_link *link, struct ws_conn *conn, int64_
 }
 
 void tunnel_link_queue(struct tunnel_link *link, const uint8_t *packet, size_t length,
-                       int64_t now_us)
-{
+                       int64_t now_us) {
     if (!link->mode->takes_packets(link, now_us))
         link->no_phone++;
     else
@@ -51,8 +48,7 @@ struct queueing {
     int64_t now_us;
 };
 
-static void queue_piece(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
-{
+static void queue_piece(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size) {
     const struct queueing *queueing = arg;
     uint8_t head[SUPER_PACKET_HEAD];
     struct fair_queue *queue = &queueing->link->queue;
@@ -65,8 +61,7 @@ static void queue_piece(void *arg, uint8_t *bytes, size_t length, uint16_t segme
 }
 
 void tunnel_link_queue_offloaded(struct tunnel_link *link, const struct ip_packet *packet,
-                                 const struct ip_offload *offload, int64_t now_us)
-{
+                                 const struct ip_offload *offload, int64_t now_us) {
     struct queueing queueing = {link, now_us};
     if (!link->mode->takes_packets(link, now_us))
         link->no_phone++;
@@ -76,8 +71,7 @@ void tunnel_link_queue_offloaded(struct tunnel_link *link, const struct ip_packe
         link->bad_offload++;
 }
 
-bool tunnel_decode(uint8_t opcode, uint8_t *data, size_t *length)
-{
+bool tunnel_decode(uint8_t opcode, uint8_t *data, size_t *length) {
     ptrdiff_t size = (ptrdiff_t)*length;
     if (opcode == WS_TEXT)
         size = base64_decode(data, (const char *)data, *length);
@@ -87,8 +81,7 @@ bool tunnel_decode(uint8_t opcode, uint8_t *data, size_t *length)
     return true;
 }
 
-bool tunnel_put_message(struct ws_conn *conn, bool text, const uint8_t *message, size_t length)
-{
+bool tunnel_put_message(struct ws_conn *conn, bool text, const uint8_t *message, size_t length) {
     uint8_t *payload =
         ws_conn_begin(conn, text ? WS_TEXT : WS_BINARY, text ? BASE64_LENGTH(length) : length);
     if (payload == NULL)
@@ -101,40 +94,34 @@ bool tunnel_put_message(struct ws_conn *conn, bool text, const uint8_t *message,
     return true;
 }
 
-bool tunnel_send(struct ws_conn *conn, bool text, const uint8_t *message, size_t length)
-{
+bool tunnel_send(struct ws_conn *conn, bool text, const uint8_t *message, size_t length) {
     bool sent = tunnel_put_message(conn, text, message, length);
     ws_conn_flush(conn);
     return sent;
 }
 
-size_t tunnel_take_packet(struct tunnel_link *link, uint8_t *to)
-{
+size_t tunnel_take_packet(struct tunnel_link *link, uint8_t *to) {
     size_t length = fair_queue_take(&link->queue, to);
     link->packets_sent++;
     link->bytes_sent += length;
     return length;
 }
 
-bool tunnel_link_is_full(const struct tunnel_link *link)
-{
+bool tunnel_link_is_full(const struct tunnel_link *link) {
     int64_t most = smaller(greater(link->unsent, LINK_BATCH), LINK_BATCH_MOST);
     return ws_conn_unsent(link->conn) >= (size_t)most;
 }
 
-int64_t tunnel_link_due_us(const struct tunnel_link *link, int64_t now_us)
-{
+int64_t tunnel_link_due_us(const struct tunnel_link *link, int64_t now_us) {
     return link->conn == NULL ? INT64_MAX : link->mode->due_us(link, now_us);
 }
 
 // Whether there is something that may be sent now.
-static bool has_something(struct tunnel_link *link, int64_t now_us)
-{
+static bool has_something(struct tunnel_link *link, int64_t now_us) {
     return link->conn != NULL && link->mode->has_something(link, now_us);
 }
 
-void tunnel_link_pump(struct tunnel_link *link, int64_t now_us)
-{
+void tunnel_link_pump(struct tunnel_link *link, int64_t now_us) {
     link->mode->keep_time(link, now_us);
     // A flush may find the connection broken; link->conn is NULL then.
     while (has_something(link, now_us)) {

@@ -6,8 +6,7 @@
 //   keyed: sealed messages that hold many packets, and records of other types
 //
 // Either goes as binary, or as text that holds the base64 of the same bytes.
-#ifndef TETHER_TUNNEL_LINK_H
-#define TETHER_TUNNEL_LINK_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -104,5 +103,3 @@ bool tunnel_decode(uint8_t opcode, uint8_t *data, size_t *length);
 // Sends one message of at most HANDSHAKE_MAX bytes as it is, in the form asked for. Returns whether
 // there was room.
 bool tunnel_send(struct ws_conn *conn, bool text, const uint8_t *message, size_t length);
-
-#endif

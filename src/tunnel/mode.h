@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // What open and keyed mode do each in their own way, behind one table. Which one a link has is
 // chosen when it begins; link.c, which is the same for both, never asks.
-#ifndef TETHER_TUNNEL_MODE_H
-#define TETHER_TUNNEL_MODE_H
+#pragma once
 
 #include "link.h"
 
@@ -35,5 +34,3 @@ bool tunnel_put_message(struct ws_conn *conn, bool text, const uint8_t *message,
 // Whether there is enough in the send buffer: what else waits stays in the queue until the loop has
 // sent some of it.
 bool tunnel_link_is_full(const struct tunnel_link *link);
-
-#endif

@@ -6,39 +6,31 @@
 #include "../ws/base64.h"
 #include "mode.h"
 
-static void path_changed(struct tunnel_link *link, bool was_alone, int64_t now_us)
-{
+static void path_changed(struct tunnel_link *link, bool was_alone, int64_t now_us) {
     (void)was_alone, (void)now_us;
     link->no_phone += link->queue.count;
     fair_queue_clear(&link->queue);
 }
 
-static bool takes_packets(const struct tunnel_link *link, int64_t now_us)
-{
+static bool takes_packets(const struct tunnel_link *link, int64_t now_us) {
     (void)now_us;
     return link->conn != NULL;
 }
 
-static size_t super_packet_most(const struct tunnel_link *link, uint8_t protocol, int64_t now_us)
-{
+static size_t super_packet_most(const struct tunnel_link *link, uint8_t protocol, int64_t now_us) {
     (void)link, (void)protocol, (void)now_us;
     return 0;
 }
 
-static void keep_time(struct tunnel_link *link, int64_t now_us)
-{
-    (void)link, (void)now_us;
-}
+static void keep_time(struct tunnel_link *link, int64_t now_us) { (void)link, (void)now_us; }
 
-static bool has_something(struct tunnel_link *link, int64_t now_us)
-{
+static bool has_something(struct tunnel_link *link, int64_t now_us) {
     (void)now_us;
     return fair_queue_next(&link->queue) > 0;
 }
 
 // The next packet, as a message of its own.
-static bool send_message(struct tunnel_link *link, int64_t now_us)
-{
+static bool send_message(struct tunnel_link *link, int64_t now_us) {
     size_t length = fair_queue_next(&link->queue);
     (void)now_us;
     size_t size = link->text ? BASE64_LENGTH(length) : length;
@@ -53,8 +45,7 @@ static bool send_message(struct tunnel_link *link, int64_t now_us)
     return true;
 }
 
-static int64_t due_us(const struct tunnel_link *link, int64_t now_us)
-{
+static int64_t due_us(const struct tunnel_link *link, int64_t now_us) {
     (void)link, (void)now_us;
     return INT64_MAX;
 }
@@ -63,8 +54,7 @@ const struct tunnel_mode tunnel_open = {
     path_changed, takes_packets, super_packet_most, keep_time, has_something, send_message, due_us,
 };
 
-uint8_t *tunnel_link_read(struct tunnel_link *link, uint8_t opcode, uint8_t *data, size_t *length)
-{
+uint8_t *tunnel_link_read(struct tunnel_link *link, uint8_t opcode, uint8_t *data, size_t *length) {
     if (!tunnel_decode(opcode, data, length) || *length > IP_PACKET_MAX ||
         (data[0] >> 4 != 4 && data[0] >> 4 != 6)) {
         link->bad_message++;

@@ -8,8 +8,7 @@
 // one before, so that its messages come overtaken); an older one becomes it again only when the
 // newer has failed. So a new phone takes over without a gap, and one whose own way to the other end
 // does not work takes nothing over.
-#ifndef TETHER_TUNNEL_PATH_H
-#define TETHER_TUNNEL_PATH_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -55,5 +54,3 @@ bool path_follow(struct phone_conn *conn, bool is_newest, int64_t now_us);
 bool path_is_on(const struct phone_conn *conn);
 // The open connection that came last of those that have joined, or NULL.
 struct phone_conn *path_newest(const struct path *path);
-
-#endif

@@ -12,8 +12,7 @@
 // Reads a record that is a packet or super-packet; of segments of which size, 0: a packet. Returns
 // whether it is TCP.
 static bool read_segments(struct ip_packet *packet, uint16_t *segment_size, uint8_t *record,
-                          size_t length)
-{
+                          size_t length) {
     bool is_super = record[0] == RECORD_SUPER_PACKET;
     size_t head = is_super ? SUPER_PACKET_HEAD : 0;
     *segment_size = is_super ? get_be16(record + RECORD_HEAD) : 0;
@@ -21,8 +20,7 @@ static bool read_segments(struct ip_packet *packet, uint16_t *segment_size, uint
            packet->length == length - head && packet->protocol == IP_TCP && packet->has_transport;
 }
 
-static bool append(struct ip_run *run, uint8_t *record, size_t length)
-{
+static bool append(struct ip_run *run, uint8_t *record, size_t length) {
     struct ip_packet packet;
     uint16_t segment_size;
     if (!read_segments(&packet, &segment_size, record, length) ||
@@ -32,8 +30,7 @@ static bool append(struct ip_run *run, uint8_t *record, size_t length)
     return true;
 }
 
-static void count(struct tunnel_link *link, const uint8_t *record, size_t length)
-{
+static void count(struct tunnel_link *link, const uint8_t *record, size_t length) {
     link->packets_sent++;
     link->bytes_sent += length;
     link->super_packets_sent += record[0] == RECORD_SUPER_PACKET;
@@ -41,8 +38,7 @@ static void count(struct tunnel_link *link, const uint8_t *record, size_t length
 
 // Takes what goes on where the run ends, whose record begins at `to`. What turns out not to, is a
 // record of its own behind it. Returns the length of all.
-static size_t take_more(struct tunnel_link *link, struct ip_run *run, uint8_t *to, size_t most)
-{
+static size_t take_more(struct tunnel_link *link, struct ip_run *run, uint8_t *to, size_t most) {
     size_t length = run->first.length, whole = SUPER_PACKET_HEAD + length, rest = 0;
     if (run->first.bytes == to) // as yet one packet, before which there is to be a head
         run->first.bytes = memmove(to + SUPER_PACKET_HEAD, to, length);
@@ -67,8 +63,7 @@ static size_t take_more(struct tunnel_link *link, struct ip_run *run, uint8_t *t
     return whole + rest;
 }
 
-size_t tunnel_take_run(struct tunnel_link *link, uint8_t *to, size_t most)
-{
+size_t tunnel_take_run(struct tunnel_link *link, uint8_t *to, size_t most) {
     struct ip_packet packet;
     struct ip_run run;
     uint16_t segment_size;

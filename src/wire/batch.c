@@ -10,8 +10,7 @@
 #include "wire.h"
 
 // Everything that never changes between system calls.
-void wire_prepare_batches(struct wire *wire)
-{
+void wire_prepare_batches(struct wire *wire) {
     for (size_t i = 0; i < WIRE_BATCH; i++) {
         wire->out_pieces[i][0] = (struct iovec){&wire->heads[i], sizeof wire->heads[i]};
         wire->out[i].msg_hdr.msg_iov = wire->out_pieces[i];
@@ -23,8 +22,7 @@ void wire_prepare_batches(struct wire *wire)
 }
 
 uint8_t *wire_put_frame(struct wire *wire, uint8_t *packet, size_t length,
-                        const uint8_t mac[MAC_SIZE])
-{
+                        const uint8_t mac[MAC_SIZE]) {
     if (wire->out_count == WIRE_BATCH)
         wire_flush(wire);
     struct wire_frame_head *head = &wire->heads[wire->out_count];
@@ -37,8 +35,7 @@ uint8_t *wire_put_frame(struct wire *wire, uint8_t *packet, size_t length,
     return head->vnet;
 }
 
-void wire_flush(struct wire *wire)
-{
+void wire_flush(struct wire *wire) {
     unsigned done = 0;
     while (done < wire->out_count) {
         int sent = sendmmsg(wire->packet_fd, wire->out + done, wire->out_count - done, 0);

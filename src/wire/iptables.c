@@ -35,8 +35,7 @@
 #define LOCK_WAIT_MS 100
 
 // Waits for a child. Returns true when it said it was done.
-static bool wait_for(pid_t child)
-{
+static bool wait_for(pid_t child) {
     int status = 0;
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR)
@@ -45,8 +44,7 @@ static bool wait_for(pid_t child)
 }
 
 // Runs iptables on the table "raw"; `arguments` end in NULL. Returns true when it said it was done.
-static bool run_iptables(const char *const *arguments)
-{
+static bool run_iptables(const char *const *arguments) {
     const char *command[16] = {"iptables", "-w", "-t", "raw"};
     size_t count = 4;
     while (*arguments != NULL && count < sizeof command / sizeof command[0] - 1)
@@ -68,14 +66,12 @@ static bool run_iptables(const char *const *arguments)
 }
 
 // Our chain, and what stands for it: one on each interface.
-static void chain_name(const struct wire *wire, char name[32])
-{
+static void chain_name(const struct wire *wire, char name[32]) {
     snprintf(name, 32, "tether-%s", wire->interface);
 }
 
 // Returns whether there is no such chain any more.
-static bool remove_chain(const struct wire *wire)
-{
+static bool remove_chain(const struct wire *wire) {
     char chain[32];
     chain_name(wire, chain);
     (void)run_iptables((const char *[]){"-D", "PREROUTING", "-j", chain, NULL});
@@ -85,8 +81,7 @@ static bool remove_chain(const struct wire *wire)
 }
 
 static bool add_ranges(const struct wire *wire, const char *protocol,
-                       const struct port_ranges *ranges)
-{
+                       const struct port_ranges *ranges) {
     char chain[32];
     char address[INET_ADDRSTRLEN];
     char ports[16];
@@ -104,8 +99,7 @@ static bool add_ranges(const struct wire *wire, const char *protocol,
 }
 
 // The lock's file.
-static void lock_name(const struct wire *wire, char name[64])
-{
+static void lock_name(const struct wire *wire, char name[64]) {
     struct stat namespace = {.st_ino = 0}; // without /proc there is one name for all
     (void)stat("/proc/self/ns/net", &namespace);
     snprintf(name, 64, LOCK_FOLDER "/tether-%s-%llu.lock", wire->interface,
@@ -114,8 +108,7 @@ static void lock_name(const struct wire *wire, char name[64])
 
 // Locks the file, if nobody else has. Returns its descriptor, or -1 with errno set (EWOULDBLOCK:
 // another has it).
-static int try_lock(const char *name)
-{
+static int try_lock(const char *name) {
     struct stat file;
     int fd = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
@@ -133,8 +126,7 @@ static int try_lock(const char *name)
 
 // Takes the lock, and waits while an old guardian has it. Returns its descriptor, or -1 after
 // having said what is wrong.
-static int take_lock(const struct wire *wire)
-{
+static int take_lock(const struct wire *wire) {
     char name[64];
     lock_name(wire, name);
     for (int i = 0; i < LOCK_TRIES; i++) {
@@ -151,8 +143,7 @@ static int take_lock(const struct wire *wire)
 }
 
 // The guardian's life. `wait_fd`: the reading end of the pipe.
-static _Noreturn void guard(const struct wire *wire, int wait_fd, int lock_fd)
-{
+static _Noreturn void guard(const struct wire *wire, int wait_fd, int lock_fd) {
     char byte;
     char lock[64];
     ssize_t got;
@@ -165,8 +156,7 @@ static _Noreturn void guard(const struct wire *wire, int wait_fd, int lock_fd)
     for (int fd = 0; fd < LOOP_MAX_FDS; fd++)
         if (fd != wait_fd && fd != lock_fd)
             close(fd);
-    do
-        got = read(wait_fd, &byte, 1);
+    do got = read(wait_fd, &byte, 1);
     while (got > 0 || (got < 0 && errno == EINTR));
     bool is_gone = remove_chain(wire);
     lock_name(wire, lock);
@@ -174,8 +164,7 @@ static _Noreturn void guard(const struct wire *wire, int wait_fd, int lock_fd)
     _exit(is_gone ? 0 : 1);
 }
 
-static bool start_guardian(struct wire *wire, int lock_fd)
-{
+static bool start_guardian(struct wire *wire, int lock_fd) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return false;
@@ -193,8 +182,7 @@ static bool start_guardian(struct wire *wire, int lock_fd)
 }
 
 bool wire_silence_by_iptables(struct wire *wire, const struct port_ranges *tcp,
-                              const struct port_ranges *udp)
-{
+                              const struct port_ranges *udp) {
     char chain[32];
     chain_name(wire, chain);
     int lock_fd = take_lock(wire);
@@ -210,8 +198,7 @@ bool wire_silence_by_iptables(struct wire *wire, const struct port_ranges *tcp,
            run_iptables((const char *[]){"-I", "PREROUTING", "-j", chain, NULL});
 }
 
-void wire_unsilence_by_iptables(struct wire *wire)
-{
+void wire_unsilence_by_iptables(struct wire *wire) {
     if (wire->guardian == 0)
         return;
     close(wire->guardian_fd);

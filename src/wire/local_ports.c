@@ -13,8 +13,7 @@
 #include "wire.h"
 
 // The port of one line, or 0.
-static unsigned port_of(const char *line)
-{
+static unsigned port_of(const char *line) {
     static const char digits[] = "0123456789ABCDEF";
     unsigned port = 0;
     const char *at = strchr(line, ':');
@@ -32,8 +31,7 @@ static unsigned port_of(const char *line)
 }
 
 static int read_ports(const char *path, int protocol,
-                      void (*found)(void *arg, int protocol, uint16_t port), void *arg)
-{
+                      void (*found)(void *arg, int protocol, uint16_t port), void *arg) {
     char line[256];
     size_t length = 0;
     char chunk[4096];
@@ -59,8 +57,7 @@ static int read_ports(const char *path, int protocol,
     return got < 0 ? -1 : 0;
 }
 
-int wire_local_ports(void (*found)(void *arg, int protocol, uint16_t port), void *arg)
-{
+int wire_local_ports(void (*found)(void *arg, int protocol, uint16_t port), void *arg) {
     if (read_ports("/proc/net/tcp", IPPROTO_TCP, found, arg) < 0 ||
         read_ports("/proc/net/tcp6", IPPROTO_TCP, found, arg) < 0 ||
         read_ports("/proc/net/udp", IPPROTO_UDP, found, arg) < 0)
@@ -68,8 +65,7 @@ int wire_local_ports(void (*found)(void *arg, int protocol, uint16_t port), void
     return read_ports("/proc/net/udp6", IPPROTO_UDP, found, arg);
 }
 
-bool wire_local_port_range(struct port_range *range)
-{
+bool wire_local_port_range(struct port_range *range) {
     char text[32];
     unsigned long low, high;
     int fd = open("/proc/sys/net/ipv4/ip_local_port_range", O_RDONLY | O_CLOEXEC);

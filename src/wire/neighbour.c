@@ -41,8 +41,7 @@ struct route_answer {
     bool usable;
 };
 
-static void on_route(void *arg, uint16_t type, const uint8_t *body, size_t length)
-{
+static void on_route(void *arg, uint16_t type, const uint8_t *body, size_t length) {
     struct route_answer *answer = arg;
     struct rtmsg head;
     if (type != RTM_NEWROUTE || length < sizeof head)
@@ -59,8 +58,7 @@ static void on_route(void *arg, uint16_t type, const uint8_t *body, size_t lengt
         answer->gateway = get_be32(gateway);
 }
 
-uint32_t wire_next_hop(struct wire *wire, uint32_t destination, int64_t now_ms)
-{
+uint32_t wire_next_hop(struct wire *wire, uint32_t destination, int64_t now_ms) {
     struct netlink_request request;
     struct route_answer answer = {.usable = false};
     struct rtmsg body = {.rtm_family = AF_INET, .rtm_dst_len = 32};
@@ -79,8 +77,7 @@ uint32_t wire_next_hop(struct wire *wire, uint32_t destination, int64_t now_ms)
     return next_hop;
 }
 
-int wire_open_arp(struct wire *wire)
-{
+int wire_open_arp(struct wire *wire) {
     wire->index = (int)if_nametoindex(wire->interface);
     struct sockaddr_ll where = {
         .sll_family = AF_PACKET,
@@ -100,8 +97,7 @@ int wire_open_arp(struct wire *wire)
     return 0;
 }
 
-static void ask(struct wire *wire, struct wire_neighbour *neighbour, int64_t now_ms)
-{
+static void ask(struct wire *wire, struct wire_neighbour *neighbour, int64_t now_ms) {
     uint8_t message[ARP_SIZE] = {0};
     struct sockaddr_ll everybody = {
         .sll_family = AF_PACKET,
@@ -121,8 +117,7 @@ static void ask(struct wire *wire, struct wire_neighbour *neighbour, int64_t now
     neighbour->asked_ms = now_ms;
 }
 
-static void on_neighbour(void *arg, uint16_t type, const uint8_t *body, size_t length)
-{
+static void on_neighbour(void *arg, uint16_t type, const uint8_t *body, size_t length) {
     struct wire_neighbour *neighbour = arg;
     struct ndmsg head;
     size_t size = 0;
@@ -138,8 +133,7 @@ static void on_neighbour(void *arg, uint16_t type, const uint8_t *body, size_t l
 }
 
 // Sends what waited for this neighbour.
-static void send_held(struct wire *wire, const struct wire_neighbour *neighbour)
-{
+static void send_held(struct wire *wire, const struct wire_neighbour *neighbour) {
     for (size_t i = 0; i < WIRE_HELD; i++) {
         struct wire_held *held = &wire->held[i];
         if (held->next_hop != neighbour->address)
@@ -151,8 +145,7 @@ static void send_held(struct wire *wire, const struct wire_neighbour *neighbour)
 }
 
 // Asks the kernel's neighbour table (one entry; kernels before 5.0 answer with an error).
-static bool look_up_in_kernel(struct wire *wire, struct wire_neighbour *neighbour, int64_t now_ms)
-{
+static bool look_up_in_kernel(struct wire *wire, struct wire_neighbour *neighbour, int64_t now_ms) {
     struct netlink_request request;
     struct ndmsg body = {.ndm_family = AF_INET, .ndm_ifindex = wire->index};
     struct wire_neighbour found = {.known = false};
@@ -169,8 +162,7 @@ static bool look_up_in_kernel(struct wire *wire, struct wire_neighbour *neighbou
 }
 
 // Gives up what waited for a neighbour that does not answer.
-static void drop_held(struct wire *wire, uint32_t next_hop)
-{
+static void drop_held(struct wire *wire, uint32_t next_hop) {
     for (size_t i = 0; i < WIRE_HELD; i++) {
         if (wire->held[i].next_hop != next_hop)
             continue;
@@ -180,8 +172,7 @@ static void drop_held(struct wire *wire, uint32_t next_hop)
 }
 
 // The entry of a next hop; a new one takes the place of the one unused longest.
-static struct wire_neighbour *find_or_make(struct wire *wire, uint32_t address)
-{
+static struct wire_neighbour *find_or_make(struct wire *wire, uint32_t address) {
     struct wire_neighbour *oldest = &wire->neighbours[0];
     for (size_t i = 0; i < WIRE_NEIGHBOURS; i++) {
         struct wire_neighbour *neighbour = &wire->neighbours[i];
@@ -196,8 +187,8 @@ static struct wire_neighbour *find_or_make(struct wire *wire, uint32_t address)
     return oldest;
 }
 
-bool wire_neighbour_mac(struct wire *wire, uint32_t next_hop, int64_t now_ms, uint8_t mac[MAC_SIZE])
-{
+bool wire_neighbour_mac(struct wire *wire, uint32_t next_hop, int64_t now_ms,
+                        uint8_t mac[MAC_SIZE]) {
     struct wire_neighbour *neighbour = find_or_make(wire, next_hop);
     neighbour->used_ms = now_ms;
     bool fresh = neighbour->known && now_ms - neighbour->known_ms < FRESH_MS;
@@ -214,8 +205,7 @@ bool wire_neighbour_mac(struct wire *wire, uint32_t next_hop, int64_t now_ms, ui
     return neighbour->known;
 }
 
-static void learn(struct wire *wire, const uint8_t *message, int64_t now_ms)
-{
+static void learn(struct wire *wire, const uint8_t *message, int64_t now_ms) {
     uint32_t sender = get_be32(message + ARP_AT_SENDER);
     for (size_t i = 0; i < WIRE_NEIGHBOURS && sender != 0; i++) {
         struct wire_neighbour *neighbour = &wire->neighbours[i];
@@ -230,8 +220,7 @@ static void learn(struct wire *wire, const uint8_t *message, int64_t now_ms)
     }
 }
 
-void wire_read_arp(struct wire *wire, int64_t now_ms)
-{
+void wire_read_arp(struct wire *wire, int64_t now_ms) {
     uint8_t message[64];
     ssize_t length;
     while ((length = recv(wire->arp_fd, message, sizeof message, MSG_DONTWAIT)) >= 0)
@@ -239,8 +228,7 @@ void wire_read_arp(struct wire *wire, int64_t now_ms)
             learn(wire, message, now_ms);
 }
 
-void wire_tick(struct wire *wire, int64_t now_ms)
-{
+void wire_tick(struct wire *wire, int64_t now_ms) {
     for (size_t i = 0; i < WIRE_NEIGHBOURS && !wire->is_away; i++) {
         struct wire_neighbour *neighbour = &wire->neighbours[i];
         if (neighbour->address == 0 || neighbour->known ||

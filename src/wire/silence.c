@@ -22,8 +22,7 @@ static const struct nft_chain chain = {"silence", "filter", NF_INET_PRE_ROUTING,
 
 // ip daddr ADDRESS PROTOCOL dport LOW-HIGH drop
 static void add_rules(struct nft_batch *batch, uint32_t address, uint8_t protocol,
-                      const struct port_ranges *ports)
-{
+                      const struct port_ranges *ports) {
     for (size_t i = 0; i < ports->count; i++) {
         const struct port_range *range = &ports->ranges[i];
         const struct nft_part rule[] = {{NFT_PROTOCOL, protocol, 0},
@@ -35,8 +34,7 @@ static void add_rules(struct nft_batch *batch, uint32_t address, uint8_t protoco
 }
 
 static int silence_by_nftables(struct wire *wire, const struct port_ranges *tcp,
-                               const struct port_ranges *udp)
-{
+                               const struct port_ranges *udp) {
     struct netlink_request requests[REQUESTS_MAX];
     struct nft_batch batch;
     if (netlink_open(&wire->rules, NETLINK_NETFILTER) < 0)
@@ -51,8 +49,7 @@ static int silence_by_nftables(struct wire *wire, const struct port_ranges *tcp,
     return error;
 }
 
-int wire_silence(struct wire *wire, const struct port_ranges *tcp, const struct port_ranges *udp)
-{
+int wire_silence(struct wire *wire, const struct port_ranges *tcp, const struct port_ranges *udp) {
     int error = silence_by_nftables(wire, tcp, udp);
     if (error == 0)
         return 0;
@@ -66,8 +63,7 @@ int wire_silence(struct wire *wire, const struct port_ranges *tcp, const struct 
     return -1;
 }
 
-void wire_unsilence(struct wire *wire)
-{
+void wire_unsilence(struct wire *wire) {
     netlink_close(&wire->rules);
     wire_unsilence_by_iptables(wire);
 }

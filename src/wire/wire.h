@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // The server's side of the Internet: packets written to and captured from a network interface,
 // beside the kernel's own IP stack and without its help (packet(7)). Linux only.
-#ifndef TETHER_WIRE_WIRE_H
-#define TETHER_WIRE_WIRE_H
+#pragma once
 
 #include <net/if.h>
 #include <stdbool.h>
@@ -164,5 +163,3 @@ void wire_unsilence(struct wire *wire);
 bool wire_silence_by_iptables(struct wire *wire, const struct port_ranges *tcp,
                               const struct port_ranges *udp);
 void wire_unsilence_by_iptables(struct wire *wire);
-
-#endif

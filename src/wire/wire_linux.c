@@ -24,8 +24,7 @@
 #include "../base/bytes.h"
 #include "../ip/scope.h"
 
-static void on_default_route(void *arg, uint16_t type, const uint8_t *body, size_t length)
-{
+static void on_default_route(void *arg, uint16_t type, const uint8_t *body, size_t length) {
     int *index = arg;
     struct rtmsg head;
     if (type != RTM_NEWROUTE || length < sizeof head || *index != 0)
@@ -37,8 +36,7 @@ static void on_default_route(void *arg, uint16_t type, const uint8_t *body, size
         memcpy(index, oif, sizeof *index);
 }
 
-static int find_interface(struct wire *wire, const char *interface)
-{
+static int find_interface(struct wire *wire, const char *interface) {
     struct netlink_request request;
     struct rtmsg body = {.rtm_family = AF_INET};
     int index = 0;
@@ -56,8 +54,7 @@ static int find_interface(struct wire *wire, const char *interface)
     return 0;
 }
 
-static void on_own_address(void *arg, uint16_t type, const uint8_t *body, size_t length)
-{
+static void on_own_address(void *arg, uint16_t type, const uint8_t *body, size_t length) {
     struct wire *wire = arg;
     size_t i = 0;
     const uint8_t *local = netlink_find(body, length, sizeof(struct ifaddrmsg), IFA_LOCAL, 4, NULL);
@@ -65,15 +62,13 @@ static void on_own_address(void *arg, uint16_t type, const uint8_t *body, size_t
         return;
     uint32_t address = get_be32(local);
     enum ip_scope scope = ip_scope_of(address);
-    while (i < NAT_OWN_ADDRESSES && wire->own_addresses[i] != 0)
-        i++;
+    while (i < NAT_OWN_ADDRESSES && wire->own_addresses[i] != 0) i++;
     if (i < NAT_OWN_ADDRESSES && address != wire->address &&
         (scope == SCOPE_GLOBAL || scope == SCOPE_PRIVATE))
         wire->own_addresses[i] = address;
 }
 
-static void read_own_addresses(struct wire *wire)
-{
+static void read_own_addresses(struct wire *wire) {
     struct netlink_request request;
     struct ifaddrmsg body = {.ifa_family = AF_INET};
     netlink_begin(&request, RTM_GETADDR, NLM_F_DUMP, &body, sizeof body);
@@ -83,16 +78,14 @@ static void read_own_addresses(struct wire *wire)
 }
 
 // Asks the kernel for one property of the interface.
-static int ask(struct wire *wire, int fd, unsigned long what, struct ifreq *request)
-{
+static int ask(struct wire *wire, int fd, unsigned long what, struct ifreq *request) {
     memset(request, 0, sizeof *request);
     snprintf(request->ifr_name, sizeof request->ifr_name, "%s", wire->interface);
     return ioctl(fd, what, request);
 }
 
 // The interface's address: that which we use, if it has it, or else its first. 0: none.
-static uint32_t find_address(const struct wire *wire)
-{
+static uint32_t find_address(const struct wire *wire) {
     struct ifreq request;
     struct sockaddr_in address = {.sin_family = AF_INET};
     memset(&request, 0, sizeof request);
@@ -105,8 +98,7 @@ static uint32_t find_address(const struct wire *wire)
     return ntohl(address.sin_addr.s_addr);
 }
 
-static int read_interface(struct wire *wire)
-{
+static int read_interface(struct wire *wire) {
     struct ifreq request;
     const char *name = wire->interface;
     int fd = wire->arp_fd;
@@ -141,8 +133,7 @@ static int read_interface(struct wire *wire)
 
 // Whether an address takes the place of ours: not one that the host had before, nor one that it
 // gave itself because nobody else does (RFC 3927).
-static bool is_new(const struct wire *wire, uint32_t address)
-{
+static bool is_new(const struct wire *wire, uint32_t address) {
     for (size_t i = 0; i < NAT_OWN_ADDRESSES; i++)
         if (wire->own_addresses[i] == address)
             return false;
@@ -150,8 +141,7 @@ static bool is_new(const struct wire *wire, uint32_t address)
 }
 
 // The address goes and comes where a lease is renewed, or a cable put in again.
-static bool follow_address(struct wire *wire)
-{
+static bool follow_address(struct wire *wire) {
     char was[INET_ADDRSTRLEN];
     char is[INET_ADDRSTRLEN];
     uint32_t address = find_address(wire);
@@ -173,8 +163,7 @@ static bool follow_address(struct wire *wire)
     return true;
 }
 
-bool wire_follow(struct wire *wire)
-{
+bool wire_follow(struct wire *wire) {
     struct ifreq request;
     const char *name = wire->interface;
     bool is_there = ask(wire, wire->arp_fd, SIOCGIFINDEX, &request) == 0;
@@ -193,8 +182,7 @@ bool wire_follow(struct wire *wire)
 }
 
 // A socket of protocol 0 captures nothing until it is bound.
-static int open_packet_socket(struct wire *wire)
-{
+static int open_packet_socket(struct wire *wire) {
     int on = 1;
     int receive = WIRE_RCVBUF_BYTES;
     int send = WIRE_SNDBUF_BYTES;
@@ -215,8 +203,7 @@ static int open_packet_socket(struct wire *wire)
     return 0;
 }
 
-int wire_open(struct wire *wire, const char *interface, const struct log *log)
-{
+int wire_open(struct wire *wire, const char *interface, const struct log *log) {
     memset(wire, 0, offsetof(struct wire, in_bytes));
     wire->log = log;
     wire->packet_fd = wire->arp_fd = -1;
@@ -235,8 +222,7 @@ int wire_open(struct wire *wire, const char *interface, const struct log *log)
     return wire_open_arp(wire) < 0 ? -1 : read_interface(wire);
 }
 
-void wire_close(struct wire *wire)
-{
+void wire_close(struct wire *wire) {
     wire_unsilence(wire);
     netlink_close(&wire->netlink);
     if (wire->packet_fd >= 0)
@@ -255,8 +241,7 @@ enum {
     AT_PORT = 2, // the destination's, in TCP and UDP
 };
 
-static int attach_filter(struct wire *wire, uint16_t low, uint16_t high)
-{
+static int attach_filter(struct wire *wire, uint16_t low, uint16_t high) {
     // Jumps count the instructions to skip: (if true, if false).
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
@@ -282,8 +267,7 @@ static int attach_filter(struct wire *wire, uint16_t low, uint16_t high)
     return setsockopt(wire->packet_fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
-int wire_capture(struct wire *wire, uint16_t low, uint16_t high)
-{
+int wire_capture(struct wire *wire, uint16_t low, uint16_t high) {
     struct sockaddr_ll where = {
         .sll_family = AF_PACKET,
         .sll_protocol = htons(ETH_P_IP),
@@ -299,8 +283,7 @@ int wire_capture(struct wire *wire, uint16_t low, uint16_t high)
 
 // Keeps a copy of a packet until its next hop's MAC is known; a super-packet is not worth it.
 static void hold(struct wire *wire, const uint8_t *packet, size_t length, bool is_whole,
-                 uint32_t next_hop)
-{
+                 uint32_t next_hop) {
     if (length <= WIRE_HELD_MAX && is_whole) {
         for (size_t i = 0; i < WIRE_HELD; i++) {
             struct wire_held *held = &wire->held[i];
@@ -316,8 +299,7 @@ static void hold(struct wire *wire, const uint8_t *packet, size_t length, bool i
 }
 
 void wire_send(struct wire *wire, const struct ip_packet *packet, const struct ip_offload *offload,
-               int64_t now_ms)
-{
+               int64_t now_ms) {
     uint8_t mac[MAC_SIZE];
     uint32_t next_hop = wire->is_away ? 0 : wire_next_hop(wire, packet->destination, now_ms);
     if (next_hop == 0) {
@@ -333,8 +315,7 @@ void wire_send(struct wire *wire, const struct ip_packet *packet, const struct i
         ip_offload_write(header, packet, offload, ETHERNET_HEADER);
 }
 
-int wire_receive(struct wire *wire, wire_receiver *receiver, void *arg)
-{
+int wire_receive(struct wire *wire, wire_receiver *receiver, void *arg) {
     struct ip_offload offload;
     int count = recvmmsg(wire->packet_fd, wire->in, WIRE_BATCH, MSG_DONTWAIT, NULL);
     for (int i = 0; i < count; i++) {

@@ -28,8 +28,7 @@ static const uint8_t values[256] = {
 };
 #undef NO
 
-size_t base64_encode(char *text, const uint8_t *bytes, size_t length)
-{
+size_t base64_encode(char *text, const uint8_t *bytes, size_t length) {
     char *out = text;
     for (; length >= 3; length -= 3, bytes += 3) {
         uint32_t bits = ((uint32_t)bytes[0] << 16) | ((uint32_t)bytes[1] << 8) | bytes[2];
@@ -50,8 +49,7 @@ size_t base64_encode(char *text, const uint8_t *bytes, size_t length)
     return (size_t)(out - text);
 }
 
-ptrdiff_t base64_decode(uint8_t *bytes, const char *text, size_t length)
-{
+ptrdiff_t base64_decode(uint8_t *bytes, const char *text, size_t length) {
     const uint8_t *in = (const uint8_t *)text;
     uint8_t *out = bytes;
     if (length % 4 == 0 && length > 0 && in[length - 1] == '=')

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Base64 (RFC 4648 section 4): the handshake's keys, and the classic text form of a message.
-#ifndef TETHER_WS_BASE64_H
-#define TETHER_WS_BASE64_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -16,5 +15,3 @@ size_t base64_encode(char *text, const uint8_t *bytes, size_t length);
 // overtakes input. Returns the number of bytes, or -1 where a character does not belong, the length
 // is impossible, or unused bits are not zero (RFC 4648 section 3.5).
 ptrdiff_t base64_decode(uint8_t *bytes, const char *text, size_t length);
-
-#endif

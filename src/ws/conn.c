@@ -29,8 +29,7 @@ static void on_socket(void *arg, short events);
 
 void ws_conn_init(struct ws_conn *conn, struct loop *loop, const struct ws_conn_events *events,
                   void *arg, uint8_t *rx, size_t rx_size, size_t message_max, uint8_t *tx,
-                  size_t tx_size)
-{
+                  size_t tx_size) {
     memset(conn, 0, sizeof *conn);
     conn->loop = loop;
     conn->events = events;
@@ -43,8 +42,7 @@ void ws_conn_init(struct ws_conn *conn, struct loop *loop, const struct ws_conn_
 
 // Begins a life on a socket.
 static int start(struct ws_conn *conn, int fd, const struct endpoint *peer, bool is_client,
-                 enum ws_state state)
-{
+                 enum ws_state state) {
     struct ws_receiver *r = &conn->receiver;
     short events = state == WS_CONNECTING ? POLLOUT : POLLIN;
     if (loop_add(conn->loop, fd, events, on_socket, conn) < 0)
@@ -62,21 +60,18 @@ static int start(struct ws_conn *conn, int fd, const struct endpoint *peer, bool
     return 0;
 }
 
-static void tell_closed(struct ws_conn *conn, uint16_t status)
-{
+static void tell_closed(struct ws_conn *conn, uint16_t status) {
     conn->events->closed(conn->arg, status);
 }
 
-static void release(struct ws_conn *conn)
-{
+static void release(struct ws_conn *conn) {
     loop_remove(conn->loop, conn->fd);
     close(conn->fd);
     conn->fd = -1;
     conn->state = WS_FREE;
 }
 
-void ws_conn_abort(struct ws_conn *conn)
-{
+void ws_conn_abort(struct ws_conn *conn) {
     enum ws_state state = conn->state;
     if (state == WS_FREE)
         return;
@@ -85,13 +80,9 @@ void ws_conn_abort(struct ws_conn *conn)
         tell_closed(conn, WS_STATUS_ABNORMAL);
 }
 
-size_t ws_conn_unsent(const struct ws_conn *conn)
-{
-    return conn->tx_end - conn->tx_start;
-}
+size_t ws_conn_unsent(const struct ws_conn *conn) { return conn->tx_end - conn->tx_start; }
 
-static void update_events(struct ws_conn *conn)
-{
+static void update_events(struct ws_conn *conn) {
     if (conn->state == WS_FREE || conn->state == WS_CONNECTING)
         return;
     short events = conn->paused ? 0 : POLLIN;
@@ -101,8 +92,7 @@ static void update_events(struct ws_conn *conn)
 }
 
 // Hands the send buffer to the kernel as far as it takes it. Returns -1 when the socket is broken.
-static int send_buffer(struct ws_conn *conn)
-{
+static int send_buffer(struct ws_conn *conn) {
     while (ws_conn_unsent(conn) > 0) {
         ssize_t sent =
             send(conn->fd, conn->tx + conn->tx_start, ws_conn_unsent(conn), MSG_NOSIGNAL);
@@ -118,8 +108,7 @@ static int send_buffer(struct ws_conn *conn)
 }
 
 // Both sides are done: sends the rest, then waits for the peer's end of the stream.
-static void drain(struct ws_conn *conn)
-{
+static void drain(struct ws_conn *conn) {
     if (conn->state != WS_DRAINING) {
         conn->state = WS_DRAINING;
         conn->deadline_ms = conn->loop->now_ms + WS_CLOSE_TIMEOUT_MS;
@@ -134,8 +123,7 @@ static void drain(struct ws_conn *conn)
     update_events(conn);
 }
 
-void ws_conn_flush(struct ws_conn *conn)
-{
+void ws_conn_flush(struct ws_conn *conn) {
     if (conn->state == WS_FREE || conn->state == WS_CONNECTING)
         return;
     if (conn->state == WS_DRAINING)
@@ -147,8 +135,7 @@ void ws_conn_flush(struct ws_conn *conn)
 }
 
 // Room for `length` more bytes in the send buffer, or NULL.
-static uint8_t *tx_room(struct ws_conn *conn, size_t length)
-{
+static uint8_t *tx_room(struct ws_conn *conn, size_t length) {
     if (length > conn->tx_size - ws_conn_unsent(conn))
         return NULL;
     if (length > conn->tx_size - conn->tx_end) {
@@ -160,8 +147,7 @@ static uint8_t *tx_room(struct ws_conn *conn, size_t length)
 }
 
 // Masks must not be guessable (section 10.3); a system call for each would be a waste.
-static void take_random(struct ws_conn *conn, uint8_t *out, size_t length)
-{
+static void take_random(struct ws_conn *conn, uint8_t *out, size_t length) {
     if (conn->random_used == 0 || conn->random_used + length > sizeof conn->random) {
         while (getrandom(conn->random, sizeof conn->random, 0) != (ssize_t)sizeof conn->random)
             continue; // only a signal can cut it short
@@ -172,8 +158,7 @@ static void take_random(struct ws_conn *conn, uint8_t *out, size_t length)
 }
 
 // Puts a frame's head into the send buffer. Returns the place of its payload, or NULL.
-static uint8_t *begin_frame(struct ws_conn *conn, uint8_t opcode, size_t length)
-{
+static uint8_t *begin_frame(struct ws_conn *conn, uint8_t opcode, size_t length) {
     uint8_t *at = tx_room(conn, WS_HEAD_MAX + length);
     if (at == NULL)
         return NULL;
@@ -187,8 +172,7 @@ static uint8_t *begin_frame(struct ws_conn *conn, uint8_t opcode, size_t length)
     return at + conn->pending_head;
 }
 
-void ws_conn_commit(struct ws_conn *conn)
-{
+void ws_conn_commit(struct ws_conn *conn) {
     size_t length = (size_t)conn->pending.length;
     conn->tx_end += conn->pending_head;
     if (conn->pending.masked)
@@ -197,8 +181,7 @@ void ws_conn_commit(struct ws_conn *conn)
 }
 
 // The head says the length in as few bytes as it takes (section 5.2), which may be fewer now.
-void ws_conn_commit_part(struct ws_conn *conn, size_t length)
-{
+void ws_conn_commit_part(struct ws_conn *conn, size_t length) {
     uint8_t *at = conn->tx + conn->tx_end;
     conn->pending.length = length;
     size_t head = ws_write_head(at, &conn->pending);
@@ -208,8 +191,7 @@ void ws_conn_commit_part(struct ws_conn *conn, size_t length)
     ws_conn_commit(conn);
 }
 
-bool ws_conn_has_room(struct ws_conn *conn, size_t length)
-{
+bool ws_conn_has_room(struct ws_conn *conn, size_t length) {
     size_t room = conn->tx_size - ws_conn_unsent(conn);
     if (conn->state != WS_OPEN)
         return false;
@@ -220,15 +202,13 @@ bool ws_conn_has_room(struct ws_conn *conn, size_t length)
     return false;
 }
 
-uint8_t *ws_conn_begin(struct ws_conn *conn, uint8_t opcode, size_t length)
-{
+uint8_t *ws_conn_begin(struct ws_conn *conn, uint8_t opcode, size_t length) {
     return ws_conn_has_room(conn, length) ? begin_frame(conn, opcode, length) : NULL;
 }
 
 // A control frame for which there is no room is left out, for the peer does not read. Returns
 // whether it was sent.
-static bool send_control(struct ws_conn *conn, uint8_t opcode, const uint8_t *data, size_t length)
-{
+static bool send_control(struct ws_conn *conn, uint8_t opcode, const uint8_t *data, size_t length) {
     uint8_t *payload = begin_frame(conn, opcode, length);
     if (payload == NULL)
         return false;
@@ -238,8 +218,7 @@ static bool send_control(struct ws_conn *conn, uint8_t opcode, const uint8_t *da
     return true;
 }
 
-static void send_close(struct ws_conn *conn, uint16_t status, const char *reason)
-{
+static void send_close(struct ws_conn *conn, uint16_t status, const char *reason) {
     uint8_t data[WS_CONTROL_MAX];
     size_t length = strlen(reason);
     if (length > sizeof data - 2)
@@ -249,8 +228,7 @@ static void send_close(struct ws_conn *conn, uint16_t status, const char *reason
     (void)send_control(conn, WS_CLOSE, data, status == WS_STATUS_NONE ? 0 : 2 + length);
 }
 
-void ws_conn_close(struct ws_conn *conn, uint16_t status, const char *reason)
-{
+void ws_conn_close(struct ws_conn *conn, uint16_t status, const char *reason) {
     if (conn->state == WS_CONNECTING || conn->state == WS_HANDSHAKE) {
         ws_conn_abort(conn);
         return;
@@ -267,8 +245,7 @@ void ws_conn_close(struct ws_conn *conn, uint16_t status, const char *reason)
 
 // The last Close frame, unless ours has gone already: an answer to the peer's (section 5.5.1), or
 // the word that it broke the protocol (section 7.1.7). No more is read after it.
-static void end(struct ws_conn *conn, uint16_t status)
-{
+static void end(struct ws_conn *conn, uint16_t status) {
     bool was_open = conn->state == WS_OPEN;
     if (was_open)
         send_close(conn, status, "");
@@ -278,8 +255,7 @@ static void end(struct ws_conn *conn, uint16_t status)
 }
 
 // A Close frame came (section 5.5.1): checks it, and answers it unless it is the answer.
-static void take_close(struct ws_conn *conn)
-{
+static void take_close(struct ws_conn *conn) {
     const struct ws_receiver *r = &conn->receiver;
     struct utf8 utf8 = {0};
     uint16_t status = WS_STATUS_NONE;
@@ -297,8 +273,7 @@ static void take_close(struct ws_conn *conn)
     end(conn, status);
 }
 
-static void take_control(struct ws_conn *conn)
-{
+static void take_control(struct ws_conn *conn) {
     const struct ws_receiver *r = &conn->receiver;
     if (r->opcode == WS_CLOSE)
         take_close(conn);
@@ -307,8 +282,7 @@ static void take_control(struct ws_conn *conn)
 }
 
 // Gives a message to the owner. Returns false when the owner holds it back.
-static bool give_message(struct ws_conn *conn)
-{
+static bool give_message(struct ws_conn *conn) {
     const struct ws_receiver *r = &conn->receiver;
     if (conn->state != WS_OPEN)
         return true; // our Close frame is on its way: messages after it are nobody's
@@ -319,8 +293,7 @@ static bool give_message(struct ws_conn *conn)
 }
 
 // Gives out everything that the receiver has.
-static void give_events(struct ws_conn *conn)
-{
+static void give_events(struct ws_conn *conn) {
     while (conn->state == WS_OPEN || conn->state == WS_CLOSING) {
         enum ws_event event = ws_receiver_next(&conn->receiver);
         if (event == WS_EVENT_MORE)
@@ -337,8 +310,7 @@ static void give_events(struct ws_conn *conn)
     ws_conn_flush(conn);
 }
 
-void ws_conn_resume(struct ws_conn *conn)
-{
+void ws_conn_resume(struct ws_conn *conn) {
     if (!conn->paused)
         return;
     conn->paused = false;
@@ -348,21 +320,16 @@ void ws_conn_resume(struct ws_conn *conn)
     give_events(conn);
 }
 
-static void opened(struct ws_conn *conn)
-{
+static void opened(struct ws_conn *conn) {
     conn->state = WS_OPEN;
     conn->heard_ms = conn->loop->now_ms;
     if (conn->events->opened != NULL)
         conn->events->opened(conn->arg);
 }
 
-void ws_conn_skip(struct ws_conn *conn)
-{
-    ws_receiver_skip(&conn->receiver);
-}
+void ws_conn_skip(struct ws_conn *conn) { ws_receiver_skip(&conn->receiver); }
 
-void ws_conn_grow(struct ws_conn *conn, uint8_t *rx, size_t rx_size, uint8_t *tx, size_t tx_size)
-{
+void ws_conn_grow(struct ws_conn *conn, uint8_t *rx, size_t rx_size, uint8_t *tx, size_t tx_size) {
     ws_receiver_grow(&conn->receiver, rx, rx_size);
     memcpy(tx, conn->tx + conn->tx_start, ws_conn_unsent(conn));
     conn->tx_end = ws_conn_unsent(conn);
@@ -372,8 +339,7 @@ void ws_conn_grow(struct ws_conn *conn, uint8_t *rx, size_t rx_size, uint8_t *tx
 }
 
 int ws_conn_adopt(struct ws_conn *conn, int fd, const struct endpoint *peer, const char *response,
-                  size_t response_length, const uint8_t *more, size_t more_length)
-{
+                  size_t response_length, const uint8_t *more, size_t more_length) {
     size_t room;
     // A client that waits for its answer, as it must (section 4.1), has sent nothing more yet.
     if (more_length > conn->receiver.size || start(conn, fd, peer, false, WS_OPEN) < 0)
@@ -389,8 +355,7 @@ int ws_conn_adopt(struct ws_conn *conn, int fd, const struct endpoint *peer, con
 }
 
 int ws_conn_connect(struct ws_conn *conn, const struct endpoint *to, const char *host,
-                    const char *path)
-{
+                    const char *path) {
     uint8_t random[16];
     int fd = socket_connect(to);
     if (fd < 0)
@@ -405,8 +370,7 @@ int ws_conn_connect(struct ws_conn *conn, const struct endpoint *to, const char 
     return 0;
 }
 
-static void on_connected(struct ws_conn *conn)
-{
+static void on_connected(struct ws_conn *conn) {
     int error = 0;
     socklen_t length = sizeof error;
     if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || error != 0) {
@@ -419,8 +383,7 @@ static void on_connected(struct ws_conn *conn)
 }
 
 // Client: the response's head lies at the start of the receive buffer.
-static void take_response(struct ws_conn *conn)
-{
+static void take_response(struct ws_conn *conn) {
     struct http_response_head response;
     struct ws_receiver *r = &conn->receiver;
     int head = http_parse_response(&response, r->buffer, r->end);
@@ -438,8 +401,7 @@ static void take_response(struct ws_conn *conn)
 }
 
 // The receive buffer is full and the message in it not whole. Returns whether there is room now.
-static bool make_room(struct ws_conn *conn, uint8_t **to, size_t *room)
-{
+static bool make_room(struct ws_conn *conn, uint8_t **to, size_t *room) {
     const struct ws_receiver *r = &conn->receiver;
     if (conn->state == WS_OPEN && conn->events->crowded != NULL &&
         conn->events->crowded(conn->arg, r->message_opcode, r->buffer + r->message_start,
@@ -452,8 +414,7 @@ static bool make_room(struct ws_conn *conn, uint8_t **to, size_t *room)
     return false;
 }
 
-static void on_readable(struct ws_conn *conn)
-{
+static void on_readable(struct ws_conn *conn) {
     size_t room;
     // In the handshake bytes gather untouched, since take_response() moves parse_at beyond them.
     uint8_t *to = conn->receiver.buffer + conn->receiver.end;
@@ -485,8 +446,7 @@ static void on_readable(struct ws_conn *conn)
         give_events(conn);
 }
 
-static void on_writable(struct ws_conn *conn)
-{
+static void on_writable(struct ws_conn *conn) {
     if (conn->state == WS_DRAINING) {
         drain(conn);
         return;
@@ -497,8 +457,7 @@ static void on_writable(struct ws_conn *conn)
         conn->events->writable(conn->arg);
 }
 
-static void on_socket(void *arg, short events)
-{
+static void on_socket(void *arg, short events) {
     struct ws_conn *conn = arg;
     if (conn->state == WS_CONNECTING) {
         on_connected(conn);
@@ -514,8 +473,7 @@ static void on_socket(void *arg, short events)
         ws_conn_abort(conn);
 }
 
-void ws_conn_tick(struct ws_conn *conn)
-{
+void ws_conn_tick(struct ws_conn *conn) {
     int64_t now = conn->loop->now_ms;
     if (conn->state == WS_FREE)
         return;

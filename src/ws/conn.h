@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // A WebSocket connection that never blocks: the receiver and the frames of this folder, put on a
 // socket and the poll() loop. Both roles, server and client (RFC 6455).
-#ifndef TETHER_WS_CONN_H
-#define TETHER_WS_CONN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -119,5 +118,3 @@ void ws_conn_abort(struct ws_conn *conn);
 
 // Time limits, keep-alive pings; call about once a second.
 void ws_conn_tick(struct ws_conn *conn);
-
-#endif

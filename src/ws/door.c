@@ -5,8 +5,7 @@
 
 #include "handshake.h"
 
-static int take(void *arg, const struct http_upgrade *upgrade)
-{
+static int take(void *arg, const struct http_upgrade *upgrade) {
     const struct ws_door *door = arg;
     char response[HTTP_RESPONSE_MAX];
     int length = ws_answer_request(response, sizeof response, upgrade->request);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Where WebSockets come in: the protocol that the HTTP host hands connections on to.
-#ifndef TETHER_WS_DOOR_H
-#define TETHER_WS_DOOR_H
+#pragma once
 
 #include "../http/host.h"
 #include "conn.h"
@@ -16,5 +15,3 @@ struct ws_door {
 
 // For struct http_host_config; its protocol_arg is a struct ws_door.
 extern const struct http_protocol ws_protocol;
-
-#endif

@@ -10,13 +10,11 @@
 
 #include "../base/bytes.h"
 
-static bool opcode_is_known(uint8_t opcode)
-{
+static bool opcode_is_known(uint8_t opcode) {
     return opcode <= WS_BINARY || (opcode >= WS_CLOSE && opcode <= WS_PONG);
 }
 
-int ws_parse_head(struct ws_frame *frame, const uint8_t *bytes, size_t length)
-{
+int ws_parse_head(struct ws_frame *frame, const uint8_t *bytes, size_t length) {
     if (length < 1)
         return 0;
     frame->final = (bytes[0] & 0x80) != 0;
@@ -50,8 +48,7 @@ int ws_parse_head(struct ws_frame *frame, const uint8_t *bytes, size_t length)
     return (int)head;
 }
 
-size_t ws_write_head(uint8_t head[WS_HEAD_MAX], const struct ws_frame *frame)
-{
+size_t ws_write_head(uint8_t head[WS_HEAD_MAX], const struct ws_frame *frame) {
     size_t at = 2;
     uint8_t mask_bit = frame->masked ? 0x80 : 0;
     head[0] = (uint8_t)((frame->final ? 0x80 : 0) | frame->opcode);
@@ -73,13 +70,11 @@ size_t ws_write_head(uint8_t head[WS_HEAD_MAX], const struct ws_frame *frame)
     return at;
 }
 
-void ws_mask(uint8_t *bytes, size_t length, const uint8_t mask[4], size_t phase)
-{
+void ws_mask(uint8_t *bytes, size_t length, const uint8_t mask[4], size_t phase) {
     uint8_t turned[8];
     uint64_t key;
     uint64_t word;
-    for (size_t i = 0; i < sizeof turned; i++)
-        turned[i] = mask[(phase + i) % 4];
+    for (size_t i = 0; i < sizeof turned; i++) turned[i] = mask[(phase + i) % 4];
     memcpy(&key, turned, sizeof key);
     // memcpy() of eight bytes is one load or store, at any alignment, in any byte order.
     for (; length >= sizeof word; length -= sizeof word, bytes += sizeof word) {
@@ -87,12 +82,10 @@ void ws_mask(uint8_t *bytes, size_t length, const uint8_t mask[4], size_t phase)
         word ^= key;
         memcpy(bytes, &word, sizeof word);
     }
-    for (size_t i = 0; i < length; i++)
-        bytes[i] ^= turned[i];
+    for (size_t i = 0; i < length; i++) bytes[i] ^= turned[i];
 }
 
-bool ws_status_is_valid(uint16_t status)
-{
+bool ws_status_is_valid(uint16_t status) {
     if (status >= 3000 && status <= 4999) // section 7.4.2: for libraries and applications
         return true;
     // 1004 is reserved, 1005, 1006 and 1015 never travel; 1012-1014 were registered later.

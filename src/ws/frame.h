@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // WebSocket frames (RFC 6455 section 5): their heads, and the masking of their payload.
-#ifndef TETHER_WS_FRAME_H
-#define TETHER_WS_FRAME_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,10 +43,7 @@ struct ws_frame {
     uint64_t length; // of the payload, in bytes
 };
 
-static inline bool ws_opcode_is_control(uint8_t opcode)
-{
-    return (opcode & 0x8) != 0;
-}
+static inline bool ws_opcode_is_control(uint8_t opcode) { return (opcode & 0x8) != 0; }
 
 // Reads a frame's head. Returns its length in bytes, 0 when more is needed, or -1 where it breaks
 // the protocol: reserved bits or opcodes, a long or fragmented control frame, a length with its top
@@ -63,5 +59,3 @@ void ws_mask(uint8_t *bytes, size_t length, const uint8_t mask[4], size_t phase)
 // Whether a peer may send this status code in a Close frame (section 7.4, and the registry it
 // names).
 bool ws_status_is_valid(uint16_t status);
-
-#endif

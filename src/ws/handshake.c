@@ -15,8 +15,7 @@
 // RFC 6455 section 1.3.
 static const char identifier[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-void ws_accept_for_key(char accept[WS_ACCEPT_TEXT_SIZE], const char *key, size_t key_length)
-{
+void ws_accept_for_key(char accept[WS_ACCEPT_TEXT_SIZE], const char *key, size_t key_length) {
     uint8_t text[WS_KEY_TEXT_SIZE - 1 + sizeof identifier - 1];
     uint8_t digest[SHA1_SIZE];
     size_t used = key_length < WS_KEY_TEXT_SIZE - 1 ? key_length : WS_KEY_TEXT_SIZE - 1;
@@ -26,21 +25,18 @@ void ws_accept_for_key(char accept[WS_ACCEPT_TEXT_SIZE], const char *key, size_t
     accept[base64_encode(accept, digest, sizeof digest)] = '\0';
 }
 
-bool ws_request_is_upgrade(const struct http_request *request)
-{
+bool ws_request_is_upgrade(const struct http_request *request) {
     return http_has_token(request->headers, request->header_count, "Upgrade", "websocket");
 }
 
 // The key must be base64 of exactly 16 bytes.
-static bool key_is_valid(const struct http_text *key)
-{
+static bool key_is_valid(const struct http_text *key) {
     uint8_t bytes[WS_KEY_TEXT_SIZE];
     return key != NULL && key->length == WS_KEY_TEXT_SIZE - 1 &&
            base64_decode(bytes, key->start, key->length) == 16;
 }
 
-int ws_answer_request(char *out, size_t size, const struct http_request *request)
-{
+int ws_answer_request(char *out, size_t size, const struct http_request *request) {
     char accept[WS_ACCEPT_TEXT_SIZE];
     char line[64];
     const struct http_header *headers = request->headers;
@@ -69,13 +65,12 @@ int ws_answer_request(char *out, size_t size, const struct http_request *request
     return length > 0 ? (int)length : -500;
 }
 
-void ws_make_key(char key[WS_KEY_TEXT_SIZE], const uint8_t random[16])
-{
+void ws_make_key(char key[WS_KEY_TEXT_SIZE], const uint8_t random[16]) {
     key[base64_encode(key, random, 16)] = '\0';
 }
 
-size_t ws_write_request(char *out, size_t size, const char *host, const char *path, const char *key)
-{
+size_t ws_write_request(char *out, size_t size, const char *host, const char *path,
+                        const char *key) {
     int length = snprintf(out, size,
                           "GET %s HTTP/1.1\r\n"
                           "Host: %s\r\n"
@@ -87,8 +82,7 @@ size_t ws_write_request(char *out, size_t size, const char *host, const char *pa
     return length > 0 && (size_t)length < size ? (size_t)length : 0;
 }
 
-bool ws_response_accepts(const struct http_response_head *response, const char *key)
-{
+bool ws_response_accepts(const struct http_response_head *response, const char *key) {
     char accept[WS_ACCEPT_TEXT_SIZE];
     const struct http_header *headers = response->headers;
     size_t count = response->header_count;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The WebSocket opening handshake (RFC 6455 section 4), both sides, as text in and text out.
-#ifndef TETHER_WS_HANDSHAKE_H
-#define TETHER_WS_HANDSHAKE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,5 +29,3 @@ size_t ws_write_request(char *out, size_t size, const char *host, const char *pa
                         const char *key);
 // Client: whether the response accepts what was asked (section 4.1, second part).
 bool ws_response_accepts(const struct http_response_head *response, const char *key);
-
-#endif

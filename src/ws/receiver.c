@@ -10,8 +10,7 @@
 #include <string.h>
 
 void ws_receiver_init(struct ws_receiver *receiver, uint8_t *buffer, size_t size,
-                      size_t message_max, bool expect_mask)
-{
+                      size_t message_max, bool expect_mask) {
     memset(receiver, 0, sizeof *receiver);
     receiver->buffer = buffer;
     receiver->size = size;
@@ -20,8 +19,7 @@ void ws_receiver_init(struct ws_receiver *receiver, uint8_t *buffer, size_t size
 }
 
 // Closes the free space and the gap.
-static void compact(struct ws_receiver *r)
-{
+static void compact(struct ws_receiver *r) {
     size_t unread = r->end - r->parse_at;
     if (r->message_length > 0 && r->message_start > 0)
         memmove(r->buffer, r->buffer + r->message_start, r->message_length);
@@ -32,21 +30,18 @@ static void compact(struct ws_receiver *r)
     r->end = r->message_length + unread;
 }
 
-void ws_receiver_grow(struct ws_receiver *r, uint8_t *buffer, size_t size)
-{
+void ws_receiver_grow(struct ws_receiver *r, uint8_t *buffer, size_t size) {
     memcpy(buffer, r->buffer, r->end);
     r->buffer = buffer;
     r->size = size;
 }
 
-void ws_receiver_skip(struct ws_receiver *r)
-{
+void ws_receiver_skip(struct ws_receiver *r) {
     r->skipping = true;
     r->message_length = 0;
 }
 
-uint8_t *ws_receiver_room(struct ws_receiver *r, size_t *room)
-{
+uint8_t *ws_receiver_room(struct ws_receiver *r, size_t *room) {
     // What little is there moves to the start, so that a stream of small messages stays in a small
     // part of the buffer; much only when it must.
     size_t kept = r->message_length + (r->end - r->parse_at);
@@ -56,20 +51,16 @@ uint8_t *ws_receiver_room(struct ws_receiver *r, size_t *room)
     return r->buffer + r->end;
 }
 
-void ws_receiver_added(struct ws_receiver *r, size_t length)
-{
-    r->end += length;
-}
+void ws_receiver_added(struct ws_receiver *r, size_t length) { r->end += length; }
 
-static enum ws_event fail(struct ws_receiver *r, uint16_t status)
-{
+static enum ws_event fail(struct ws_receiver *r, uint16_t status) {
     r->status = status;
     return WS_EVENT_FAIL;
 }
 
 // Takes a control frame, which may stand between the frames of a message (section 5.4).
-static enum ws_event take_control(struct ws_receiver *r, const struct ws_frame *frame, size_t head)
-{
+static enum ws_event take_control(struct ws_receiver *r, const struct ws_frame *frame,
+                                  size_t head) {
     if (r->end - r->parse_at < head + frame->length)
         return WS_EVENT_MORE;
     r->opcode = frame->opcode;
@@ -82,8 +73,7 @@ static enum ws_event take_control(struct ws_receiver *r, const struct ws_frame *
 }
 
 // Begins a data frame. Returns 0, or the status to fail with.
-static uint16_t begin_data(struct ws_receiver *r, const struct ws_frame *frame, size_t head)
-{
+static uint16_t begin_data(struct ws_receiver *r, const struct ws_frame *frame, size_t head) {
     bool continues = frame->opcode == WS_CONTINUATION;
     if (continues != (r->message_opcode != 0))
         return WS_STATUS_PROTOCOL_ERROR;
@@ -102,8 +92,7 @@ static uint16_t begin_data(struct ws_receiver *r, const struct ws_frame *frame, 
 }
 
 // Takes what is there of the data frame's payload. Returns false on text that is not UTF-8.
-static bool take_payload(struct ws_receiver *r)
-{
+static bool take_payload(struct ws_receiver *r) {
     uint64_t left = r->frame.length - r->frame_done;
     size_t here = r->end - r->parse_at;
     size_t take = left < here ? (size_t)left : here;
@@ -126,8 +115,7 @@ static bool take_payload(struct ws_receiver *r)
 }
 
 // The message is whole. Returns WS_EVENT_MORE where it was one to be skipped.
-static enum ws_event end_message(struct ws_receiver *r)
-{
+static enum ws_event end_message(struct ws_receiver *r) {
     if (r->skipping) {
         r->skipping = false;
         r->message_opcode = 0;
@@ -143,8 +131,7 @@ static enum ws_event end_message(struct ws_receiver *r)
     return WS_EVENT_MESSAGE;
 }
 
-enum ws_event ws_receiver_next(struct ws_receiver *r)
-{
+enum ws_event ws_receiver_next(struct ws_receiver *r) {
     for (;;) {
         if (!r->in_frame) {
             struct ws_frame frame;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // From bytes to messages: the receiving half of a WebSocket (RFC 6455 sections 5.4 to 8.1), as pure
 // code over a buffer that its owner gives.
-#ifndef TETHER_WS_RECEIVER_H
-#define TETHER_WS_RECEIVER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -64,5 +63,3 @@ void ws_receiver_added(struct ws_receiver *receiver, size_t length);
 
 // Finds the next event. Text is checked for UTF-8 as its bytes arrive, not only when it is whole.
 enum ws_event ws_receiver_next(struct ws_receiver *receiver);
-
-#endif

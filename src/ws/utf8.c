@@ -7,8 +7,7 @@
 
 #include <string.h>
 
-static size_t ascii_run(const uint8_t *bytes, size_t length)
-{
+static size_t ascii_run(const uint8_t *bytes, size_t length) {
     size_t at = 0;
     uint64_t word;
     for (; length - at >= sizeof word; at += sizeof word) {
@@ -19,8 +18,7 @@ static size_t ascii_run(const uint8_t *bytes, size_t length)
     return at;
 }
 
-static bool begin_character(struct utf8 *state, uint8_t byte)
-{
+static bool begin_character(struct utf8 *state, uint8_t byte) {
     if (byte < 0x80)
         return true;
     if (byte < 0xc2 || byte > 0xf4)
@@ -45,8 +43,7 @@ static bool begin_character(struct utf8 *state, uint8_t byte)
     return true;
 }
 
-bool utf8_check(struct utf8 *state, const uint8_t *bytes, size_t length)
-{
+bool utf8_check(struct utf8 *state, const uint8_t *bytes, size_t length) {
     for (size_t at = 0; at < length; at++) {
         if (state->left == 0) {
             at += ascii_run(bytes + at, length - at);

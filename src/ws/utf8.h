@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Checking UTF-8 as it arrives, in pieces of any length (RFC 3629, and RFC 6455 section 8.1).
-#ifndef TETHER_WS_UTF8_H
-#define TETHER_WS_UTF8_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,9 +17,4 @@ struct utf8 {
 bool utf8_check(struct utf8 *state, const uint8_t *bytes, size_t length);
 
 // Whether the text so far ends at a character's end.
-static inline bool utf8_complete(const struct utf8 *state)
-{
-    return state->left == 0;
-}
-
-#endif
+static inline bool utf8_complete(const struct utf8 *state) { return state->left == 0; }

@@ -25,20 +25,15 @@ static uint8_t bytes[LENGTH_MAX + AEAD_TAG];
 static uint8_t sealed[LENGTH_MAX + AEAD_TAG];
 static volatile uint8_t sink;
 
-static double now_seconds(void)
-{
+static double now_seconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void run_chacha20(size_t length)
-{
-    chacha20_xor(bytes, length, key, nonce, 1);
-}
+static void run_chacha20(size_t length) { chacha20_xor(bytes, length, key, nonce, 1); }
 
-static void run_poly1305(size_t length)
-{
+static void run_poly1305(size_t length) {
     struct poly1305 poly;
     uint8_t tag[POLY1305_TAG];
     poly1305_init(&poly, key);
@@ -47,29 +42,23 @@ static void run_poly1305(size_t length)
     sink ^= tag[0];
 }
 
-static void run_seal(size_t length)
-{
-    aead_seal(bytes, length, key, nonce, NULL, 0);
-}
+static void run_seal(size_t length) { aead_seal(bytes, length, key, nonce, NULL, 0); }
 
 // The copy that is opened is made anew each time, which costs little beside it.
-static void run_open(size_t length)
-{
+static void run_open(size_t length) {
     memcpy(bytes, sealed, length + AEAD_TAG);
     if (!aead_open(bytes, length + AEAD_TAG, key, nonce, NULL, 0))
         printf("(a message that does not open)\n");
 }
 
-static double megabytes_a_second(void (*run)(size_t length), size_t length)
-{
+static double megabytes_a_second(void (*run)(size_t length), size_t length) {
     double best = 0;
     size_t messages = length < RUN_BYTES ? RUN_BYTES / length : 1;
     memset(sealed, 0, length);
     aead_seal(sealed, length, key, nonce, NULL, 0);
     for (int i = 0; i < RUNS; i++) {
         double began = now_seconds();
-        for (size_t n = 0; n < messages; n++)
-            run(length);
+        for (size_t n = 0; n < messages; n++) run(length);
         double rate = (double)(messages * length) / (now_seconds() - began) / 1e6;
         if (rate > best)
             best = rate;
@@ -77,8 +66,7 @@ static double megabytes_a_second(void (*run)(size_t length), size_t length)
     return best;
 }
 
-static double x25519_a_second(void)
-{
+static double x25519_a_second(void) {
     double best = 0;
     uint8_t point[X25519_SIZE] = {9};
     for (int i = 0; i < 1000; i++) {
@@ -92,8 +80,7 @@ static double x25519_a_second(void)
     return best;
 }
 
-static const char *widest(void)
-{
+static const char *widest(void) {
 #if CRYPTO_MAY_HAVE_AVX2
     if (__builtin_cpu_supports("avx512f"))
         return "sixteen blocks at a time (AVX-512)";
@@ -103,8 +90,7 @@ static const char *widest(void)
     return CHACHA20_HAS_VECTORS ? "four blocks at a time" : "one block at a time";
 }
 
-int main(void)
-{
+int main(void) {
     static const struct {
         const char *name;
         void (*run)(size_t length);

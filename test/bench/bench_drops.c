@@ -91,14 +91,12 @@ static struct {
 static double root(double n, int power) // by Newton's method
 {
     double x = n > 1 ? n : 1;
-    for (int i = 0; i < 200; i++)
-        x = power == 2 ? (x + n / x) / 2 : (2 * x + n / (x * x)) / 3;
+    for (int i = 0; i < 200; i++) x = power == 2 ? (x + n / x) / 2 : (2 * x + n / (x * x)) / 3;
     return x;
 }
 
 // Many small ones, and few large.
-static void make_objects(void)
-{
+static void make_objects(void) {
     double weights[OBJECTS], sum = 0;
     uint32_t random = 1;
     for (int i = 0; i < OBJECTS; i++) {
@@ -109,8 +107,7 @@ static void make_objects(void)
         sim.objects[i] = 1 + (uint32_t)(PAGE_SIZE * weights[i] / sum / PAYLOAD);
 }
 
-static void push(uint16_t flow, uint32_t number, size_t payload)
-{
+static void push(uint16_t flow, uint32_t number, size_t payload) {
     static uint8_t bytes[PAYLOAD], packet[PAYLOAD + 52];
     struct packet_spec spec = {.protocol = flow == KEYS ? PACKET_UDP : PACKET_TCP,
                                .source = ADDRESS(192, 0, 2, 80),
@@ -131,8 +128,7 @@ static void push(uint16_t flow, uint32_t number, size_t payload)
 
 // ---- TCP.
 
-static void send_segment(struct sender *s, uint32_t n, bool again)
-{
+static void send_segment(struct sender *s, uint32_t n, bool again) {
     s->state[n] = again ? REPEATED : SENT;
     s->sent_ms[n] = sim.now;
     s->pipe++;
@@ -143,8 +139,7 @@ static void send_segment(struct sender *s, uint32_t n, bool again)
     push((uint16_t)(s - sim.senders), n, PAYLOAD);
 }
 
-static void send_all(struct sender *s)
-{
+static void send_all(struct sender *s) {
     for (uint32_t n = s->una; s->lost > 0 && n < s->next && s->pipe < s->cwnd; n++)
         if (s->state[n] == LOST) {
             s->lost--;
@@ -154,15 +149,13 @@ static void send_all(struct sender *s)
         send_segment(s, s->next++, false);
 }
 
-static void slow(struct sender *s)
-{
+static void slow(struct sender *s) {
     s->w_max = s->cwnd;
     s->cwnd = s->ssthresh = s->cwnd * 0.7 > 2 ? s->cwnd * 0.7 : 2;
     s->epoch_ms = 0;
 }
 
-static void grow(struct sender *s, int64_t trip_ms)
-{
+static void grow(struct sender *s, int64_t trip_ms) {
     int64_t more_ms = s->min_ms / 8 < 4 ? 4 : s->min_ms / 8 > 16 ? 16 : s->min_ms / 8;
     if (s->cwnd < s->ssthresh) {
         s->cwnd += 1;
@@ -178,8 +171,7 @@ static void grow(struct sender *s, int64_t trip_ms)
     s->cwnd += wanted > s->cwnd ? (wanted - s->cwnd) / s->cwnd : 0.01 / s->cwnd;
 }
 
-static void measure(struct sender *s, int64_t trip_ms)
-{
+static void measure(struct sender *s, int64_t trip_ms) {
     int64_t off = trip_ms > s->srtt_ms ? trip_ms - s->srtt_ms : s->srtt_ms - trip_ms;
     if (s->min_ms == 0 || trip_ms < s->min_ms)
         s->min_ms = trip_ms;
@@ -188,15 +180,13 @@ static void measure(struct sender *s, int64_t trip_ms)
     s->rto_ms = s->srtt_ms + (4 * s->var_ms > 200 ? 4 * s->var_ms : 200);
 }
 
-static void lose(struct sender *s, uint32_t n)
-{
+static void lose(struct sender *s, uint32_t n) {
     s->state[n] = LOST;
     s->lost++;
     s->pipe--;
 }
 
-static void find_losses(struct sender *s)
-{
+static void find_losses(struct sender *s) {
     for (; s->lost_to + 3 < s->high; s->lost_to++) {
         if (s->state[s->lost_to] != SENT)
             continue;
@@ -209,8 +199,7 @@ static void find_losses(struct sender *s)
     }
 }
 
-static void after_timeout(struct sender *s, bool was_needless)
-{
+static void after_timeout(struct sender *s, bool was_needless) {
     s->is_trying = false;
     if (was_needless) {
         s->cwnd = s->cwnd_before;
@@ -224,8 +213,7 @@ static void after_timeout(struct sender *s, bool was_needless)
 }
 
 // `sent_ms`: by its timestamp (RFC 7323), which tells the first from the repetition (RFC 3522).
-static void heard(struct sender *s, uint32_t n, int64_t sent_ms)
-{
+static void heard(struct sender *s, uint32_t n, int64_t sent_ms) {
     if (s->state[n] == ARRIVED)
         return;
     bool was_repeated = s->state[n] != SENT && sent_ms == s->sent_ms[n];
@@ -236,8 +224,7 @@ static void heard(struct sender *s, uint32_t n, int64_t sent_ms)
     s->state[n] = ARRIVED;
     if (n + 1 > s->high)
         s->high = n + 1;
-    while (s->una < s->next && s->state[s->una] == ARRIVED)
-        s->una++;
+    while (s->una < s->next && s->state[s->una] == ARRIVED) s->una++;
     if (s->lost_to < s->una)
         s->lost_to = s->una;
     measure(s, sim.now - sent_ms);
@@ -252,8 +239,7 @@ static void heard(struct sender *s, uint32_t n, int64_t sent_ms)
     send_all(s);
 }
 
-static void time_out(struct sender *s)
-{
+static void time_out(struct sender *s) {
     if (!s->is_trying) {
         s->cwnd_before = s->cwnd;
         s->w_max = s->cwnd;
@@ -272,8 +258,7 @@ static void time_out(struct sender *s)
 
 // ---- The page.
 
-static void ask_next(struct sender *s)
-{
+static void ask_next(struct sender *s) {
     s->is_busy = sim.next_object < OBJECTS && (sim.next_object == 0 || sim.objects_done > 0);
     if (s->is_busy) {
         s->begins_ms = sim.now + 2 * sim.delay_ms; // the request's way, and the first byte's
@@ -281,8 +266,7 @@ static void ask_next(struct sender *s)
     }
 }
 
-static void run_senders(int first, int last)
-{
+static void run_senders(int first, int last) {
     for (int i = first; i < last; i++) {
         struct sender *s = &sim.senders[i];
         if (s->is_busy && s->una == s->most) {
@@ -301,8 +285,7 @@ static void run_senders(int first, int last)
 
 // ---- The link and the queue.
 
-static void arrive(const uint8_t *packet)
-{
+static void arrive(const uint8_t *packet) {
     const uint8_t *bytes = packet + (packet[9] == PACKET_TCP ? 52 : 28);
     uint32_t flow = packet_get32(bytes);
     if (flow == KEYS) {
@@ -314,8 +297,7 @@ static void arrive(const uint8_t *packet)
     if (arrival == NULL)
         exit(1);
     struct arrival **at = &sim.arrivals[(sim.now + 2 * sim.delay_ms) % ON_WAY];
-    while (*at != NULL)
-        at = &(*at)->next;
+    while (*at != NULL) at = &(*at)->next;
     *arrival =
         (struct arrival){(uint16_t)flow, packet_get32(bytes + 4), packet_get32(bytes + 8), NULL};
     *at = arrival;
@@ -323,8 +305,7 @@ static void arrive(const uint8_t *packet)
 }
 
 // RFC 8289 section 5.5, in milliseconds.
-static bool codel_drops(const uint8_t *packet, size_t behind)
-{
+static bool codel_drops(const uint8_t *packet, size_t behind) {
     const uint8_t *bytes = packet + (packet[9] == PACKET_TCP ? 52 : 28);
     struct codel *c = &sim.codel[packet_get32(bytes)];
     double packet_ms = sim.rate > 0 ? 2250 * 1e3 / sim.rate : 5;
@@ -355,8 +336,7 @@ static bool codel_drops(const uint8_t *packet, size_t behind)
     return true;
 }
 
-static void tell_rate(const struct policy *policy)
-{
+static void tell_rate(const struct policy *policy) {
     if (sim.now % 500 == 0) { // the greatest of the last half second or second
         sim.rates[1] = sim.rates[0];
         sim.rates[0] = sim.rated * 2;
@@ -373,8 +353,7 @@ static void tell_rate(const struct policy *policy)
                               : QUEUE_FLOW_LEAST;
 }
 
-static double chances(struct link *link)
-{
+static double chances(struct link *link) {
     int64_t at = sim.now;
     if (link->trace == NULL) {
         bool stands = at >= link->stand_from_ms &&
@@ -392,8 +371,7 @@ static double chances(struct link *link)
     return bytes;
 }
 
-static void run_link(struct link *link, const struct policy *policy)
-{
+static void run_link(struct link *link, const struct policy *policy) {
     static uint8_t packet[PAYLOAD + 52];
     static int64_t passed_ms;
     double bytes = chances(link);
@@ -418,8 +396,7 @@ static void run_link(struct link *link, const struct policy *policy)
         sim.credit = 0;
 }
 
-static void hear_arrivals(void)
-{
+static void hear_arrivals(void) {
     struct arrival *arrival = sim.arrivals[sim.now % ON_WAY];
     sim.arrivals[sim.now % ON_WAY] = NULL;
     while (arrival != NULL) {
@@ -430,18 +407,15 @@ static void hear_arrivals(void)
     }
 }
 
-static int compare(const void *a, const void *b)
-{
+static int compare(const void *a, const void *b) {
     const double *x = a, *y = b;
     return (*x > *y) - (*x < *y);
 }
 
 // A page, or a bulk transfer for BULK_MS, or both until the page is there; keystrokes beside.
-static void run(struct link *link, const struct policy *policy, bool page, bool bulk)
-{
+static void run(struct link *link, const struct policy *policy, bool page, bool bulk) {
     static const struct siphash_key key = {1, 2};
-    for (int i = 0; i < ON_WAY; i++)
-        sim.now = i, hear_arrivals();
+    for (int i = 0; i < ON_WAY; i++) sim.now = i, hear_arrivals();
     memset(&sim, 0, sizeof sim);
     fair_queue_init(&sim.queue, &key);
     make_objects();
@@ -468,8 +442,7 @@ static void run(struct link *link, const struct policy *policy, bool page, bool 
     qsort(sim.waits, sim.wait_count, sizeof sim.waits[0], compare);
 }
 
-static void show(struct link *link)
-{
+static void show(struct link *link) {
     static const struct policy policies[] = {
         {"CoDel", true, 0},     {"memory alone", false, 0}, {"250 ms", false, 0.25},
         {"500 ms", false, 0.5}, {"1 s", false, 1},          {"2 s", false, 2},
@@ -488,8 +461,7 @@ static void show(struct link *link)
     }
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct link links[] = {
         {.name = "3g", .kbits = 1600, .delay_ms = 75, .stand_each_ms = 1},
         {.name = "lte", .kbits = 20000, .delay_ms = 25, .stand_each_ms = 1},

@@ -13,8 +13,7 @@
 
 #include "flow_links.h"
 
-static struct sim_result bulk(const struct sim_link *link, bool down, bool up)
-{
+static struct sim_result bulk(const struct sim_link *link, bool down, bool up) {
     struct sim_result mean = {{0, 0}, 0};
     for (int piece = 0; piece < link->pieces; piece++) {
         struct sim_result result = sim_bulk(link, down, up, sim_piece_s(link, piece));
@@ -25,8 +24,7 @@ static struct sim_result bulk(const struct sim_link *link, bool down, bool up)
     return mean;
 }
 
-static double pages(const struct sim_link *link)
-{
+static double pages(const struct sim_link *link) {
     double ratio = 0;
     for (int piece = 0; piece < link->pieces; piece++) {
         double from_s = sim_piece_s(link, piece);
@@ -35,8 +33,7 @@ static double pages(const struct sim_link *link)
     return ratio / link->pieces;
 }
 
-static void show(const struct sim_link *link, bool figures)
-{
+static void show(const struct sim_link *link, bool figures) {
     static const char *const loads[] = {"idle", "down", "up", "both"};
     printf(figures ? "" : "%-18s", link->name);
     for (int load = 0; load < 4; load++) {
@@ -58,8 +55,7 @@ static void show(const struct sim_link *link, bool figures)
     fflush(stdout);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     static struct sim_link links[FLOW_LINKS_MAX];
     const char *folder = NULL;
     bool figures = false;
@@ -76,7 +72,6 @@ int main(int argc, char **argv)
         printf("Pings' 95th percentile, what was used of the link, down and up, and pages as a "
                "multiple of the phone's own\n");
     size_t count = flow_links(links, folder, seed);
-    for (size_t i = 0; i < count; i++)
-        show(&links[i], figures);
+    for (size_t i = 0; i < count; i++) show(&links[i], figures);
     return 0;
 }

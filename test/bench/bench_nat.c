@@ -21,24 +21,21 @@ static volatile uint32_t sink;
 static uint8_t translated[2048];
 static size_t translated_length;
 
-static uint32_t random_below(uint32_t limit)
-{
+static uint32_t random_below(uint32_t limit) {
     random_state ^= random_state >> 12;
     random_state ^= random_state << 25;
     random_state ^= random_state >> 27;
     return (uint32_t)(random_state * UINT64_C(0x2545f4914f6cdd1d) >> 32) % limit;
 }
 
-static double now_seconds(void)
-{
+static double now_seconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static void to_wire(void *arg, const struct ip_packet *packet, const struct ip_offload *offload,
-                    bool lasting)
-{
+                    bool lasting) {
     (void)offload;
     (void)arg;
     (void)lasting;
@@ -47,15 +44,13 @@ static void to_wire(void *arg, const struct ip_packet *packet, const struct ip_o
 }
 
 static void to_laptop(void *arg, uint16_t laptop, const struct ip_packet *packet,
-                      const struct ip_offload *offload)
-{
+                      const struct ip_offload *offload) {
     (void)arg;
     (void)offload;
     sink += laptop + packet->bytes[19];
 }
 
-static void start(void)
-{
+static void start(void) {
     const struct nat_config config = {
         .outside_address = OUTSIDE,
         .host_address = ADDRESS(192, 168, 77, 2),
@@ -71,15 +66,13 @@ static void start(void)
 }
 
 // The n-th of many inside endpoints: laptops in turn, half UDP and half ICMP.
-static struct nat_inside endpoint(uint32_t n)
-{
+static struct nat_inside endpoint(uint32_t n) {
     return (struct nat_inside){(uint16_t)(n % NAT_LAPTOPS),
                                n / NAT_LAPTOPS % 2 == 0 ? IP_UDP : IP_ICMP, INSIDE + n / 60000,
                                (uint16_t)(1 + n % 60000)};
 }
 
-static void fill(uint32_t count)
-{
+static void fill(uint32_t count) {
     uint32_t mapping;
     start();
     for (uint32_t n = 0; n < count; n++) {
@@ -93,8 +86,7 @@ static void fill(uint32_t count)
 #define LOOKUPS 4000000
 
 // Nanoseconds for a look-up by inside endpoint; and by outside port, with *outside.
-static double time_lookups(uint32_t count, bool in_order, double *outside)
-{
+static double time_lookups(uint32_t count, bool in_order, double *outside) {
     static struct nat_inside wanted[65536];
     static uint16_t ports[65536];
     static uint8_t protocols[65536];
@@ -105,8 +97,7 @@ static double time_lookups(uint32_t count, bool in_order, double *outside)
         protocols[i] = wanted[i].protocol;
     }
     double began = now_seconds();
-    for (uint32_t i = 0; i < LOOKUPS; i++)
-        sink += nat_find_inside(&nat, &wanted[i % 65536]);
+    for (uint32_t i = 0; i < LOOKUPS; i++) sink += nat_find_inside(&nat, &wanted[i % 65536]);
     double between = now_seconds();
     for (uint32_t i = 0; i < LOOKUPS; i++)
         sink += nat_find_outside(&nat, protocols[i % 65536], ports[i % 65536]);
@@ -114,8 +105,7 @@ static double time_lookups(uint32_t count, bool in_order, double *outside)
     return (between - began) / LOOKUPS * 1e9;
 }
 
-static void bench_loads(void)
-{
+static void bench_loads(void) {
     static const uint32_t percents[] = {10, 50, 90};
     printf("table of %u mappings     look-ups a second   insert and expire a second\n",
            (unsigned)NAT_MAPPINGS);
@@ -144,8 +134,7 @@ static void bench_loads(void)
     }
 }
 
-static void bench_sizes(void)
-{
+static void bench_sizes(void) {
     printf("\nns a look-up              by inside endpoint        by outside port\n"
            "  mappings                random   in order       random   in order\n");
     for (uint32_t count = 1; count <= NAT_MAPPINGS; count *= 4) {
@@ -159,8 +148,7 @@ static void bench_sizes(void)
 }
 
 // Packets out and their answers in, over some flows; the making of the packets is not counted.
-static void bench_packets(uint8_t protocol, size_t size, uint32_t flows)
-{
+static void bench_packets(uint8_t protocol, size_t size, uint32_t flows) {
     enum { BATCH = 64, ROUNDS = 4000 };
     static uint8_t out[BATCH][1504], in[BATCH][1504], payload[1500];
     double spent_out = 0, spent_in = 0;
@@ -205,8 +193,7 @@ static void bench_packets(uint8_t protocol, size_t size, uint32_t flows)
             packet_make(in[i], &back);
         }
         began = now_seconds();
-        for (uint32_t i = 0; i < BATCH; i++)
-            nat_inbound(&nat, in[i], size, NULL, 1);
+        for (uint32_t i = 0; i < BATCH; i++) nat_inbound(&nat, in[i], size, NULL, 1);
         spent_in += now_seconds() - began;
     }
     double packets = (double)BATCH * ROUNDS;
@@ -218,8 +205,7 @@ static void bench_packets(uint8_t protocol, size_t size, uint32_t flows)
         printf("  (some were dropped)\n");
 }
 
-int main(void)
-{
+int main(void) {
     static const size_t sizes[] = {64, 1500};
     static const uint32_t flows[] = {1, 10000};
     bench_loads();

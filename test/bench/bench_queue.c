@@ -20,15 +20,13 @@ static uint8_t packets[FLOWS_MAX][1500];
 static uint8_t out[1500];
 static volatile size_t sink;
 
-static double now_seconds(void)
-{
+static double now_seconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void make_packets(size_t size)
-{
+static void make_packets(size_t size) {
     static const uint8_t payload[1500];
     for (uint16_t i = 0; i < FLOWS_MAX; i++) {
         struct packet_spec spec = {.protocol = PACKET_UDP,
@@ -42,17 +40,14 @@ static void make_packets(size_t size)
     }
 }
 
-static void fill(size_t size, unsigned flows, size_t count)
-{
+static void fill(size_t size, unsigned flows, size_t count) {
     const struct siphash_key key = {1, 2};
     fair_queue_init(&queue, &key);
-    for (size_t n = 0; n < count; n++)
-        fair_queue_push(&queue, packets[n % flows], size, 0);
+    for (size_t n = 0; n < count; n++) fair_queue_push(&queue, packets[n % flows], size, 0);
 }
 
 // Packets in, and out again where `taking`. Time stands still, so that none is dropped for waiting.
-static double best_ns(size_t size, unsigned flows, bool taking)
-{
+static double best_ns(size_t size, unsigned flows, bool taking) {
     double best = 1e9;
     fill(size, flows, taking ? WAITING : 2 * QUEUE_CELLS);
     for (int run = 0; run < RUNS; run++) {
@@ -71,8 +66,7 @@ static double best_ns(size_t size, unsigned flows, bool taking)
     return best;
 }
 
-int main(void)
-{
+int main(void) {
     static const size_t sizes[] = {64, 1500};
     static const unsigned flows[] = {1, 10, 1000};
     printf("\nfair queue, %lu KiB; ns a packet   in and out   into a full queue\n",

@@ -18,15 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-void cell_link_init(struct cell_link *link, const struct cell_outages *outages, uint64_t seed)
-{
+void cell_link_init(struct cell_link *link, const struct cell_outages *outages, uint64_t seed) {
     memset(link, 0, sizeof *link);
     link->outages = outages;
     link->random = seed * 2 + 1;
 }
 
-bool cell_outages_add(struct cell_outages *outages, int64_t from_ns, int64_t to_ns)
-{
+bool cell_outages_add(struct cell_outages *outages, int64_t from_ns, int64_t to_ns) {
     if (outages->count == CELL_OUTAGES)
         return false;
     outages->at[outages->count].from_ns = from_ns;
@@ -35,8 +33,7 @@ bool cell_outages_add(struct cell_outages *outages, int64_t from_ns, int64_t to_
     return true;
 }
 
-static void push(struct cell_fifo *fifo, struct cell_packet *packet)
-{
+static void push(struct cell_fifo *fifo, struct cell_packet *packet) {
     packet->next = NULL;
     if (fifo->first == NULL)
         fifo->first = packet;
@@ -45,16 +42,14 @@ static void push(struct cell_fifo *fifo, struct cell_packet *packet)
     fifo->last = packet;
 }
 
-static struct cell_packet *pop(struct cell_fifo *fifo)
-{
+static struct cell_packet *pop(struct cell_fifo *fifo) {
     struct cell_packet *packet = fifo->first;
     fifo->first = packet->next;
     return packet;
 }
 
 // xorshift64*: the same seed loses the same packets.
-static bool by_chance(struct cell_link *link)
-{
+static bool by_chance(struct cell_link *link) {
     link->random ^= link->random >> 12;
     link->random ^= link->random << 25;
     link->random ^= link->random >> 27;
@@ -63,8 +58,7 @@ static bool by_chance(struct cell_link *link)
 }
 
 // The first packet that waits has passed the link.
-static void passed(struct cell_link *link, int64_t at_ns)
-{
+static void passed(struct cell_link *link, int64_t at_ns) {
     struct cell_packet *packet = pop(&link->waiting);
     link->waiting_bytes -= packet->size;
     link->first_left = link->waiting.first != NULL ? link->waiting.first->size : 0;
@@ -78,14 +72,12 @@ static void passed(struct cell_link *link, int64_t at_ns)
     push(&link->flying, packet);
 }
 
-static void tell(const struct cell_link *link, int64_t at_ns, size_t offered, size_t used)
-{
+static void tell(const struct cell_link *link, int64_t at_ns, size_t offered, size_t used) {
     if (link->on_chance != NULL)
         link->on_chance(link->on_chance_to, at_ns, offered, used);
 }
 
-static bool in_outage(const struct cell_outages *outages, int64_t at_ns)
-{
+static bool in_outage(const struct cell_outages *outages, int64_t at_ns) {
     for (int i = 0; i < outages->count; i++)
         if (at_ns >= outages->at[i].from_ns && at_ns < outages->at[i].to_ns)
             return true;
@@ -93,8 +85,7 @@ static bool in_outage(const struct cell_outages *outages, int64_t at_ns)
 }
 
 // When a transmission ends that begins at `start_ns` and takes `takes_ns`, outages left out.
-static int64_t end_of(const struct cell_outages *outages, int64_t start_ns, int64_t takes_ns)
-{
+static int64_t end_of(const struct cell_outages *outages, int64_t start_ns, int64_t takes_ns) {
     int64_t end_ns = start_ns + takes_ns;
     for (int i = 0; i < outages->count; i++) {
         int64_t from_ns = outages->at[i].from_ns, to_ns = outages->at[i].to_ns;
@@ -108,16 +99,14 @@ static int64_t end_of(const struct cell_outages *outages, int64_t start_ns, int6
 }
 
 // When the first packet that waits will have passed at a constant rate.
-static int64_t passes_at(const struct cell_link *link)
-{
+static int64_t passes_at(const struct cell_link *link) {
     const struct cell_packet *packet = link->waiting.first;
     int64_t start_ns = link->free_ns > packet->arrived_ns ? link->free_ns : packet->arrived_ns;
     double takes = link->rate_bits > 0 ? (double)packet->size * 8e9 / link->rate_bits : 0;
     return end_of(link->outages, start_ns, (int64_t)takes);
 }
 
-static void advance_rate(struct cell_link *link, int64_t now_ns)
-{
+static void advance_rate(struct cell_link *link, int64_t now_ns) {
     while (link->waiting.first != NULL) {
         int64_t at_ns = passes_at(link);
         if (at_ns > now_ns)
@@ -129,21 +118,18 @@ static void advance_rate(struct cell_link *link, int64_t now_ns)
     }
 }
 
-static int64_t chance_at(const struct cell_link *link)
-{
+static int64_t chance_at(const struct cell_link *link) {
     return link->trace_start_ns + (int64_t)link->trace_ms[link->trace_at] * 1000000;
 }
 
-static void next_chance(struct cell_link *link)
-{
+static void next_chance(struct cell_link *link) {
     if (++link->trace_at < link->trace_length)
         return;
     link->trace_at = 0;
     link->trace_start_ns += (int64_t)link->trace_ms[link->trace_length - 1] * 1000000;
 }
 
-static void advance_trace(struct cell_link *link, int64_t now_ns)
-{
+static void advance_trace(struct cell_link *link, int64_t now_ns) {
     for (; chance_at(link) <= now_ns; next_chance(link)) {
         int64_t at_ns = chance_at(link);
         size_t room = CELL_ONE_SLOT;
@@ -159,16 +145,14 @@ static void advance_trace(struct cell_link *link, int64_t now_ns)
     }
 }
 
-static void advance(struct cell_link *link, int64_t now_ns)
-{
+static void advance(struct cell_link *link, int64_t now_ns) {
     if (link->trace_ms != NULL)
         advance_trace(link, now_ns);
     else
         advance_rate(link, now_ns);
 }
 
-void cell_link_arrive(struct cell_link *link, struct cell_packet *packet, int64_t arrived_ns)
-{
+void cell_link_arrive(struct cell_link *link, struct cell_packet *packet, int64_t arrived_ns) {
     if (arrived_ns > link->latest_ns)
         link->latest_ns = arrived_ns;
     packet->arrived_ns = link->latest_ns;
@@ -188,8 +172,7 @@ void cell_link_arrive(struct cell_link *link, struct cell_packet *packet, int64_
         link->waiting_bytes_max = link->waiting_bytes;
 }
 
-struct cell_packet *cell_link_take(struct cell_link *link, int64_t now_ns)
-{
+struct cell_packet *cell_link_take(struct cell_link *link, int64_t now_ns) {
     advance(link, now_ns);
     if (link->flying.first == NULL || link->flying.first->due_ns > now_ns)
         return NULL;
@@ -199,28 +182,23 @@ struct cell_packet *cell_link_take(struct cell_link *link, int64_t now_ns)
     return packet;
 }
 
-void cell_link_seek(struct cell_link *link, int64_t trace_ns, int64_t now_ns)
-{
+void cell_link_seek(struct cell_link *link, int64_t trace_ns, int64_t now_ns) {
     if (link->trace_ms == NULL)
         return;
     advance(link, now_ns);
     int64_t length_ns = (int64_t)link->trace_ms[link->trace_length - 1] * 1000000;
     link->trace_start_ns = now_ns - trace_ns % length_ns;
     link->trace_at = 0;
-    while (chance_at(link) <= now_ns)
-        next_chance(link);
+    while (chance_at(link) <= now_ns) next_chance(link);
 }
 
-void cell_link_drain(struct cell_link *link, int64_t now_ns)
-{
+void cell_link_drain(struct cell_link *link, int64_t now_ns) {
     advance(link, now_ns);
-    while (link->waiting.first != NULL)
-        passed(link, now_ns);
+    while (link->waiting.first != NULL) passed(link, now_ns);
     link->free_ns = now_ns;
 }
 
-int64_t cell_link_next(const struct cell_link *link)
-{
+int64_t cell_link_next(const struct cell_link *link) {
     int64_t next_ns = CELL_NEVER;
     if (link->flying.first != NULL)
         next_ns = link->flying.first->due_ns;

@@ -8,18 +8,15 @@
 
 #include "cell_random.h"
 
-static bool write_trace(const uint32_t *trace_ms, size_t length, const char *path)
-{
+static bool write_trace(const uint32_t *trace_ms, size_t length, const char *path) {
     FILE *file = fopen(path, "w");
     if (file == NULL)
         return false;
-    for (size_t i = 0; i < length; i++)
-        fprintf(file, "%lu\n", (unsigned long)trace_ms[i]);
+    for (size_t i = 0; i < length; i++) fprintf(file, "%lu\n", (unsigned long)trace_ms[i]);
     return fclose(file) == 0;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     static const char *const ways[] = {"down", "up"};
     struct cell_random link;
     if (argc != 3) {

@@ -9,15 +9,13 @@
 #include "cell_trace.h"
 #include "cellular.h"
 
-static void load_trace(struct cell_link *link, const char *path)
-{
+static void load_trace(struct cell_link *link, const char *path) {
     const char *wrong = cell_trace_read(link, path);
     if (wrong != NULL)
         die(wrong, path);
 }
 
-static double number(const char *option, const char *text)
-{
+static double number(const char *option, const char *text) {
     char *end;
     double value = strtod(text, &end);
     errno = 0;
@@ -26,8 +24,7 @@ static double number(const char *option, const char *text)
     return value;
 }
 
-static void add_outage(struct cellular *cellular, const char *text)
-{
+static void add_outage(struct cellular *cellular, const char *text) {
     double from, to;
     errno = 0;
     if (sscanf(text, "%lf-%lf", &from, &to) != 2 || from < 0 || to <= from ||
@@ -47,8 +44,7 @@ static const struct option options[] = {
     {"chances", required_argument, NULL, 'h'},    {NULL, 0, NULL, 0},
 };
 
-static void usage(void)
-{
+static void usage(void) {
     fprintf(
         stderr,
         "usage: cellular --phone INTERFACE --network INTERFACE\n"
@@ -69,51 +65,26 @@ static void usage(void)
     exit(2);
 }
 
-static void set_option(struct cellular *cellular, int option, const char *name, const char *text)
-{
+static void set_option(struct cellular *cellular, int option, const char *name, const char *text) {
     struct cell_link *down = &cellular->directions[DOWN].link;
     struct cell_link *up = &cellular->directions[UP].link;
     switch (option) {
-    case 'P':
-        cellular->phone = text;
-        break;
-    case 'N':
-        cellular->network = text;
-        break;
-    case 'r':
-        down->rate_bits = number(name, text) * 1000;
-        break;
-    case 'R':
-        up->rate_bits = number(name, text) * 1000;
-        break;
-    case 't':
-        load_trace(down, text);
-        break;
-    case 'T':
-        load_trace(up, text);
-        break;
-    case 'q':
-        down->queue_limit = (size_t)number(name, text);
-        break;
-    case 'Q':
-        up->queue_limit = (size_t)number(name, text);
-        break;
-    case 'd':
-        down->delay_ns = up->delay_ns = (int64_t)(number(name, text) * 1e6);
-        break;
-    case 'l':
-        down->loss = up->loss = number(name, text) / 100;
-        break;
+    case 'P': cellular->phone = text; break;
+    case 'N': cellular->network = text; break;
+    case 'r': down->rate_bits = number(name, text) * 1000; break;
+    case 'R': up->rate_bits = number(name, text) * 1000; break;
+    case 't': load_trace(down, text); break;
+    case 'T': load_trace(up, text); break;
+    case 'q': down->queue_limit = (size_t)number(name, text); break;
+    case 'Q': up->queue_limit = (size_t)number(name, text); break;
+    case 'd': down->delay_ns = up->delay_ns = (int64_t)(number(name, text) * 1e6); break;
+    case 'l': down->loss = up->loss = number(name, text) / 100; break;
     case 's':
         down->random = 2 * (uint64_t)number(name, text) + 1;
         up->random = ~down->random;
         break;
-    case 'o':
-        add_outage(cellular, text);
-        break;
-    case 'c':
-        cellular->control_path = text;
-        break;
+    case 'o': add_outage(cellular, text); break;
+    case 'c': cellular->control_path = text; break;
     case 'i':
         if ((cellular->timeline = fopen(text, "w")) == NULL)
             die("cannot write", text);
@@ -123,13 +94,11 @@ static void set_option(struct cellular *cellular, int option, const char *name, 
         if ((cellular->chances = fopen(text, "w")) == NULL)
             die("cannot write", text);
         break;
-    default:
-        usage();
+    default: usage();
     }
 }
 
-void read_options(struct cellular *cellular, int argc, char **argv)
-{
+void read_options(struct cellular *cellular, int argc, char **argv) {
     int option, at = 0;
     while ((option = getopt_long(argc, argv, "", options, &at)) != -1)
         set_option(cellular, option, option == '?' ? "" : options[at].name, optarg);

@@ -26,8 +26,7 @@ struct walk {
 };
 
 // splitmix64 (Steele, Lea, Flood 2014): any seed will do.
-static uint64_t draw(uint64_t *random)
-{
+static uint64_t draw(uint64_t *random) {
     uint64_t value = *random += UINT64_C(0x9e3779b97f4a7c15);
     value = (value ^ value >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     value = (value ^ value >> 27) * UINT64_C(0x94d049bb133111eb);
@@ -35,20 +34,17 @@ static uint64_t draw(uint64_t *random)
 }
 
 // A number from 0 to limit - 1.
-static uint64_t below(uint64_t *random, uint64_t limit)
-{
+static uint64_t below(uint64_t *random, uint64_t limit) {
     return (draw(random) >> 32) * limit >> 32;
 }
 
 // A number between `least` and `least` times two to the power of `octaves`.
-static uint64_t by_logarithm(uint64_t *random, uint64_t least, unsigned octaves)
-{
+static uint64_t by_logarithm(uint64_t *random, uint64_t least, unsigned octaves) {
     uint64_t octave = least << below(random, octaves);
     return octave + below(random, octave);
 }
 
-static struct walk draw_walk(uint64_t *random, uint64_t mean)
-{
+static struct walk draw_walk(uint64_t *random, uint64_t mean) {
     bool has_outages = below(random, 4) > 0;
     return (struct walk){
         .mean = mean,
@@ -61,8 +57,7 @@ static struct walk draw_walk(uint64_t *random, uint64_t mean)
     };
 }
 
-static void step(struct walk *walk, uint64_t *random)
-{
+static void step(struct walk *walk, uint64_t *random) {
     uint64_t factor = 64 + below(random, walk->greatest + 1);
     bool towards_mean = below(random, 8) < 5, is_low = walk->rate < walk->mean;
     walk->rate = towards_mean == is_low ? walk->rate * factor / 64 : walk->rate * 64 / factor;
@@ -73,8 +68,7 @@ static void step(struct walk *walk, uint64_t *random)
 }
 
 // Plays a direction's time. Returns its chances, *count of them, or NULL.
-static uint32_t *play(struct walk walk, uint64_t *random, size_t *count)
-{
+static uint32_t *play(struct walk walk, uint64_t *random, size_t *count) {
     uint64_t most = 2 * 4 * walk.mean / 8000 * CELL_RANDOM_MS / CELL_ONE_SLOT + 2;
     uint32_t *times = malloc(most * sizeof *times);
     uint64_t bits = 0, outage_end = 0;
@@ -90,14 +84,12 @@ static uint32_t *play(struct walk walk, uint64_t *random, size_t *count)
             bits += below(random, 2 * walk.rate / 1000 + 1);
         if (ms % walk.interval_ms != 0 || ms < outage_end)
             continue;
-        for (; bits >= 8 * CELL_ONE_SLOT; bits -= 8 * CELL_ONE_SLOT)
-            times[(*count)++] = ms;
+        for (; bits >= 8 * CELL_ONE_SLOT; bits -= 8 * CELL_ONE_SLOT) times[(*count)++] = ms;
     }
     return times;
 }
 
-bool cell_random_make(struct cell_random *link, uint64_t seed)
-{
+bool cell_random_make(struct cell_random *link, uint64_t seed) {
     uint64_t random = seed;
     uint64_t down = by_logarithm(&random, 500000, 6);                  // to 32 Mbit/s
     uint64_t up = down / 8 + below(&random, down);                     // an eighth to 9/8

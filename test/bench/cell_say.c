@@ -5,8 +5,7 @@
 
 #include "cellular.h"
 
-static void say_direction(struct direction *direction)
-{
+static void say_direction(struct direction *direction) {
     const struct cell_link *link = &direction->link;
     const struct cell_counts *counts = &link->counts;
     struct tpacket_stats kernel = {0};
@@ -30,8 +29,7 @@ static void say_direction(struct direction *direction)
            (double)direction->late.max_ns / 1e6);
 }
 
-void say_statistics(struct cellular *cellular, int64_t now_ns)
-{
+void say_statistics(struct cellular *cellular, int64_t now_ns) {
     printf("{\"seconds\": %.3f, ", (double)(now_ns - cellular->start_ns) / 1e9);
     say_direction(&cellular->directions[DOWN]);
     printf(", ");
@@ -40,16 +38,14 @@ void say_statistics(struct cellular *cellular, int64_t now_ns)
     fflush(stdout);
 }
 
-static void write_chances(struct chances *chances)
-{
+static void write_chances(struct chances *chances) {
     if (chances->offered > 0)
         fprintf(chances->file, "%lld %s %zu %zu\n", (long long)(chances->at_ns / 1000),
                 chances->way, chances->offered, chances->used);
     chances->offered = chances->used = 0;
 }
 
-static void add_chance(void *to, int64_t at_ns, size_t offered, size_t used)
-{
+static void add_chance(void *to, int64_t at_ns, size_t offered, size_t used) {
     struct chances *chances = to;
     if (at_ns != chances->at_ns)
         write_chances(chances);
@@ -58,22 +54,17 @@ static void add_chance(void *to, int64_t at_ns, size_t offered, size_t used)
     chances->used += used;
 }
 
-void say_chances(struct direction *direction, FILE *file)
-{
+void say_chances(struct direction *direction, FILE *file) {
     direction->chances = (struct chances){.file = file, .way = direction->name};
     direction->link.on_chance = add_chance;
     direction->link.on_chance_to = &direction->chances;
 }
 
-void say_last_chances(struct direction *direction)
-{
-    write_chances(&direction->chances);
-}
+void say_last_chances(struct direction *direction) { write_chances(&direction->chances); }
 
 // A line is: the time in ms, bytes delivered since the last line and bytes that wait, each down and
 // up.
-void say_timeline(struct cellular *cellular, int64_t now_ns)
-{
+void say_timeline(struct cellular *cellular, int64_t now_ns) {
     struct direction *down = &cellular->directions[DOWN], *up = &cellular->directions[UP];
     for (; cellular->tick_ns <= now_ns; cellular->tick_ns += TICK_NS) {
         fprintf(cellular->timeline, "%lld %llu %llu %zu %zu\n",

@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *cell_trace_read(struct cell_link *link, const char *path)
-{
+const char *cell_trace_read(struct cell_link *link, const char *path) {
     FILE *file = fopen(path, "r");
     size_t room = 0, count = 0;
     uint32_t *times = NULL;

@@ -41,15 +41,13 @@
 
 #define PLAIN_MAX 1514 // Ethernet frame with an MTU of 1500
 
-void die(const char *what, const char *with)
-{
+void die(const char *what, const char *with) {
     fprintf(stderr, "cellular: %s %s%s%s\n", what, with, errno ? ": " : "",
             errno ? strerror(errno) : "");
     exit(1);
 }
 
-static int64_t clock_ns(clockid_t clock)
-{
+static int64_t clock_ns(clockid_t clock) {
     struct timespec now;
     clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * SECOND_NS + now.tv_nsec;
@@ -57,8 +55,7 @@ static int64_t clock_ns(clockid_t clock)
 
 // ---- packets ----
 
-static int open_interface(const char *name)
-{
+static int open_interface(const char *name) {
     int one = 1, room = 64 * 1024 * 1024;
     int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
@@ -77,8 +74,7 @@ static int open_interface(const char *name)
 
 // When the kernel took a packet in, on the monotonic clock; an impossible time counts as the
 // present.
-static int64_t arrival_of(struct msghdr *message, int64_t now_ns, int64_t now_real_ns)
-{
+static int64_t arrival_of(struct msghdr *message, int64_t now_ns, int64_t now_real_ns) {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS)
             continue;
@@ -90,8 +86,8 @@ static int64_t arrival_of(struct msghdr *message, int64_t now_ns, int64_t now_re
     return now_ns;
 }
 
-static void arrive(struct direction *direction, const uint8_t *frame, size_t length, int64_t at_ns)
-{
+static void arrive(struct direction *direction, const uint8_t *frame, size_t length,
+                   int64_t at_ns) {
     struct cell_packet *packet = malloc(sizeof *packet + length);
     if (packet == NULL)
         die("no memory", "for a packet");
@@ -104,8 +100,7 @@ static void arrive(struct direction *direction, const uint8_t *frame, size_t len
 }
 
 // Reads what has arrived, a batch at a time. Returns false when that was all.
-static bool receive(struct cellular *cellular, struct direction *direction)
-{
+static bool receive(struct cellular *cellular, struct direction *direction) {
     struct mmsghdr messages[BATCH];
     struct iovec parts[BATCH];
     uint64_t controls[BATCH][CMSG_SPACE(sizeof(struct timespec)) / sizeof(uint64_t)]; // aligned
@@ -125,8 +120,7 @@ static bool receive(struct cellular *cellular, struct direction *direction)
     return count == BATCH;
 }
 
-static void deliver(struct direction *direction, int64_t now_ns)
-{
+static void deliver(struct direction *direction, int64_t now_ns) {
     struct cell_packet *packet;
     while ((packet = cell_link_take(&direction->link, now_ns)) != NULL) {
         if (send(direction->out, packet->frame, packet->length, 0) < 0)
@@ -141,23 +135,19 @@ static void deliver(struct direction *direction, int64_t now_ns)
 
 // ---- commands ----
 
-static bool outage_goes_on(const struct cell_outages *outages, int64_t now_ns)
-{
+static bool outage_goes_on(const struct cell_outages *outages, int64_t now_ns) {
     return outages->count > 0 && outages->at[outages->count - 1].to_ns > now_ns;
 }
 
-static void drain(struct cellular *cellular, int64_t now_ns)
-{
-    for (int i = DOWN; i <= UP; i++)
-        cell_link_drain(&cellular->directions[i].link, now_ns);
+static void drain(struct cellular *cellular, int64_t now_ns) {
+    for (int i = DOWN; i <= UP; i++) cell_link_drain(&cellular->directions[i].link, now_ns);
     printf("{\"drained_at_ms\": %lld}\n", (long long)(now_ns / MILLISECOND_NS));
     fflush(stdout);
 }
 
 // Both directions' traces are at this second now: what is measured from here on meets the same link
 // each time.
-static void seek(struct cellular *cellular, double second, int64_t now_ns)
-{
+static void seek(struct cellular *cellular, double second, int64_t now_ns) {
     for (int i = DOWN; i <= UP; i++)
         cell_link_seek(&cellular->directions[i].link, (int64_t)(second * 1e9), now_ns);
     printf("{\"trace_at_s\": %.3f, \"at_ms\": %lld}\n", second,
@@ -166,8 +156,7 @@ static void seek(struct cellular *cellular, double second, int64_t now_ns)
 }
 
 // "drain", "seek SECOND", "outage SECONDS", "outage on" or "outage off".
-static void command(struct cellular *cellular, const char *line, int64_t now_ns)
-{
+static void command(struct cellular *cellular, const char *line, int64_t now_ns) {
     struct cell_outages *outages = &cellular->outages;
     double seconds = 0;
     if (sscanf(line, "seek %lf", &seconds) == 1 && seconds >= 0) {
@@ -197,8 +186,7 @@ static void command(struct cellular *cellular, const char *line, int64_t now_ns)
     fflush(stdout);
 }
 
-static void read_commands(struct cellular *cellular)
-{
+static void read_commands(struct cellular *cellular) {
     char text[256];
     ssize_t got = read(cellular->control, text, sizeof text - 1);
     if (got <= 0)
@@ -209,8 +197,7 @@ static void read_commands(struct cellular *cellular)
 }
 
 // Returns false when the signal asks for the end.
-static bool read_signal(struct cellular *cellular)
-{
+static bool read_signal(struct cellular *cellular) {
     struct signalfd_siginfo info;
     if (read(cellular->signals, &info, sizeof info) != (ssize_t)sizeof info)
         return true;
@@ -222,8 +209,7 @@ static bool read_signal(struct cellular *cellular)
 
 // ---- the whole ----
 
-static void start(struct cellular *cellular)
-{
+static void start(struct cellular *cellular) {
     struct direction *down = &cellular->directions[DOWN], *up = &cellular->directions[UP];
     sigset_t set;
     down->in = up->out = open_interface(cellular->network);
@@ -246,8 +232,7 @@ static void start(struct cellular *cellular)
     (void)sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 10});
 }
 
-static int64_t next_event(const struct cellular *cellular)
-{
+static int64_t next_event(const struct cellular *cellular) {
     int64_t next_ns = cell_link_next(&cellular->directions[DOWN].link);
     int64_t up_ns = cell_link_next(&cellular->directions[UP].link);
     if (up_ns < next_ns)
@@ -257,19 +242,16 @@ static int64_t next_event(const struct cellular *cellular)
     return next_ns;
 }
 
-static void wait_for_event(struct cellular *cellular, struct pollfd *polled, nfds_t count)
-{
+static void wait_for_event(struct cellular *cellular, struct pollfd *polled, nfds_t count) {
     int64_t next_ns = next_event(cellular), left_ns = next_ns - clock_ns(CLOCK_MONOTONIC);
     if (left_ns < 0)
         left_ns = 0;
     struct timespec left = {.tv_sec = left_ns / SECOND_NS, .tv_nsec = left_ns % SECOND_NS};
     if (ppoll(polled, count, next_ns == CELL_NEVER ? NULL : &left, NULL) < 0)
-        for (nfds_t i = 0; i < count; i++)
-            polled[i].revents = 0;
+        for (nfds_t i = 0; i < count; i++) polled[i].revents = 0;
 }
 
-static void run(struct cellular *cellular)
-{
+static void run(struct cellular *cellular) {
     struct direction *down = &cellular->directions[DOWN], *up = &cellular->directions[UP];
     struct pollfd polled[] = {{.fd = down->in, .events = POLLIN},
                               {.fd = up->in, .events = POLLIN},
@@ -292,8 +274,7 @@ static void run(struct cellular *cellular)
     }
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     static struct cellular cellular;
     for (int i = DOWN; i <= UP; i++) {
         struct direction *direction = &cellular.directions[i];

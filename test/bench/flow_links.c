@@ -19,41 +19,26 @@
 #define RANDOM_LINKS 6
 #define QUEUE        1048576
 
-static double down_jumps(int ms)
-{
-    return ms / 10000 % 2 == 0 ? 10000 : 100;
-}
+static double down_jumps(int ms) { return ms / 10000 % 2 == 0 ? 10000 : 100; }
 
-static double up_jumps(int ms)
-{
-    return ms / 15000 % 2 == 0 ? 5000 : 50;
-}
+static double up_jumps(int ms) { return ms / 15000 % 2 == 0 ? 5000 : 50; }
 
-static double down_pauses(int ms)
-{
-    return ms % 1000 < 400 ? 0 : 8000;
-}
+static double down_pauses(int ms) { return ms % 1000 < 400 ? 0 : 8000; }
 
-static double up_pauses(int ms)
-{
-    return (ms + 500) % 1000 < 400 ? 0 : 3000;
-}
+static double up_pauses(int ms) { return (ms + 500) % 1000 < 400 ? 0 : 3000; }
 
-static double down_steady(int ms)
-{
+static double down_steady(int ms) {
     (void)ms;
     return 5000;
 }
 
-static double up_steady(int ms)
-{
+static double up_steady(int ms) {
     (void)ms;
     return 2000;
 }
 
 // A rate in kbit/s for each millisecond becomes chances to send a packet.
-static void record(struct sim_link *link, int way, const double *kbits, size_t length_ms)
-{
+static void record(struct sim_link *link, int way, const double *kbits, size_t length_ms) {
     uint32_t *times = malloc(length_ms * 16 * sizeof *times);
     double bytes = 0;
     size_t count = 0;
@@ -68,25 +53,21 @@ static void record(struct sim_link *link, int way, const double *kbits, size_t l
     link->trace_length[way] = count;
 }
 
-static void make_up(struct sim_link *link, double (*down)(int ms), double (*up)(int ms))
-{
+static void make_up(struct sim_link *link, double (*down)(int ms), double (*up)(int ms)) {
     static double kbits[MADE_MS];
     for (int way = 0; way < 2; way++) {
-        for (int ms = 0; ms < MADE_MS; ms++)
-            kbits[ms] = (way == 0 ? down : up)(ms);
+        for (int ms = 0; ms < MADE_MS; ms++) kbits[ms] = (way == 0 ? down : up)(ms);
         record(link, way, kbits, MADE_MS);
     }
 }
 
-static double chance(uint64_t *random)
-{
+static double chance(uint64_t *random) {
     *random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
     return (double)(*random >> 40) / (1 << 24);
 }
 
 // A walk of the logarithm, which turns back at both ends.
-static void walk(double *kbits, uint64_t *random, double from, double step)
-{
+static void walk(double *kbits, uint64_t *random, double from, double step) {
     const double least = log(100), most = log(40000);
     double at = log(from);
     for (int ms = 0; ms < MADE_MS; ms++) {
@@ -100,19 +81,15 @@ static void walk(double *kbits, uint64_t *random, double from, double step)
     }
 }
 
-static void stand_still(double *kbits, double from_ms, double length_ms)
-{
-    for (int ms = (int)from_ms; ms < MADE_MS && ms < from_ms + length_ms; ms++)
-        kbits[ms] = 0;
+static void stand_still(double *kbits, double from_ms, double length_ms) {
+    for (int ms = (int)from_ms; ms < MADE_MS && ms < from_ms + length_ms; ms++) kbits[ms] = 0;
 }
 
-static void make_random(struct sim_link *link, uint64_t seed)
-{
+static void make_random(struct sim_link *link, uint64_t seed) {
     static double kbits[2][MADE_MS];
     static char names[FLOW_LINKS_MAX][16];
     uint64_t random = seed * 2 + 1;
-    for (int i = 0; i < 8; i++)
-        chance(&random); // small seeds are alike at first
+    for (int i = 0; i < 8; i++) chance(&random); // small seeds are alike at first
     double mean = 1000 * exp(chance(&random) * log(15));
     double step = 0.05 + 0.3 * chance(&random);
     double outages = 0.04 * chance(&random), pauses = 0.3 * chance(&random); // a second
@@ -124,18 +101,15 @@ static void make_random(struct sim_link *link, uint64_t seed)
     for (double ms = 0; ms < MADE_MS; ms += 1000) {
         double length_ms = 200 + 1800 * chance(&random);
         if (chance(&random) < outages)
-            for (int way = 0; way < 2; way++)
-                stand_still(kbits[way], ms, length_ms);
+            for (int way = 0; way < 2; way++) stand_still(kbits[way], ms, length_ms);
         for (int way = 0; way < 2; way++)
             if (chance(&random) < pauses)
                 stand_still(kbits[way], ms + 500, 50 + 350 * chance(&random));
     }
-    for (int way = 0; way < 2; way++)
-        record(link, way, kbits[way], MADE_MS);
+    for (int way = 0; way < 2; way++) record(link, way, kbits[way], MADE_MS);
 }
 
-static bool read_trace(struct sim_link *link, const char *folder, const char *trace)
-{
+static bool read_trace(struct sim_link *link, const char *folder, const char *trace) {
     for (int way = 0; way < 2; way++) {
         char path[4096];
         struct cell_link read;
@@ -168,8 +142,7 @@ static const struct {
     {"steady", down_steady, up_steady},
 };
 
-size_t flow_links(struct sim_link *links, const char *folder, uint64_t seed)
-{
+size_t flow_links(struct sim_link *links, const char *folder, uint64_t seed) {
     size_t count = 0;
     links[count++] = (struct sim_link){"3g", {1600, 768}, 75, 262144, 1, {NULL, NULL}, {0, 0}};
     links[count++] = (struct sim_link){"lte", {20000, 8000}, 25, QUEUE, 1, {NULL, NULL}, {0, 0}};
@@ -185,7 +158,6 @@ size_t flow_links(struct sim_link *links, const char *folder, uint64_t seed)
         link->delay_ms = 40;
         make_up(link, made_up[i].down, made_up[i].up);
     }
-    for (uint64_t i = 0; i < RANDOM_LINKS; i++)
-        make_random(&links[count++], seed + i);
+    for (uint64_t i = 0; i < RANDOM_LINKS; i++) make_random(&links[count++], seed + i);
     return count;
 }

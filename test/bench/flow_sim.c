@@ -98,8 +98,7 @@ static struct {
     int asked, done;         // objects
 } sim;
 
-static void put_segment(struct end *end, size_t length, struct segment segment)
-{
+static void put_segment(struct end *end, size_t length, struct segment segment) {
     struct cell_packet *packet = malloc(sizeof *packet + sizeof segment);
     if (packet == NULL)
         exit(1);
@@ -109,8 +108,7 @@ static void put_segment(struct end *end, size_t length, struct segment segment)
     cell_link_arrive(&end->out, packet, sim.now_us * 1000);
 }
 
-static void send_message(struct end *end, struct message message, size_t packets, bool is_starved)
-{
+static void send_message(struct end *end, struct message message, size_t packets, bool is_starved) {
     uint8_t body[ACKNOWLEDGEMENT_BYTES];
     struct flow_receiver *receiver = &end->receiver;
     message.tells = receiver->owes;
@@ -133,22 +131,19 @@ static void send_message(struct end *end, struct message message, size_t packets
 }
 
 // One packet of the phone's own.
-static void send_itself(struct end *end, struct message message, size_t bytes)
-{
+static void send_itself(struct end *end, struct message message, size_t bytes) {
     end->messages[end->next % MESSAGES] = message;
     put_segment(end, bytes, (struct segment){end->next++, true, false});
 }
 
-static size_t segments_each(const struct end *end)
-{
+static size_t segments_each(const struct end *end) {
     size_t most = flow_message_size(&end->flow);
     return most / INNER_SEGMENT > 0 ? most / INNER_SEGMENT : 1;
 }
 
 // As many segments of a transfer as a message takes, in super-packets where two or more may share a
 // header.
-static void send_transfer(struct end *end)
-{
+static void send_transfer(struct end *end) {
     size_t most = flow_message_size(&end->flow), room = flow_room(&end->flow, sim.now_us);
     size_t each = segments_each(end);
     size_t record = each * INNER_SEGMENT + INNER_HEADER + (each > 1 ? SUPER_PACKET_HEAD : 0);
@@ -159,20 +154,17 @@ static void send_transfer(struct end *end)
                  !end->is_hungry);
 }
 
-static bool may_send_small(const struct end *end)
-{
+static bool may_send_small(const struct end *end) {
     return flow_room(&end->flow, sim.now_us) > 0 || flow_has_small_room(&end->flow);
 }
 
 // TCP keeps what the link's queue has no room for.
-static bool may_send_large(const struct end *end)
-{
+static bool may_send_large(const struct end *end) {
     return flow_room(&end->flow, sim.now_us) > 0 &&
            end->out.waiting_bytes + LINK_RECORDS < end->out.queue_limit;
 }
 
-static bool has_segments(const struct end *end)
-{
+static bool has_segments(const struct end *end) {
     for (int i = 0; i < CONNECTIONS; i++)
         if (end->waiting[i] > 0)
             return true;
@@ -180,10 +172,8 @@ static bool has_segments(const struct end *end)
 }
 
 // Some segments of the connection whose turn it is. Returns their bytes in a message.
-static size_t take_turn(struct end *end, struct message *message, size_t left, size_t each)
-{
-    while (end->waiting[end->turn] == 0)
-        end->turn = (end->turn + 1) % CONNECTIONS;
+static size_t take_turn(struct end *end, struct message *message, size_t left, size_t each) {
+    while (end->waiting[end->turn] == 0) end->turn = (end->turn + 1) % CONNECTIONS;
     size_t fit = left > INNER_HEADER ? (left - INNER_HEADER) / INNER_SEGMENT : 0;
     size_t count = fit < each ? fit : each;
     if (count == 0 && message->sealed == 0)
@@ -197,8 +187,7 @@ static size_t take_turn(struct end *end, struct message *message, size_t left, s
                       : count * INNER_SEGMENT + INNER_HEADER + (count > 1 ? SUPER_PACKET_HEAD : 0);
 }
 
-static void send_page(struct end *end)
-{
+static void send_page(struct end *end) {
     struct message message = {0};
     size_t most = flow_message_size(&end->flow), room = flow_room(&end->flow, sim.now_us);
     if (most > room)
@@ -213,8 +202,7 @@ static void send_page(struct end *end)
 }
 
 // What is small: a page's connections that open or ask, and acknowledgements.
-static void send_small_of_page(struct end *end)
-{
+static void send_small_of_page(struct end *end) {
     struct message message = {.calls = end->calls};
     bool is_laptop = end == &sim.ends[1];
     size_t packets = 0;
@@ -232,8 +220,7 @@ static void send_small_of_page(struct end *end)
         send_message(end, message, packets, is_laptop || !has_segments(end));
 }
 
-static void pump_itself(struct end *end)
-{
+static void pump_itself(struct end *end) {
     for (int i = 0; i < CONNECTIONS; i++) {
         bool is_laptop = end == &sim.ends[1];
         size_t bytes = is_laptop ? 0 : SEGMENT;
@@ -250,8 +237,7 @@ static void pump_itself(struct end *end)
     end->calls = 0;
 }
 
-static void pump(struct end *end)
-{
+static void pump(struct end *end) {
     if (flow_due_us(&end->flow) <= sim.now_us)
         flow_timeout(&end->flow, sim.now_us);
     while (end->ping > 0 && may_send_small(end)) {
@@ -267,17 +253,14 @@ static void pump(struct end *end)
     bool has_small = end->calls != 0 || (end == &sim.ends[1] && has_segments(end));
     if (has_small && may_send_small(end))
         send_small_of_page(end);
-    while (end->is_hungry && may_send_large(end))
-        send_transfer(end);
-    while (end == &sim.ends[0] && has_segments(end) && may_send_large(end))
-        send_page(end);
+    while (end->is_hungry && may_send_large(end)) send_transfer(end);
+    while (end == &sim.ends[0] && has_segments(end) && may_send_large(end)) send_page(end);
     if (flow_owed_us(&end->receiver, flow_rate(&end->flow)) <= sim.now_us)
         send_message(end, (struct message){0}, 0, false);
 }
 
 // A host sends what it may.
-static void host_sends(int i)
-{
+static void host_sends(int i) {
     struct connection *host = &sim.connections[i];
     unsigned count = host->window > host->in_flight ? host->window - host->in_flight : 0;
     if (count > host->left)
@@ -288,8 +271,7 @@ static void host_sends(int i)
 }
 
 // What of pages a message brought to the server.
-static void server_takes(const struct message *message)
-{
+static void server_takes(const struct message *message) {
     for (int i = 0; i < CONNECTIONS; i++) {
         struct connection *host = &sim.connections[i];
         host->in_flight -= message->segments[i];
@@ -304,8 +286,7 @@ static void server_takes(const struct message *message)
 
 // A connection that has nothing to do asks for the next object; until the page itself has come
 // there is only that.
-static void laptop_asks(int i)
-{
+static void laptop_asks(int i) {
     struct connection *connection = &sim.connections[i];
     if (connection->wanted > 0 || sim.asked == OBJECTS || (sim.asked > 0 && sim.done == 0))
         return;
@@ -314,8 +295,7 @@ static void laptop_asks(int i)
     sim.ends[1].calls |= UINT32_C(1) << i;
 }
 
-static void laptop_takes(const struct message *message)
-{
+static void laptop_takes(const struct message *message) {
     bool had_page = sim.done > 0;
     for (int i = 0; i < CONNECTIONS; i++) {
         struct connection *connection = &sim.connections[i];
@@ -328,12 +308,10 @@ static void laptop_takes(const struct message *message)
         if (is_answer || (count > 0 && connection->wanted == 0))
             laptop_asks(i);
     }
-    for (int i = 1; i < CONNECTIONS && !had_page && sim.done > 0; i++)
-        laptop_asks(i);
+    for (int i = 1; i < CONNECTIONS && !had_page && sim.done > 0; i++) laptop_asks(i);
 }
 
-static void take_message(struct end *end, const struct end *other, uint32_t counter)
-{
+static void take_message(struct end *end, const struct end *other, uint32_t counter) {
     const struct message *message = &other->messages[counter % MESSAGES];
     if (message->counts)
         flow_received(&end->receiver, 0, counter, message->sealed, sim.now_us);
@@ -354,8 +332,7 @@ static void take_message(struct end *end, const struct end *other, uint32_t coun
         sim.trips_ms[sim.trips++] = (double)(sim.now_us - sim.pinged_us[message->ping]) / 1000;
 }
 
-static void take_segments(struct end *end, struct end *other)
-{
+static void take_segments(struct end *end, struct end *other) {
     struct cell_packet *packet;
     while ((packet = cell_link_take(&other->out, sim.now_us * 1000)) != NULL) {
         struct segment segment;
@@ -370,38 +347,29 @@ static void take_segments(struct end *end, struct end *other)
     }
 }
 
-static void step(void)
-{
+static void step(void) {
     sim.now_us += STEP_US;
     if (sim.now_us % (US / 10) == 0 && sim.pings + 1 < PINGS && !sim.is_itself) {
         sim.pinged_us[++sim.pings] = sim.now_us;
         sim.ends[0].ping = sim.pings;
     }
-    for (int i = 0; i < 2; i++)
-        take_segments(&sim.ends[i], &sim.ends[!i]);
-    for (int i = 0; i < 2; i++)
-        (sim.is_itself ? pump_itself : pump)(&sim.ends[i]);
+    for (int i = 0; i < 2; i++) take_segments(&sim.ends[i], &sim.ends[!i]);
+    for (int i = 0; i < 2; i++) (sim.is_itself ? pump_itself : pump)(&sim.ends[i]);
 }
 
-static void run(int seconds)
-{
-    for (int64_t end_us = sim.now_us + (int64_t)seconds * US; sim.now_us < end_us;)
-        step();
+static void run(int seconds) {
+    for (int64_t end_us = sim.now_us + (int64_t)seconds * US; sim.now_us < end_us;) step();
 }
 
-static void empty(struct cell_link *link)
-{
+static void empty(struct cell_link *link) {
     struct cell_packet *packet;
     int64_t now_ns = sim.now_us * 1000;
     cell_link_drain(link, now_ns);
-    while ((packet = cell_link_take(link, now_ns + link->delay_ns)) != NULL)
-        free(packet);
+    while ((packet = cell_link_take(link, now_ns + link->delay_ns)) != NULL) free(packet);
 }
 
-static void start(const struct sim_link *link, bool itself, double from_s)
-{
-    for (int i = 0; i < 2; i++)
-        empty(&sim.ends[i].out);
+static void start(const struct sim_link *link, bool itself, double from_s) {
+    for (int i = 0; i < 2; i++) empty(&sim.ends[i].out);
     memset(&sim, 0, sizeof sim);
     sim.now_us = 1000 * (int64_t)US;
     sim.is_itself = itself;
@@ -418,16 +386,14 @@ static void start(const struct sim_link *link, bool itself, double from_s)
     }
 }
 
-double sim_piece_s(const struct sim_link *link, int piece)
-{
+double sim_piece_s(const struct sim_link *link, int piece) {
     if (link->trace_ms[0] == NULL)
         return 0;
     return link->trace_ms[0][link->trace_length[0] - 1] / 1e3 / link->pieces * piece;
 }
 
 // Bytes that the link could pass in a second of the measured time, on average.
-static double capacity(const struct sim_link *link, int way, double from_s)
-{
+static double capacity(const struct sim_link *link, int way, double from_s) {
     const uint32_t *at = link->trace_ms[way];
     size_t chances = 0;
     if (at == NULL)
@@ -439,14 +405,12 @@ static double capacity(const struct sim_link *link, int way, double from_s)
     return (double)chances * CELL_ONE_SLOT / SIM_SECONDS;
 }
 
-static int compare(const void *a, const void *b)
-{
+static int compare(const void *a, const void *b) {
     const double *x = a, *y = b;
     return (*x > *y) - (*x < *y);
 }
 
-struct sim_result sim_bulk(const struct sim_link *link, bool down, bool up, double from_s)
-{
+struct sim_result sim_bulk(const struct sim_link *link, bool down, bool up, double from_s) {
     struct sim_result result = {{0, 0}, 0};
     start(link, false, from_s);
     sim.ends[0].is_hungry = down;
@@ -466,8 +430,7 @@ struct sim_result sim_bulk(const struct sim_link *link, bool down, bool up, doub
 }
 
 // Many small objects and few large ones, as site.py makes them. The page itself is first.
-static void choose_sizes(size_t segment)
-{
+static void choose_sizes(size_t segment) {
     double weights[OBJECTS], sum = 0;
     uint64_t random = 7;
     for (int i = 0; i < OBJECTS; i++) {
@@ -482,8 +445,7 @@ static void choose_sizes(size_t segment)
         sim.sizes[i] = 1 + (unsigned)(PAGE_BYTES * weights[i] / sum / (double)segment);
 }
 
-double sim_pages_ms(const struct sim_link *link, bool itself, double from_s)
-{
+double sim_pages_ms(const struct sim_link *link, bool itself, double from_s) {
     double took_ms = 0;
     start(link, itself, from_s);
     for (int page = 0; page < 2; page++) {
@@ -495,12 +457,10 @@ double sim_pages_ms(const struct sim_link *link, bool itself, double from_s)
         memset(sim.connections, 0, sizeof sim.connections);
         choose_sizes(itself ? SEGMENT : INNER_SEGMENT);
         sim.asked = sim.done = 0;
-        for (int i = 0; i < CONNECTIONS; i++)
-            sim.connections[i].window = FIRST_WINDOW;
+        for (int i = 0; i < CONNECTIONS; i++) sim.connections[i].window = FIRST_WINDOW;
         int64_t from_us = sim.now_us;
         laptop_asks(0);
-        while (sim.done < OBJECTS && sim.now_us - from_us < PAGE_MOST_S * (int64_t)US)
-            step();
+        while (sim.done < OBJECTS && sim.now_us - from_us < PAGE_MOST_S * (int64_t)US) step();
         took_ms += (double)(sim.now_us - from_us) / 1000;
     }
     return took_ms;

@@ -2,8 +2,7 @@
 // A bin for every bin_ns of time, and a walk through them for a percentile.
 #include "histogram.h"
 
-void histogram_add(struct histogram *histogram, int64_t time_ns)
-{
+void histogram_add(struct histogram *histogram, int64_t time_ns) {
     int64_t bin = time_ns / histogram->bin_ns;
     if (bin < 0)
         bin = 0;
@@ -15,8 +14,7 @@ void histogram_add(struct histogram *histogram, int64_t time_ns)
         histogram->max_ns = time_ns;
 }
 
-double histogram_at(const struct histogram *histogram, double share)
-{
+double histogram_at(const struct histogram *histogram, double share) {
     double wanted = share * (double)histogram->count, seen = 0;
     if (histogram->count == 0)
         return 0;

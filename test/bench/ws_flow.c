@@ -40,8 +40,7 @@ struct flow {
     struct flow_peer peers[PEERS];
 };
 
-static void pour(void *arg)
-{
+static void pour(void *arg) {
     struct flow_peer *peer = arg;
     if (peer->size == 0)
         return;
@@ -54,8 +53,7 @@ static void pour(void *arg)
     ws_conn_flush(&peer->conn);
 }
 
-static bool swallow(void *arg, uint8_t opcode, uint8_t *data, size_t length)
-{
+static bool swallow(void *arg, uint8_t opcode, uint8_t *data, size_t length) {
     struct flow_peer *peer = arg;
     (void)opcode;
     (void)data;
@@ -63,8 +61,7 @@ static bool swallow(void *arg, uint8_t opcode, uint8_t *data, size_t length)
     return true;
 }
 
-static void on_closed(void *arg, uint16_t status)
-{
+static void on_closed(void *arg, uint16_t status) {
     (void)arg;
     (void)status;
 }
@@ -77,8 +74,7 @@ static const struct ws_conn_events events = {
 };
 
 // What a peer is sent, by its name.
-static void choose_source(struct flow_peer *peer)
-{
+static void choose_source(struct flow_peer *peer) {
     char *rest = "";
     peer->size = peer->limit = peer->allowed = 0;
     if (strncmp(peer->name, "source", 6) != 0)
@@ -90,8 +86,7 @@ static void choose_source(struct flow_peer *peer)
 }
 
 static struct ws_conn *on_accept(void *arg, const struct endpoint *from,
-                                 const struct http_text *query)
-{
+                                 const struct http_text *query) {
     struct flow *flow = arg;
     (void)from;
     for (size_t i = 0; i < PEERS; i++) {
@@ -107,15 +102,13 @@ static struct ws_conn *on_accept(void *arg, const struct endpoint *from,
 }
 
 // As flow.py has it: the loop's own clock is another.
-static long long monotonic_ms(void)
-{
+static long long monotonic_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-static void on_tick(void *arg, short ready)
-{
+static void on_tick(void *arg, short ready) {
     struct flow *flow = arg;
     (void)ready;
     for (size_t i = 0; i < PEERS; i++) {
@@ -134,12 +127,10 @@ static void on_tick(void *arg, short ready)
     if (++flow->ticks % (1000 / TICK_MS) != 0)
         return;
     http_host_tick(&flow->host);
-    for (size_t i = 0; i < PEERS; i++)
-        ws_conn_tick(&flow->peers[i].conn);
+    for (size_t i = 0; i < PEERS; i++) ws_conn_tick(&flow->peers[i].conn);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     static struct flow flow;
     struct endpoint endpoint;
     if (argc != 3 || endpoint_parse(&endpoint, argv[1], 7000) < 0 ||

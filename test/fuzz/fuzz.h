@@ -27,29 +27,25 @@ struct input {
     size_t left;
 };
 
-static inline uint8_t take8(struct input *input)
-{
+static inline uint8_t take8(struct input *input) {
     if (input->left == 0)
         return 0;
     input->left--;
     return *input->at++;
 }
 
-static inline uint16_t take16(struct input *input)
-{
+static inline uint16_t take16(struct input *input) {
     uint16_t high = take8(input);
     return (uint16_t)(high << 8 | take8(input));
 }
 
-static inline uint32_t take32(struct input *input)
-{
+static inline uint32_t take32(struct input *input) {
     uint32_t high = take16(input);
     return high << 16 | take16(input);
 }
 
 // Up to `want` bytes, where they lie. Returns how many.
-static inline size_t take_bytes(struct input *input, const uint8_t **bytes, size_t want)
-{
+static inline size_t take_bytes(struct input *input, const uint8_t **bytes, size_t want) {
     size_t length = want < input->left ? want : input->left;
     *bytes = input->at;
     input->at += length;
@@ -58,8 +54,7 @@ static inline size_t take_bytes(struct input *input, const uint8_t **bytes, size
 }
 
 // A copy in memory of exactly this size; the caller frees it.
-static inline uint8_t *exact_copy(const void *bytes, size_t length)
-{
+static inline uint8_t *exact_copy(const void *bytes, size_t length) {
     uint8_t *copy = calloc(length + (length == 0), 1);
     EXPECT(copy != NULL);
     if (length > 0)
@@ -68,8 +63,7 @@ static inline uint8_t *exact_copy(const void *bytes, size_t length)
 }
 
 // Whether bytes are UTF-8, by decoding them (RFC 3629 section 3): the way that src does not go.
-static inline bool is_utf8(const uint8_t *bytes, size_t length)
-{
+static inline bool is_utf8(const uint8_t *bytes, size_t length) {
     static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
     for (size_t at = 0; at < length;) {
         uint8_t first = bytes[at];

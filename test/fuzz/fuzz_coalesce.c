@@ -38,8 +38,7 @@ static struct one in[PACKETS];
 static size_t in_count;
 static size_t out_count;
 
-static bool read_tcp(struct ip_packet *packet, uint8_t *bytes, size_t length)
-{
+static bool read_tcp(struct ip_packet *packet, uint8_t *bytes, size_t length) {
     return ip_parse(packet, bytes, length) == IP_GOOD && packet->protocol == PACKET_TCP &&
            !packet->is_fragment;
 }
@@ -47,8 +46,7 @@ static bool read_tcp(struct ip_packet *packet, uint8_t *bytes, size_t length)
 // Which packets must keep their order: those of a connection; and each other packet is only like
 // itself.
 static bool is_alike(const struct one *one, const struct ip_packet *packet, const uint8_t *bytes,
-                     size_t length)
-{
+                     size_t length) {
     if (one->is_tcp && packet != NULL)
         return one->packet.source == packet->source &&
                one->packet.destination == packet->destination &&
@@ -59,8 +57,7 @@ static bool is_alike(const struct one *one, const struct ip_packet *packet, cons
 }
 
 // Whether a packet that came out is this one that went in.
-static bool is_same(const struct one *one, const uint8_t *bytes, size_t length)
-{
+static bool is_same(const struct one *one, const uint8_t *bytes, size_t length) {
     if (one->length != length)
         return false;
     if (memcmp(one->bytes, bytes, length) == 0)
@@ -71,8 +68,7 @@ static bool is_same(const struct one *one, const uint8_t *bytes, size_t length)
            memcmp(one->bytes + 12, bytes + 12, length - 12) == 0;
 }
 
-static void on_segment(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
-{
+static void on_segment(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size) {
     struct ip_packet packet;
     bool is_tcp = read_tcp(&packet, bytes, length);
     (void)arg;
@@ -88,8 +84,7 @@ static void on_segment(void *arg, uint8_t *bytes, size_t length, uint16_t segmen
     EXPECT(!"a packet that did not go in");
 }
 
-static void on_out(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
-{
+static void on_out(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size) {
     static uint8_t scratch[IP_PACKET_MAX];
     struct ip_packet packet;
     struct ip_offload offload;
@@ -106,8 +101,7 @@ static void on_out(void *arg, uint8_t *bytes, size_t length, uint16_t segment_si
     free(copy);
 }
 
-static void feed(const uint8_t *bytes, size_t length)
-{
+static void feed(const uint8_t *bytes, size_t length) {
     // A packet is as long as it says, where it comes in a message.
     if (length >= 4 && bytes[0] >> 4 == 4 && packet_get16(bytes + 2) > 0 &&
         packet_get16(bytes + 2) < length)
@@ -121,8 +115,7 @@ static void feed(const uint8_t *bytes, size_t length)
 
 static struct packet_spec connections[STREAM + 1];
 
-static void begin(void)
-{
+static void begin(void) {
     for (unsigned i = 0; i <= STREAM; i++)
         connections[i] = (struct packet_spec){
             .protocol = PACKET_TCP,
@@ -139,8 +132,7 @@ static void begin(void)
     in_count = out_count = 0;
 }
 
-static void feed_segment(struct input *input, uint8_t what)
-{
+static void feed_segment(struct input *input, uint8_t what) {
     static const uint8_t payload[2048];
     uint8_t bytes[HEADERS + sizeof payload];
     struct packet_spec *connection = &connections[what & STREAM];
@@ -162,8 +154,7 @@ static void feed_segment(struct input *input, uint8_t what)
     feed(bytes, length);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct input input = {data, size};
     begin();
     while (input.left > 0 && in_count < PACKETS) {
@@ -181,7 +172,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     ip_coalesce_end(&coalescer, on_out, NULL);
     EXPECT(out_count == in_count);
-    for (size_t i = 0; i < in_count; i++)
-        free(in[i].bytes);
+    for (size_t i = 0; i < in_count; i++) free(in[i].bytes);
     return 0;
 }

@@ -13,8 +13,7 @@ struct ear {
     bool closed;
 };
 
-static void hear(struct play *play, struct ear *ear)
-{
+static void hear(struct play *play, struct ear *ear) {
     for (;;) {
         size_t room;
         uint8_t *to = ws_receiver_room(&ear->receiver, &room);
@@ -38,15 +37,12 @@ static void hear(struct play *play, struct ear *ear)
 }
 
 // After some rounds in which the peer does nothing, nothing may be ready: else the loop spins.
-static void expect_rest(struct play *play)
-{
-    for (int i = 0; i < 20; i++)
-        play_turn(play);
+static void expect_rest(struct play *play) {
+    for (int i = 0; i < 20; i++) play_turn(play);
     EXPECT(poll(play->loop.polled, (nfds_t)play->loop.count, 0) == 0);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct play play;
     static struct ear ear;
     struct input input = {data, size};
@@ -62,16 +58,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t length = take_bytes(&input, &bytes, command & 0x3f);
         switch (command >> 6) {
         case 0:
-        case 1:
-            play_say(&play, bytes, length);
-            break;
+        case 1: play_say(&play, bytes, length); break;
         case 2:
             play.loop.now_ms += 1000 * (int64_t)length;
             ws_conn_tick(&play.conn);
             break;
-        default:
-            ws_conn_resume(&play.conn);
-            break;
+        default: ws_conn_resume(&play.conn); break;
         }
         play_turn(&play);
         play_turn(&play);

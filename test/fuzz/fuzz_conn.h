@@ -27,15 +27,13 @@ struct play {
     uint8_t tx[PLAY_MESSAGE_MAX + WS_HEAD_MAX + 256];
 };
 
-static inline void play_opened(void *arg)
-{
+static inline void play_opened(void *arg) {
     struct play *play = arg;
     EXPECT(play->opened++ == 0 && play->closed == 0);
 }
 
 // The owner echoes what it gets, or says "not now".
-static inline bool play_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
-{
+static inline bool play_message(void *arg, uint8_t opcode, uint8_t *data, size_t length) {
     struct play *play = arg;
     EXPECT(play->opened == 1 && play->closed == 0);
     EXPECT(length <= PLAY_MESSAGE_MAX);
@@ -57,14 +55,12 @@ static inline bool play_message(void *arg, uint8_t opcode, uint8_t *data, size_t
     return true;
 }
 
-static inline void play_writable(void *arg)
-{
+static inline void play_writable(void *arg) {
     struct play *play = arg;
     ws_conn_resume(&play->conn);
 }
 
-static inline void play_closed(void *arg, uint16_t status)
-{
+static inline void play_closed(void *arg, uint16_t status) {
     struct play *play = arg;
     EXPECT(play->closed++ == 0);
     play->status = status;
@@ -77,8 +73,7 @@ static const struct ws_conn_events play_events = {
     .closed = play_closed,
 };
 
-static inline void play_begin(struct play *play)
-{
+static inline void play_begin(struct play *play) {
     struct endpoint from;
     int fds[2];
     memset(play, 0, offsetof(struct play, rx));
@@ -93,8 +88,7 @@ static inline void play_begin(struct play *play)
 }
 
 // One round of the loop, without waiting.
-static inline void play_turn(struct play *play)
-{
+static inline void play_turn(struct play *play) {
     struct loop *loop = &play->loop;
     if (poll(loop->polled, (nfds_t)loop->count, 0) <= 0)
         return;
@@ -108,14 +102,12 @@ static inline void play_turn(struct play *play)
 }
 
 // Sends what the socket takes. Returns how much that was.
-static inline size_t play_say(struct play *play, const uint8_t *bytes, size_t length)
-{
+static inline size_t play_say(struct play *play, const uint8_t *bytes, size_t length) {
     ssize_t sent = send(play->peer, bytes, length, MSG_NOSIGNAL);
     return sent > 0 ? (size_t)sent : 0;
 }
 
-static inline void play_end(struct play *play)
-{
+static inline void play_end(struct play *play) {
     ws_conn_abort(&play->conn);
     EXPECT(play->closed == 1);
     EXPECT(play->conn.state == WS_FREE && play->loop.count == 1);

@@ -10,30 +10,23 @@
 #define OWN   ADDRESS(192, 168, 134, 89)
 #define FIRST ADDRESS(192, 168, 134, 100)
 
-static bool is_lent(uint32_t address)
-{
-    return address - FIRST < DHCP_LEASES;
-}
+static bool is_lent(uint32_t address) { return address - FIRST < DHCP_LEASES; }
 
 // Whatever was asked for, a reply has what a lease needs and nothing else.
-static void expect_bare(const struct dhcp_reply *reply)
-{
+static void expect_bare(const struct dhcp_reply *reply) {
     const uint8_t *m = reply->message;
     size_t at = 240;
     EXPECT(m[0] == 2 && packet_get32(m + 236) == 0x63825363);
     EXPECT(packet_get32(m + 16) == 0 || is_lent(packet_get32(m + 16)));
     EXPECT(packet_get32(m + 20) == 0 && packet_get32(m + 24) == 0);
-    for (size_t i = 44; i < 236; i++)
-        EXPECT(m[i] == 0);
+    for (size_t i = 44; i < 236; i++) EXPECT(m[i] == 0);
     for (; m[at] != 255; at += 2 + (size_t)m[at + 1])
         EXPECT(memchr("\x35\x36\x01\x33\x3a\x3b", m[at], 6) != NULL);
-    for (at++; at < DHCP_MESSAGE; at++)
-        EXPECT(m[at] == 0);
+    for (at++; at < DHCP_MESSAGE; at++) EXPECT(m[at] == 0);
     EXPECT(reply->to == 0xffffffff || reply->to >> 8 == OWN >> 8);
 }
 
-static void expect_result(enum dhcp_result result, const struct dhcp_reply *reply)
-{
+static void expect_result(enum dhcp_result result, const struct dhcp_reply *reply) {
     if (result == DHCP_REPLY)
         expect_bare(reply);
     else if (result == DHCP_PROBE)
@@ -41,8 +34,7 @@ static void expect_result(enum dhcp_result result, const struct dhcp_reply *repl
 }
 
 // No two addresses are one client's, and none is lent for longer than it may.
-static void expect_order(const struct dhcp_server *server, int64_t now_ms)
-{
+static void expect_order(const struct dhcp_server *server, int64_t now_ms) {
     for (size_t i = 0; i < DHCP_LEASES; i++) {
         const struct dhcp_lease *lease = &server->leases[i];
         EXPECT(lease->until_ms <= now_ms + (int64_t)DHCP_LEASE_S * 1000);
@@ -52,8 +44,7 @@ static void expect_order(const struct dhcp_server *server, int64_t now_ms)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct dhcp_server server;
     struct input input = {data, size};
     struct dhcp_reply reply;

@@ -4,8 +4,7 @@
 #include "dns/dns.h"
 #include "fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint8_t *copy = exact_copy(data, size);
     if (dns_answer_is_good(copy, size))
         EXPECT(size >= 12 && (copy[2] & 0x80) != 0);

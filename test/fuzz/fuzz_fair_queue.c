@@ -36,10 +36,8 @@ static struct fair_queue queue;
 static uint8_t packet[IP_PACKET_MAX];
 static uint8_t out[QUEUE_HEAD_MAX + IP_PACKET_MAX];
 
-static void make_packet(uint8_t flow, uint32_t number, uint8_t traffic_class, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        packet[i] = (uint8_t)(number * 131 + i * 7 + (i >> 8));
+static void make_packet(uint8_t flow, uint32_t number, uint8_t traffic_class, size_t length) {
+    for (size_t i = 0; i < length; i++) packet[i] = (uint8_t)(number * 131 + i * 7 + (i >> 8));
     memset(packet, 0, MADE_LEAST);
     packet[0] = 0x45;
     packet[1] = traffic_class;
@@ -49,8 +47,7 @@ static void make_packet(uint8_t flow, uint32_t number, uint8_t traffic_class, si
     put_be32(packet + 24, number);
 }
 
-static void push_made(struct model *model, struct input *input, uint8_t flow)
-{
+static void push_made(struct model *model, struct input *input, uint8_t flow) {
     size_t root = take8(input);
     uint8_t traffic_class = take8(input);
     size_t length = MADE_LEAST + root * root;
@@ -61,17 +58,14 @@ static void push_made(struct model *model, struct input *input, uint8_t flow)
 }
 
 // Whether this is a made packet; then `head` is what stands before it.
-static bool is_made(const uint8_t *bytes, size_t length, size_t *head)
-{
+static bool is_made(const uint8_t *bytes, size_t length, size_t *head) {
     size_t at = 0;
-    while (at < length && at < 16 && bytes[at] == (uint8_t)HEAD[at])
-        at++;
+    while (at < length && at < 16 && bytes[at] == (uint8_t)HEAD[at]) at++;
     *head = at;
     return length - at >= MADE_LEAST && bytes[at] == 0x45 && get_be16(bytes + at + 22) == MADE;
 }
 
-static void push_raw(struct model *model, struct input *input)
-{
+static void push_raw(struct model *model, struct input *input) {
     const uint8_t *bytes;
     size_t head;
     size_t length = take_bytes(input, &bytes, take8(input));
@@ -84,8 +78,7 @@ static void push_raw(struct model *model, struct input *input)
     free(copy);
 }
 
-static void push_segment(struct model *model, struct input *input, uint8_t connection)
-{
+static void push_segment(struct model *model, struct input *input, uint8_t connection) {
     uint8_t segment[40 + 60] = {0x45};
     segment[9] = 6;
     segment[20] = connection;
@@ -98,8 +91,7 @@ static void push_segment(struct model *model, struct input *input, uint8_t conne
     fair_queue_push(&queue, segment, 40 + data, model->now_us);
 }
 
-static void check_made(struct model *model, uint8_t *bytes, size_t length, size_t head)
-{
+static void check_made(struct model *model, uint8_t *bytes, size_t length, size_t head) {
     uint16_t flow = get_be16(bytes + 20);
     uint32_t number = get_be32(bytes + 24);
     EXPECT(flow < FLOWS && number < model->pushed[flow] && number >= model->taken[flow]);
@@ -110,8 +102,7 @@ static void check_made(struct model *model, uint8_t *bytes, size_t length, size_
     EXPECT(memcmp(bytes, packet, length) == 0);
 }
 
-static void take_some(struct model *model, unsigned count)
-{
+static void take_some(struct model *model, unsigned count) {
     while (count-- > 0) {
         size_t head;
         size_t length = fair_queue_next(&queue);
@@ -127,8 +118,7 @@ static void take_some(struct model *model, unsigned count)
     }
 }
 
-static void run_command(struct model *model, struct input *input)
-{
+static void run_command(struct model *model, struct input *input) {
     uint8_t command = take8(input);
     uint8_t low = command & 0x0f;
     if (command < 0x40) {
@@ -149,8 +139,7 @@ static void run_command(struct model *model, struct input *input)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const struct siphash_key key = {1, 2};
     struct input input = {data, size};
     struct model model = {.now_us = 0};
@@ -163,8 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             EXPECT(fair_queue_wrong(&queue) == NULL);
     }
     EXPECT(fair_queue_wrong(&queue) == NULL);
-    while (queue.count > 0)
-        take_some(&model, 1);
+    while (queue.count > 0) take_some(&model, 1);
     EXPECT(queue.bytes == 0 && queue.cells.free_count == QUEUE_CELLS);
     return 0;
 }

@@ -14,15 +14,13 @@ struct story {
     bool failed;
 };
 
-static void tell(struct story *story, const void *bytes, size_t length)
-{
+static void tell(struct story *story, const void *bytes, size_t length) {
     const uint8_t *at = bytes;
     for (size_t i = 0; i < length; i++)
         story->hash = (story->hash ^ at[i]) * UINT64_C(0x100000001b3);
 }
 
-static void tell_event(struct story *story, const struct ws_receiver *r, enum ws_event event)
-{
+static void tell_event(struct story *story, const struct ws_receiver *r, enum ws_event event) {
     uint8_t head[2] = {(uint8_t)event, r->opcode};
     uint32_t length = (uint32_t)r->length;
     story->count++;
@@ -50,8 +48,7 @@ static void tell_event(struct story *story, const struct ws_receiver *r, enum ws
 }
 
 // Moves to a larger buffer, and gives the one before back.
-static uint8_t *grow(struct ws_receiver *receiver, uint8_t *buffer, size_t size)
-{
+static uint8_t *grow(struct ws_receiver *receiver, uint8_t *buffer, size_t size) {
     uint8_t *larger = malloc(size);
     EXPECT(larger != NULL);
     ws_receiver_grow(receiver, larger, size);
@@ -60,8 +57,7 @@ static uint8_t *grow(struct ws_receiver *receiver, uint8_t *buffer, size_t size)
 }
 
 static struct story feed(const uint8_t *stream, size_t length, const uint8_t *sizes,
-                         size_t message_max, bool expect_mask, bool grows)
-{
+                         size_t message_max, bool expect_mask, bool grows) {
     struct story story = {.hash = UINT64_C(0xcbf29ce484222325)};
     struct ws_receiver receiver;
     size_t enough = message_max + WS_HEAD_MAX + WS_CONTROL_MAX;
@@ -94,8 +90,7 @@ static struct story feed(const uint8_t *stream, size_t length, const uint8_t *si
 }
 
 // A head that is read is written as it was: lengths are in their shortest form.
-static void try_head(const uint8_t *stream, size_t length)
-{
+static void try_head(const uint8_t *stream, size_t length) {
     struct ws_frame frame;
     uint8_t head[WS_HEAD_MAX];
     int used = ws_parse_head(&frame, stream, length);
@@ -106,8 +101,7 @@ static void try_head(const uint8_t *stream, size_t length)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const size_t limits[] = {0, 10, 126, 1000, 65536, 100, 300, 200000};
     struct input input = {data, size};
     const uint8_t *sizes;

@@ -8,8 +8,7 @@ static const char key_asked[] = "dGhlIHNhbXBsZSBub25jZQ=="; // RFC 6455 section 
 static const char key_accept[] = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 // Whatever a server accepts, its answer is one that a client of that key accepts.
-static void expect_agreement(const struct http_request *request)
-{
+static void expect_agreement(const struct http_request *request) {
     static struct http_response_head response;
     char answer[1024];
     char key[WS_KEY_TEXT_SIZE];
@@ -28,8 +27,7 @@ static void expect_agreement(const struct http_request *request)
     EXPECT(ws_response_accepts(&response, key));
 }
 
-static bool contains(const uint8_t *bytes, size_t length, const char *text)
-{
+static bool contains(const uint8_t *bytes, size_t length, const char *text) {
     size_t size = strlen(text);
     for (size_t at = 0; at + size <= length; at++)
         if (memcmp(bytes + at, text, size) == 0)
@@ -37,8 +35,7 @@ static bool contains(const uint8_t *bytes, size_t length, const char *text)
     return false;
 }
 
-static void try_response(const uint8_t *data, size_t size)
-{
+static void try_response(const uint8_t *data, size_t size) {
     static struct http_response_head response;
     if (http_parse_response(&response, data, size) > 0 &&
         ws_response_accepts(&response, key_asked)) {
@@ -47,8 +44,7 @@ static void try_response(const uint8_t *data, size_t size)
     }
 }
 
-static void try_key(const uint8_t *data, size_t size)
-{
+static void try_key(const uint8_t *data, size_t size) {
     static struct http_request request;
     uint8_t random[16] = {0};
     char key[WS_KEY_TEXT_SIZE];
@@ -62,8 +58,7 @@ static void try_key(const uint8_t *data, size_t size)
     expect_agreement(&request);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct http_request request;
     if (http_parse_request(&request, data, size) > 0) {
         (void)ws_request_is_upgrade(&request);

@@ -4,16 +4,14 @@
 #include "http/page.h"
 #include "http/request.h"
 
-static void expect_inside(const struct http_text *text, const uint8_t *bytes, size_t length)
-{
+static void expect_inside(const struct http_text *text, const uint8_t *bytes, size_t length) {
     const uint8_t *start = (const uint8_t *)text->start;
     EXPECT(start >= bytes && start <= bytes + length);
     EXPECT(text->length <= (size_t)(bytes + length - start));
 }
 
 static void expect_headers(const struct http_header *headers, size_t count, const uint8_t *bytes,
-                           size_t length)
-{
+                           size_t length) {
     EXPECT(count <= HTTP_HEADERS_MAX);
     for (size_t i = 0; i < count; i++) {
         const struct http_text *value = &headers[i].value;
@@ -30,14 +28,12 @@ static void expect_headers(const struct http_header *headers, size_t count, cons
     (void)http_has_token(headers, count, "Connection", "close");
 }
 
-static bool is_status(int result)
-{
+static bool is_status(int result) {
     return result == -400 || result == -431 || result == -501 || result == -505;
 }
 
 // A path finds an embedded file or nothing: never one of another name.
-static void expect_page(const struct http_text *path)
-{
+static void expect_page(const struct http_text *path) {
     struct page page;
     struct page_body body;
     EXPECT(page_open(&page, NULL, NULL) == 0);
@@ -53,8 +49,7 @@ static void expect_page(const struct http_text *path)
 }
 
 // Whom a front asks for is counted by a number that stands for an address alone.
-static void expect_client(const struct http_request *request)
-{
+static void expect_client(const struct http_request *request) {
     struct endpoint client;
     if (!http_read_forwarded(&client, request))
         return;
@@ -63,8 +58,7 @@ static void expect_client(const struct http_request *request)
     EXPECT(endpoint_source(&client) < (uint64_t)0xff << 56);
 }
 
-static void try_request(const uint8_t *bytes, size_t length)
-{
+static void try_request(const uint8_t *bytes, size_t length) {
     static struct http_request request;
     int used = http_parse_request(&request, bytes, length);
     if (used <= 0) {
@@ -95,8 +89,7 @@ static void try_request(const uint8_t *bytes, size_t length)
     free(copy);
 }
 
-static void try_response(const uint8_t *bytes, size_t length)
-{
+static void try_response(const uint8_t *bytes, size_t length) {
     static struct http_response_head response;
     int used = http_parse_response(&response, bytes, length);
     if (used <= 0) {
@@ -108,8 +101,7 @@ static void try_response(const uint8_t *bytes, size_t length)
     expect_headers(response.headers, response.header_count, bytes, (size_t)used);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     try_request(data, size);
     try_response(data, size);
     return 0;

@@ -4,8 +4,7 @@
 #include "fuzz.h"
 #include "ip/icmp.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint8_t *packet = exact_copy(data, size);
     uint8_t answer[ICMP6_ERROR_MAX];
     uint8_t again[ICMP6_ERROR_MAX];

@@ -21,8 +21,7 @@ struct settings {
     uint16_t port;
 };
 
-static struct settings take_settings(struct input *input)
-{
+static struct settings take_settings(struct input *input) {
     struct settings settings;
     settings.flags = take8(input);
     settings.offload.partial_checksum = (settings.flags & PARTIAL) != 0;
@@ -35,8 +34,7 @@ static struct settings take_settings(struct input *input)
     return settings;
 }
 
-static void expect_fields(const struct ip_packet *p, const uint8_t *bytes, size_t length)
-{
+static void expect_fields(const struct ip_packet *p, const uint8_t *bytes, size_t length) {
     size_t transport = p->length - p->header_length;
     EXPECT(p->header_length >= 20 && p->header_length <= 60);
     EXPECT(p->length >= p->header_length && p->length <= length);
@@ -54,8 +52,7 @@ static void expect_fields(const struct ip_packet *p, const uint8_t *bytes, size_
 
 // The address, as given but for its low half, for which the checksum on its way to its new value is
 // 0: no random number would find it.
-static uint32_t aimed_address(const struct ip_packet *p, size_t place, uint32_t address)
-{
+static uint32_t aimed_address(const struct ip_packet *p, size_t place, uint32_t address) {
     const uint8_t *checksum = p->bytes + p->header_length + packet_checksum_place(p->protocol);
     uint8_t words[8];
     packet_put16(words, 0xffffU ^ packet_get16(checksum));
@@ -66,8 +63,7 @@ static uint32_t aimed_address(const struct ip_packet *p, size_t place, uint32_t 
 }
 
 // A change keeps the checksums as good or as bad as they were, and changes nothing else.
-static void rewrite(struct ip_packet *p, const struct settings *settings)
-{
+static void rewrite(struct ip_packet *p, const struct settings *settings) {
     uint8_t *before = exact_copy(p->bytes, p->length);
     bool whole = p->has_transport && !p->is_fragment;
     bool zeros = whole && packet_is_zero_icmp(p->bytes);
@@ -110,8 +106,7 @@ struct cut {
     int count;
 };
 
-static void on_segment(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
-{
+static void on_segment(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size) {
     struct cut *cut = arg;
     EXPECT(segment_size == 0);
     cut->count++;
@@ -128,8 +123,7 @@ static void on_segment(void *arg, uint8_t *bytes, size_t length, uint16_t segmen
     cut->payload += length - cut->headers;
 }
 
-static void segment(struct ip_packet *p, const struct settings *settings)
-{
+static void segment(struct ip_packet *p, const struct settings *settings) {
     struct ip_offload offload = settings->offload;
     uint8_t *original = exact_copy(p->bytes, p->length);
     struct cut cut = {.packet = p, .original = original, .size = offload.segment_size};
@@ -156,8 +150,7 @@ static void segment(struct ip_packet *p, const struct settings *settings)
 }
 
 // Makes checksums good where the settings say so and the lengths allow it.
-static void prepare(uint8_t *bytes, size_t length, uint8_t flags)
-{
+static void prepare(uint8_t *bytes, size_t length, uint8_t flags) {
     struct ip_packet packet;
     if (length < 20 || packet_header_length(bytes) < 20 || packet_header_length(bytes) > length)
         return;
@@ -172,8 +165,7 @@ static void prepare(uint8_t *bytes, size_t length, uint8_t flags)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct input input = {data, size};
     struct settings settings = take_settings(&input);
     struct ip_packet packet;

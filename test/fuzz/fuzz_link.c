@@ -21,8 +21,7 @@ static struct tunnel_link link;
 static struct session_keys keys;
 static const struct siphash_key key = {1, 2};
 
-static void try_message(uint8_t opcode, const uint8_t *bytes, size_t length)
-{
+static void try_message(uint8_t opcode, const uint8_t *bytes, size_t length) {
     uint64_t before = link.packets_received + link.bad_message;
     uint8_t *copy = exact_copy(bytes, length);
     size_t size = length;
@@ -38,8 +37,7 @@ static void try_message(uint8_t opcode, const uint8_t *bytes, size_t length)
     free(copy);
 }
 
-static void hear(const uint8_t *body, size_t length, int64_t now_us)
-{
+static void hear(const uint8_t *body, size_t length, int64_t now_us) {
     uint8_t *copy = exact_copy(body, length);
     struct record record = {RECORD_ACKNOWLEDGEMENT, copy, length};
     uint64_t bad = link.bad_message;
@@ -49,15 +47,13 @@ static void hear(const uint8_t *body, size_t length, int64_t now_us)
 }
 
 // There is room, or will be.
-static bool may_go_on(const struct flow *flow, int64_t now_us)
-{
+static bool may_go_on(const struct flow *flow, int64_t now_us) {
     return flow_room(flow, now_us) > 0 || flow_opens_us(flow, now_us) < INT64_MAX;
 }
 
 // What is on its way is the counters below `next`, and they are acknowledged by their order.
 static void hear_of(const struct flow *flow, uint32_t next, uint32_t which, uint32_t delay_us,
-                    int64_t now_us)
-{
+                    int64_t now_us) {
     uint8_t body[ACKNOWLEDGEMENT_BYTES];
     size_t count = flow->count;
     size_t room = flow_room(flow, now_us);
@@ -74,8 +70,7 @@ static void hear_of(const struct flow *flow, uint32_t next, uint32_t which, uint
     EXPECT(room > 0 || flow->count > 0 || may_go_on(flow, now_us));
 }
 
-static void expect_sense(const struct flow *flow, int64_t now_us)
-{
+static void expect_sense(const struct flow *flow, int64_t now_us) {
     size_t in_flight = flow_in_flight(flow);
     EXPECT(flow->count <= FLOW_MESSAGES);
     EXPECT((flow->count == 0) == (in_flight == 0));
@@ -93,8 +88,7 @@ static void expect_sense(const struct flow *flow, int64_t now_us)
     EXPECT(tunnel_link_due_us(&link, now_us) == INT64_MAX); // there is no phone
 }
 
-static void receive(struct input *input, int64_t now_us)
-{
+static void receive(struct input *input, int64_t now_us) {
     uint8_t head[SEALED_HEAD] = {MESSAGE_SEALED, [4] = INDEX};
     size_t length = take16(input);
     put_be32(head + 9, (uint32_t)length);
@@ -102,8 +96,7 @@ static void receive(struct input *input, int64_t now_us)
     EXPECT(link.receiver.owes && link.receiver.counter == length && link.receiver.index == INDEX);
 }
 
-static void write_acknowledgement(int64_t now_us)
-{
+static void write_acknowledgement(int64_t now_us) {
     uint8_t body[ACKNOWLEDGEMENT_BYTES];
     if (!link.receiver.owes)
         return;
@@ -112,8 +105,7 @@ static void write_acknowledgement(int64_t now_us)
 }
 
 // Does what the command says. Returns the time after it.
-static int64_t obey(struct input *input, uint32_t *next, int64_t now_us)
-{
+static int64_t obey(struct input *input, uint32_t *next, int64_t now_us) {
     struct flow *flow = &link.flow;
     uint8_t command = take8(input);
     uint8_t body[32];
@@ -128,8 +120,7 @@ static int64_t obey(struct input *input, uint32_t *next, int64_t now_us)
         break;
     }
     case 2:
-        for (size_t i = 0; i < (command & 0x1f); i++)
-            body[i] = take8(input);
+        for (size_t i = 0; i < (command & 0x1f); i++) body[i] = take8(input);
         hear(body, command & 0x1f, now_us);
         break;
     case 3:
@@ -137,12 +128,8 @@ static int64_t obey(struct input *input, uint32_t *next, int64_t now_us)
         if (flow_due_us(flow) <= now_us)
             flow_timeout(flow, now_us);
         break;
-    case 4:
-        receive(input, now_us);
-        break;
-    case 5:
-        write_acknowledgement(now_us);
-        break;
+    case 4: receive(input, now_us); break;
+    case 5: write_acknowledgement(now_us); break;
     default:
         if (command != 0xc0) // for this one takes long
             break;
@@ -152,8 +139,7 @@ static int64_t obey(struct input *input, uint32_t *next, int64_t now_us)
     return now_us;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct input input = {data, size};
     uint32_t next = UINT32_MAX - 5; // it wraps around
     int64_t now_us = 0;

@@ -32,8 +32,7 @@ static struct {
     uint16_t source_port, destination_port;
 } sent;
 
-static void on_sent(enum where where, uint16_t laptop, const struct ip_packet *packet)
-{
+static void on_sent(enum where where, uint16_t laptop, const struct ip_packet *packet) {
     uint8_t *bytes = exact_copy(packet->bytes, packet->length);
     struct ip_packet again;
     EXPECT(ip_parse(&again, bytes, packet->length) == IP_GOOD && again.length == packet->length);
@@ -56,8 +55,7 @@ static void on_sent(enum where where, uint16_t laptop, const struct ip_packet *p
 }
 
 static void to_wire(void *arg, const struct ip_packet *packet, const struct ip_offload *offload,
-                    bool lasting)
-{
+                    bool lasting) {
     enum ip_scope scope = ip_scope_of(packet->destination);
     (void)arg;
     (void)lasting;
@@ -71,8 +69,7 @@ static void to_wire(void *arg, const struct ip_packet *packet, const struct ip_o
 }
 
 static void to_laptop(void *arg, uint16_t laptop, const struct ip_packet *packet,
-                      const struct ip_offload *offload)
-{
+                      const struct ip_offload *offload) {
     (void)arg;
     EXPECT(laptop < LAPTOPS);
     EXPECT(packet->length <= nat.config.inside_mtu || packet->protocol == PACKET_ICMP ||
@@ -81,8 +78,7 @@ static void to_laptop(void *arg, uint16_t laptop, const struct ip_packet *packet
     on_sent(TO_LAPTOP, laptop, packet);
 }
 
-static void to_host(void *arg, const struct ip_packet *packet, const struct ip_offload *offload)
-{
+static void to_host(void *arg, const struct ip_packet *packet, const struct ip_offload *offload) {
     (void)arg;
     (void)offload;
     EXPECT(packet->destination == OUTSIDE && packet->source == HOST);
@@ -93,20 +89,17 @@ enum from { FROM_LAPTOP, FROM_WIRE, FROM_HOST };
 
 // Sends bytes in memory of exactly their size.
 static enum nat_verdict send(enum from from, uint16_t laptop, const uint8_t *bytes, size_t length,
-                             const struct ip_offload *offload)
-{
+                             const struct ip_offload *offload) {
     uint8_t *copy = exact_copy(bytes, length);
     uint64_t drops = 0;
-    for (int i = 0; i < NAT_VERDICT_COUNT; i++)
-        drops += nat.dropped[i];
+    for (int i = 0; i < NAT_VERDICT_COUNT; i++) drops += nat.dropped[i];
     sent.count = 0;
     enum nat_verdict verdict =
         from == FROM_LAPTOP ? nat_outbound(&nat, laptop, copy, length, offload, now_ms)
         : from == FROM_WIRE ? nat_inbound(&nat, copy, length, offload, now_ms)
                             : nat_from_host(&nat, copy, length, offload, now_ms);
     EXPECT(verdict >= NAT_PASS && verdict < NAT_VERDICT_COUNT);
-    for (int i = 0; i < NAT_VERDICT_COUNT; i++)
-        drops -= nat.dropped[i];
+    for (int i = 0; i < NAT_VERDICT_COUNT; i++) drops -= nat.dropped[i];
     EXPECT(verdict == NAT_PASS || verdict == NAT_HELD || drops != 0); // each drop is counted
     EXPECT(verdict != NAT_HELD || sent.count == 0);
     free(copy);
@@ -114,8 +107,7 @@ static enum nat_verdict send(enum from from, uint16_t laptop, const uint8_t *byt
 }
 
 // Bytes as they are, from a laptop, from outside, or from the server's own stack.
-static void raw_packet(struct input *input, enum from from, bool partial)
-{
+static void raw_packet(struct input *input, enum from from, bool partial) {
     const uint8_t *bytes;
     uint16_t laptop = take8(input) % LAPTOPS;
     size_t length = take_bytes(input, &bytes, take8(input));
@@ -149,8 +141,7 @@ static void raw_packet(struct input *input, enum from from, bool partial)
 
 // The answer to a packet that went out; it arrives at the endpoint that the packet came from.
 static void answer(const struct packet_spec *spec, uint16_t laptop, uint16_t outside_port,
-                   uint8_t flags)
-{
+                   uint8_t flags) {
     uint8_t bytes[256];
     struct packet_spec back = *spec;
     back.source = spec->destination;
@@ -167,8 +158,7 @@ static void answer(const struct packet_spec *spec, uint16_t laptop, uint16_t out
 }
 
 // A well-formed packet from a laptop, from few endpoints, so that mappings meet each other.
-static void made_packet(struct input *input)
-{
+static void made_packet(struct input *input) {
     static const uint8_t protocols[] = {PACKET_UDP, PACKET_TCP, PACKET_ICMP, PACKET_TCP};
     static const uint8_t payload[16] = "some payload...";
     uint8_t bytes[256];
@@ -202,8 +192,7 @@ static void made_packet(struct input *input)
         answer(&spec, laptop, sent.source_port, take8(input));
 }
 
-static uint32_t queue_length(const struct nat_queue *queue, const struct nat_link *links)
-{
+static uint32_t queue_length(const struct nat_queue *queue, const struct nat_link *links) {
     uint32_t count = 0;
     int64_t before_ms = INT64_MIN;
     for (uint32_t at = queue->first; at != NO_ENTRY; at = links[at].next) {
@@ -215,8 +204,7 @@ static uint32_t queue_length(const struct nat_queue *queue, const struct nat_lin
     return count;
 }
 
-static void expect_consistent(void)
-{
+static void expect_consistent(void) {
     uint32_t range = (uint32_t)(nat.config.port_high - nat.config.port_low) + 1;
     uint32_t tcp = 0, udp = 0, icmp = 0, connections = 0;
     for (size_t i = 0; i < NAT_LAPTOPS; i++) {
@@ -243,13 +231,10 @@ static void expect_consistent(void)
         EXPECT(nat.held[i].datagram == NULL || nat.held[i].datagram->used);
 }
 
-static void step(struct input *input)
-{
+static void step(struct input *input) {
     uint8_t command = take8(input);
     switch (command & 7) {
-    case 0:
-        raw_packet(input, FROM_LAPTOP, (command & 0x20) != 0);
-        break;
+    case 0: raw_packet(input, FROM_LAPTOP, (command & 0x20) != 0); break;
     case 1:
         raw_packet(input, (command & 0x10) != 0 ? FROM_HOST : FROM_WIRE, (command & 0x20) != 0);
         break;
@@ -258,17 +243,12 @@ static void step(struct input *input)
         came = NOBODY_KNOWS;
         nat_expire(&nat, now_ms);
         break;
-    case 3:
-        nat_forget_laptop(&nat, (command >> 3) % LAPTOPS);
-        break;
-    default:
-        made_packet(input);
-        break;
+    case 3: nat_forget_laptop(&nat, (command >> 3) % LAPTOPS); break;
+    default: made_packet(input); break;
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct input input = {data, size};
     uint8_t settings = take8(&input);
     struct nat_config config = {
@@ -290,13 +270,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     nat_init(&nat, &config);
     for (uint16_t laptop = 0; laptop < LAPTOPS; laptop++)
         nat_set_laptop(&nat, laptop, laptop / 2); // two who want the same ports, and two others
-    for (int i = 0; i < STEPS && input.left > 0; i++)
-        step(&input);
+    for (int i = 0; i < STEPS && input.left > 0; i++) step(&input);
     expect_consistent();
     nat_expire(&nat, now_ms + INT64_C(100000000));
     expect_consistent();
     EXPECT(nat.mapping_count == 0 && nat.connection_count == 0 && nat.syn_count == 0);
-    for (size_t i = 0; i < NAT_DATAGRAMS; i++)
-        EXPECT(!nat.datagrams[i].used);
+    for (size_t i = 0; i < NAT_DATAGRAMS; i++) EXPECT(!nat.datagrams[i].used);
     return 0;
 }

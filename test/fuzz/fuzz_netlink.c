@@ -7,8 +7,7 @@
 #include "fuzz.h"
 #include "os/netlink.h"
 
-static void try_find(const uint8_t *body, size_t length)
-{
+static void try_find(const uint8_t *body, size_t length) {
     for (size_t offset = 0; offset <= length + 4 && offset < 64; offset += 4) {
         for (uint16_t type = 0; type < 8; type++) {
             size_t size = SIZE_MAX;
@@ -23,8 +22,7 @@ static void try_find(const uint8_t *body, size_t length)
     }
 }
 
-static void on_answer(void *arg, uint16_t type, const uint8_t *body, size_t length)
-{
+static void on_answer(void *arg, uint16_t type, const uint8_t *body, size_t length) {
     unsigned *answers = arg;
     (*answers)++;
     EXPECT(type != NLMSG_DONE && type != NLMSG_ERROR);
@@ -32,8 +30,7 @@ static void on_answer(void *arg, uint16_t type, const uint8_t *body, size_t leng
 }
 
 // The first request's number is 1, as small as the inputs' numbers are.
-static void try_talk(struct input *input)
-{
+static void try_talk(struct input *input) {
     static int ends[2] = {-1, -1};
     static uint8_t asked[2048];
     struct netlink_request request;
@@ -50,13 +47,11 @@ static void try_talk(struct input *input)
     netlink_begin(&request, 1, 0, "body", 4);
     int result = netlink_talk(&netlink, &request, on_answer, &answers);
     EXPECT(result <= 0 || result > -4096);
-    while (recv(ends[0], asked, sizeof asked, 0) >= 0)
-        continue;
+    while (recv(ends[0], asked, sizeof asked, 0) >= 0) continue;
     EXPECT(recv(ends[1], asked, sizeof asked, 0) == 20);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct input input = {data, size};
     uint8_t *body = exact_copy(data, size);
     try_find(body, size);

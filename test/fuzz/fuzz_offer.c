@@ -40,8 +40,7 @@ static struct {
 } world;
 
 // The numbers of src/crypto: xorshift64*, so that a finding can be shown again.
-int crypto_random(void *out, size_t length)
-{
+int crypto_random(void *out, size_t length) {
     uint8_t *at = out;
     for (size_t i = 0; i < length; i++) {
         world.random ^= world.random >> 12;
@@ -54,14 +53,12 @@ int crypto_random(void *out, size_t length)
 
 // A Diffie-Hellman that hides nothing and takes no time, in place of the one in src/crypto, which
 // would take nearly all of it. It fails where both keys are the same.
-void x25519_public(uint8_t public_key[X25519_SIZE], const uint8_t private_key[X25519_SIZE])
-{
+void x25519_public(uint8_t public_key[X25519_SIZE], const uint8_t private_key[X25519_SIZE]) {
     memcpy(public_key, private_key, X25519_SIZE);
 }
 
 bool x25519(uint8_t shared[X25519_SIZE], const uint8_t private_key[X25519_SIZE],
-            const uint8_t public_key[X25519_SIZE])
-{
+            const uint8_t public_key[X25519_SIZE]) {
     uint8_t any = 0;
     for (size_t i = 0; i < X25519_SIZE; i++) {
         shared[i] = private_key[i] ^ public_key[i];
@@ -70,8 +67,7 @@ bool x25519(uint8_t shared[X25519_SIZE], const uint8_t private_key[X25519_SIZE],
     return any != 0;
 }
 
-static void keep(const uint8_t *bytes, size_t length)
-{
+static void keep(const uint8_t *bytes, size_t length) {
     struct message *message = &world.pool[world.next++ % POOL];
     EXPECT(length > 0 && length <= MESSAGE);
     message->length = length;
@@ -79,16 +75,14 @@ static void keep(const uint8_t *bytes, size_t length)
 }
 
 // Whether these very bytes were sent by somebody, and are still remembered.
-static bool is_kept(const uint8_t *bytes, size_t length)
-{
+static bool is_kept(const uint8_t *bytes, size_t length) {
     for (size_t i = 0; i < POOL; i++)
         if (world.pool[i].length == length && memcmp(world.pool[i].bytes, bytes, length) == 0)
             return true;
     return false;
 }
 
-static int admit(void *arg, const struct offer *offer)
-{
+static int admit(void *arg, const struct offer *offer) {
     int laptop = offer->identity[0];
     (void)arg;
     EXPECT(laptop < LAPTOPS && offer->identity[15] == 0x77);
@@ -104,22 +98,18 @@ static int admit(void *arg, const struct offer *offer)
     return -1;
 }
 
-static void start_server(void)
-{
+static void start_server(void) {
     struct responder_config config = {.key = {1, 2, 3}, .admit = admit};
     uint8_t greeting[GREETING_SIZE];
     crypto_random(config.run, sizeof config.run);
     responder_init(&world.responder, &config);
-    for (int i = 0; i < SERVER_LINKS; i++)
-        world.owners[i] = -1;
-    for (int c = 0; c < CONNS; c++)
-        pending_init(&world.pending[c]);
+    for (int i = 0; i < SERVER_LINKS; i++) world.owners[i] = -1;
+    for (int c = 0; c < CONNS; c++) pending_init(&world.pending[c]);
     greeting_write(&world.responder, greeting);
     keep(greeting, sizeof greeting);
 }
 
-static void begin(uint8_t settings)
-{
+static void begin(uint8_t settings) {
     static const uint8_t key[KEY_SIZE] = {1, 2, 3};
     memset(&world, 0, sizeof world);
     world.random = 0x9e3779b97f4a7c15 + settings;
@@ -136,8 +126,7 @@ static void begin(uint8_t settings)
 
 // ---- what they say ----
 
-static void offer_if_due(int laptop)
-{
+static void offer_if_due(int laptop) {
     uint8_t offer[OFFER_SIZE];
     bool other_form = false;
     size_t length = initiator_due(&world.laptops[laptop], world.now_ms, offer, &other_form);
@@ -149,8 +138,7 @@ static void offer_if_due(int laptop)
     keep(offer, length);
 }
 
-static void say_packet(struct session *session, int laptop, int way)
-{
+static void say_packet(struct session *session, int laptop, int way) {
     uint8_t message[SEALED_OVERHEAD + PACKET_SIZE] = {0};
     if (session == NULL || world.sealed[laptop][way] == PACKETS)
         return;
@@ -164,8 +152,7 @@ static void say_packet(struct session *session, int laptop, int way)
     keep(message, sizeof message);
 }
 
-static void server_says(int laptop)
-{
+static void server_says(int laptop) {
     for (uint16_t i = 0; i < SERVER_LINKS; i++)
         if (world.owners[i] == laptop)
             say_packet(session_to_seal(&world.responder.laptops[i], world.now_ms), laptop, 1);
@@ -173,8 +160,7 @@ static void server_says(int laptop)
 
 // ---- what they hear ----
 
-static void packet_arrived(int laptop, int way, const uint8_t *packet, size_t length)
-{
+static void packet_arrived(int laptop, int way, const uint8_t *packet, size_t length) {
     EXPECT(length == PACKET_SIZE);
     EXPECT(packet[0] == 0x45 && packet[1] == laptop && packet[2] == way);
     EXPECT(packet[3] < world.sealed[laptop][way]);
@@ -182,24 +168,17 @@ static void packet_arrived(int laptop, int way, const uint8_t *packet, size_t le
     world.arrived[laptop][way][packet[3]] = true;
 }
 
-static void expect_reply(const struct responder_heard *heard)
-{
+static void expect_reply(const struct responder_heard *heard) {
     EXPECT(heard->bytes == heard->reply && heard->length <= sizeof heard->reply);
     switch (heard->bytes[0]) {
-    case MESSAGE_ANSWER:
-        EXPECT(heard->length == ANSWER_SIZE);
-        break;
-    case MESSAGE_REFUSAL:
-        EXPECT(heard->length == REFUSAL_SIZE);
-        break;
-    default:
-        EXPECT(heard->bytes[0] == MESSAGE_SEALED && world.places == 1);
+    case MESSAGE_ANSWER: EXPECT(heard->length == ANSWER_SIZE); break;
+    case MESSAGE_REFUSAL: EXPECT(heard->length == REFUSAL_SIZE); break;
+    default: EXPECT(heard->bytes[0] == MESSAGE_SEALED && world.places == 1);
     }
     keep(heard->bytes, heard->length);
 }
 
-static void server_hears(int c, const uint8_t *bytes, size_t length)
-{
+static void server_hears(int c, const uint8_t *bytes, size_t length) {
     struct responder_heard heard;
     uint64_t sessions = world.responder.sessions;
     uint8_t *copy = exact_copy(bytes, length);
@@ -221,8 +200,7 @@ static void server_hears(int c, const uint8_t *bytes, size_t length)
     free(copy);
 }
 
-static void laptop_hears(int laptop, const uint8_t *bytes, size_t length)
-{
+static void laptop_hears(int laptop, const uint8_t *bytes, size_t length) {
     static const uint8_t full[] = {RECORD_GOODBYE, 0, 0, 1, GOODBYE_FULL};
     struct initiator *initiator = &world.laptops[laptop];
     bool genuine = is_kept(bytes, length);
@@ -246,8 +224,7 @@ static void laptop_hears(int laptop, const uint8_t *bytes, size_t length)
         return;
     case INITIATOR_WRONG_KEY: // forged; it is only said
     case INITIATOR_GREETING:
-    case INITIATOR_NOTHING:
-        break;
+    case INITIATOR_NOTHING: break;
     }
     // Nothing that works is given up for what anybody can say; at most it is held back for a
     // moment.
@@ -257,8 +234,7 @@ static void laptop_hears(int laptop, const uint8_t *bytes, size_t length)
     free(copy);
 }
 
-static void deliver(uint8_t to, const uint8_t *bytes, size_t length)
-{
+static void deliver(uint8_t to, const uint8_t *bytes, size_t length) {
     if (to % (CONNS + LAPTOPS) < CONNS)
         server_hears(to % (CONNS + LAPTOPS), bytes, length);
     else
@@ -266,8 +242,7 @@ static void deliver(uint8_t to, const uint8_t *bytes, size_t length)
 }
 
 // A message as somebody sent it, or changed by the input.
-static void deliver_kept(struct input *input, bool changed)
-{
+static void deliver_kept(struct input *input, bool changed) {
     struct message message = world.pool[take8(input) % POOL];
     uint8_t to = take8(input);
     if (changed) {
@@ -283,8 +258,7 @@ static void deliver_kept(struct input *input, bool changed)
 }
 
 // A refusal that fits, made by who sees all that is sent; and greetings.
-static void forge_word(int laptop, uint8_t what)
-{
+static void forge_word(int laptop, uint8_t what) {
     const struct initiator *initiator = &world.laptops[laptop];
     uint8_t message[REFUSAL_SIZE] = {MESSAGE_REFUSAL, REFUSAL_UNKNOWN};
     put_be32(message + 2, initiator->keys.current.send_index);
@@ -298,16 +272,13 @@ static void forge_word(int laptop, uint8_t what)
     laptop_hears(laptop, message, sizeof message);
 }
 
-static void pass_time(uint8_t how_long)
-{
+static void pass_time(uint8_t how_long) {
     static const int64_t steps_ms[] = {10, 200, 1000, 20000, SESSION_REKEY_MS, SESSION_OVER_MS};
     world.now_ms += steps_ms[how_long % (sizeof steps_ms / sizeof steps_ms[0])];
-    for (int i = 0; i < world.laptop_count; i++)
-        offer_if_due(i);
+    for (int i = 0; i < world.laptop_count; i++) offer_if_due(i);
 }
 
-static void obey(struct input *input)
-{
+static void obey(struct input *input) {
     const uint8_t *bytes;
     uint8_t command = take8(input);
     int laptop = command >> 4 & 1;
@@ -315,26 +286,16 @@ static void obey(struct input *input)
     case 0:
     case 1:
     case 2:
-    case 3:
-        deliver_kept(input, false);
-        break;
+    case 3: deliver_kept(input, false); break;
     case 4:
-    case 5:
-        deliver_kept(input, true);
-        break;
+    case 5: deliver_kept(input, true); break;
     case 6:
-    case 7:
-        pass_time(command >> 4);
-        break;
+    case 7: pass_time(command >> 4); break;
     case 8:
         say_packet(session_to_seal(&world.laptops[laptop].keys, world.now_ms), laptop, 0);
         break;
-    case 9:
-        server_says(laptop);
-        break;
-    case 10:
-        forge_word(laptop, command >> 5);
-        break;
+    case 9: server_says(laptop); break;
+    case 10: forge_word(laptop, command >> 5); break;
     case 11: {
         uint8_t to = take8(input);
         size_t length = take_bytes(input, &bytes, take8(input));
@@ -342,12 +303,8 @@ static void obey(struct input *input)
             deliver(to, bytes, length);
         break;
     }
-    case 12:
-        start_server();
-        break;
-    case 13:
-        initiator_hurry(&world.laptops[laptop], world.now_ms);
-        break;
+    case 12: start_server(); break;
+    case 13: initiator_hurry(&world.laptops[laptop], world.now_ms); break;
     case 14:
         responder_forget(&world.responder, (uint16_t)(command >> 4));
         world.owners[command >> 4] = -1;
@@ -358,14 +315,12 @@ static void obey(struct input *input)
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct input input = {data, size};
     begin(take8(&input));
     for (int steps = 0; input.left > 0 && steps < 150; steps++) {
         obey(&input);
-        for (int i = 0; i < world.laptop_count; i++)
-            offer_if_due(i);
+        for (int i = 0; i < world.laptop_count; i++) offer_if_due(i);
     }
     return 0;
 }

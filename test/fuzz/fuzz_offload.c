@@ -22,25 +22,21 @@ struct pieces {
     struct piece items[SEGMENTS_MAX];
 };
 
-static void keep(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
-{
+static void keep(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size) {
     struct pieces *pieces = arg;
     EXPECT(pieces->count < SEGMENTS_MAX && length <= 65535);
     pieces->items[pieces->count++] =
         (struct piece){exact_copy(bytes, length), length, segment_size};
 }
 
-static void forget(struct pieces *pieces)
-{
-    for (size_t i = 0; i < pieces->count; i++)
-        free(pieces->items[i].bytes);
+static void forget(struct pieces *pieces) {
+    for (size_t i = 0; i < pieces->count; i++) free(pieces->items[i].bytes);
     pieces->count = 0;
 }
 
 // Cuts a copy of a packet in memory of exactly its size.
 static int cut(const uint8_t *bytes, size_t length, const struct ip_offload *offload, size_t most,
-               size_t room, struct pieces *pieces)
-{
+               size_t room, struct pieces *pieces) {
     struct ip_packet packet;
     uint8_t *copy = exact_copy(bytes, length);
     uint8_t *scratch = malloc(room + 1);
@@ -54,8 +50,7 @@ static int cut(const uint8_t *bytes, size_t length, const struct ip_offload *off
 }
 
 // What a piece says that it is.
-static void expect_piece(const struct piece *piece, size_t most)
-{
+static void expect_piece(const struct piece *piece, size_t most) {
     struct ip_packet packet;
     struct ip_offload offload;
     EXPECT(ip_parse(&packet, piece->bytes, piece->length) == IP_GOOD);
@@ -77,8 +72,7 @@ static struct pieces direct;
 static struct pieces pieces;
 static struct pieces rest;
 
-static void expect_same_segments(const struct ip_offload *offload, size_t most)
-{
+static void expect_same_segments(const struct ip_offload *offload, size_t most) {
     size_t at = 0;
     for (size_t i = 0; i < pieces.count; i++) {
         const struct piece *piece = &pieces.items[i];
@@ -97,8 +91,7 @@ static void expect_same_segments(const struct ip_offload *offload, size_t most)
 }
 
 static void expect_written(const struct ip_packet *packet, const struct ip_offload *offload,
-                           size_t link_header)
-{
+                           size_t link_header) {
     uint8_t header[VNET_HEADER];
     struct ip_offload again;
     if (packet->protocol != PACKET_TCP && packet->protocol != PACKET_UDP)
@@ -115,8 +108,7 @@ static void expect_written(const struct ip_packet *packet, const struct ip_offlo
 }
 
 // The header, with its numbers in the host's byte order.
-static void take_header(struct input *input, uint8_t header[VNET_HEADER])
-{
+static void take_header(struct input *input, uint8_t header[VNET_HEADER]) {
     header[0] = take8(input);
     header[1] = take8(input);
     for (size_t i = 2; i < VNET_HEADER; i += 2) {
@@ -125,8 +117,7 @@ static void take_header(struct input *input, uint8_t header[VNET_HEADER])
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct input input = {data, size};
     uint8_t settings = take8(&input);
     size_t most = take16(&input);

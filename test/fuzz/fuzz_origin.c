@@ -6,8 +6,7 @@
 #include "fuzz.h"
 #include "http/origin.h"
 
-static struct http_text take_line(struct input *input)
-{
+static struct http_text take_line(struct input *input) {
     const uint8_t *end = input->left > 0 ? memchr(input->at, '\n', input->left) : NULL;
     size_t length = end != NULL ? (size_t)(end - input->at) : input->left;
     struct http_text line = {(const char *)input->at, length};
@@ -16,8 +15,7 @@ static struct http_text take_line(struct input *input)
     return line;
 }
 
-static bool is_name(const char *c, size_t length)
-{
+static bool is_name(const char *c, size_t length) {
     for (size_t i = 0; i < length; i++)
         if (c[i] == '\0' || strchr("0123456789.-_abcdefghijklmnopqrstuvwxyz"
                                    "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
@@ -27,8 +25,7 @@ static bool is_name(const char *c, size_t length)
 }
 
 // A host is a name, or digits, colons and dots in brackets; what follows it is its port, once.
-static bool check_authority(const struct http_text *text, struct http_text *host, uint16_t *port)
-{
+static bool check_authority(const struct http_text *text, struct http_text *host, uint16_t *port) {
     if (!http_read_authority(host, port, text))
         return false;
     EXPECT(host->start == text->start && host->length > 0 && host->length <= text->length);
@@ -47,8 +44,7 @@ static bool check_authority(const struct http_text *text, struct http_text *host
 }
 
 // What was read, written again with its port, is read as the same.
-static bool check_origin(const struct http_text *text, struct http_origin *origin)
-{
+static bool check_origin(const struct http_text *text, struct http_origin *origin) {
     char written[2048];
     struct http_origin again;
     if (!http_read_origin(origin, text))
@@ -67,15 +63,13 @@ static bool check_origin(const struct http_text *text, struct http_origin *origi
     return true;
 }
 
-static bool is_same(const struct http_text *a, const struct http_text *b)
-{
+static bool is_same(const struct http_text *a, const struct http_text *b) {
     return a->length == b->length && strncasecmp(a->start, b->start, a->length) == 0;
 }
 
 // Who is let in has a reason; where IPv6 addresses are written in two ways, there is none to see.
 static void expect_reason(const struct http_trust *trust, const struct http_text *host,
-                          const struct http_text *text)
-{
+                          const struct http_text *text) {
     struct http_origin origin;
     struct http_text own = {NULL, 0};
     uint16_t port = 0;
@@ -94,8 +88,7 @@ static void expect_reason(const struct http_trust *trust, const struct http_text
 }
 
 static void try_request(const struct http_trust *trust, const struct http_text *host,
-                        const struct http_text *origin)
-{
+                        const struct http_text *origin) {
     static struct http_request request;
     request.header_count = 0;
     if (host->length > 0)
@@ -119,8 +112,7 @@ static void try_request(const struct http_trust *trust, const struct http_text *
     EXPECT(!http_origin_is_trusted(trust, &request));
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct http_trust trust;
     struct input input = {data, size};
     struct http_text server = take_line(&input);

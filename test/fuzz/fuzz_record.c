@@ -7,8 +7,7 @@
 #include "fuzz.h"
 #include "session/record.h"
 
-static void expect_configuration(const struct record *record)
-{
+static void expect_configuration(const struct record *record) {
     struct configuration config;
     struct configuration again;
     uint8_t body[CONFIGURATION_MAX];
@@ -32,8 +31,7 @@ static void expect_configuration(const struct record *record)
     EXPECT(again.address == config.address && again.resolver_count == config.resolver_count);
 }
 
-static void expect_status(const struct record *record)
-{
+static void expect_status(const struct record *record) {
     uint32_t mappings = 0;
     uint8_t body[STATUS_BYTES];
     uint8_t *copy = exact_copy(record->bytes, record->length);
@@ -44,8 +42,7 @@ static void expect_status(const struct record *record)
         EXPECT(memcmp(record->bytes, body, status_write(body, mappings)) == 0);
 }
 
-static void expect_packet(const struct record *record, size_t used)
-{
+static void expect_packet(const struct record *record, size_t used) {
     EXPECT(record->type == RECORD_PACKET && record->length == used);
     if (record->bytes[0] >> 4 == 4)
         EXPECT(used == get_be16(record->bytes + 2));
@@ -54,8 +51,7 @@ static void expect_packet(const struct record *record, size_t used)
 }
 
 // A super-packet's record, with the header's checksum made right so that more of it is looked at.
-static void expect_super_packet(const struct record *record)
-{
+static void expect_super_packet(const struct record *record) {
     struct ip_packet packet;
     struct ip_offload offload;
     uint8_t head[SUPER_PACKET_HEAD];
@@ -79,8 +75,7 @@ static void expect_super_packet(const struct record *record)
     free(copy);
 }
 
-static void expect_other(const struct record *record, size_t used)
-{
+static void expect_other(const struct record *record, size_t used) {
     uint8_t *again = malloc(used);
     EXPECT(again != NULL && used == RECORD_HEAD + record->length);
     EXPECT(record_write(again, record->type, record->bytes, record->length) == used);
@@ -91,8 +86,7 @@ static void expect_other(const struct record *record, size_t used)
     expect_status(record);
 }
 
-static size_t walk(uint8_t *bytes, size_t length)
-{
+static size_t walk(uint8_t *bytes, size_t length) {
     size_t at = 0;
     size_t count = 0;
     while (at < length) {
@@ -112,8 +106,7 @@ static size_t walk(uint8_t *bytes, size_t length)
     return count;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct input input = {data, size};
     size_t cut = take8(&input);
     uint8_t *whole = exact_copy(input.at, input.left);

@@ -23,19 +23,16 @@ static uint8_t payload[MOST];
 static uint64_t in_bytes, in_sum, out_bytes, out_sum;
 
 // The payload of TCP; all of what is none.
-static void count(uint8_t *bytes, size_t length, uint64_t *total, uint64_t *sum)
-{
+static void count(uint8_t *bytes, size_t length, uint64_t *total, uint64_t *sum) {
     struct ip_packet p;
     bool is_tcp = ip_parse(&p, bytes, length) == IP_GOOD && p.protocol == IP_TCP &&
                   p.has_transport && p.length == length && p.header_length == IP_HEADER_MIN;
     size_t from = is_tcp ? ip_header_sizes(&p) : 0;
     *total += length - from;
-    for (size_t i = from; i < length; i++)
-        *sum += bytes[i];
+    for (size_t i = from; i < length; i++) *sum += bytes[i];
 }
 
-static void push(struct input *input, uint8_t command, uint32_t *sequences)
-{
+static void push(struct input *input, uint8_t command, uint32_t *sequences) {
     static uint8_t packet[HEADERS + MOST];
     uint8_t head[SUPER_PACKET_HEAD];
     uint32_t *sequence = &sequences[command % CONNECTIONS];
@@ -73,8 +70,7 @@ static void push(struct input *input, uint8_t command, uint32_t *sequences)
     }
 }
 
-static void take(size_t most)
-{
+static void take(size_t most) {
     size_t first = fair_queue_next(&link.queue);
     size_t room = first > most ? first : most;
     if (first == 0)
@@ -93,14 +89,12 @@ static void take(size_t most)
     free(out);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const struct siphash_key key = {1, 2};
     struct input input = {data, size};
     uint32_t sequences[CONNECTIONS] = {0, 1000000000, 2000000000, 0xffffff00};
     in_bytes = in_sum = out_bytes = out_sum = 0;
-    for (size_t i = 0; i < MOST; i++)
-        payload[i] = (uint8_t)(i * 7);
+    for (size_t i = 0; i < MOST; i++) payload[i] = (uint8_t)(i * 7);
     tunnel_link_init(&link, NULL, &key, 0);
     link.queue.limit = QUEUE_BYTES;
     while (input.left > 0 && link.queue.bytes < QUEUE_BYTES / 4) {
@@ -110,8 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         else
             push(&input, command, sequences);
     }
-    while (link.queue.count > 0)
-        take(3000);
+    while (link.queue.count > 0) take(3000);
     EXPECT(link.queue.dropped_late + link.queue.dropped_full + link.queue.thinned > 0 ||
            (in_bytes == out_bytes && in_sum == out_sum));
     return 0;

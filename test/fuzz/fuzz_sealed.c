@@ -28,8 +28,7 @@ struct way {
     uint64_t newest;
 };
 
-static void begin(struct session *left, struct session *right, uint8_t seed)
-{
+static void begin(struct session *left, struct session *right, uint8_t seed) {
     memset(left, 0, sizeof *left);
     memset(right, 0, sizeof *right);
     for (size_t i = 0; i < AEAD_KEY; i++) {
@@ -40,8 +39,7 @@ static void begin(struct session *left, struct session *right, uint8_t seed)
     session_begin(right, 2, 1, 0, 0);
 }
 
-static void seal(struct way *way, struct input *input, uint8_t how)
-{
+static void seal(struct way *way, struct input *input, uint8_t how) {
     const uint8_t *bytes;
     struct message *message = &way->flight[way->next++ % FLIGHT];
     memset(message, 0, sizeof *message);
@@ -64,16 +62,14 @@ static void seal(struct way *way, struct input *input, uint8_t how)
 
 // Whether any message with this counter was opened; that of one which has left the table is not
 // known.
-static bool was_opened(const struct way *way, uint64_t counter)
-{
+static bool was_opened(const struct way *way, uint64_t counter) {
     for (size_t i = 0; i < FLIGHT; i++)
         if (way->flight[i].used && way->flight[i].counter == counter && way->flight[i].opened)
             return true;
     return false;
 }
 
-static void deliver(struct way *way, struct message *message)
-{
+static void deliver(struct way *way, struct message *message) {
     size_t length = SEALED_OVERHEAD + message->length;
     uint8_t *copy = exact_copy(message->bytes, length);
     bool old = way->any && message->counter <= way->newest;
@@ -96,8 +92,7 @@ static void deliver(struct way *way, struct message *message)
 }
 
 // Opens what nobody sealed for this end.
-static void deliver_forged(struct session *to, const uint8_t *bytes, size_t length)
-{
+static void deliver_forged(struct session *to, const uint8_t *bytes, size_t length) {
     struct session before = *to;
     uint8_t *copy = exact_copy(bytes, length);
     enum sealed_verdict verdict = session_open(to, copy, length);
@@ -108,8 +103,7 @@ static void deliver_forged(struct session *to, const uint8_t *bytes, size_t leng
 }
 
 // A message with some of its bytes changed behind the index, or with another end.
-static void deliver_changed(struct way *way, const struct message *message, struct input *input)
-{
+static void deliver_changed(struct way *way, const struct message *message, struct input *input) {
     uint8_t bytes[SEALED_OVERHEAD + 2 * RECORDS] = {0};
     size_t whole = SEALED_OVERHEAD + message->length;
     size_t length = whole;
@@ -126,8 +120,7 @@ static void deliver_changed(struct way *way, const struct message *message, stru
     deliver_forged(way->to, bytes, length);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct way ways[2];
     struct session left;
     struct session right;
@@ -143,9 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct message *message = &way->flight[(command >> 3) % FLIGHT];
         size_t length;
         switch (command >> 1 & 3) {
-        case 0:
-            seal(way, &input, command >> 3);
-            break;
+        case 0: seal(way, &input, command >> 3); break;
         case 1:
             if (message->used)
                 deliver(way, message);

@@ -4,8 +4,7 @@
 #include "ws/utf8.h"
 
 // In pieces of `piece` bytes. Returns whether all of it is UTF-8.
-static bool check(const uint8_t *bytes, size_t length, size_t piece)
-{
+static bool check(const uint8_t *bytes, size_t length, size_t piece) {
     struct utf8 state = {0};
     for (size_t at = 0; at < length; at += piece) {
         size_t part = length - at < piece ? length - at : piece;
@@ -17,23 +16,19 @@ static bool check(const uint8_t *bytes, size_t length, size_t piece)
 
 // A text fails at its first byte that no text could have: with another end instead of that byte it
 // could still become good.
-static void expect_early_failure(const uint8_t *bytes, size_t length)
-{
+static void expect_early_failure(const uint8_t *bytes, size_t length) {
     struct utf8 state = {0};
     size_t at = 0;
-    while (at < length && utf8_check(&state, bytes + at, 1))
-        at++;
+    while (at < length && utf8_check(&state, bytes + at, 1)) at++;
     size_t whole = at;
-    while (whole > 0 && !is_utf8(bytes, whole))
-        whole--;
+    while (whole > 0 && !is_utf8(bytes, whole)) whole--;
     EXPECT(at - whole <= 3); // at most one character is not finished
     if (at < length)
         EXPECT(!is_utf8(bytes, length));
 }
 
 // What RFC 6455 sections 5.5.1 and 7.4 say about a Close frame's body.
-static uint16_t expected_status(const uint8_t *body, size_t length)
-{
+static uint16_t expected_status(const uint8_t *body, size_t length) {
     if (length == 0)
         return WS_STATUS_NONE;
     if (length == 1)
@@ -46,8 +41,7 @@ static uint16_t expected_status(const uint8_t *body, size_t length)
     return is_utf8(body + 2, length - 2) ? (uint16_t)status : WS_STATUS_BAD_TEXT;
 }
 
-static void try_close(const uint8_t *body, size_t length)
-{
+static void try_close(const uint8_t *body, size_t length) {
     static struct play play;
     uint8_t frame[6 + WS_CONTROL_MAX] = {0x88, (uint8_t)(0x80 | length)};
     uint8_t answer[64];
@@ -70,8 +64,7 @@ static void try_close(const uint8_t *body, size_t length)
     play_end(&play);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < 1)
         return 0;
     size_t piece = data[0] + 1U;

@@ -8,8 +8,7 @@
 
 static unsigned long inputs;
 
-static int run_file(const char *path)
-{
+static int run_file(const char *path) {
     static uint8_t bytes[1 << 20];
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
@@ -25,8 +24,7 @@ static int run_file(const char *path)
     return 0;
 }
 
-static int run_path(const char *path)
-{
+static int run_path(const char *path) {
     struct stat info;
     char inside[4096];
     int result = 0;
@@ -51,11 +49,9 @@ static int run_path(const char *path)
     return result;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     int result = argc > 1 ? 0 : -1;
-    for (int i = 1; i < argc; i++)
-        result |= run_path(argv[i]);
+    for (int i = 1; i < argc; i++) result |= run_path(argv[i]);
     if (argc < 2)
         fprintf(stderr, "usage: %s FILE-OR-FOLDER...\n", argv[0]);
     printf("%s: %lu inputs\n", argv[0], inputs);

@@ -9,8 +9,7 @@
 
 #define SCALE 4 // pixels of a module's side
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct qr qr;
     if (argc != 2 || qr_encode(&qr, argv[1], strlen(argv[1])) < 0) {
         fprintf(stderr, "usage: qr-pbm TEXT   (of at most %d bytes)\n", QR_TEXT_MAX);

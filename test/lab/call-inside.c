@@ -13,14 +13,12 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 
-static int failed(const char *what)
-{
+static int failed(const char *what) {
     perror(what);
     return 1;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct user_regs_struct registers;
     if (argc != 3) {
         fprintf(stderr, "usage: call-inside PID NUMBER\n");

@@ -16,8 +16,7 @@ static int (*real_gettime)(clockid_t, struct timespec *);
 static const volatile int64_t *slept_ns;
 
 // Before main(): later the program may open no file.
-__attribute__((constructor)) static void find_clock(void)
-{
+__attribute__((constructor)) static void find_clock(void) {
     const char *name = getenv("SUSPEND_FILE");
     int fd = name != NULL ? open(name, O_RDONLY | O_CLOEXEC) : -1;
     void *map = fd >= 0 ? mmap(NULL, sizeof *slept_ns, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
@@ -30,8 +29,7 @@ __attribute__((constructor)) static void find_clock(void)
     slept_ns = map;
 }
 
-int clock_gettime(clockid_t clock, struct timespec *now)
-{
+int clock_gettime(clockid_t clock, struct timespec *now) {
     int result = real_gettime(clock, now);
     if (result == 0 && clock == CLOCK_BOOTTIME)
         now->tv_sec += (time_t)(*slept_ns / 1000000000);

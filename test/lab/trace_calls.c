@@ -20,8 +20,7 @@ void __cyg_profile_func_exit(void *function, void *caller) UNTRACED;
 
 static uint64_t *trace; // NULL: nobody wants it
 
-__attribute__((constructor)) UNTRACED static void open_trace(void)
-{
+__attribute__((constructor)) UNTRACED static void open_trace(void) {
     const char *name = getenv("TRACE_FILE");
     int fd = name != NULL ? open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
     if (fd < 0 || ftruncate(fd, SIZE) < 0)
@@ -32,14 +31,10 @@ __attribute__((constructor)) UNTRACED static void open_trace(void)
         trace = map;
 }
 
-void __cyg_profile_func_enter(void *function, void *caller)
-{
+void __cyg_profile_func_enter(void *function, void *caller) {
     (void)caller;
     if (trace != NULL && ++trace[0] <= CALLS_MAX)
         trace[trace[0]] = (uint64_t)(uintptr_t)function;
 }
 
-void __cyg_profile_func_exit(void *function, void *caller)
-{
-    (void)function, (void)caller;
-}
+void __cyg_profile_func_exit(void *function, void *caller) { (void)function, (void)caller; }

@@ -21,8 +21,7 @@
 #define ARGUMENT(n) offsetof(struct seccomp_data, args[n])
 #endif
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_socket, 0, 5),

@@ -24,8 +24,7 @@ struct fair_queue_sums {
 
 // A packet's cells, from the first to the last.
 static inline const char *fair_queue_wrong_packet(const struct fair_queue *q,
-                                                  struct fair_queue_sums *sums, uint16_t first)
-{
+                                                  struct fair_queue_sums *sums, uint16_t first) {
     const struct fair_queue_packet *packet = &q->packets[first];
     size_t cells = (16 + (size_t)packet->length + 255) / 256;
     uint16_t cell = first;
@@ -45,8 +44,7 @@ static inline const char *fair_queue_wrong_packet(const struct fair_queue *q,
 }
 
 static inline const char *fair_queue_wrong_flow(const struct fair_queue *q,
-                                                struct fair_queue_sums *sums, size_t index)
-{
+                                                struct fair_queue_sums *sums, size_t index) {
     const struct fair_queue_flow *flow = &q->flows[index];
     size_t cells = sums->cells;
     size_t bytes = sums->bytes;
@@ -71,8 +69,7 @@ static inline const char *fair_queue_wrong_flow(const struct fair_queue *q,
 
 static inline const char *fair_queue_wrong_list(const struct fair_queue *q,
                                                 struct fair_queue_sums *sums,
-                                                const struct fair_queue_list *list)
-{
+                                                const struct fair_queue_list *list) {
     for (uint16_t at = list->first; at != NO_CELL; at = q->flows[at].next) {
         FAIR_QUEUE_NEEDS(at < QUEUE_FLOWS);
         FAIR_QUEUE_NEEDS(!sums->seen_flow[at] && q->flows[at].is_listed);
@@ -83,8 +80,7 @@ static inline const char *fair_queue_wrong_list(const struct fair_queue *q,
 }
 
 // NULL, or what should be so and is not.
-static inline const char *fair_queue_wrong(const struct fair_queue *q)
-{
+static inline const char *fair_queue_wrong(const struct fair_queue *q) {
     static struct fair_queue_sums sums;
     const char *wrong = NULL;
     size_t unused = 0;

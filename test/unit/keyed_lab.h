@@ -11,8 +11,7 @@ static struct session *const near = &keys.current; // seals
 static struct session far;                         // opens
 static uint32_t newest;                            // counter of the last message that was opened
 
-static inline void begin_session(void)
-{
+static inline void begin_session(void) {
     memset(&keys, 0, sizeof keys);
     memset(&far, 0, sizeof far);
     test_random_bytes(near->send_key, sizeof near->send_key);
@@ -21,16 +20,14 @@ static inline void begin_session(void)
     session_begin(&far, 2, 1, 0, clock_us / 1000);
 }
 
-static inline void queue_packet(size_t length, uint32_t number)
-{
+static inline void queue_packet(size_t length, uint32_t number) {
     static uint8_t packet[IP_PACKET_MAX];
     make_packet(packet, length, number);
     tunnel_link_queue(&end, packet, length, clock_us);
 }
 
 // The next message at the peer, opened: its records. NULL where there is none.
-static inline uint8_t *next_sealed(uint8_t opcode, size_t *length)
-{
+static inline uint8_t *next_sealed(uint8_t opcode, size_t *length) {
     if (next_message() != opcode)
         return NULL;
     uint8_t *bytes = receiver.data;
@@ -45,8 +42,7 @@ static inline uint8_t *next_sealed(uint8_t opcode, size_t *length)
     return bytes + SEALED_HEAD;
 }
 
-static inline void acknowledge(uint32_t index, uint32_t counter)
-{
+static inline void acknowledge(uint32_t index, uint32_t counter) {
     uint8_t body[ACKNOWLEDGEMENT_BYTES] = {0};
     struct record record = {RECORD_ACKNOWLEDGEMENT, body, sizeof body};
     put_be32(body, index);
@@ -56,16 +52,14 @@ static inline void acknowledge(uint32_t index, uint32_t counter)
 }
 
 // All that was opened so far is acknowledged, after a moment.
-static inline void acknowledge_newest(void)
-{
+static inline void acknowledge_newest(void) {
     clock_us += 100;
     acknowledge(2, newest);
 }
 
 // As after a while on a fast path: messages may be as long as ever, and a million bytes be on their
 // way.
-static inline void make_fast(void)
-{
+static inline void make_fast(void) {
     for (uint32_t i = 0; i < 1000 && (flow_room(&end.flow, clock_us) < 1000000 ||
                                       flow_message_size(&end.flow) < LINK_RECORDS);
          i++) {

@@ -24,8 +24,7 @@ static int64_t clock_us = 1000000; // stands still, but for the tests that move 
 
 static const struct siphash_key queue_key = {1, 2};
 
-static inline bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
-{
+static inline bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length) {
     (void)arg;
     (void)opcode;
     (void)data;
@@ -33,15 +32,13 @@ static inline bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t l
     return true;
 }
 
-static inline void on_writable(void *arg)
-{
+static inline void on_writable(void *arg) {
     (void)arg;
     if (end.conn != NULL)
         tunnel_link_pump(&end, clock_us);
 }
 
-static inline void on_closed(void *arg, uint16_t status)
-{
+static inline void on_closed(void *arg, uint16_t status) {
     (void)arg;
     (void)status;
     gone = true;
@@ -54,8 +51,7 @@ static const struct ws_conn_events events = {
     .closed = on_closed,
 };
 
-static inline void turn(void)
-{
+static inline void turn(void) {
     if (poll(loop.polled, (nfds_t)loop.count, 0) <= 0)
         return;
     for (int i = loop.count - 1; i >= 0; i--) {
@@ -67,8 +63,7 @@ static inline void turn(void)
     }
 }
 
-static inline bool open_link(bool keyed)
-{
+static inline bool open_link(bool keyed) {
     int fds[2];
     char response[4];
     struct endpoint from;
@@ -86,8 +81,7 @@ static inline bool open_link(bool keyed)
     return recv(peer, response, sizeof response, 0) == 3;
 }
 
-static inline void close_link(void)
-{
+static inline void close_link(void) {
     ws_conn_abort(&conn);
     if (peer >= 0)
         close(peer);
@@ -97,13 +91,11 @@ static inline void close_link(void)
 
 // An IPv4 packet that says its number, all of them from one connection; of its header, as much as
 // fits.
-static inline void make_packet(uint8_t *packet, size_t length, uint32_t number)
-{
+static inline void make_packet(uint8_t *packet, size_t length, uint32_t number) {
     const uint8_t header[20] = {
         0x45, 0, (uint8_t)(length >> 8), (uint8_t)length, [9] = 47, [12] = 10, [16] = 10,
     };
-    for (size_t i = 0; i < length; i++)
-        packet[i] = (uint8_t)(number * 31 + i * 7 + (i >> 8));
+    for (size_t i = 0; i < length; i++) packet[i] = (uint8_t)(number * 31 + i * 7 + (i >> 8));
     memcpy(packet, header, length < sizeof header ? length : sizeof header);
     if (length >= 8)
         memcpy(packet + 4, &number, 4);
@@ -113,13 +105,11 @@ static inline void make_packet(uint8_t *packet, size_t length, uint32_t number)
 static struct ws_receiver receiver;
 static uint8_t receiver_buffer[300000];
 
-static inline void listen_anew(void)
-{
+static inline void listen_anew(void) {
     ws_receiver_init(&receiver, receiver_buffer, sizeof receiver_buffer, 200000, false);
 }
 
-static inline uint8_t next_message(void)
-{
+static inline uint8_t next_message(void) {
     for (;;) {
         enum ws_event event = ws_receiver_next(&receiver);
         if (event == WS_EVENT_MESSAGE)
@@ -135,8 +125,7 @@ static inline uint8_t next_message(void)
     }
 }
 
-static inline void check_next(uint8_t opcode, const uint8_t *packet, size_t length)
-{
+static inline void check_next(uint8_t opcode, const uint8_t *packet, size_t length) {
     static uint8_t decoded[IP_PACKET_MAX];
     CHECK_INT(next_message(), opcode);
     const uint8_t *bytes = receiver.data;

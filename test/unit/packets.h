@@ -35,31 +35,24 @@ struct packet_spec {
     size_t payload_length;
 };
 
-static inline void packet_put16(uint8_t *at, uint32_t value)
-{
+static inline void packet_put16(uint8_t *at, uint32_t value) {
     at[0] = (uint8_t)(value >> 8);
     at[1] = (uint8_t)value;
 }
 
-static inline void packet_put32(uint8_t *at, uint32_t value)
-{
+static inline void packet_put32(uint8_t *at, uint32_t value) {
     packet_put16(at, value >> 16);
     packet_put16(at + 2, value & 0xffff);
 }
 
-static inline uint16_t packet_get16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
+static inline uint16_t packet_get16(const uint8_t *at) { return (uint16_t)(at[0] << 8 | at[1]); }
 
-static inline uint32_t packet_get32(const uint8_t *at)
-{
+static inline uint32_t packet_get32(const uint8_t *at) {
     return (uint32_t)packet_get16(at) << 16 | packet_get16(at + 2);
 }
 
 // The one's complement sum of RFC 1071 section 1, carry by carry.
-static inline uint16_t packet_sum(uint16_t sum, const uint8_t *bytes, size_t length)
-{
+static inline uint16_t packet_sum(uint16_t sum, const uint8_t *bytes, size_t length) {
     for (size_t i = 0; i < length; i += 2) {
         uint32_t word = (uint32_t)bytes[i] << 8 | (i + 1 < length ? bytes[i + 1] : 0U);
         uint32_t next = sum + word;
@@ -69,8 +62,7 @@ static inline uint16_t packet_sum(uint16_t sum, const uint8_t *bytes, size_t len
 }
 
 // The sum of the pseudo-header: addresses, protocol, length of the transport part.
-static inline uint16_t packet_pseudo_sum(const uint8_t *packet, size_t transport_length)
-{
+static inline uint16_t packet_pseudo_sum(const uint8_t *packet, size_t transport_length) {
     uint8_t pseudo[12];
     memcpy(pseudo, packet + 12, 8);
     pseudo[8] = 0;
@@ -79,24 +71,20 @@ static inline uint16_t packet_pseudo_sum(const uint8_t *packet, size_t transport
     return packet_sum(0, pseudo, sizeof pseudo);
 }
 
-static inline size_t packet_header_length(const uint8_t *packet)
-{
+static inline size_t packet_header_length(const uint8_t *packet) {
     return (size_t)(packet[0] & 0x0f) * 4;
 }
 
-static inline size_t packet_checksum_place(uint8_t protocol)
-{
+static inline size_t packet_checksum_place(uint8_t protocol) {
     return protocol == PACKET_TCP ? 16 : protocol == PACKET_UDP ? 6 : 2;
 }
 
-static inline void packet_fill_header_checksum(uint8_t *packet)
-{
+static inline void packet_fill_header_checksum(uint8_t *packet) {
     packet_put16(packet + 10, 0);
     packet_put16(packet + 10, 0xffffU ^ packet_sum(0, packet, packet_header_length(packet)));
 }
 
-static inline void packet_fill_checksum(uint8_t *packet, size_t length)
-{
+static inline void packet_fill_checksum(uint8_t *packet, size_t length) {
     size_t header = packet_header_length(packet);
     uint8_t *at = packet + header + packet_checksum_place(packet[9]);
     uint16_t sum = packet[9] == PACKET_ICMP ? 0 : packet_pseudo_sum(packet, length - header);
@@ -106,21 +94,18 @@ static inline void packet_fill_checksum(uint8_t *packet, size_t length)
 }
 
 // As a sender leaves it that lets the network card make the checksum: the pseudo-header's sum.
-static inline void packet_fill_partial_checksum(uint8_t *packet, size_t length)
-{
+static inline void packet_fill_partial_checksum(uint8_t *packet, size_t length) {
     size_t header = packet_header_length(packet);
     packet_put16(packet + header + packet_checksum_place(packet[9]),
                  packet_pseudo_sum(packet, length - header));
 }
 
-static inline size_t packet_transport_header(const struct packet_spec *spec)
-{
+static inline size_t packet_transport_header(const struct packet_spec *spec) {
     return spec->protocol == PACKET_TCP ? 20 + (size_t)spec->tcp_options : 8;
 }
 
 // Writes a packet with good checksums. Returns its length.
-static inline size_t packet_make(uint8_t *out, const struct packet_spec *spec)
-{
+static inline size_t packet_make(uint8_t *out, const struct packet_spec *spec) {
     size_t header = 20 + (size_t)spec->ip_options;
     size_t transport = packet_transport_header(spec);
     size_t length = header + transport + spec->payload_length;
@@ -160,14 +145,12 @@ static inline size_t packet_make(uint8_t *out, const struct packet_spec *spec)
     return length;
 }
 
-static inline bool packet_header_checksum_is_good(const uint8_t *packet)
-{
+static inline bool packet_header_checksum_is_good(const uint8_t *packet) {
     return packet_sum(0, packet, packet_header_length(packet)) == 0xffff;
 }
 
 // Of the transport part; UDP's 0 is "none made", and good.
-static inline bool packet_checksum_is_good(const uint8_t *packet)
-{
+static inline bool packet_checksum_is_good(const uint8_t *packet) {
     size_t header = packet_header_length(packet);
     size_t length = packet_get16(packet + 2);
     const uint8_t *t = packet + header;
@@ -181,8 +164,7 @@ static inline bool packet_checksum_is_good(const uint8_t *packet)
 
 // ICMP that is all zeros but for its checksum, which the incremental update of RFC 1624 cannot tell
 // from its other form: 0000 and ffff are the same number in one's complement.
-static inline bool packet_is_zero_icmp(const uint8_t *packet)
-{
+static inline bool packet_is_zero_icmp(const uint8_t *packet) {
     size_t header = packet_header_length(packet);
     size_t length = packet_get16(packet + 2);
     if (packet[9] != PACKET_ICMP)

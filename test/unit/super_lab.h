@@ -27,14 +27,10 @@ struct given_list {
     uint8_t bytes[GIVEN_BYTES];
 };
 
-static inline void given_clear(struct given_list *list)
-{
-    list->count = list->used = 0;
-}
+static inline void given_clear(struct given_list *list) { list->count = list->used = 0; }
 
 // An ip_piece_receiver; `arg` is the list.
-static inline void given_add(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
-{
+static inline void given_add(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size) {
     struct given_list *list = arg;
     if (list->count == GIVEN_MAX || list->used + length > GIVEN_BYTES) {
         test_fail(__FILE__, __LINE__, "the laboratory is too small");
@@ -47,8 +43,7 @@ static inline void given_add(void *arg, uint8_t *bytes, size_t length, uint16_t 
 }
 
 // The sum that a super-packet's checksum field must hold: that of the pseudo-header.
-static inline bool packet_partial_checksum_is_good(const uint8_t *packet)
-{
+static inline bool packet_partial_checksum_is_good(const uint8_t *packet) {
     size_t header = packet_header_length(packet);
     size_t length = packet_get16(packet + 2);
     uint16_t field = packet_get16(packet + header + packet_checksum_place(packet[9]));
@@ -58,8 +53,7 @@ static inline bool packet_partial_checksum_is_good(const uint8_t *packet)
 // Cuts what was given out into pieces of `most` bytes (0: segments), each in memory of exactly its
 // size. What is no super-packet is taken over as it is. Checks that what comes in and goes out is
 // well formed.
-static inline void given_cut(const struct given_list *from, size_t most, struct given_list *to)
-{
+static inline void given_cut(const struct given_list *from, size_t most, struct given_list *to) {
     static uint8_t scratch[IP_PACKET_MAX];
     given_clear(to);
     for (size_t i = 0; i < from->count; i++) {
@@ -83,8 +77,7 @@ static inline void given_cut(const struct given_list *from, size_t most, struct 
 }
 
 // Whether two lists hold the same packets.
-static inline bool given_same(const struct given_list *a, const struct given_list *b)
-{
+static inline bool given_same(const struct given_list *a, const struct given_list *b) {
     if (a->count != b->count)
         return false;
     for (size_t i = 0; i < a->count; i++)

@@ -80,8 +80,7 @@ static struct {
 static inline void test_fail(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-static inline void test_fail(const char *file, int line, const char *format, ...)
-{
+static inline void test_fail(const char *file, int line, const char *format, ...) {
     char what[512];
     va_list args;
     if (test_state.failed)
@@ -98,16 +97,14 @@ static inline void test_fail(const char *file, int line, const char *format, ...
 // Names the row of a table that the following checks are about.
 static inline void test_row(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-static inline void test_row(const char *format, ...)
-{
+static inline void test_row(const char *format, ...) {
     va_list args;
     va_start(args, format);
     vsnprintf(test_state.row, sizeof test_state.row, format, args);
     va_end(args);
 }
 
-static inline void test_run(const char *sentence, void (*function)(void))
-{
+static inline void test_run(const char *sentence, void (*function)(void)) {
     test_state.failed = false;
     test_state.row[0] = '\0';
     function();
@@ -121,25 +118,19 @@ static inline void test_run(const char *sentence, void (*function)(void))
 }
 
 // The program's exit status.
-static inline int test_end(void)
-{
-    return test_state.failures > 0 ? 1 : 0;
-}
+static inline int test_end(void) { return test_state.failures > 0 ? 1 : 0; }
 
 // Where two pieces of memory first differ, or `length`.
-static inline size_t test_difference(const void *a, const void *b, size_t length)
-{
+static inline size_t test_difference(const void *a, const void *b, size_t length) {
     const uint8_t *left = a;
     const uint8_t *right = b;
     size_t at = 0;
-    while (at < length && left[at] == right[at])
-        at++;
+    while (at < length && left[at] == right[at]) at++;
     return at;
 }
 
 // Reads hexadecimal digits, with spaces anywhere between bytes. Returns the number of bytes.
-static inline size_t test_hex(uint8_t *out, size_t size, const char *text)
-{
+static inline size_t test_hex(uint8_t *out, size_t size, const char *text) {
     size_t length = 0;
     unsigned byte;
     for (; *text != '\0'; text++) {
@@ -156,8 +147,7 @@ static inline size_t test_hex(uint8_t *out, size_t size, const char *text)
 }
 
 // A copy in memory of exactly this size, so that an address sanitizer sees a read beyond it.
-static inline uint8_t *test_copy(const void *bytes, size_t length)
-{
+static inline uint8_t *test_copy(const void *bytes, size_t length) {
     uint8_t *copy = calloc(length, 1);
     if (copy == NULL && length > 0)
         exit(2);
@@ -169,8 +159,7 @@ static inline uint8_t *test_copy(const void *bytes, size_t length)
 // Random numbers, the same in every run (xorshift64*, Vigna 2016).
 static uint64_t test_seed = UINT64_C(0x9e3779b97f4a7c15);
 
-static inline uint64_t test_random(void)
-{
+static inline uint64_t test_random(void) {
     test_seed ^= test_seed >> 12;
     test_seed ^= test_seed << 25;
     test_seed ^= test_seed >> 27;
@@ -178,15 +167,12 @@ static inline uint64_t test_random(void)
 }
 
 // A random number below `limit`.
-static inline uint32_t test_below(uint32_t limit)
-{
+static inline uint32_t test_below(uint32_t limit) {
     return (uint32_t)(test_random() >> 32) % limit;
 }
 
-static inline void test_random_bytes(uint8_t *out, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        out[i] = (uint8_t)(test_random() >> 56);
+static inline void test_random_bytes(uint8_t *out, size_t length) {
+    for (size_t i = 0; i < length; i++) out[i] = (uint8_t)(test_random() >> 56);
 }
 
 #endif

@@ -9,8 +9,7 @@
 #define TIMED  52 // and with timestamps
 #define NUMBER 28 // the place of what is acknowledged
 
-static size_t make_ack(uint8_t *ack, uint32_t number, bool timed)
-{
+static size_t make_ack(uint8_t *ack, uint32_t number, bool timed) {
     struct packet_spec spec = {.protocol = PACKET_TCP,
                                .source = ADDRESS(10, 0, 0, 1),
                                .destination = ADDRESS(198, 51, 100, 9),
@@ -26,8 +25,7 @@ static size_t make_ack(uint8_t *ack, uint32_t number, bool timed)
     return length;
 }
 
-static bool replaces(const uint8_t *newer, const uint8_t *older, size_t length)
-{
+static bool replaces(const uint8_t *newer, const uint8_t *older, size_t length) {
     uint8_t *a = test_copy(newer, length);
     uint8_t *b = test_copy(older, length);
     bool result = ack_thinning_replaces(a, b, length);
@@ -36,8 +34,7 @@ static bool replaces(const uint8_t *newer, const uint8_t *older, size_t length)
     return result;
 }
 
-static void what_acknowledges_more(void)
-{
+static void what_acknowledges_more(void) {
     static const struct {
         uint32_t older;
         uint32_t newer;
@@ -59,8 +56,7 @@ static void what_acknowledges_more(void)
 
 // Each row is one bit that differs from a pure acknowledgement, in both packets or in the newer
 // one.
-static void what_says_more(void)
-{
+static void what_says_more(void) {
     static const struct {
         const char *what;
         size_t at;
@@ -101,8 +97,7 @@ static void what_says_more(void)
     }
 }
 
-static void other_lengths(void)
-{
+static void other_lengths(void) {
     uint8_t older[100] = {0}, newer[100] = {0};
     (void)make_ack(older, 1000, true);
     (void)make_ack(newer, 2000, true);
@@ -114,8 +109,7 @@ static void other_lengths(void)
 }
 
 // A window, a timestamp and the IP header's number may differ: the newer ones are what is sent.
-static void queue_keeps_the_newest(void)
-{
+static void queue_keeps_the_newest(void) {
     uint8_t ack[TIMED];
     start();
     for (uint32_t i = 1; i <= 100; i++) {
@@ -132,8 +126,7 @@ static void queue_keeps_the_newest(void)
 }
 
 // Takes what waits, all of it timed, and compares what it acknowledges.
-static void check_numbers(const uint32_t *wanted, size_t count)
-{
+static void check_numbers(const uint32_t *wanted, size_t count) {
     for (size_t i = 0; i < count; i++) {
         CHECK_INT(take(), TIMED);
         CHECK_INT(packet_get32(out + NUMBER), wanted[i]);
@@ -142,18 +135,15 @@ static void check_numbers(const uint32_t *wanted, size_t count)
 }
 
 // Of what says that there is a hole the last goes with what fills it.
-static void duplicates(void)
-{
+static void duplicates(void) {
     uint8_t ack[TIMED];
     start();
-    for (int i = 0; i < 4; i++)
-        fair_queue_push(&queue, ack, make_ack(ack, 1000, true), 0);
+    for (int i = 0; i < 4; i++) fair_queue_push(&queue, ack, make_ack(ack, 1000, true), 0);
     fair_queue_push(&queue, ack, make_ack(ack, 9000, true), 0);
     check_numbers((const uint32_t[]){1000, 1000, 1000, 9000}, 4);
 }
 
-static void what_is_chosen_is_replaced(void)
-{
+static void what_is_chosen_is_replaced(void) {
     uint8_t ack[TIMED];
     start();
     fair_queue_push(&queue, ack, make_ack(ack, 1000, true), 0);
@@ -164,8 +154,7 @@ static void what_is_chosen_is_replaced(void)
     CHECK_WHOLE(&queue);
 }
 
-static void what_has_a_head_stays(void)
-{
+static void what_has_a_head_stays(void) {
     uint8_t ack[TIMED];
     start();
     size_t length = make_ack(ack, 1000, true);
@@ -176,8 +165,7 @@ static void what_has_a_head_stays(void)
     CHECK_WHOLE(&queue);
 }
 
-static void queue_keeps_the_order(void)
-{
+static void queue_keeps_the_order(void) {
     uint8_t ack[TIMED];
     start();
     fair_queue_push(&queue, ack, make_ack(ack, 1000, true), 0);
@@ -192,8 +180,7 @@ static void queue_keeps_the_order(void)
     CHECK_WHOLE(&queue);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("an acknowledgement replaces one that acknowledges less", what_acknowledges_more);
     TEST("but none that says anything else", what_says_more);
     TEST("nor is anything of another length one", other_lengths);

@@ -60,8 +60,7 @@ static const struct {
     {"123456789012345678901234567890123456789012345678901234567890", 9, NULL, NULL},
 };
 
-static void endpoints_both_ways(void)
-{
+static void endpoints_both_ways(void) {
     for (size_t i = 0; i < COUNT(endpoints); i++) {
         struct endpoint endpoint;
         char text[ENDPOINT_TEXT_MAX];
@@ -78,8 +77,7 @@ static void endpoints_both_ways(void)
 }
 
 // Reading an IPv6 address must not leave traces of the attempt to read an IPv4 one.
-static void ipv6_fields(void)
-{
+static void ipv6_fields(void) {
     static const char *const texts[] = {"[2001:db8::1]:80", "200::1", "[1.2.3.4::]:1", "[25::]:80"};
     for (size_t i = 0; i < COUNT(texts); i++) {
         struct endpoint endpoint;
@@ -94,16 +92,14 @@ static void ipv6_fields(void)
     }
 }
 
-static struct endpoint parsed(const char *text)
-{
+static struct endpoint parsed(const char *text) {
     struct endpoint endpoint;
     if (endpoint_parse(&endpoint, text, 1) < 0)
         exit(2);
     return endpoint;
 }
 
-static void loopback(void)
-{
+static void loopback(void) {
     static const struct {
         const char *text;
         bool is_loopback;
@@ -129,8 +125,7 @@ static void loopback(void)
     }
 }
 
-static void wildcards(void)
-{
+static void wildcards(void) {
     static const struct {
         const char *text;
         bool is_wildcard;
@@ -145,8 +140,7 @@ static void wildcards(void)
     }
 }
 
-static void same_host(void)
-{
+static void same_host(void) {
     static const struct {
         const char *a;
         const char *b;
@@ -172,8 +166,7 @@ static void same_host(void)
 }
 
 // Whoever is behind an address: one IPv4 address, or one IPv6 /64.
-static void sources(void)
-{
+static void sources(void) {
     static const struct {
         const char *text;
         uint64_t source;
@@ -198,8 +191,7 @@ static void sources(void)
     }
 }
 
-static void parts(void)
-{
+static void parts(void) {
     struct endpoint v4 = parsed("1.2.3.4:8080");
     struct endpoint mapped = parsed("[::ffff:1.2.3.4]:8080");
     struct endpoint v6 = parsed("[2001:db8::1]:443");
@@ -210,8 +202,7 @@ static void parts(void)
     CHECK_INT(endpoint_ipv4(&v6), 0);
 }
 
-static void networks(void)
-{
+static void networks(void) {
     static const struct {
         const char *text;
         bool good;
@@ -254,8 +245,7 @@ static void networks(void)
     }
 }
 
-static void numbers(void)
-{
+static void numbers(void) {
     static const struct {
         const char *text;
         unsigned long max;
@@ -299,8 +289,7 @@ static void numbers(void)
     }
 }
 
-static void number_limits(void)
-{
+static void number_limits(void) {
     unsigned long number;
     char text[32];
     snprintf(text, sizeof text, "%lu", (unsigned long)-1);
@@ -318,8 +307,7 @@ static void number_limits(void)
 }
 
 // Over the loopback interface, which everybody has.
-static void sockets(void)
-{
+static void sockets(void) {
     struct endpoint any = parsed("127.0.0.1:0");
     struct endpoint where;
     struct endpoint peer;
@@ -350,8 +338,7 @@ static void sockets(void)
     close(listener);
 }
 
-static void wanted_hosts(void)
-{
+static void wanted_hosts(void) {
     static const struct {
         const char *text;
         const char *wants; // a part of what is said, or NULL
@@ -390,8 +377,7 @@ static void wanted_hosts(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("endpoints are read, refused and written as they should be", endpoints_both_ways);
     TEST("an IPv6 endpoint has nothing but its address and port set", ipv6_fields);
     TEST("loopback addresses are known in every form", loopback);

@@ -42,8 +42,7 @@ struct sample {
     size_t length; // of what is sealed
 };
 
-static void read_vector(struct sample *sample, size_t i)
-{
+static void read_vector(struct sample *sample, size_t i) {
     test_row("%s", vectors[i].source);
     sample->length = test_hex(sample->sealed, sizeof sample->sealed, vectors[i].sealed);
     memcpy(sample->text, vectors[i].text, strlen(vectors[i].text));
@@ -54,8 +53,7 @@ static void read_vector(struct sample *sample, size_t i)
         exit(2);
 }
 
-static void rfc8439_vectors(void)
-{
+static void rfc8439_vectors(void) {
     for (size_t i = 0; i < COUNT(vectors); i++) {
         struct sample s;
         read_vector(&s, i);
@@ -69,8 +67,7 @@ static void rfc8439_vectors(void)
 }
 
 // Turns one bit at a time, expects a refusal that leaves the bytes as they were, and turns it back.
-static void check_bits(struct sample *s, uint8_t *turned, size_t length)
-{
+static void check_bits(struct sample *s, uint8_t *turned, size_t length) {
     uint8_t before[512];
     for (size_t bit = 0; bit < 8 * length; bit++) {
         turned[bit / 8] ^= (uint8_t)(1 << bit % 8);
@@ -81,8 +78,7 @@ static void check_bits(struct sample *s, uint8_t *turned, size_t length)
     }
 }
 
-static void turned_bits(void)
-{
+static void turned_bits(void) {
     for (size_t i = 0; i < COUNT(vectors); i++) {
         struct sample s;
         read_vector(&s, i);
@@ -95,8 +91,7 @@ static void turned_bits(void)
 }
 
 // What is cut off at either end, or what was data and becomes text, does not fit the tag.
-static void other_lengths(void)
-{
+static void other_lengths(void) {
     struct sample s;
     uint8_t before[512];
     read_vector(&s, 0);
@@ -115,8 +110,7 @@ static void other_lengths(void)
     CHECK_BYTES(s.sealed, before, s.length);
 }
 
-static void every_length(void)
-{
+static void every_length(void) {
     uint8_t key[AEAD_KEY], nonce[AEAD_NONCE], text[700], data[40];
     test_random_bytes(key, sizeof key);
     test_random_bytes(nonce, sizeof nonce);
@@ -139,8 +133,7 @@ static void every_length(void)
 }
 
 // Opened to another place, which may overlap on either side; what is refused writes nothing there.
-static void to_another_place(void)
-{
+static void to_another_place(void) {
     struct sample s;
     read_vector(&s, 1);
     for (size_t shift = 0; shift <= 64; shift++) {
@@ -153,13 +146,11 @@ static void to_another_place(void)
     memset(out, 0xa5, s.length - AEAD_TAG);
     s.sealed[3] ^= 1;
     CHECK(!aead_open_into(out, s.sealed, s.length, s.key, s.nonce, s.data, DATA));
-    for (size_t i = 0; i < s.length - AEAD_TAG; i++)
-        CHECK_INT(out[i], 0xa5);
+    for (size_t i = 0; i < s.length - AEAD_TAG; i++) CHECK_INT(out[i], 0xa5);
     free(out);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("sealing and opening the RFC's messages gives what the RFC says", rfc8439_vectors);
     TEST("one bit turned, in message, tag, key, nonce or data, is refused and nothing decrypted",
          turned_bits);

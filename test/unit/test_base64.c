@@ -18,8 +18,7 @@ static const struct {
     {"foobar", "Zm9vYmFy"},
 };
 
-static void check_decodes(const char *text, size_t text_length, const void *bytes, size_t length)
-{
+static void check_decodes(const char *text, size_t text_length, const void *bytes, size_t length) {
     uint8_t *in = test_copy(text, text_length);
     uint8_t *out = test_copy(bytes, length);
     memset(out, 0xee, length);
@@ -31,8 +30,7 @@ static void check_decodes(const char *text, size_t text_length, const void *byte
     CHECK(same);
 }
 
-static void rfc4648_vectors(void)
-{
+static void rfc4648_vectors(void) {
     for (size_t i = 0; i < COUNT(rfc_vectors); i++) {
         const char *text = rfc_vectors[i].text;
         size_t length = strlen(rfc_vectors[i].bytes);
@@ -47,8 +45,7 @@ static void rfc4648_vectors(void)
     }
 }
 
-static void whole_alphabet(void)
-{
+static void whole_alphabet(void) {
     static const char alphabet[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     uint8_t bytes[48] = {0};
@@ -70,8 +67,7 @@ static const char *const bad[] = {
     "Zm9,", "Zm9:",  "\x80m9v", "Zm9\xff", "\xc3\xa9==", "Zm9v=Zg=",
 };
 
-static void bad_input(void)
-{
+static void bad_input(void) {
     for (size_t i = 0; i < COUNT(bad); i++) {
         uint8_t out[16];
         uint8_t *in = test_copy(bad[i], strlen(bad[i]));
@@ -83,8 +79,7 @@ static void bad_input(void)
 }
 
 // In every place of a text, only the 64 characters (and '=' at its end) may stand.
-static void every_byte_everywhere(void)
-{
+static void every_byte_everywhere(void) {
     static const char alphabet[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t length = 4; length <= 8; length += 4) {
@@ -105,8 +100,7 @@ static void every_byte_everywhere(void)
 
 // Section 3.5: the bits that no byte takes must be zero. Exactly one text of 16 and one of 4 that
 // differ only in these bits is good.
-static void unused_bits(void)
-{
+static void unused_bits(void) {
     static const char alphabet[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (int i = 0; i < 64; i++) {
@@ -122,8 +116,7 @@ static void unused_bits(void)
     }
 }
 
-static void all_lengths(void)
-{
+static void all_lengths(void) {
     for (size_t length = 0; length <= 300; length++) {
         uint8_t bytes[300];
         test_row("%lu bytes", (unsigned long)length);
@@ -148,8 +141,7 @@ static void all_lengths(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("base64 of the RFC's words goes both ways, with padding and without", rfc4648_vectors);
     TEST("the 64 characters stand for the numbers 0 to 63", whole_alphabet);
     TEST("wrong lengths, padding, line breaks and other alphabets are refused", bad_input);

@@ -9,14 +9,12 @@
 static struct cell_outages outages;
 static struct cell_link link_;
 
-static void start(uint64_t seed)
-{
+static void start(uint64_t seed) {
     outages.count = 0;
     cell_link_init(&link_, &outages, seed);
 }
 
-static void arrive(size_t size, int64_t at_ns)
-{
+static void arrive(size_t size, int64_t at_ns) {
     struct cell_packet *packet = calloc(1, sizeof *packet + 1);
     if (packet == NULL)
         abort();
@@ -27,8 +25,7 @@ static void arrive(size_t size, int64_t at_ns)
 
 // When the next packet comes out, going from event to event as the emulator does; -1: none ever
 // does.
-static int64_t comes_ns(void)
-{
+static int64_t comes_ns(void) {
     for (;;) {
         int64_t next_ns = cell_link_next(&link_);
         if (next_ns == CELL_NEVER)
@@ -42,8 +39,7 @@ static int64_t comes_ns(void)
     }
 }
 
-static void constant_rate(void)
-{
+static void constant_rate(void) {
     start(1);
     link_.rate_bits = 8e6; // a byte takes a microsecond
     link_.delay_ns = 10 * MS;
@@ -56,15 +52,13 @@ static void constant_rate(void)
     CHECK_INT(comes_ns(), -1);
 }
 
-static void no_limits(void)
-{
+static void no_limits(void) {
     start(1);
     arrive(1000, 5 * MS);
     CHECK_INT(comes_ns(), 5 * MS);
 }
 
-static void drop_tail(void)
-{
+static void drop_tail(void) {
     start(1);
     link_.rate_bits = 8e6;
     link_.queue_limit = 2500;
@@ -88,35 +82,30 @@ static void drop_tail(void)
     CHECK_INT(link_.counts.bytes, 3500);
 }
 
-static void read_late(void)
-{
+static void read_late(void) {
     start(1);
     link_.rate_bits = 8e6;
     link_.queue_limit = 1000;
     for (int i = 0; i < 10; i++)
         arrive(1000, i * 2 * MS); // none of these was late, though all are read at one time
-    for (int i = 0; i < 10; i++)
-        CHECK_INT(comes_ns(), (2 * i + 1) * MS);
+    for (int i = 0; i < 10; i++) CHECK_INT(comes_ns(), (2 * i + 1) * MS);
     CHECK_INT(link_.counts.dropped_packets, 0);
 }
 
-static void traces(void)
-{
+static void traces(void) {
     static const uint32_t trace[] = {0, 10, 10, 15, 40};
     static const int64_t expected_ms[] = {10, 10, 15, 40, 40, 50, 50};
     start(1);
     link_.trace_ms = trace;
     link_.trace_length = COUNT(trace);
-    for (int i = 0; i < 7; i++)
-        arrive(1500, 2 * MS);
+    for (int i = 0; i < 7; i++) arrive(1500, 2 * MS);
     for (size_t i = 0; i < COUNT(expected_ms); i++) {
         test_row("packet %zu", i);
         CHECK_INT(comes_ns(), expected_ms[i] * MS);
     }
 }
 
-static void small_packets_share(void)
-{
+static void small_packets_share(void) {
     static const uint32_t trace[] = {10, 20, 30};
     start(1);
     link_.trace_ms = trace;
@@ -131,8 +120,7 @@ static void small_packets_share(void)
     CHECK_INT(comes_ns(), 30 * MS);
 }
 
-static void trace_sought(void)
-{
+static void trace_sought(void) {
     static const uint32_t trace[] = {10, 20, 90, 100};
     start(1);
     link_.trace_ms = trace;
@@ -150,8 +138,7 @@ static void trace_sought(void)
     CHECK_INT(comes_ns(), 335 * MS);
 }
 
-static void drained(void)
-{
+static void drained(void) {
     start(1);
     link_.rate_bits = 8e3; // a byte takes a millisecond
     link_.delay_ns = 10 * MS;
@@ -168,8 +155,7 @@ static void drained(void)
     CHECK_INT(link_.counts.dropped_packets, 0);
 }
 
-static void known_outage(void)
-{
+static void known_outage(void) {
     start(1);
     link_.rate_bits = 8e6;
     cell_outages_add(&outages, 10 * MS, 20 * MS);
@@ -184,8 +170,7 @@ static void known_outage(void)
     CHECK_INT(comes_ns(), 41 * MS);
 }
 
-static void open_outage(void)
-{
+static void open_outage(void) {
     start(1);
     link_.rate_bits = 8e6;
     cell_outages_add(&outages, 10 * MS, CELL_NEVER);
@@ -195,8 +180,7 @@ static void open_outage(void)
     CHECK_INT(comes_ns(), 51 * MS);
 }
 
-static void trace_in_outage(void)
-{
+static void trace_in_outage(void) {
     static const uint32_t trace[] = {10, 20, 30};
     start(1);
     link_.trace_ms = trace;
@@ -206,8 +190,7 @@ static void trace_in_outage(void)
     CHECK_INT(comes_ns(), 30 * MS);
 }
 
-static uint64_t lost_of(uint64_t seed, int count)
-{
+static uint64_t lost_of(uint64_t seed, int count) {
     uint64_t pattern = 0;
     start(seed);
     link_.loss = 0.25;
@@ -220,8 +203,7 @@ static uint64_t lost_of(uint64_t seed, int count)
     return pattern;
 }
 
-static void losses(void)
-{
+static void losses(void) {
     uint64_t first = lost_of(7, 10000);
     CHECK(link_.counts.lost_packets > 2300 && link_.counts.lost_packets < 2700);
     CHECK_INT(link_.counts.lost_packets + link_.counts.packets, 10000);
@@ -229,8 +211,7 @@ static void losses(void)
     CHECK(first != lost_of(8, 10000));
 }
 
-static void backwards(void)
-{
+static void backwards(void) {
     start(1);
     arrive(100, 10 * MS);
     arrive(100, 9 * MS);
@@ -244,16 +225,14 @@ static struct {
     size_t offered[8], used[8];
 } told;
 
-static void note_chance(void *to, int64_t at_ns, size_t offered, size_t used)
-{
+static void note_chance(void *to, int64_t at_ns, size_t offered, size_t used) {
     CHECK(to == &told && told.count < 8);
     told.at_ns[told.count] = at_ns;
     told.offered[told.count] = offered;
     told.used[told.count++] = used;
 }
 
-static void chances_of_trace(void)
-{
+static void chances_of_trace(void) {
     static const uint32_t times[] = {10, 10, 20, 30};
     start(1);
     link_.trace_ms = times;
@@ -271,8 +250,7 @@ static void chances_of_trace(void)
     CHECK(told.offered[2] == 1500 && told.used[2] == 0 && told.at_ns[2] == 20 * MS);
 }
 
-static void chances_of_rate(void)
-{
+static void chances_of_rate(void) {
     start(1);
     link_.rate_bits = 8e6;
     link_.on_chance = note_chance;
@@ -284,8 +262,7 @@ static void chances_of_rate(void)
     CHECK(told.at_ns[0] == MS && told.offered[0] == 1000 && told.used[0] == 1000);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("a constant rate, and then a delay", constant_rate);
     TEST("a link without limits is a wire", no_limits);
     TEST("a full queue drops what comes", drop_tail);

@@ -11,8 +11,7 @@ struct parameters {
     uint8_t nonce[CHACHA20_NONCE];
 };
 
-static struct parameters from_hex(const char *key, const char *nonce)
-{
+static struct parameters from_hex(const char *key, const char *nonce) {
     struct parameters parameters;
     if (test_hex(parameters.key, sizeof parameters.key, key) != CHACHA20_KEY ||
         test_hex(parameters.nonce, sizeof parameters.nonce, nonce) != CHACHA20_NONCE)
@@ -20,8 +19,7 @@ static struct parameters from_hex(const char *key, const char *nonce)
     return parameters;
 }
 
-static struct parameters random_parameters(void)
-{
+static struct parameters random_parameters(void) {
     struct parameters parameters;
     test_random_bytes(parameters.key, sizeof parameters.key);
     test_random_bytes(parameters.nonce, sizeof parameters.nonce);
@@ -60,8 +58,7 @@ static const struct {
      "8a970e0e955c14f3a88e741b97c286f75f8fc299e8148362fa198a39531bed6d"},
 };
 
-static void block_vectors(void)
-{
+static void block_vectors(void) {
     for (size_t i = 0; i < COUNT(blocks); i++) {
         struct parameters p = from_hex(blocks[i].key, blocks[i].nonce);
         uint8_t bytes[CHACHA20_BLOCK] = {0}, expected[CHACHA20_BLOCK];
@@ -106,8 +103,7 @@ static const struct {
      "04c6a8d1bcd1bf4d50d6154b6da731b187b58dfd728afa36757a797ac188d1"},
 };
 
-static void text_vectors(void)
-{
+static void text_vectors(void) {
     for (size_t i = 0; i < COUNT(texts); i++) {
         struct parameters p = from_hex(texts[i].key, texts[i].nonce);
         uint8_t expected[512];
@@ -124,16 +120,14 @@ static void text_vectors(void)
 }
 
 // Section 2.3 once more, in the plainest way.
-static void quarter_round(uint32_t s[16], int a, int b, int c, int d)
-{
+static void quarter_round(uint32_t s[16], int a, int b, int c, int d) {
     s[a] += s[b], s[d] ^= s[a], s[d] = s[d] << 16 | s[d] >> 16;
     s[c] += s[d], s[b] ^= s[c], s[b] = s[b] << 12 | s[b] >> 20;
     s[a] += s[b], s[d] ^= s[a], s[d] = s[d] << 8 | s[d] >> 24;
     s[c] += s[d], s[b] ^= s[c], s[b] = s[b] << 7 | s[b] >> 25;
 }
 
-static void make_state(uint32_t state[16], const struct parameters *p, uint32_t counter)
-{
+static void make_state(uint32_t state[16], const struct parameters *p, uint32_t counter) {
     uint8_t bytes[64];
     memcpy(bytes, "expand 32-byte k", 16);
     memcpy(bytes + 16, p->key, sizeof p->key);
@@ -144,8 +138,7 @@ static void make_state(uint32_t state[16], const struct parameters *p, uint32_t 
     state[12] = counter;
 }
 
-static void plain_xor(uint8_t *bytes, size_t length, const struct parameters *p, uint32_t counter)
-{
+static void plain_xor(uint8_t *bytes, size_t length, const struct parameters *p, uint32_t counter) {
     uint32_t first[16], s[16];
     for (size_t at = 0; at < length; at++) {
         if (at % 64 == 0) {
@@ -162,8 +155,7 @@ static void plain_xor(uint8_t *bytes, size_t length, const struct parameters *p,
     }
 }
 
-static void every_length(void)
-{
+static void every_length(void) {
     for (size_t length = 0; length <= 2200; length++) {
         struct parameters p = random_parameters();
         uint32_t counter = (uint32_t)test_random();
@@ -181,8 +173,7 @@ static void every_length(void)
 
 // Each of the block functions, at every alignment, for two strides: with the counter going on in
 // the state, and over the end of its 32 bits.
-static void check_stride(void (*xor_blocks)(uint8_t *, uint32_t *), uint32_t count)
-{
+static void check_stride(void (*xor_blocks)(uint8_t *, uint32_t *), uint32_t count) {
     static const uint32_t counters[] = {0, 1, 0x7fffffff, 0xfffffff0, 0xfffffffe, 0xffffffff};
     size_t length = 2 * count * CHACHA20_BLOCK;
     for (uint32_t i = 0; i < 64 * COUNT(counters); i++) {
@@ -204,32 +195,19 @@ static void check_stride(void (*xor_blocks)(uint8_t *, uint32_t *), uint32_t cou
     }
 }
 
-static void one_block(void)
-{
-    check_stride(chacha20_xor_1, 1);
-}
+static void one_block(void) { check_stride(chacha20_xor_1, 1); }
 
-static void four_blocks(void)
-{
-    check_stride(chacha20_xor_4, 4);
-}
+static void four_blocks(void) { check_stride(chacha20_xor_4, 4); }
 
 #if CRYPTO_MAY_HAVE_AVX2
-static void eight_blocks(void)
-{
-    check_stride(chacha20_xor_8, 8);
-}
+static void eight_blocks(void) { check_stride(chacha20_xor_8, 8); }
 
-static void sixteen_blocks(void)
-{
-    check_stride(chacha20_xor_16, 16);
-}
+static void sixteen_blocks(void) { check_stride(chacha20_xor_16, 16); }
 #endif
 
 // A text in pieces of whole blocks, the counter going on from piece to piece, is the text in one
 // piece.
-static void in_pieces(void)
-{
+static void in_pieces(void) {
     static uint8_t whole[16384], pieces[16384];
     for (size_t blocks_each = 1; blocks_each <= 20; blocks_each++) {
         struct parameters p = random_parameters();
@@ -247,8 +225,7 @@ static void in_pieces(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("ChaCha20 gives the RFC's blocks of key stream", block_vectors);
     TEST("ChaCha20 encrypts and decrypts the RFC's texts", text_vectors);
     TEST("ChaCha20 of every length up to 2200 bytes is what the test's own gives", every_length);

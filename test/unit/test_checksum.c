@@ -6,27 +6,23 @@
 #include "test.h"
 
 // RFC 1071 section 3: the sum of 00 01 f2 03 f4 f5 f6 f7 is ddf2 (with its carry added back).
-static void rfc1071_example(void)
-{
+static void rfc1071_example(void) {
     static const uint8_t bytes[] = {0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7};
     CHECK_INT(checksum_fold(checksum_add(0, bytes, sizeof bytes)), 0xddf2);
     uint64_t sum = 0; // in pieces of a word, as the example adds them up
-    for (size_t i = 0; i < sizeof bytes; i += 2)
-        sum = checksum_add(sum, bytes + i, 2);
+    for (size_t i = 0; i < sizeof bytes; i += 2) sum = checksum_add(sum, bytes + i, 2);
     CHECK_INT(checksum_fold(sum), 0xddf2);
 }
 
 // RFC 1624 section 4: a checksum of dd2f, a field that goes from 5555 to 3285, and the result 0000,
 // where equation 2 of RFC 1141 gives the wrong ffff.
-static void rfc1624_example(void)
-{
+static void rfc1624_example(void) {
     static const uint8_t from[] = {0x55, 0x55};
     static const uint8_t to[] = {0x32, 0x85};
     CHECK_INT(checksum_update(0xdd2f, from, to, 2), 0x0000);
 }
 
-static void folding(void)
-{
+static void folding(void) {
     CHECK_INT(checksum_fold(0), 0);
     CHECK_INT(checksum_fold(0xffff), 0xffff);
     CHECK_INT(checksum_fold(0x10000), 1);
@@ -35,8 +31,7 @@ static void folding(void)
     CHECK_INT(checksum_fold(UINT64_C(0x0001000100010001)), 4);
 }
 
-static void odd_lengths(void)
-{
+static void odd_lengths(void) {
     static const uint8_t bytes[] = {0x12, 0x34, 0x56};
     CHECK_INT(checksum_fold(checksum_add(0, bytes, 1)), 0x1200);
     CHECK_INT(checksum_fold(checksum_add(0, bytes, 2)), 0x1234);
@@ -45,8 +40,7 @@ static void odd_lengths(void)
 }
 
 // Against the sum carry by carry, at every alignment, also where all bytes are ff or 00.
-static void sums_like_the_simple_way(void)
-{
+static void sums_like_the_simple_way(void) {
     static uint8_t bytes[70000];
     for (int round = 0; round < 3; round++) {
         if (round == 0)
@@ -66,8 +60,7 @@ static void sums_like_the_simple_way(void)
     }
 }
 
-static void pieces_of_even_length(void)
-{
+static void pieces_of_even_length(void) {
     uint8_t bytes[64];
     test_random_bytes(bytes, sizeof bytes);
     for (size_t cut = 0; cut <= sizeof bytes; cut += 2) {
@@ -77,8 +70,7 @@ static void pieces_of_even_length(void)
     }
 }
 
-static void stays_in_bounds(void)
-{
+static void stays_in_bounds(void) {
     for (size_t length = 0; length < 20; length++) {
         uint8_t zero[20] = {0};
         uint8_t *copy = test_copy(zero, length);
@@ -88,8 +80,7 @@ static void stays_in_bounds(void)
     }
 }
 
-static void pseudo_header(void)
-{
+static void pseudo_header(void) {
     for (int i = 0; i < 1000; i++) {
         uint8_t packet[20] = {0};
         test_random_bytes(packet + 9, 11);
@@ -101,8 +92,7 @@ static void pseudo_header(void)
 }
 
 // An update agrees with making the checksum anew, for every kind of change.
-static void updates_like_making_anew(void)
-{
+static void updates_like_making_anew(void) {
     for (int i = 0; i < 200000; i++) {
         uint8_t bytes[24];
         uint8_t to[8];
@@ -124,8 +114,7 @@ static void updates_like_making_anew(void)
 
 // Without a change the checksum stays as it is, and a change undone leaves no trace. (All but
 // ffff, which no header that has a bit set can carry.)
-static void updates_and_back(void)
-{
+static void updates_and_back(void) {
     for (uint32_t checksum = 0; checksum < 0xffff; checksum++) {
         uint8_t a[4];
         uint8_t b[4];
@@ -138,8 +127,7 @@ static void updates_and_back(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("RFC 1071's example sums up to what it says", rfc1071_example);
     TEST("RFC 1624's example, where the older equation failed, gives 0000", rfc1624_example);
     TEST("sums of any size fold into 16 bits", folding);

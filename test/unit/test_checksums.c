@@ -27,44 +27,36 @@ static uint8_t packet[66000];
 static uint64_t done[4];
 
 // RFC 1071, quickly: 16-bit words in a wide sum, folded at the end.
-static uint16_t sum_of(const uint8_t *bytes, size_t length, uint64_t sum)
-{
+static uint16_t sum_of(const uint8_t *bytes, size_t length, uint64_t sum) {
     size_t i = 0;
-    for (; i + 1 < length; i += 2)
-        sum += (uint32_t)bytes[i] << 8 | bytes[i + 1];
+    for (; i + 1 < length; i += 2) sum += (uint32_t)bytes[i] << 8 | bytes[i + 1];
     if (i < length)
         sum += (uint32_t)bytes[i] << 8;
-    while (sum > 0xffff)
-        sum = (sum & 0xffff) + (sum >> 16);
+    while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
     return (uint16_t)sum;
 }
 
-static uint64_t pseudo_of(const uint8_t *bytes, size_t transport)
-{
+static uint64_t pseudo_of(const uint8_t *bytes, size_t transport) {
     if (bytes[9] == PACKET_ICMP)
         return 0;
     return (uint64_t)sum_of(bytes + 12, 8, 0) + bytes[9] + transport;
 }
 
-static bool header_is_good(const uint8_t *bytes)
-{
+static bool header_is_good(const uint8_t *bytes) {
     return sum_of(bytes, packet_header_length(bytes), 0) == 0xffff;
 }
 
-static bool transport_is_good(const uint8_t *bytes, size_t length)
-{
+static bool transport_is_good(const uint8_t *bytes, size_t length) {
     size_t header = packet_header_length(bytes);
     return sum_of(bytes + header, length - header, pseudo_of(bytes, length - header)) == 0xffff;
 }
 
-static uint8_t *checksum_of(uint8_t *bytes)
-{
+static uint8_t *checksum_of(uint8_t *bytes) {
     return bytes + packet_header_length(bytes) + packet_checksum_place(bytes[9]);
 }
 
 // The random part of a packet: its payload, options, and how its checksum is.
-static struct packet_spec fill(struct packet_spec spec, size_t most)
-{
+static struct packet_spec fill(struct packet_spec spec, size_t most) {
     spec.ttl = (uint8_t)(2 + test_below(254));
     spec.sequence = (uint32_t)test_random();
     spec.id = (uint16_t)test_random();
@@ -79,8 +71,7 @@ static struct packet_spec fill(struct packet_spec spec, size_t most)
 }
 
 // Makes the packet and its checksum of this kind; a kind that its protocol has not becomes GOOD.
-static size_t make(struct packet_spec *spec, enum kind *kind)
-{
+static size_t make(struct packet_spec *spec, enum kind *kind) {
     size_t length;
     uint8_t *checksum;
     if ((*kind == NONE && spec->protocol != PACKET_UDP) ||
@@ -115,8 +106,7 @@ struct segments {
     bool good;
 };
 
-static void on_segment(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
-{
+static void on_segment(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size) {
     (void)segment_size;
     struct segments *segments = arg;
     struct ip_packet segment;
@@ -133,8 +123,7 @@ static void on_segment(void *arg, uint8_t *bytes, size_t length, uint16_t segmen
 }
 
 // What was sent is right when taken apart and finished as its offload says.
-static void check_finished(struct sent *sent, const struct packet_spec *spec)
-{
+static void check_finished(struct sent *sent, const struct packet_spec *spec) {
     static uint8_t scratch[66000];
     struct ip_packet translated;
     struct segments segments = {spec->payload, 0, true};
@@ -146,8 +135,7 @@ static void check_finished(struct sent *sent, const struct packet_spec *spec)
     CHECK_INT(segments.seen, spec->payload_length);
 }
 
-static void check_kind(struct sent *sent, enum kind kind)
-{
+static void check_kind(struct sent *sent, enum kind kind) {
     size_t header = packet_header_length(sent->bytes);
     uint16_t field = packet_get16(checksum_of(sent->bytes));
     CHECK(header_is_good(sent->bytes));
@@ -163,8 +151,7 @@ static void check_kind(struct sent *sent, enum kind kind)
     }
 }
 
-static void send_and_check(uint16_t laptop, struct packet_spec *spec, uint16_t *port)
-{
+static void send_and_check(uint16_t laptop, struct packet_spec *spec, uint16_t *port) {
     enum kind kind = test_below(8) == 0 ? BAD : test_below(8) == 0 ? NONE : GOOD;
     *port = 0;
     *spec = fill(*spec, 1500);
@@ -176,8 +163,7 @@ static void send_and_check(uint16_t laptop, struct packet_spec *spec, uint16_t *
     *port = source_port_of(lab.sent[0].bytes);
 }
 
-static void answer_and_check(uint16_t laptop, struct packet_spec back)
-{
+static void answer_and_check(uint16_t laptop, struct packet_spec back) {
     static const enum kind kinds[] = {GOOD, GOOD, GOOD, BAD, NONE, PARTIAL, PARTIAL, PARTIAL};
     enum kind kind = kinds[test_below(COUNT(kinds))];
     bool super = back.protocol != PACKET_ICMP && test_below(100) == 0;
@@ -205,8 +191,7 @@ static void answer_and_check(uint16_t laptop, struct packet_spec back)
         check_finished(&lab.sent[0], &back);
 }
 
-static void one_case(void)
-{
+static void one_case(void) {
     uint16_t laptop = (uint16_t)test_below(NAT_LAPTOPS);
     uint16_t endpoint = (uint16_t)(1 + test_below(NAT_MAPPINGS / NAT_LAPTOPS / 32));
     uint16_t port;
@@ -219,8 +204,7 @@ static void one_case(void)
         answer_and_check(laptop, answer(spec, port));
 }
 
-static void a_million(void)
-{
+static void a_million(void) {
     struct nat_config config = lab_config();
     config.port_low = 1024;
     config.port_high = 65535;
@@ -236,8 +220,7 @@ static void a_million(void)
 }
 
 // Every value that a UDP checksum may have on its way, 0 and ffff among them.
-static void every_udp_checksum(void)
-{
+static void every_udp_checksum(void) {
     uint8_t payload[2];
     lab_start();
     uint16_t port = port_out(0, udp(5000));
@@ -257,8 +240,7 @@ static void every_udp_checksum(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     char sentence[256];
     snprintf(
         sentence, sizeof sentence,

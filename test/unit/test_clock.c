@@ -12,8 +12,7 @@
 static time_t awake_s = 1000; // since the start, without sleep
 static time_t slept_s;
 
-int clock_gettime(clockid_t clock, struct timespec *now)
-{
+int clock_gettime(clockid_t clock, struct timespec *now) {
     *now = (struct timespec){.tv_sec = awake_s + (clock == CLOCK_BOOTTIME ? slept_s : 0)};
     return 0;
 }
@@ -22,16 +21,14 @@ static struct loop loop;
 static int ran;
 static int heard;
 
-static void on_timer(void *arg, short events)
-{
+static void on_timer(void *arg, short events) {
     (void)arg;
     (void)events;
     ran++;
 }
 
 // The last of the timers. At its first call the machine goes to sleep.
-static void on_last_timer(void *arg, short events)
-{
+static void on_last_timer(void *arg, short events) {
     (void)arg;
     (void)events;
     if (++heard == 1)
@@ -41,15 +38,13 @@ static void on_last_timer(void *arg, short events)
         loop_stop(&loop);
 }
 
-static void goes_on_in_suspend(void)
-{
+static void goes_on_in_suspend(void) {
     int64_t before_ms = loop_clock_ms();
     slept_s += HOURS_8_S;
     CHECK_INT(loop_clock_ms() - before_ms, HOURS_8_S * 1000);
 }
 
-static void timers_run_once(void)
-{
+static void timers_run_once(void) {
     ran = heard = 0;
     CHECK_INT(loop_init(&loop), 0);
     int64_t start_ms = loop.now_ms;
@@ -62,8 +57,7 @@ static void timers_run_once(void)
     loop_close(&loop);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("the loop's clock goes on while the machine sleeps", goes_on_in_suspend);
     TEST("after eight hours of sleep each timer runs once, and then as before", timers_run_once);
     return test_end();

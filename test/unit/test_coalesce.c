@@ -20,29 +20,25 @@ static uint8_t payload[2 * IP_PACKET_MAX];
 static struct given fed[FED];
 static size_t fed_count;
 
-static void begin(void)
-{
+static void begin(void) {
     ip_coalescer_init(&coalescer);
     given_clear(&given);
     fed_count = 0;
 }
 
-static void feed_bytes(const uint8_t *bytes, size_t length)
-{
+static void feed_bytes(const uint8_t *bytes, size_t length) {
     uint8_t *copy = test_copy(bytes, length);
     fed[fed_count++] = (struct given){copy, length, 0};
     ip_coalesce(&coalescer, copy, length, given_add, &given);
 }
 
-static void feed(const struct packet_spec *spec)
-{
+static void feed(const struct packet_spec *spec) {
     static uint8_t bytes[IP_PACKET_MAX];
     feed_bytes(bytes, packet_make(bytes, spec));
 }
 
 // The next segment of a stream.
-static struct packet_spec next_of(struct packet_spec *stream, size_t length)
-{
+static struct packet_spec next_of(struct packet_spec *stream, size_t length) {
     struct packet_spec spec = *stream;
     spec.payload_length = length;
     stream->sequence += (uint32_t)length;
@@ -51,14 +47,12 @@ static struct packet_spec next_of(struct packet_spec *stream, size_t length)
     return spec;
 }
 
-static void feed_next(struct packet_spec *stream, size_t length)
-{
+static void feed_next(struct packet_spec *stream, size_t length) {
     struct packet_spec spec = next_of(stream, length);
     feed(&spec);
 }
 
-static struct packet_spec stream_of(uint16_t port)
-{
+static struct packet_spec stream_of(uint16_t port) {
     return (struct packet_spec){
         .protocol = PACKET_TCP,
         .source = THEIRS,
@@ -76,8 +70,7 @@ static struct packet_spec stream_of(uint16_t port)
 
 // The packets that were given out, by their payloads: "3000/1000" for a super-packet, "1000" for a
 // segment, "other" for what is no TCP.
-static const char *shape(void)
-{
+static const char *shape(void) {
     static char text[512];
     size_t at = 0;
     text[0] = '\0';
@@ -107,8 +100,7 @@ static const char *shape(void)
 
 static bool is_as_fed;
 
-static void finish(void)
-{
+static void finish(void) {
     ip_coalesce_end(&coalescer, given_add, &given);
     given_cut(&given, 0, &segments);
     is_as_fed = segments.count == fed_count;
@@ -119,8 +111,7 @@ static void finish(void)
     }
 }
 
-static void sizes_of_segments(void)
-{
+static void sizes_of_segments(void) {
     static const struct {
         size_t sizes[6]; // up to the first 0
         const char *shape;
@@ -153,18 +144,15 @@ static void sizes_of_segments(void)
 }
 
 // No more of them than are cut again.
-static void many_tiny_segments(void)
-{
+static void many_tiny_segments(void) {
     struct packet_spec stream = stream_of(PORT);
     begin();
-    for (int i = 0; i < 2 * SEGMENTS_MAX + 1; i++)
-        feed_next(&stream, 1);
+    for (int i = 0; i < 2 * SEGMENTS_MAX + 1; i++) feed_next(&stream, 1);
     FINISH("2048/1 2048/1 1 ");
 }
 
 // The second of two segments, changed at one place; its checksums are right again, or not.
-static void differences(void)
-{
+static void differences(void) {
     enum { GOOD, BAD };
     static const struct {
         const char *what;
@@ -225,8 +213,7 @@ static void differences(void)
 }
 
 // What the first segment must be for others to follow it.
-static void first_segments(void)
-{
+static void first_segments(void) {
     static const struct {
         const char *what;
         uint8_t flags;
@@ -264,8 +251,7 @@ static void first_segments(void)
 
 // Where a packet may be fragmented, its identification counts up as those of a cut super-packet do;
 // where not, it says nothing.
-static void identifications(void)
-{
+static void identifications(void) {
     for (int step = 0; step < 4; step++) {
         struct packet_spec stream = stream_of(PORT);
         stream.fragment = 0;
@@ -290,8 +276,7 @@ static void identifications(void)
 }
 
 // An acknowledgment without data, and what is no data, come after the data before them.
-static void order(void)
-{
+static void order(void) {
     struct packet_spec stream = stream_of(PORT);
     begin();
     feed_next(&stream, 1000);
@@ -318,8 +303,7 @@ static void order(void)
 }
 
 // What is no TCP waits for nothing.
-static void others_pass(void)
-{
+static void others_pass(void) {
     struct packet_spec stream = stream_of(PORT);
     struct packet_spec other = stream_of(PORT);
     uint8_t ipv6[60] = {0x60};
@@ -353,15 +337,12 @@ static void others_pass(void)
 }
 
 // So many connections at a time; one more makes the one that was first give way.
-static void connections(void)
-{
+static void connections(void) {
     struct packet_spec streams[COALESCE_RUNS + 1];
-    for (size_t i = 0; i < COUNT(streams); i++)
-        streams[i] = stream_of((uint16_t)(PORT + i));
+    for (size_t i = 0; i < COUNT(streams); i++) streams[i] = stream_of((uint16_t)(PORT + i));
     begin();
     for (int round = 0; round < 5; round++)
-        for (size_t i = 0; i < COALESCE_RUNS; i++)
-            feed_next(&streams[i], 1000);
+        for (size_t i = 0; i < COALESCE_RUNS; i++) feed_next(&streams[i], 1000);
     CHECK_INT(given.count, 0);
     feed_next(&streams[COALESCE_RUNS], 1000);
     CHECK_INT(given.count, 1);
@@ -376,8 +357,7 @@ static void connections(void)
 }
 
 // A single segment goes out from where it lies, untouched.
-static void in_place(void)
-{
+static void in_place(void) {
     uint8_t bytes[200];
     struct packet_spec spec = stream_of(PORT);
     spec.payload_length = 100;
@@ -392,8 +372,7 @@ static void in_place(void)
     CHECK_BYTES(given.items[0].bytes, bytes, length);
 }
 
-int main(void)
-{
+int main(void) {
     test_random_bytes(payload, sizeof payload);
     TEST("segments of one size are put together, a shorter one last, up to the longest packet",
          sizes_of_segments);

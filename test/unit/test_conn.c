@@ -33,8 +33,7 @@ static struct loop loop;
 static struct side side;
 static int peer = -1;
 
-static void note(char *log, size_t size, const char *name, const uint8_t *data, size_t length)
-{
+static void note(char *log, size_t size, const char *name, const uint8_t *data, size_t length) {
     size_t at = strlen(log);
     at += (size_t)snprintf(log + at, size - at, "%s(", name);
     if (length > 40) {
@@ -48,20 +47,17 @@ static void note(char *log, size_t size, const char *name, const uint8_t *data, 
     snprintf(log + at, size - at, ") ");
 }
 
-static void note_number(char *log, size_t size, const char *name, unsigned number)
-{
+static void note_number(char *log, size_t size, const char *name, unsigned number) {
     size_t at = strlen(log);
     snprintf(log + at, size - at, "%s(%u) ", name, number);
 }
 
-static void on_opened(void *arg)
-{
+static void on_opened(void *arg) {
     struct side *s = arg;
     note(s->heard, sizeof s->heard, "opened", NULL, 0);
 }
 
-static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
-{
+static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length) {
     struct side *s = arg;
     if (s->refuse > 0) {
         s->refuse--;
@@ -75,14 +71,12 @@ static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
     return true;
 }
 
-static void on_writable(void *arg)
-{
+static void on_writable(void *arg) {
     struct side *s = arg;
     s->writable_count++;
 }
 
-static void on_closed(void *arg, uint16_t status)
-{
+static void on_closed(void *arg, uint16_t status) {
     struct side *s = arg;
     note_number(s->heard, sizeof s->heard, "closed", status);
     if (s->on_closed != NULL)
@@ -97,8 +91,7 @@ static const struct ws_conn_events events = {
 };
 
 // One round of the loop, without its clock.
-static void turn(void)
-{
+static void turn(void) {
     if (poll(loop.polled, (nfds_t)loop.count, 0) <= 0)
         return;
     for (int i = loop.count - 1; i >= 0; i--) {
@@ -110,15 +103,12 @@ static void turn(void)
     }
 }
 
-static void turns(int count)
-{
-    for (int i = 0; i < count; i++)
-        turn();
+static void turns(int count) {
+    for (int i = 0; i < count; i++) turn();
 }
 
 // Turns until the connection has left a state, as loopback TCP may take its time.
-static void turn_while(const struct ws_conn *conn, enum ws_state state)
-{
+static void turn_while(const struct ws_conn *conn, enum ws_state state) {
     for (int i = 0; i < 2000 && conn->state == state; i++) {
         turn();
         if (conn->state == state)
@@ -126,21 +116,18 @@ static void turn_while(const struct ws_conn *conn, enum ws_state state)
     }
 }
 
-static void say(const uint8_t *bytes, size_t length)
-{
+static void say(const uint8_t *bytes, size_t length) {
     if (send(peer, bytes, length, MSG_NOSIGNAL) != (ssize_t)length)
         test_fail(__FILE__, __LINE__, "the peer cannot send: %s", strerror(errno));
 }
 
-static void say_hex(const char *hex)
-{
+static void say_hex(const char *hex) {
     static uint8_t bytes[4096];
     say(bytes, test_hex(bytes, sizeof bytes, hex));
 }
 
 // A frame with a mask of zeros, which changes nothing.
-static void say_frame(bool final, uint8_t opcode, const void *data, size_t length)
-{
+static void say_frame(bool final, uint8_t opcode, const void *data, size_t length) {
     static uint8_t bytes[WS_HEAD_MAX + 70000];
     struct ws_frame frame = {.final = final, .masked = true, .opcode = opcode, .length = length};
     size_t head = ws_write_head(bytes, &frame);
@@ -149,18 +136,14 @@ static void say_frame(bool final, uint8_t opcode, const void *data, size_t lengt
     say(bytes, head + length);
 }
 
-static void say_text(const char *text)
-{
-    say_frame(true, WS_TEXT, text, strlen(text));
-}
+static void say_text(const char *text) { say_frame(true, WS_TEXT, text, strlen(text)); }
 
 // Everything that the connection has sent, as events: "text(Hello) close(\03\e8) end() ".
 static struct ws_receiver listener;
 static uint8_t listener_buffer[200000];
 static char said[4096];
 
-static const char *hear(void)
-{
+static const char *hear(void) {
     said[0] = '\0';
     for (;;) {
         size_t room;
@@ -190,16 +173,14 @@ static const char *hear(void)
     }
 }
 
-static void init_side(struct side *s)
-{
+static void init_side(struct side *s) {
     memset(s, 0, offsetof(struct side, rx));
     ws_conn_init(&s->conn, &loop, &events, s, s->rx, sizeof s->rx, MESSAGE_MAX, s->tx,
                  sizeof s->tx);
 }
 
 // A server's connection that is open, with the peer's end in `peer`.
-static bool open_server(void)
-{
+static bool open_server(void) {
     int fds[2];
     char response[sizeof RESPONSE];
     struct endpoint from;
@@ -216,16 +197,14 @@ static bool open_server(void)
     return memcmp(response, RESPONSE, strlen(RESPONSE)) == 0;
 }
 
-static void close_peer(void)
-{
+static void close_peer(void) {
     if (peer >= 0)
         close(peer);
     peer = -1;
 }
 
 // Ends a test: nothing may be left in the loop but its signals.
-static void finish(void)
-{
+static void finish(void) {
     side.on_closed = NULL;
     ws_conn_abort(&side.conn);
     close_peer();
@@ -233,13 +212,9 @@ static void finish(void)
     loop_close(&loop);
 }
 
-static short watched_events(void)
-{
-    return loop.polled[loop.place[side.conn.fd]].events;
-}
+static short watched_events(void) { return loop.polled[loop.place[side.conn.fd]].events; }
 
-static void server_opens(void)
-{
+static void server_opens(void) {
     int fds[2];
     struct endpoint from;
     char response[sizeof RESPONSE];
@@ -261,16 +236,14 @@ static void server_opens(void)
     finish();
 }
 
-static void send_message(uint8_t opcode, const char *text)
-{
+static void send_message(uint8_t opcode, const char *text) {
     uint8_t *payload = ws_conn_begin(&side.conn, opcode, strlen(text));
     CHECK(payload != NULL);
     memcpy(payload, text, strlen(text));
     ws_conn_commit(&side.conn);
 }
 
-static void messages_both_ways(void)
-{
+static void messages_both_ways(void) {
     CHECK(open_server());
     say_text("one");
     say_frame(false, WS_BINARY, "two ", 4);
@@ -290,8 +263,7 @@ static void messages_both_ways(void)
 
 // RFC 6455 sections 5.5.2 and 5.5.3: a pong carries the ping's data; a pong that nobody asked for
 // is taken without an answer.
-static void pings(void)
-{
+static void pings(void) {
     uint8_t longest[WS_CONTROL_MAX];
     memset(longest, 'x', sizeof longest);
     CHECK(open_server());
@@ -306,8 +278,7 @@ static void pings(void)
 }
 
 // Section 5.5.1 and 7: what a peer's Close frame says, what is answered, what the owner hears.
-static void closed_by_the_peer(void)
-{
+static void closed_by_the_peer(void) {
     static const struct {
         const char *what;
         const char *body;
@@ -356,8 +327,7 @@ static void closed_by_the_peer(void)
     }
 }
 
-static void closed_by_us(void)
-{
+static void closed_by_us(void) {
     CHECK(open_server());
     ws_conn_close(&side.conn, WS_STATUS_GOING_AWAY, "bye");
     CHECK_TEXT(side.heard, "opened() closed(1001) ");
@@ -379,8 +349,7 @@ static void closed_by_us(void)
     finish();
 }
 
-static void long_reasons(void)
-{
+static void long_reasons(void) {
     char reason[300];
     memset(reason, 'r', sizeof reason);
     reason[sizeof reason - 1] = '\0';
@@ -391,8 +360,7 @@ static void long_reasons(void)
 }
 
 // A peer that stops half-way in closing costs a slot for some seconds.
-static void closing_has_a_time_limit(void)
-{
+static void closing_has_a_time_limit(void) {
     CHECK(open_server());
     ws_conn_close(&side.conn, WS_STATUS_NORMAL, "");
     loop.now_ms += WS_CLOSE_TIMEOUT_MS - 1;
@@ -416,8 +384,7 @@ static void closing_has_a_time_limit(void)
 
 // Section 7.1.7: a peer that breaks the protocol is told, and what it sends after that is thrown
 // away until its end.
-static void broken_protocol(void)
-{
+static void broken_protocol(void) {
     static const struct {
         const char *what;
         const char *hex;
@@ -452,8 +419,7 @@ static void broken_protocol(void)
 
 // The same when one read() has filled the receive buffer with the broken frame and what follows it:
 // there must still be a place to throw the rest away to.
-static void broken_protocol_in_a_full_buffer(void)
-{
+static void broken_protocol_in_a_full_buffer(void) {
     uint8_t bytes[3 * RX_SIZE];
     memset(bytes, 0x11, sizeof bytes);
     CHECK(open_server());
@@ -468,8 +434,7 @@ static void broken_protocol_in_a_full_buffer(void)
     finish();
 }
 
-static void lost_peer(void)
-{
+static void lost_peer(void) {
     CHECK(open_server());
     say_hex("81 85 0000"); // half a head
     close_peer();
@@ -480,8 +445,7 @@ static void lost_peer(void)
 }
 
 // A silent peer is asked once, and given up when it stays silent; anything it sends is an answer.
-static void silence(void)
-{
+static void silence(void) {
     CHECK(open_server());
     loop.now_ms += WS_PING_AFTER_MS - 1;
     ws_conn_tick(&side.conn);
@@ -512,8 +476,7 @@ static void silence(void)
 }
 
 // Sends until there is no room.
-static void fill_up(void)
-{
+static void fill_up(void) {
     uint8_t *payload;
     while ((payload = ws_conn_begin(&side.conn, WS_BINARY, 1000)) != NULL) {
         memset(payload, 'f', 1000);
@@ -523,8 +486,7 @@ static void fill_up(void)
 }
 
 // A peer that goes on talking but takes nothing is given up too.
-static void stuck_peer(void)
-{
+static void stuck_peer(void) {
     CHECK(open_server());
     fill_up();
     for (int second = 0; second < WS_DEAD_AFTER_MS / 1000 - 1; second++) {
@@ -546,8 +508,7 @@ static void stuck_peer(void)
 
 // "Not now": the same message comes again, whole, and before those after it; nothing is read, and
 // the loop is not woken, in between.
-static void not_now(void)
-{
+static void not_now(void) {
     CHECK(open_server());
     side.refuse = 1;
     say_text("one");
@@ -569,8 +530,7 @@ static void not_now(void)
 
 // Refused again after a resume: the loop must not be woken by what waits in the socket, or it
 // spins.
-static void not_now_again(void)
-{
+static void not_now_again(void) {
     CHECK(open_server());
     side.refuse = 3;
     say_text("one");
@@ -593,8 +553,7 @@ static void not_now_again(void)
 
 // The same as it happens in a program: the owner's attempt to send in its message callback says
 // that there is no room, which sets what the loop waits for while the refusal is not known yet.
-static bool refuse_after_trying(void *arg, uint8_t opcode, uint8_t *data, size_t length)
-{
+static bool refuse_after_trying(void *arg, uint8_t opcode, uint8_t *data, size_t length) {
     struct side *s = arg;
     (void)opcode;
     if (s->refuse > 0) {
@@ -607,8 +566,7 @@ static bool refuse_after_trying(void *arg, uint8_t opcode, uint8_t *data, size_t
     return true;
 }
 
-static void no_room_for_an_echo(void)
-{
+static void no_room_for_an_echo(void) {
     static const struct ws_conn_events trying = {.message = refuse_after_trying,
                                                  .closed = on_closed};
     CHECK(open_server());
@@ -630,8 +588,7 @@ static void no_room_for_an_echo(void)
 
 // A send buffer that is full says so, promises to tell when it has room, and keeps a place for
 // control frames.
-static void full_send_buffer(void)
-{
+static void full_send_buffer(void) {
     CHECK(open_server());
     fill_up();
     CHECK_INT(side.writable_count, 0);
@@ -655,8 +612,7 @@ static void full_send_buffer(void)
 
 // What is sent in full buffers arrives whole: frames of all sizes while the peer reads little by
 // little.
-static void slow_reader(void)
-{
+static void slow_reader(void) {
     static uint8_t expected[1 << 20];
     static uint8_t got_bytes[1 << 20];
     size_t expected_length = 0;
@@ -700,8 +656,7 @@ static void slow_reader(void)
 }
 
 // The peer's Close comes while the owner waits for room: the loop must come to rest.
-static void closed_while_full(void)
-{
+static void closed_while_full(void) {
     CHECK(open_server());
     fill_up();
     say_frame(true, WS_CLOSE, "\x03\xe8", 2);
@@ -717,18 +672,11 @@ static void closed_while_full(void)
     finish();
 }
 
-static void abort_in_message(struct side *s)
-{
-    ws_conn_abort(&s->conn);
-}
+static void abort_in_message(struct side *s) { ws_conn_abort(&s->conn); }
 
-static void close_in_message(struct side *s)
-{
-    ws_conn_close(&s->conn, WS_STATUS_NORMAL, "");
-}
+static void close_in_message(struct side *s) { ws_conn_close(&s->conn, WS_STATUS_NORMAL, ""); }
 
-static void ended_in_a_callback(void)
-{
+static void ended_in_a_callback(void) {
     CHECK(open_server());
     side.on_message = abort_in_message;
     say_text("one");
@@ -748,8 +696,7 @@ static void ended_in_a_callback(void)
     finish();
 }
 
-static bool close_and_refuse(void *arg, uint8_t opcode, uint8_t *data, size_t length)
-{
+static bool close_and_refuse(void *arg, uint8_t opcode, uint8_t *data, size_t length) {
     struct side *s = arg;
     (void)opcode;
     (void)data;
@@ -759,8 +706,7 @@ static bool close_and_refuse(void *arg, uint8_t opcode, uint8_t *data, size_t le
 }
 
 // Closing and saying "not now" in one: the peer's Close frame has to be read all the same.
-static void closed_and_refused(void)
-{
+static void closed_and_refused(void) {
     static const struct ws_conn_events closing = {.message = close_and_refuse, .closed = on_closed};
     CHECK(open_server());
     side.conn.events = &closing;
@@ -777,8 +723,7 @@ static void closed_and_refused(void)
 // The client's role, over loopback TCP; the test is the server.
 static int tcp_listener = -1;
 
-static bool open_client(void)
-{
+static bool open_client(void) {
     struct endpoint where;
     struct endpoint from;
     if (loop_init(&loop) < 0 || endpoint_parse(&where, "127.0.0.1:0", 0) < 0)
@@ -803,8 +748,7 @@ static bool open_client(void)
 }
 
 // Reads the client's request and writes an answer to it into `answer`.
-static int answer_request(char *answer, size_t size)
-{
+static int answer_request(char *answer, size_t size) {
     static struct http_request request;
     uint8_t bytes[1024];
     size_t length = 0;
@@ -823,8 +767,7 @@ static int answer_request(char *answer, size_t size)
     return ws_answer_request(answer, size, &request);
 }
 
-static void client_opens(void)
-{
+static void client_opens(void) {
     char answer[1024];
     CHECK(open_client());
     int length = answer_request(answer, sizeof answer);
@@ -845,8 +788,7 @@ static void client_opens(void)
     finish();
 }
 
-static bool open_client_whole(void)
-{
+static bool open_client_whole(void) {
     char answer[1024];
     if (!open_client())
         return false;
@@ -858,8 +800,7 @@ static bool open_client_whole(void)
     return side.conn.state == WS_OPEN;
 }
 
-static const char *hear_soon(void)
-{
+static const char *hear_soon(void) {
     for (int i = 0; i < 1000; i++) {
         if (*hear() != '\0')
             return said;
@@ -870,8 +811,7 @@ static const char *hear_soon(void)
 }
 
 // Section 5.1 and 5.3: a client masks everything, each frame with a new mask.
-static void client_masks(void)
-{
+static void client_masks(void) {
     uint8_t masks[20][4];
     CHECK(open_client_whole());
     send_message(WS_TEXT, "Hello");
@@ -892,14 +832,12 @@ static void client_masks(void)
         CHECK_INT(ws_parse_head(&frame, bytes, 10), 6);
         CHECK(frame.masked);
         memcpy(masks[i], frame.mask, 4);
-        for (int k = 0; k < i; k++)
-            CHECK(memcmp(masks[i], masks[k], 4) != 0);
+        for (int k = 0; k < i; k++) CHECK(memcmp(masks[i], masks[k], 4) != 0);
     }
     finish();
 }
 
-static void client_refuses_masks(void)
-{
+static void client_refuses_masks(void) {
     CHECK(open_client_whole());
     say_hex("81 82 00000000 6869");
     turn_while(&side.conn, WS_OPEN);
@@ -908,8 +846,7 @@ static void client_refuses_masks(void)
     finish();
 }
 
-static void client_is_refused(void)
-{
+static void client_is_refused(void) {
     static const struct {
         const char *answer;
         int refused_status;
@@ -934,8 +871,7 @@ static void client_is_refused(void)
     }
 }
 
-static void nobody_listens(void)
-{
+static void nobody_listens(void) {
     struct endpoint where;
     CHECK(loop_init(&loop) == 0);
     init_side(&side);
@@ -954,8 +890,7 @@ static void nobody_listens(void)
 }
 
 // A server that accepts and then says nothing, or half an answer.
-static void handshake_has_a_time_limit(void)
-{
+static void handshake_has_a_time_limit(void) {
     for (int half = 0; half < 2; half++) {
         CHECK(open_client());
         if (half != 0)
@@ -973,8 +908,7 @@ static void handshake_has_a_time_limit(void)
     }
 }
 
-static void given_up_before_it_opened(void)
-{
+static void given_up_before_it_opened(void) {
     CHECK(open_client());
     ws_conn_close(&side.conn, WS_STATUS_NORMAL, "");
     CHECK_INT(side.conn.state, WS_FREE);
@@ -986,15 +920,13 @@ static void given_up_before_it_opened(void)
 static int reconnects;
 static struct endpoint reconnect_to;
 
-static void reconnect(struct side *s)
-{
+static void reconnect(struct side *s) {
     if (reconnects++ < 3 && s->conn.state == WS_FREE &&
         ws_conn_connect(&s->conn, &reconnect_to, "a", "/") < 0)
         exit(2);
 }
 
-static void connecting_again(void)
-{
+static void connecting_again(void) {
     struct endpoint from;
     CHECK(loop_init(&loop) == 0);
     init_side(&side);
@@ -1026,8 +958,7 @@ static size_t echoed;
 static uint8_t echo_expected[MESSAGE_MAX];
 static size_t echo_length;
 
-static bool echo_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
-{
+static bool echo_message(void *arg, uint8_t opcode, uint8_t *data, size_t length) {
     struct side *s = arg;
     uint8_t *payload = ws_conn_begin(&s->conn, opcode, length);
     if (payload == NULL)
@@ -1037,8 +968,7 @@ static bool echo_message(void *arg, uint8_t opcode, uint8_t *data, size_t length
     return true;
 }
 
-static bool check_echo(void *arg, uint8_t opcode, uint8_t *data, size_t length)
-{
+static bool check_echo(void *arg, uint8_t opcode, uint8_t *data, size_t length) {
     (void)arg;
     (void)opcode;
     echoed++;
@@ -1054,16 +984,14 @@ static const struct ws_conn_events check_events = {
 static char asked_query[64];
 
 static struct ws_conn *give_server_side(void *arg, const struct endpoint *from,
-                                        const struct http_text *query)
-{
+                                        const struct http_text *query) {
     (void)arg;
     (void)from;
     snprintf(asked_query, sizeof asked_query, "%.*s", (int)query->length, query->start);
     return server_side.conn.state == WS_FREE ? &server_side.conn : NULL;
 }
 
-static bool open_both(void)
-{
+static bool open_both(void) {
     static struct ws_door door = {give_server_side, NULL};
     struct http_host_config config = {
         .path = "/websocket", .protocol = &ws_protocol, .protocol_arg = &door};
@@ -1085,8 +1013,7 @@ static bool open_both(void)
     return side.conn.state == WS_OPEN && server_side.conn.state == WS_OPEN;
 }
 
-static void both_roles(void)
-{
+static void both_roles(void) {
     static const size_t lengths[] = {0, 1, 124, 125, 126, 127, 128, 1000, 4096, MESSAGE_MAX - 300};
     CHECK(open_both());
     for (size_t i = 0; i < COUNT(lengths); i++) {
@@ -1121,8 +1048,7 @@ static void both_roles(void)
     finish();
 }
 
-int main(void)
-{
+int main(void) {
     TEST("a server's connection opens with its response, and loses nothing that came early",
          server_opens);
     TEST("messages go both ways, and out when they are flushed", messages_both_ways);

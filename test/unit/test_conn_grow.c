@@ -46,15 +46,13 @@ static uint8_t expected_opcode;
 static uint8_t heard[200000];
 static size_t heard_length;
 
-static void grow(void)
-{
+static void grow(void) {
     ws_conn_grow(&conn, large_rx, sizeof large_rx, large_tx, sizeof large_tx);
     if (conn.receiver.size != sizeof large_rx || conn.tx_size != sizeof large_tx)
         test_fail(__FILE__, __LINE__, "it did not grow");
 }
 
-static bool on_crowded(void *arg, uint8_t opcode, const uint8_t *data, size_t length)
-{
+static bool on_crowded(void *arg, uint8_t opcode, const uint8_t *data, size_t length) {
     (void)arg;
     owner.crowded++;
     if (opcode != expected_opcode || length >= expected_length ||
@@ -72,8 +70,7 @@ static bool on_crowded(void *arg, uint8_t opcode, const uint8_t *data, size_t le
            owner.answer == CLOSE;
 }
 
-static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
-{
+static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length) {
     (void)arg;
     owner.messages++;
     if (opcode != expected_opcode || length != expected_length ||
@@ -90,8 +87,7 @@ static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length)
     return true;
 }
 
-static void on_closed(void *arg, uint16_t status)
-{
+static void on_closed(void *arg, uint16_t status) {
     (void)arg;
     owner.closed++;
     owner.status = status;
@@ -102,8 +98,7 @@ static const struct ws_conn_events events = {
 static const struct ws_conn_events events_without = {.message = on_message, .closed = on_closed};
 
 // One round of the loop. Returns whether there was anything to do.
-static bool turn(void)
-{
+static bool turn(void) {
     if (poll(loop.polled, (nfds_t)loop.count, 0) <= 0)
         return false;
     for (int i = loop.count - 1; i >= 0; i--) {
@@ -116,8 +111,7 @@ static bool turn(void)
     return true;
 }
 
-static int prepare(const struct ws_conn_events *told, size_t rx, size_t tx)
-{
+static int prepare(const struct ws_conn_events *told, size_t rx, size_t tx) {
     int fds[2];
     memset(&owner, 0, sizeof owner);
     heard_length = 0;
@@ -131,22 +125,19 @@ static int prepare(const struct ws_conn_events *told, size_t rx, size_t tx)
     return fds[0];
 }
 
-static int adopt(int fd, const uint8_t *more, size_t length)
-{
+static int adopt(int fd, const uint8_t *more, size_t length) {
     struct endpoint from;
     memset(&from, 0, sizeof from);
     return ws_conn_adopt(&conn, fd, &from, RESPONSE, strlen(RESPONSE), more, length);
 }
 
-static void open_conn(const struct ws_conn_events *told, size_t rx)
-{
+static void open_conn(const struct ws_conn_events *told, size_t rx) {
     int fd = prepare(told, rx, SMALL_MAX);
     if (adopt(fd, NULL, 0) < 0)
         test_fail(__FILE__, __LINE__, "it does not open");
 }
 
-static void finish(void)
-{
+static void finish(void) {
     ws_conn_abort(&conn);
     close(peer);
     free(small_rx);
@@ -160,8 +151,7 @@ static void finish(void)
 static uint8_t stream[200000];
 static size_t stream_length;
 
-static void put_frame(bool final, uint8_t opcode, const uint8_t *data, size_t length)
-{
+static void put_frame(bool final, uint8_t opcode, const uint8_t *data, size_t length) {
     struct ws_frame frame = {.final = final, .masked = true, .opcode = opcode, .length = length};
     test_random_bytes(frame.mask, 4);
     stream_length += ws_write_head(stream + stream_length, &frame);
@@ -171,8 +161,7 @@ static void put_frame(bool final, uint8_t opcode, const uint8_t *data, size_t le
 }
 
 // A message of `length` bytes in frames of `piece`, with pings between where asked for.
-static void put_message(uint8_t opcode, size_t length, size_t piece, bool pings)
-{
+static void put_message(uint8_t opcode, size_t length, size_t piece, bool pings) {
     expected_opcode = opcode;
     expected_length = length;
     for (size_t i = 0; i < length; i++)
@@ -185,16 +174,14 @@ static void put_message(uint8_t opcode, size_t length, size_t piece, bool pings)
     }
 }
 
-static void collect(void)
-{
+static void collect(void) {
     ssize_t got;
     while ((got = recv(peer, heard + heard_length, sizeof heard - heard_length, MSG_DONTWAIT)) > 0)
         heard_length += (size_t)got;
 }
 
 // Sends the stream in pieces, and lets the connection take it.
-static void say(size_t piece)
-{
+static void say(size_t piece) {
     size_t at = 0;
     for (int i = 0; i < 100000 && at < stream_length; i++) {
         size_t part = stream_length - at < piece ? stream_length - at : piece;
@@ -205,8 +192,7 @@ static void say(size_t piece)
         turn();
         collect();
     }
-    for (int i = 0; i < 10000 && turn(); i++)
-        collect();
+    for (int i = 0; i < 10000 && turn(); i++) collect();
     stream_length = 0;
 }
 
@@ -215,8 +201,7 @@ static uint16_t close_status;
 static unsigned echoes;
 static unsigned pongs;
 
-static void hear(void)
-{
+static void hear(void) {
     static uint8_t buffer[200000];
     struct ws_receiver receiver;
     size_t room;
@@ -250,8 +235,7 @@ static void hear(void)
 
 // ---- tests ----
 
-static void small_messages(void)
-{
+static void small_messages(void) {
     open_conn(&events, 200);
     for (int i = 0; i < 100; i++) {
         put_message(WS_BINARY, 150, 150, false);
@@ -266,8 +250,7 @@ static void small_messages(void)
 }
 
 // One message that is too long for the buffer, in frames and pieces of all kinds; then another.
-static void long_messages(void)
-{
+static void long_messages(void) {
     static const size_t lengths[] = {300, 512, 513, 1000, 4096, MESSAGE_MAX};
     static const size_t frames[] = {MESSAGE_MAX, 1000, 127, 126, 50, 7};
     static const size_t pieces[] = {1, 13, 200, 256, 511, 100000};
@@ -304,15 +287,13 @@ static void long_messages(void)
 
 // Text is still checked, from the byte on where it stood: a character over the place where the
 // buffer was full is whole, and a bad byte behind it is found.
-static void text_over_the_seam(void)
-{
+static void text_over_the_seam(void) {
     for (size_t rx = 100; rx < 130; rx++) {
         for (int bad = 0; bad < 2; bad++) {
             open_conn(&events, rx);
             expected_opcode = WS_TEXT;
             expected_length = 300;
-            for (size_t i = 0; i < 300; i += 3)
-                memcpy(expected + i, "\xe2\x82\xac", 3);
+            for (size_t i = 0; i < 300; i += 3) memcpy(expected + i, "\xe2\x82\xac", 3);
             if (bad != 0)
                 expected[290] = 0x20;
             put_frame(true, WS_TEXT, expected, 300);
@@ -327,8 +308,7 @@ static void text_over_the_seam(void)
 }
 
 // No more room, or no owner who could give it: the peer is told, and heard no more.
-static void refused(void)
-{
+static void refused(void) {
     for (int with = 0; with < 2; with++) {
         for (size_t piece = 100; piece <= 10000; piece *= 10) {
             open_conn(with != 0 ? &events : &events_without, 512);
@@ -348,8 +328,7 @@ static void refused(void)
 }
 
 // A message that is thrown away costs nothing else: what comes behind it is heard.
-static void skipped(void)
-{
+static void skipped(void) {
     for (size_t piece = 1; piece <= 100000; piece = piece * 7 + 3) {
         open_conn(&events, 512);
         owner.answer = SKIP;
@@ -374,8 +353,7 @@ static void skipped(void)
 }
 
 // What is longer than any message may be says so in its head, and nobody is asked for room.
-static void too_long(void)
-{
+static void too_long(void) {
     open_conn(&events, 512);
     put_message(WS_BINARY, MESSAGE_MAX + 1, MESSAGE_MAX + 1, false);
     say(100000);
@@ -392,8 +370,7 @@ static void too_long(void)
 }
 
 // The owner may end the connection instead, in either way, and say either word.
-static void ended_when_crowded(void)
-{
+static void ended_when_crowded(void) {
     static const enum answer answers[] = {ABORT, ABORT_AND_REFUSE, CLOSE, CLOSE_AND_REFUSE};
     for (size_t i = 0; i < COUNT(answers); i++) {
         open_conn(&events, 512);
@@ -413,8 +390,7 @@ static void ended_when_crowded(void)
 
 // Our Close frame is on its way already when the buffer is full: nobody is asked, and the end
 // comes.
-static void crowded_while_closing(void)
-{
+static void crowded_while_closing(void) {
     open_conn(&events, 512);
     put_message(WS_BINARY, 4000, 4000, false);
     size_t whole = stream_length;
@@ -434,13 +410,11 @@ static void crowded_while_closing(void)
 }
 
 // The owner learns from one message that more will come: what was read with it comes whole.
-static void growing_in_a_message(void)
-{
+static void growing_in_a_message(void) {
     for (size_t piece = 1; piece < 700; piece += 9) {
         open_conn(&events, 512);
         owner.grow_in_message = true;
-        for (int i = 0; i < 20; i++)
-            put_message(WS_BINARY, 90, i % 3 == 0 ? 90 : 20, false);
+        for (int i = 0; i < 20; i++) put_message(WS_BINARY, 90, i % 3 == 0 ? 90 : 20, false);
         test_row("pieces of %lu", (unsigned long)piece);
         say(piece);
         CHECK_INT(owner.messages, 20);
@@ -456,8 +430,7 @@ static void growing_in_a_message(void)
 }
 
 // A message with its number in each byte, as long as there is room.
-static bool send_number(uint8_t number)
-{
+static bool send_number(uint8_t number) {
     uint8_t *payload = ws_conn_begin(&conn, WS_BINARY, 100);
     if (payload == NULL)
         return false;
@@ -468,16 +441,14 @@ static bool send_number(uint8_t number)
 
 // What waits to be sent moves along, in order, also when some of it went already; and then there is
 // more room.
-static void waiting_to_be_sent(void)
-{
+static void waiting_to_be_sent(void) {
     int fd = prepare(&events, 512, 4000);
     int small = 1;
     CHECK_INT(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
     CHECK_INT(adopt(fd, NULL, 0), 0);
     uint8_t number = 0;
     for (int i = 0; i < 5 && conn.tx_start == 0; i++) { // until the kernel takes a part
-        while (send_number(number))
-            number++;
+        while (send_number(number)) number++;
         ws_conn_flush(&conn);
     }
     size_t unsent = ws_conn_unsent(&conn);
@@ -485,8 +456,7 @@ static void waiting_to_be_sent(void)
     CHECK(unsent > 200);
     grow();
     CHECK_INT(ws_conn_unsent(&conn), unsent);
-    for (int i = 0; i < 10; i++)
-        CHECK(send_number(number++));
+    for (int i = 0; i < 10; i++) CHECK(send_number(number++));
     size_t whole = strlen(RESPONSE) + (size_t)number * 102;
     for (int i = 0; i < 100000 && heard_length < whole; i++) {
         collect();
@@ -498,14 +468,12 @@ static void waiting_to_be_sent(void)
         test_row("message %u", n);
         CHECK_INT(frame[0], 0x82);
         CHECK_INT(frame[1], 100);
-        for (int i = 0; i < 100; i++)
-            CHECK_INT(frame[2 + i], n);
+        for (int i = 0; i < 100; i++) CHECK_INT(frame[2 + i], n);
     }
     finish();
 }
 
-static void waiting_comes_in_order(void)
-{
+static void waiting_comes_in_order(void) {
     open_conn(&events, 512);
     expected_length = 50;
     for (int i = 0; i < 5; i++) {
@@ -525,8 +493,7 @@ static void waiting_comes_in_order(void)
 
 // What was read behind the request may fill the small buffer; more than that is refused, and the
 // socket stays the caller's.
-static void adopted_with_more(void)
-{
+static void adopted_with_more(void) {
     for (size_t more = 180; more < 230; more++) {
         int fd = prepare(&events, 200, SMALL_MAX);
         put_message(WS_BINARY, 1000, 1000, false);
@@ -551,8 +518,7 @@ static void adopted_with_more(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("what fits into the small buffer needs no other", small_messages);
     TEST("a message that does not fit is crowded once, and comes whole", long_messages);
     TEST("text is checked over the seam", text_over_the_seam);

@@ -9,8 +9,7 @@ static uint8_t expected[ASKED_MAX];
 static const size_t lengths[] = {0, 1, 100, 125, 126, 127, 1000, 65535, 65536, ASKED_MAX};
 
 // Makes a frame of `length` bytes where `asked` were asked for, with a whole one before and behind.
-static bool make_frames(size_t asked, size_t length)
-{
+static bool make_frames(size_t asked, size_t length) {
     uint8_t *payload = ws_conn_begin(&conn, WS_TEXT, 3);
     if (payload == NULL)
         return false;
@@ -30,21 +29,15 @@ static bool make_frames(size_t asked, size_t length)
     return true;
 }
 
-static size_t head_of(size_t length)
-{
-    return length < 126 ? 2 : length < 65536 ? 4 : 10;
-}
+static size_t head_of(size_t length) { return length < 126 ? 2 : length < 65536 ? 4 : 10; }
 
-static uint8_t next_soon(void)
-{
+static uint8_t next_soon(void) {
     uint8_t opcode = 0;
-    for (int i = 0; i < 100 && opcode == 0; i++, turn())
-        opcode = next_message();
+    for (int i = 0; i < 100 && opcode == 0; i++, turn()) opcode = next_message();
     return opcode;
 }
 
-static void check_frames(bool is_client, size_t asked, size_t length)
-{
+static void check_frames(bool is_client, size_t asked, size_t length) {
     const size_t mask = is_client ? 4 : 0;
     CHECK(make_frames(asked, length));
     CHECK_INT(ws_conn_unsent(&conn), 2 * (2 + mask + 3) + head_of(length) + mask + length);
@@ -60,8 +53,7 @@ static void check_frames(bool is_client, size_t asked, size_t length)
     CHECK_INT(ws_conn_unsent(&conn), 0);
 }
 
-static void in_role(bool is_client)
-{
+static void in_role(bool is_client) {
     test_random_bytes(expected, sizeof expected);
     CHECK(open_link(true));
     conn.is_client = is_client;
@@ -75,18 +67,11 @@ static void in_role(bool is_client)
     close_link();
 }
 
-static void server_frames(void)
-{
-    in_role(false);
-}
+static void server_frames(void) { in_role(false); }
 
-static void client_frames(void)
-{
-    in_role(true);
-}
+static void client_frames(void) { in_role(true); }
 
-int main(void)
-{
+int main(void) {
     TEST("a server's frame may become shorter than was asked for", server_frames);
     TEST("a client's, which is masked, too", client_frames);
     return test_end();

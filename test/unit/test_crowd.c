@@ -9,15 +9,12 @@
 static struct crowd_place places[PLACES];
 
 // Fills the table with these sources, in this order, each in the place of its number.
-static void fill(const uint64_t sources[PLACES])
-{
+static void fill(const uint64_t sources[PLACES]) {
     memset(places, 0, sizeof places);
-    for (size_t i = 0; i < PLACES; i++)
-        crowd_enter(places, PLACES, i, sources[i]);
+    for (size_t i = 0; i < PLACES; i++) crowd_enter(places, PLACES, i, sources[i]);
 }
 
-static void table_of_cases(void)
-{
+static void table_of_cases(void) {
     static const struct {
         const char *what;
         uint64_t sources[PLACES]; // oldest first
@@ -47,8 +44,7 @@ static void table_of_cases(void)
     }
 }
 
-static void nobody_there(void)
-{
+static void nobody_there(void) {
     memset(places, 0, sizeof places);
     CHECK_INT(crowd_gives_way(places, PLACES, 1), PLACES);
     CHECK_INT(crowd_gives_way(places, 0, 1), 0);
@@ -58,8 +54,7 @@ static void nobody_there(void)
     CHECK_INT(crowd_gives_way(places, PLACES, 0), PLACES);
 }
 
-static void renewed(void)
-{
+static void renewed(void) {
     static const uint64_t sources[PLACES] = {7, 7, 7, 1, 2, 3, 4, 5};
     fill(sources);
     crowd_renew(places, PLACES, 0);
@@ -71,8 +66,7 @@ static void renewed(void)
 }
 
 // An attacker with one source, however often he comes, never gets a place of another's.
-static void one_attacker(void)
-{
+static void one_attacker(void) {
     static const uint64_t sources[PLACES] = {1, 66, 66, 66, 2, 66, 66, 3};
     fill(sources);
     for (int i = 0; i < 1000; i++) {
@@ -87,8 +81,7 @@ static void one_attacker(void)
 }
 
 // The rule once more, counted each time from the beginning.
-static size_t counted_anew(uint64_t newcomer)
-{
+static size_t counted_anew(uint64_t newcomer) {
     size_t found = PLACES;
     uint32_t most = 0;
     for (size_t i = 0; i < PLACES; i++) {
@@ -106,8 +99,7 @@ static size_t counted_anew(uint64_t newcomer)
 }
 
 // With few sources and with many.
-static void at_random(void)
-{
+static void at_random(void) {
     for (uint32_t sources = 1; sources <= 12; sources++) {
         memset(places, 0, sizeof places);
         test_row("%u sources", (unsigned)sources);
@@ -131,12 +123,10 @@ static void at_random(void)
 }
 
 // In a table that is always full: what a source holds at most its share of, it keeps.
-static void shares_are_safe(void)
-{
+static void shares_are_safe(void) {
     for (uint32_t sources = 2; sources <= PLACES; sources++) {
         memset(places, 0, sizeof places);
-        for (size_t i = 0; i < PLACES; i++)
-            crowd_enter(places, PLACES, i, test_below(sources));
+        for (size_t i = 0; i < PLACES; i++) crowd_enter(places, PLACES, i, test_below(sources));
         test_row("%u sources", (unsigned)sources);
         for (int i = 0; i < 20000; i++) {
             uint64_t source = test_below(sources);
@@ -148,8 +138,7 @@ static void shares_are_safe(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("the oldest of the source that holds the most gives way", table_of_cases);
     TEST("an empty table has nobody to give way", nobody_there);
     TEST("a place that is renewed is the newest", renewed);

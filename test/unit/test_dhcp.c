@@ -19,24 +19,21 @@ static struct dhcp_reply reply;
 static uint8_t message[1500];
 static size_t length;
 
-static void begin(void)
-{
+static void begin(void) {
     memset(&server, 0, sizeof server);
     server.key = (struct siphash_key){1, 2};
     server.address = OWN;
     server.first = FIRST;
 }
 
-static void add(uint8_t option, const void *value, size_t size)
-{
+static void add(uint8_t option, const void *value, size_t size) {
     message[length++] = option;
     message[length++] = (uint8_t)size;
     memcpy(message + length, value, size);
     length += size;
 }
 
-static void add32(uint8_t option, uint32_t value)
-{
+static void add32(uint8_t option, uint32_t value) {
     uint8_t bytes[4];
     packet_put32(bytes, value);
     add(option, bytes, 4);
@@ -44,8 +41,7 @@ static void add32(uint8_t option, uint32_t value)
 
 // A client's message, by RFC 2131 section 2; `who` is the last byte of its MAC. It asks for
 // everything (option 55).
-static void write_message(uint8_t type, uint8_t who, uint32_t has)
-{
+static void write_message(uint8_t type, uint8_t who, uint32_t has) {
     static const uint8_t everything[] = {1, 3, 6, 15, 28, 33, 42, 108, 114, 119, 121, 252};
     memset(message, 0, sizeof message);
     message[0] = 1;
@@ -60,8 +56,7 @@ static void write_message(uint8_t type, uint8_t who, uint32_t has)
     add(55, everything, sizeof everything);
 }
 
-static enum dhcp_result send_at(int64_t now_ms)
-{
+static enum dhcp_result send_at(int64_t now_ms) {
     uint8_t *copy = test_copy(message, length);
     memset(&reply, 0xee, sizeof reply);
     enum dhcp_result result = dhcp_take(&server, &reply, copy, length, now_ms);
@@ -70,8 +65,7 @@ static enum dhcp_result send_at(int64_t now_ms)
 }
 
 // The value of an option of the reply's, or -1.
-static int64_t option_of(uint8_t wanted)
-{
+static int64_t option_of(uint8_t wanted) {
     for (size_t at = 240; at < sizeof reply.message && reply.message[at] != 255;) {
         const uint8_t *option = reply.message + at;
         if (option[0] == wanted)
@@ -81,14 +75,10 @@ static int64_t option_of(uint8_t wanted)
     return -1;
 }
 
-static uint32_t yours(void)
-{
-    return packet_get32(reply.message + 16);
-}
+static uint32_t yours(void) { return packet_get32(reply.message + 16); }
 
 // Gets an address as a client does. Returns it, or 0.
-static uint32_t get_address(uint8_t who, uint32_t wants, int64_t now_ms)
-{
+static uint32_t get_address(uint8_t who, uint32_t wants, int64_t now_ms) {
     uint32_t address = 0;
     write_message(DISCOVER, who, 0);
     add32(50, wants);
@@ -106,8 +96,7 @@ static uint32_t get_address(uint8_t who, uint32_t wants, int64_t now_ms)
 }
 
 // What is in a reply is what table 3 of RFC 2131 allows, and of that no more than a lease needs.
-static void is_bare(uint8_t type, bool has_lease)
-{
+static void is_bare(uint8_t type, bool has_lease) {
     static const uint8_t lease[] = {53, 54, 1, 51, 58, 59};
     size_t want = type == NAK ? 2 : has_lease ? 6 : 3;
     size_t at = 240;
@@ -117,8 +106,7 @@ static void is_bare(uint8_t type, bool has_lease)
         at += 2 + (size_t)reply.message[at + 1];
     }
     CHECK_INT(reply.message[at], 255);
-    for (at++; at < sizeof reply.message; at++)
-        CHECK_INT(reply.message[at], 0);
+    for (at++; at < sizeof reply.message; at++) CHECK_INT(reply.message[at], 0);
     CHECK_INT(option_of(53), type);
     CHECK_INT(option_of(54), OWN);
     CHECK_INT(packet_get32(reply.message + 20), 0); // no next server,
@@ -129,8 +117,7 @@ static void is_bare(uint8_t type, bool has_lease)
     CHECK_BYTES(reply.message + 28, message + 28, 16); // and MAC
 }
 
-static void gives_one(void)
-{
+static void gives_one(void) {
     uint32_t address = 0;
     begin();
     write_message(DISCOVER, 1, 0);
@@ -182,8 +169,7 @@ static const struct {
     {"it names no address", 1, 0, 0, 0, 0, 0},
 };
 
-static void confirms(void)
-{
+static void confirms(void) {
     for (size_t i = 0; i < COUNT(requests); i++) {
         test_row("%s", requests[i].what);
         begin();
@@ -204,8 +190,7 @@ static void confirms(void)
     }
 }
 
-static void keeps_addresses(void)
-{
+static void keeps_addresses(void) {
     int64_t late_ms = START + 2 * (int64_t)DHCP_LEASE_S * 1000;
     begin();
     CHECK_INT(get_address(1, 0, START), FIRST);
@@ -216,8 +201,7 @@ static void keeps_addresses(void)
     CHECK_INT(get_address(1, 0, late_ms), FIRST);
 }
 
-static void knows_identifiers(void)
-{
+static void knows_identifiers(void) {
     begin();
     for (uint8_t who = 1; who < 4; who++) { // three MACs, and one name (RFC 2131 section 4.2)
         write_message(REQUEST, who, 0);
@@ -233,8 +217,7 @@ static void knows_identifiers(void)
     CHECK_INT(option_of(53), NAK);
 }
 
-static void gives_the_oldest_away(void)
-{
+static void gives_the_oldest_away(void) {
     begin();
     for (unsigned i = 0; i < DHCP_LEASES; i++)
         CHECK_INT(get_address((uint8_t)i, 0, START + (i == 7 ? 0 : 1 + i)), FIRST + i);
@@ -246,8 +229,7 @@ static void gives_the_oldest_away(void)
     CHECK_INT(get_address(251, 0, late_ms + 1), FIRST);
 }
 
-static void takes_back(void)
-{
+static void takes_back(void) {
     begin();
     CHECK_INT(get_address(1, 0, START), FIRST);
     write_message(RELEASE, 2, FIRST); // it is another's
@@ -263,8 +245,7 @@ static void takes_back(void)
     CHECK_INT(get_address(1, 0, START), FIRST);
 }
 
-static void sets_aside_what_others_have(void)
-{
+static void sets_aside_what_others_have(void) {
     begin();
     CHECK_INT(get_address(1, 0, START), FIRST);
     write_message(DECLINE, 2, 0);
@@ -279,8 +260,7 @@ static void sets_aside_what_others_have(void)
     CHECK_INT(get_address(2, FIRST, START + DHCP_CONFLICT_MS), FIRST);
 }
 
-static void probes_the_next(void)
-{
+static void probes_the_next(void) {
     begin();
     write_message(DISCOVER, 1, 0);
     CHECK_INT(send_at(START), DHCP_PROBE);
@@ -293,8 +273,7 @@ static void probes_the_next(void)
     CHECK_INT(get_address(2, FIRST, START + 5000), FIRST + 2);
 }
 
-static void forgets_offers(void)
-{
+static void forgets_offers(void) {
     begin();
     write_message(DISCOVER, 1, 0);
     CHECK_INT(send_at(START), DHCP_PROBE);
@@ -307,8 +286,7 @@ static void forgets_offers(void)
     CHECK_INT(option_of(53), ACK);
 }
 
-static void informs(void)
-{
+static void informs(void) {
     begin();
     write_message(INFORM, 1, FIRST + 120);
     CHECK_INT(send_at(START), DHCP_REPLY);
@@ -321,8 +299,7 @@ static void informs(void)
     CHECK_INT(send_at(START), DHCP_NOTHING);
 }
 
-static void limits_times(void)
-{
+static void limits_times(void) {
     static const struct {
         uint32_t asked;
         uint32_t given;
@@ -342,8 +319,7 @@ static void limits_times(void)
     }
 }
 
-static void broadcasts(void)
-{
+static void broadcasts(void) {
     begin();
     write_message(REQUEST, 1, 0);
     message[10] = 0x80;
@@ -354,8 +330,7 @@ static void broadcasts(void)
     CHECK_INT(reply.to, ALL);
 }
 
-static void drops_nonsense(void)
-{
+static void drops_nonsense(void) {
     static const struct {
         const char *what;
         size_t at;
@@ -393,8 +368,7 @@ static void drops_nonsense(void)
     CHECK_INT(send_at(START), DHCP_NOTHING); // an option without a length
 }
 
-static void finds_others(void)
-{
+static void finds_others(void) {
     uint8_t discover[DHCP_MESSAGE];
     const uint64_t random = UINT64_C(0x1122334455667788);
     begin();
@@ -408,8 +382,7 @@ static void finds_others(void)
     CHECK_INT(dhcp_is_offer(reply.message, 239, random), false);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("a client gets an address after a probe, and nothing beside it", gives_one);
     TEST("REQUEST is answered by what the client has and wants (section 4.3.2)", confirms);
     TEST("an address is kept for the client that had it", keeps_addresses);

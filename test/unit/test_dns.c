@@ -11,8 +11,7 @@
 #define A ADDRESS(192, 0, 2, 1)
 #define B ADDRESS(192, 0, 2, 2)
 
-static void plans(void)
-{
+static void plans(void) {
     static const struct dns_plan nobody;
     static const struct dns_plan chosen = {{A, B}, 2};
     static const struct dns_plan named = {{B}, 1};
@@ -22,12 +21,10 @@ static void plans(void)
     CHECK(plan.count == 1 && plan.resolvers[0] == B);
     plan = dns_choose(&nobody, &nobody);
     CHECK(plan.count > 0);
-    for (size_t i = 0; i < plan.count; i++)
-        CHECK_INT(ip_scope_of(plan.resolvers[i]), SCOPE_GLOBAL);
+    for (size_t i = 0; i < plan.count; i++) CHECK_INT(ip_scope_of(plan.resolvers[i]), SCOPE_GLOBAL);
 }
 
-static bool is_caught(uint32_t address)
-{
+static bool is_caught(uint32_t address) {
     for (size_t i = 0; i < DNS_CAUGHT; i++)
         if (address >= dns_caught[i].first && address <= dns_caught[i].last)
             return true;
@@ -35,8 +32,7 @@ static bool is_caught(uint32_t address)
 }
 
 // What is caught is what is private or link-local, by the list that the NAT has.
-static void caught(void)
-{
+static void caught(void) {
     for (int i = 0; i < 200000; i++) {
         uint32_t address = (uint32_t)test_random();
         enum ip_scope scope = ip_scope_of(address);
@@ -49,8 +45,7 @@ static void caught(void)
     CHECK(!is_caught(ADDRESS(9, 9, 9, 9)) && !is_caught(DNS_LOOPBACK));
 }
 
-static void asks(void)
-{
+static void asks(void) {
     static const uint8_t expected[] = "\1\2\1\0\0\1\0\0\0\0\0\0\10"
                                       "abpppaaa\7example\3com\0\0\1\0\1";
     uint8_t query[DNS_QUERY_BYTES];
@@ -76,8 +71,7 @@ static const struct {
 };
 
 // An answer alone, and in a packet.
-static void reads_answers(void)
-{
+static void reads_answers(void) {
     uint8_t answer[60] = {0};
     uint8_t packet[128];
     for (size_t i = 0; i < COUNT(answers); i++) {
@@ -99,8 +93,7 @@ static void reads_answers(void)
     }
 }
 
-static void other_packets(void)
-{
+static void other_packets(void) {
     static const uint8_t good[12] = {0, 0, 0x81, 0x80};
     uint8_t packet[128];
     const struct packet_spec dns = {
@@ -122,8 +115,7 @@ static void other_packets(void)
 // Takes the message at the start of `bytes` apart: `name` becomes the method's, `body` where its
 // arguments begin. Returns its length, 0 where it is none.
 static size_t read_message(const uint8_t *bytes, size_t length, const char **name,
-                           const uint8_t **body)
-{
+                           const uint8_t **body) {
     size_t at = 16;
     size_t fields = length < 16 ? SIZE_MAX : 16 + (size_t)get_le32(bytes + 12);
     if (fields > length || bytes[0] != 'l' || bytes[1] != 1 || bytes[3] != 1)
@@ -147,8 +139,7 @@ static size_t read_message(const uint8_t *bytes, size_t length, const char **nam
     return at + get_le32(bytes + 4);
 }
 
-static void tells_resolved(void)
-{
+static void tells_resolved(void) {
     static const char *const names[] = {"SetLinkDNS", "SetLinkDomains", "SetLinkDefaultRoute"};
     static const uint8_t bodies[3][21] = {
         "\7\1\0\0\14\0\0\0\2\0\0\0\4\0\0\0\11\10\7\6",
@@ -171,8 +162,7 @@ static void tells_resolved(void)
     CHECK_INT(at, length);
 }
 
-static void greets(void)
-{
+static void greets(void) {
     static const char sasl[] = "\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n";
     uint8_t out[RESOLVED_BYTES];
     uint8_t again[RESOLVED_BYTES];
@@ -188,8 +178,7 @@ static void greets(void)
     CHECK_BYTES(out + at, again, rest);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("the owner's resolvers come first, then the server's, then public ones", plans);
     TEST("resolvers at private and link-local addresses are replaced, and no others", caught);
     TEST("a query asks for the address of a new name", asks);

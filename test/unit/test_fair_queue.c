@@ -4,8 +4,7 @@
 
 // ---- What goes in comes out.
 
-static void check_length(size_t length, size_t head_length)
-{
+static void check_length(size_t length, size_t head_length) {
     uint8_t head[QUEUE_HEAD_MAX];
     test_row("%lu bytes, head %lu", (unsigned long)length, (unsigned long)head_length);
     test_random_bytes(head, sizeof head);
@@ -26,8 +25,7 @@ static void check_length(size_t length, size_t head_length)
     CHECK_INT(queue.cells.free_count, QUEUE_CELLS);
 }
 
-static void all_lengths(void)
-{
+static void all_lengths(void) {
     start();
     test_random_bytes(packet, sizeof packet);
     for (size_t length = 1; length <= IP_PACKET_MAX && !test_state.failed; length++) {
@@ -41,8 +39,7 @@ static void all_lengths(void)
     CHECK_INT(queue.refused, 0);
 }
 
-static void refused_lengths(void)
-{
+static void refused_lengths(void) {
     uint8_t head[QUEUE_HEAD_MAX + 1] = {0};
     start();
     push(1, 7, 64, 0);
@@ -58,8 +55,7 @@ static void refused_lengths(void)
     CHECK_WHOLE(&queue);
 }
 
-static void nothing_there(void)
-{
+static void nothing_there(void) {
     start();
     CHECK_INT(fair_queue_next(&queue), 0);
     CHECK_INT(fair_queue_take(&queue, out), 0);
@@ -72,11 +68,9 @@ static void nothing_there(void)
     CHECK_WHOLE(&queue);
 }
 
-static void clearing(void)
-{
+static void clearing(void) {
     start();
-    for (uint16_t i = 0; i < 3000; i++)
-        push(i % 100, i, 64 + i, 0);
+    for (uint16_t i = 0; i < 3000; i++) push(i % 100, i, 64 + i, 0);
     CHECK(fair_queue_next(&queue) > 0);
     uint64_t dropped = queue.dropped_full;
     CHECK(dropped > 0);
@@ -96,8 +90,7 @@ static void clearing(void)
 // ---- Flows.
 
 // The queue that a packet waits in.
-static uint16_t flow_of_spec(const struct packet_spec *spec)
-{
+static uint16_t flow_of_spec(const struct packet_spec *spec) {
     static const uint8_t payload[64];
     struct packet_spec with_payload = *spec;
     with_payload.payload = payload;
@@ -107,8 +100,7 @@ static uint16_t flow_of_spec(const struct packet_spec *spec)
     return queue.new_flows.first;
 }
 
-static void flow_keys(void)
-{
+static void flow_keys(void) {
     const struct packet_spec tcp = {.protocol = PACKET_TCP,
                                     .source = ADDRESS(10, 0, 0, 1),
                                     .destination = ADDRESS(198, 51, 100, 9),
@@ -134,8 +126,7 @@ static void flow_keys(void)
 }
 
 // All fragments of a datagram, whatever stands where the ports would be; and what has no ports.
-static void flows_without_ports(void)
-{
+static void flows_without_ports(void) {
     struct packet_spec first = {.protocol = PACKET_UDP,
                                 .source = 1,
                                 .destination = 2,
@@ -160,8 +151,7 @@ static void flows_without_ports(void)
 }
 
 // 2000 connections over 1024 queues: none has many; and another key spreads them in another way.
-static void spread(void)
-{
+static void spread(void) {
     unsigned in_queue[QUEUE_FLOWS] = {0};
     unsigned moved = 0;
     struct siphash_key other_key = {1, 2};
@@ -172,14 +162,12 @@ static void spread(void)
         push(port, 0, 64, 0);
         moved += queue.new_flows.first != flow;
     }
-    for (size_t i = 0; i < QUEUE_FLOWS; i++)
-        CHECK(in_queue[i] <= 12);
+    for (size_t i = 0; i < QUEUE_FLOWS; i++) CHECK(in_queue[i] <= 12);
     CHECK(moved > 1950);
 }
 
 // Whatever is no IPv4 packet, or one that is cut off anywhere, is carried as it is.
-static void malformed(void)
-{
+static void malformed(void) {
     uint8_t bytes[80];
     start();
     for (int round = 0; round < 20000 && !test_state.failed; round++) {
@@ -203,8 +191,7 @@ static void malformed(void)
 
 // ---- Turns.
 
-static void fifo_in_a_flow(void)
-{
+static void fifo_in_a_flow(void) {
     uint32_t pushed[50] = {0};
     uint32_t taken[50] = {0};
     uint16_t ports[50];
@@ -228,14 +215,12 @@ static void fifo_in_a_flow(void)
 
 // Keeps `count` flows backlogged, each with packets of its own size, while `bytes` in all leave.
 static void share(const uint16_t *ports, const size_t *sizes, size_t count, double *got,
-                  double bytes)
-{
+                  double bytes) {
     static size_t number_of[65536];
     for (size_t i = 0; i < count; i++) {
         got[i] = 0;
         number_of[ports[i]] = i;
-        for (int n = 0; n < 3; n++)
-            push(ports[i], 0, sizes[i], 0);
+        for (int n = 0; n < 3; n++) push(ports[i], 0, sizes[i], 0);
     }
     while (bytes > 0) {
         size_t length = take();
@@ -249,8 +234,7 @@ static void share(const uint16_t *ports, const size_t *sizes, size_t count, doub
 }
 
 // Jain's index of fairness: 1 where all have the same, 1 / n where one has everything.
-static double jain(const double *got, size_t count)
-{
+static double jain(const double *got, size_t count) {
     double sum = 0, squares = 0;
     for (size_t i = 0; i < count; i++) {
         sum += got[i];
@@ -259,8 +243,7 @@ static double jain(const double *got, size_t count)
     return sum * sum / ((double)count * squares);
 }
 
-static void equal_shares(void)
-{
+static void equal_shares(void) {
     static uint16_t ports[200];
     static size_t sizes[200];
     static double got[200];
@@ -270,8 +253,7 @@ static void equal_shares(void)
         size_t count = counts[c];
         test_row("%lu flows", (unsigned long)count);
         start();
-        for (size_t i = 0; i < count; i++)
-            sizes[i] = i % 2 == 0 ? 1500 : 36 + test_below(1465);
+        for (size_t i = 0; i < count; i++) sizes[i] = i % 2 == 0 ? 1500 : 36 + test_below(1465);
         share(ports, sizes, count, got, (double)count * 100000);
         if (jain(got, count) < 0.99)
             test_fail(__FILE__, __LINE__, "the index is %d thousandths",
@@ -280,8 +262,7 @@ static void equal_shares(void)
 }
 
 // Super-packets share with small ones, too.
-static void shares_of_large_packets(void)
-{
+static void shares_of_large_packets(void) {
     const size_t sizes[] = {65535, 64, 1500};
     uint16_t ports[3];
     double got[3];
@@ -292,13 +273,11 @@ static void shares_of_large_packets(void)
 
 // A burst and a keystroke behind it: the keystroke is next, however much waits, and also when
 // another packet was chosen, but did not fit yet.
-static void sparse_first(void)
-{
+static void sparse_first(void) {
     uint16_t ports[4];
     find_ports(ports, 4);
     queue.limit = 4 * QUEUE_BYTES;
-    for (uint32_t n = 0; n < 300; n++)
-        push(ports[n % 2], n, 1500, 0);
+    for (uint32_t n = 0; n < 300; n++) push(ports[n % 2], n, 1500, 0);
     CHECK_INT(take(), 1500);
     CHECK_INT(take(), 1500);
     for (int round = 0; round < 50; round++) {
@@ -312,15 +291,13 @@ static void sparse_first(void)
         CHECK_INT(take(), 100);
         CHECK(!fair_queue_has_small(&queue, 199) && fair_queue_has_small(&queue, 200));
         CHECK_INT(take(), 200);
-        for (int n = 0; n < 4; n++)
-            CHECK_INT(take(), 1500);
+        for (int n = 0; n < 4; n++) CHECK_INT(take(), 1500);
     }
     CHECK_WHOLE(&queue);
 }
 
 // New flows take turns as well: each gets a quantum before it is an old one.
-static void turns_of_new_flows(void)
-{
+static void turns_of_new_flows(void) {
     uint16_t ports[2];
     find_ports(ports, 2);
     for (uint32_t n = 0; n < 4; n++) {
@@ -334,13 +311,11 @@ static void turns_of_new_flows(void)
 }
 
 // A new flow that has sent all it had waits for a turn of the old ones before it is new again.
-static void not_new_at_once(void)
-{
+static void not_new_at_once(void) {
     static const unsigned turns[] = {0, 0, 1, 0, 0, 1}; // whose it is, each time
     uint16_t ports[2];
     find_ports(ports, 2);
-    for (uint32_t n = 0; n < 10; n++)
-        push(ports[0], n, QUEUE_QUANTUM / 2, 0);
+    for (uint32_t n = 0; n < 10; n++) push(ports[0], n, QUEUE_QUANTUM / 2, 0);
     for (size_t n = 0; n < COUNT(turns); n++) {
         test_row("turn %lu", (unsigned long)n);
         if (n == 2 || n == 3) {
@@ -354,16 +329,14 @@ static void not_new_at_once(void)
 
 // A flow cannot stay new by never having more than one packet waiting: it gets its share and no
 // more, whether its next packet comes at once, or when the queue has forgotten it.
-static void no_gain_by_being_new(void)
-{
+static void no_gain_by_being_new(void) {
     uint16_t ports[2];
     find_ports(ports, 2);
     uint16_t flow = flow_of_port(ports[1]);
     for (int forgotten = 0; forgotten < 2; forgotten++) {
         double got[2] = {0, 0};
         start();
-        for (uint32_t n = 0; n < 300; n++)
-            push(ports[0], n, 1500, 0);
+        for (uint32_t n = 0; n < 300; n++) push(ports[0], n, 1500, 0);
         for (int n = 0; n < 500; n++) {
             if (queue.flows[flow].first == NO_CELL && !(forgotten && queue.flows[flow].is_listed))
                 push(ports[1], 0, 1500, 0);
@@ -377,8 +350,7 @@ static void no_gain_by_being_new(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("packets come out as they went in, with their heads, at every edge of a cell and up to "
          "65535",
          all_lengths);

@@ -5,27 +5,18 @@
 // ---- Room.
 
 // Cells of a packet, and how many packets of a size the whole queue holds.
-static size_t cells_of(size_t length)
-{
-    return (16 + length + 255) / 256;
-}
+static size_t cells_of(size_t length) { return (16 + length + 255) / 256; }
 
-static size_t whole_queue_of(size_t length)
-{
-    return QUEUE_CELLS / cells_of(length);
-}
+static size_t whole_queue_of(size_t length) { return QUEUE_CELLS / cells_of(length); }
 
 // What one flow has too much is its own loss, and the others find room.
-static void fattest_goes(void)
-{
+static void fattest_goes(void) {
     uint16_t ports[2];
     uint32_t next[2] = {0, 0};
     find_ports(ports, 2);
-    for (uint32_t n = 0; n < 2 * (uint32_t)whole_queue_of(1500); n++)
-        push(ports[0], n, 1500, 0);
+    for (uint32_t n = 0; n < 2 * (uint32_t)whole_queue_of(1500); n++) push(ports[0], n, 1500, 0);
     CHECK(queue.cells.free_count >= QUEUE_CELLS / 2);
-    for (uint32_t n = 0; n < 10; n++)
-        push(ports[1], n, 1500, 0);
+    for (uint32_t n = 0; n < 10; n++) push(ports[1], n, 1500, 0);
     CHECK_WHOLE(&queue);
     CHECK_INT(queue.dropped_full, 0);
     next[0] = (uint32_t)queue.dropped_late;
@@ -38,15 +29,13 @@ static void fattest_goes(void)
 }
 
 // Flows that hold little each, and together all there is: what a newcomer costs the largest.
-static void batches(void)
-{
+static void batches(void) {
     uint16_t ports[12];
     uint32_t held[12];
     find_ports(ports, 12);
     for (int f = 0; f < 12; f++) {
         held[f] = f == 7 ? 370 : f < 11 ? 360 : QUEUE_CELLS - 370 - 10 * 360;
-        for (uint32_t n = 0; n < held[f]; n++)
-            push(ports[f], n, 36, 0);
+        for (uint32_t n = 0; n < held[f]; n++) push(ports[f], n, 36, 0);
     }
     CHECK_INT(queue.dropped_full + queue.dropped_late, 0);
     CHECK_INT(queue.cells.free_count, 0);
@@ -54,20 +43,16 @@ static void batches(void)
     CHECK_WHOLE(&queue);
     CHECK_INT(queue.dropped_full, 64);
     while (take() > 0)
-        for (int f = 0; f < 12; f++)
-            held[f] -= port_out() == ports[f];
-    for (int f = 0; f < 12; f++)
-        CHECK_INT(held[f], f == 7 ? 64 : 0);
+        for (int f = 0; f < 12; f++) held[f] -= port_out() == ports[f];
+    for (int f = 0; f < 12; f++) CHECK_INT(held[f], f == 7 ? 64 : 0);
 }
 
 // Half of what a flow holds at most: with many that hold little, each newcomer costs little.
-static void small_batches(void)
-{
+static void small_batches(void) {
     static uint16_t ports[512];
     uint64_t worst = 0;
     find_ports(ports, 512);
-    for (uint32_t n = 0; n < QUEUE_CELLS; n++)
-        push(ports[n % 512], n, 100, 0);
+    for (uint32_t n = 0; n < QUEUE_CELLS; n++) push(ports[n % 512], n, 100, 0);
     CHECK_INT(queue.dropped_full, 0);
     for (uint32_t n = 0; n < 10000; n++) {
         uint64_t before = queue.dropped_full;
@@ -81,12 +66,10 @@ static void small_batches(void)
 }
 
 // Tiny packets count for the cells that they take, not for their bytes.
-static void tiny_packets(void)
-{
+static void tiny_packets(void) {
     static uint16_t ports[20];
     find_ports(ports, 20);
-    for (uint32_t n = 0; n < 8; n++)
-        push(ports[0], n, 1500, 0);
+    for (uint32_t n = 0; n < 8; n++) push(ports[0], n, 1500, 0);
     for (uint32_t n = 0; n < 10000; n++)
         push(ports[1 + n % 19], n, 36, 0); // at most 4048 cells, 146 000 bytes
     CHECK_WHOLE(&queue);
@@ -97,8 +80,7 @@ static void tiny_packets(void)
 }
 
 // The largest packets fit whatever waits, and whoever holds it.
-static void largest_packets(void)
-{
+static void largest_packets(void) {
     static uint16_t ports[300];
     find_ports(ports, 300);
     for (int round = 0; round < 40; round++) {
@@ -112,8 +94,7 @@ static void largest_packets(void)
         }
     }
     size_t taken = queue.count;
-    for (size_t n = 0; n < taken; n++)
-        CHECK(take() > 0);
+    for (size_t n = 0; n < taken; n++) CHECK(take() > 0);
     CHECK_INT(take(), 0);
     CHECK_INT(queue.cells.free_count, QUEUE_CELLS);
 }
@@ -123,8 +104,7 @@ static void largest_packets(void)
 #define SEGMENT 1000 // payload bytes
 
 // A TCP segment that begins there.
-static void push_segment(uint16_t port, uint32_t sequence, uint8_t ecn)
-{
+static void push_segment(uint16_t port, uint32_t sequence, uint8_t ecn) {
     static const uint8_t payload[SEGMENT];
     struct packet_spec spec = {.protocol = PACKET_TCP,
                                .source = ADDRESS(10, 0, 0, 1),
@@ -141,16 +121,11 @@ static void push_segment(uint16_t port, uint32_t sequence, uint8_t ecn)
     fair_queue_push(&queue, packet, length, 0);
 }
 
-static void push_segments(uint16_t port, uint32_t from, uint32_t to, uint8_t ecn)
-{
-    for (uint32_t n = from; n < to; n++)
-        push_segment(port, n * SEGMENT, ecn);
+static void push_segments(uint16_t port, uint32_t from, uint32_t to, uint8_t ecn) {
+    for (uint32_t n = from; n < to; n++) push_segment(port, n * SEGMENT, ecn);
 }
 
-static uint32_t segment_out(void)
-{
-    return packet_get32(out + 24) / SEGMENT;
-}
+static uint32_t segment_out(void) { return packet_get32(out + 24) / SEGMENT; }
 
 // Bytes that may wait of a TCP flow on links of these rates.
 static const struct {
@@ -162,8 +137,7 @@ static const struct {
     {2000000, 1000000},   {UINT64_MAX, QUEUE_BYTES},
 };
 
-static void limits_by_rate(void)
-{
+static void limits_by_rate(void) {
     for (size_t i = 0; i < COUNT(limits); i++) {
         start();
         fair_queue_set_rate(&queue, limits[i].rate);
@@ -173,8 +147,7 @@ static void limits_by_rate(void)
 
 // As much as passes in half a second waits, and one more: the first is lost, or marked, and nothing
 // more before its sender could have heard of it: all that waited has left, and twice the limit.
-static void one_of_a_window(void)
-{
+static void one_of_a_window(void) {
     for (int ecn = 0; ecn <= 2; ecn++) {
         const uint64_t *told = ecn > 0 ? &queue.marked : &queue.dropped_late;
         uint32_t fits = 100000 / (SEGMENT + 40), to = fits + 1;
@@ -202,26 +175,21 @@ static void one_of_a_window(void)
 
 // How long packets wait counts for nothing: a page's connections keep all for as long as the link
 // stands still, or others go first.
-static void time_takes_nothing(void)
-{
+static void time_takes_nothing(void) {
     static uint16_t ports[18];
     find_ports(ports, 18);
     fair_queue_set_rate(&queue, 30000);
-    for (int f = 0; f < 18; f++)
-        push_segments(ports[f], 0, 40, 0);
-    for (size_t n = 0; n < (size_t)18 * 40; n++)
-        CHECK_INT(take(), SEGMENT + 40);
+    for (int f = 0; f < 18; f++) push_segments(ports[f], 0, 40, 0);
+    for (size_t n = 0; n < (size_t)18 * 40; n++) CHECK_INT(take(), SEGMENT + 40);
     CHECK_INT(queue.dropped_late + queue.dropped_full, 0);
 }
 
 // The lost segment is repeated while others wait: it leaves before them, and several do in their
 // order. They are not what is lost, however much waits.
-static void repetitions_go_first(void)
-{
+static void repetitions_go_first(void) {
     start();
     push_segments(1, 0, 20, 0);
-    for (int n = 0; n < 10; n++)
-        CHECK_INT(take(), SEGMENT + 40);
+    for (int n = 0; n < 10; n++) CHECK_INT(take(), SEGMENT + 40);
     push_segments(1, 3, 6, 0);
     push_segments(1, 20, 600, 0);
     CHECK_INT(queue.dropped_late, 1);
@@ -236,8 +204,7 @@ static void repetitions_go_first(void)
 
 // What still waits is no loss when a time-out repeats it: were the repetition first, its sender
 // would take all that waits for lost (RFC 5682).
-static void needless_repetitions(void)
-{
+static void needless_repetitions(void) {
     start();
     push_segments(1, 0, 20, 0);
     push_segments(1, 0, 2, 0);
@@ -249,8 +216,7 @@ static void needless_repetitions(void)
 
 // Sequence numbers go around; and what is far from a flow's data is another connection's, which
 // shares its place.
-static void sequence_numbers(void)
-{
+static void sequence_numbers(void) {
     static const struct {
         uint32_t first, second;
         bool is_first;
@@ -270,8 +236,7 @@ static void sequence_numbers(void)
 }
 
 // Who is no TCP has a quarter of it, is told once, and of twice that keeps the newest.
-static void others_keep_the_newest(void)
-{
+static void others_keep_the_newest(void) {
     start();
     fair_queue_set_rate(&queue, 400000);
     for (uint32_t n = 0; n < 1000; n++) {
@@ -285,8 +250,7 @@ static void others_keep_the_newest(void)
 }
 
 // A flow that sends too much loses, and one beside it that does not, nothing.
-static void only_its_own(void)
-{
+static void only_its_own(void) {
     uint16_t ports[2];
     uint32_t numbers[2] = {0, 0};
     uint32_t got = 0;
@@ -308,15 +272,13 @@ static void only_its_own(void)
 
 // Has more of the port's flow wait than may where memory is short, so that the first packet is
 // marked or dropped.
-static void have_too_much(uint16_t port)
-{
+static void have_too_much(uint16_t port) {
     queue.limit = 0;
     for (uint32_t n = 2; n < 18 && queue.marked + queue.dropped_late == 0; n++)
         push(port, n, 1000, 0);
 }
 
-static void every_traffic_class(void)
-{
+static void every_traffic_class(void) {
     for (unsigned class = 0; class < 256; class ++) {
         uint8_t expected[1000];
         test_row("traffic class %02x", class);
@@ -347,8 +309,7 @@ static void every_traffic_class(void)
 }
 
 // A header that was damaged does not become a good one.
-static void wrong_checksum_stays(void)
-{
+static void wrong_checksum_stays(void) {
     for (int round = 0; round < 1000; round++) {
         start();
         make_packet(9, 1, 1000);
@@ -366,8 +327,7 @@ static void wrong_checksum_stays(void)
 }
 
 // What is no IPv4 packet has no place for a mark, and is dropped.
-static void no_place_for_a_mark(void)
-{
+static void no_place_for_a_mark(void) {
     static const size_t lengths[] = {1, 2, 19, 1000};
     for (size_t i = 0; i < COUNT(lengths); i++) {
         uint8_t bytes[1000];
@@ -377,8 +337,7 @@ static void no_place_for_a_mark(void)
         fair_queue_push(&queue, bytes, lengths[i], 0);
         memset(bytes, 0x63, sizeof bytes); // no IPv4 either, and so of the same flow
         queue.limit = 0;
-        while (queue.dropped_late == 0 && queue.count < 20)
-            fair_queue_push(&queue, bytes, 1000, 0);
+        while (queue.dropped_late == 0 && queue.count < 20) fair_queue_push(&queue, bytes, 1000, 0);
         CHECK_INT(take(), 1000);
         CHECK_INT(queue.dropped_late, 1);
         CHECK_INT(queue.marked, 0);
@@ -388,19 +347,16 @@ static void no_place_for_a_mark(void)
 
 // ---- Everything together.
 
-static void make_numbered(uint16_t port, uint32_t number, size_t length)
-{
+static void make_numbered(uint16_t port, uint32_t number, size_t length) {
     make_packet(port, number, length);
-    for (size_t i = 36; i < length; i++)
-        packet[i] = (uint8_t)(number * 31 + port + i);
+    for (size_t i = 36; i < length; i++) packet[i] = (uint8_t)(number * 31 + port + i);
     packet[1] = (uint8_t)(number % 3); // without marks, and two kinds with
     packet_fill_header_checksum(packet);
 }
 
 // A packet that came out: the one that was pushed, but for a mark, and behind all of its flow
 // before.
-static void check_out(size_t length, uint32_t *next)
-{
+static void check_out(size_t length, uint32_t *next) {
     uint16_t port = port_out();
     uint32_t number = number_out();
     CHECK(port < 100 && number >= next[port]);
@@ -415,8 +371,7 @@ static void check_out(size_t length, uint32_t *next)
 }
 
 // Pushes, takes and clearings at random, while time stands, passes, or leaps, or even goes back.
-static void random_operations(void)
-{
+static void random_operations(void) {
     static uint32_t pushed[100], next[100];
     uint64_t taken = 0, cleared = 0;
     int64_t now_us = 0;
@@ -462,8 +417,7 @@ static void random_operations(void)
     CHECK_INT(queue.cells.free_count, QUEUE_CELLS);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("what a flow has too much is its own loss", fattest_goes);
     TEST("when the queue is full the flow that holds the most loses up to 64 packets", batches);
     TEST("but no more than half of what it holds", small_batches);

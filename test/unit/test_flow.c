@@ -44,8 +44,7 @@ static struct {
     uint64_t ack_count;
 } sim;
 
-static void sim_start(int64_t rate, int64_t round_trip_us)
-{
+static void sim_start(int64_t rate, int64_t round_trip_us) {
     memset(&sim, 0, sizeof sim);
     sim.now_us = 1000 * SECOND;
     sim.rate = rate;
@@ -55,16 +54,14 @@ static void sim_start(int64_t rate, int64_t round_trip_us)
     flow_init(&sim.flow, sim.now_us);
 }
 
-static void sim_measure(void)
-{
+static void sim_measure(void) {
     sim.delivered = 0;
     sim.since_us = sim.now_us;
     sim.wait_count = 0;
     sim.ack_count = 0;
 }
 
-static void sim_ack(void)
-{
+static void sim_ack(void) {
     uint8_t body[ACKNOWLEDGEMENT_BYTES];
     uint32_t at = sim.ack_tail++ % PACKETS_MAX;
     sim.acks[at].report = (struct flow_report){
@@ -81,15 +78,13 @@ static void sim_ack(void)
     sim.ack_count++;
 }
 
-static void sim_send(size_t bytes, bool is_starved)
-{
+static void sim_send(size_t bytes, bool is_starved) {
     sim.parcels[sim.next % PACKETS_MAX] = (struct parcel){sim.next, bytes, -sim.now_us};
     flow_sent(&sim.flow, 7, sim.next++, bytes, is_starved, sim.now_us);
 }
 
 // One step of a tenth of a millisecond; `hungry`: there is always more to send.
-static void sim_step(bool hungry)
-{
+static void sim_step(bool hungry) {
     const int64_t step_us = 100;
     sim.now_us += step_us;
     if (sim.on_link != sim.next)
@@ -127,22 +122,18 @@ static void sim_step(bool hungry)
         sim_send(flow_message_size(&sim.flow), false);
 }
 
-static void sim_run(int64_t time_us)
-{
-    for (int64_t end_us = sim.now_us + time_us; sim.now_us < end_us;)
-        sim_step(true);
+static void sim_run(int64_t time_us) {
+    for (int64_t end_us = sim.now_us + time_us; sim.now_us < end_us;) sim_step(true);
 }
 
-static int compare(const void *a, const void *b)
-{
+static int compare(const void *a, const void *b) {
     const int64_t *x = a;
     const int64_t *y = b;
     return (*x > *y) - (*x < *y);
 }
 
 // The time that messages waited before the link, at some percentile, in ms.
-static long sim_wait_ms(int percentile)
-{
+static long sim_wait_ms(int percentile) {
     if (sim.wait_count == 0)
         return -1;
     qsort(sim.waits, sim.wait_count, sizeof sim.waits[0], compare);
@@ -150,8 +141,7 @@ static long sim_wait_ms(int percentile)
 }
 
 // The share of what the link can carry, in percent.
-static long sim_use(void)
-{
+static long sim_use(void) {
     return (long)(100.0 * (double)sim.delivered * SECOND /
                   ((double)(sim.now_us - sim.since_us) * (double)sim.rate));
 }
@@ -167,15 +157,13 @@ static const struct {
     {600000, 2, true},  {1000000, 10, false},
 };
 
-static void sim_start_link(size_t i)
-{
+static void sim_start_link(size_t i) {
     test_row("%ld kbit/s, %ld ms", (long)links[i].kbit, (long)links[i].round_trip_ms);
     sim_start(links[i].kbit * 125, links[i].round_trip_ms * MS);
     sim.has_clock = !links[i].no_clock;
 }
 
-static void constant_links(void)
-{
+static void constant_links(void) {
     for (size_t i = 0; i < COUNT(links); i++) {
         sim_start_link(i);
         sim_run(3 * SECOND + 12 * links[i].round_trip_ms * MS);
@@ -195,8 +183,7 @@ static void constant_links(void)
 
 // What the other end knows of the way back is then next to nothing, too, and it keeps
 // acknowledgements back.
-static void receiver_that_sends_little(void)
-{
+static void receiver_that_sends_little(void) {
     for (size_t i = 0; i < COUNT(links); i++) {
         sim_start_link(i);
         sim.other_rate = 700;
@@ -213,8 +200,7 @@ static void receiver_that_sends_little(void)
 }
 
 // How long until the link is used to 80 % over a fifth of a second.
-static long until_full_ms(int64_t most_us)
-{
+static long until_full_ms(int64_t most_us) {
     int64_t start_us = sim.now_us;
     while (sim.now_us - start_us < most_us) {
         sim_measure();
@@ -225,8 +211,7 @@ static long until_full_ms(int64_t most_us)
     return (long)((sim.now_us - start_us) / MS);
 }
 
-static void changing_rates(void)
-{
+static void changing_rates(void) {
     static const struct {
         int64_t from_kbit;
         int64_t to_kbit;
@@ -255,8 +240,7 @@ static void changing_rates(void)
     }
 }
 
-static void outages(void)
-{
+static void outages(void) {
     for (int64_t seconds = 1; seconds <= 30; seconds = seconds * 3 + 1) {
         test_row("%ld s", (long)seconds);
         sim_start(9000 * 125, 60 * MS);
@@ -275,8 +259,7 @@ static void outages(void)
 
 // A rate that is another each fifth of a second, as in a car: the link is used all the same, and
 // its queue is not that of a modem.
-static void restless_link(void)
-{
+static void restless_link(void) {
     static const int64_t rates_kbit[] = {2000, 9000, 500, 4000, 12000, 1000, 3000, 300, 6000};
     uint64_t room = 0;
     sim_start(rates_kbit[0] * 125, 100 * MS);
@@ -297,27 +280,22 @@ static void restless_link(void)
 }
 
 // A keystroke, and a fifth of a second without any.
-static void sim_keystroke(void)
-{
+static void sim_keystroke(void) {
     sim_send(100, true);
-    for (int64_t end_us = sim.now_us + SECOND / 5; sim.now_us < end_us;)
-        sim_step(false);
+    for (int64_t end_us = sim.now_us + SECOND / 5; sim.now_us < end_us;) sim_step(false);
 }
 
 // Little was sent for a while, as by a keystroke now and then: the next page does not pay for it.
-static void little_to_send(void)
-{
+static void little_to_send(void) {
     sim_start(1600 * 125, 150 * MS);
     size_t first = flow_room(&sim.flow, sim.now_us);
-    for (int i = 0; i < 100; i++)
-        sim_keystroke();
+    for (int i = 0; i < 100; i++) sim_keystroke();
     CHECK(flow_room(&sim.flow, sim.now_us) >= first);
     CHECK(flow_room(&sim.flow, sim.now_us) <= 2 * first);
 }
 
 // Nor where a keystroke may wait because the link stands still for a moment: that is no queue.
-static void little_to_send_on_a_restless_link(void)
-{
+static void little_to_send_on_a_restless_link(void) {
     static const int64_t rates_kbit[] = {9000, 4000, 12000, 40, 3000, 6000, 30};
     sim_start(rates_kbit[0] * 125, 100 * MS);
     for (size_t i = 0; i < 10 * COUNT(rates_kbit); i++) {
@@ -336,13 +314,11 @@ static void little_to_send_on_a_restless_link(void)
 
 // What was learnt before a pause does not hold up what comes after it, when the link is faster by
 // then, and its little pauses are no queue.
-static void faster_after_a_pause(void)
-{
+static void faster_after_a_pause(void) {
     sim_start(2000 * 125, 100 * MS);
     sim_run(8 * SECOND);
     sim.rate = 20000 * 125;
-    for (int i = 0; i < 10; i++)
-        sim_keystroke();
+    for (int i = 0; i < 10; i++) sim_keystroke();
     sim_measure();
     for (int i = 0; i < 16; i++) {
         sim.rate = (i % 2 == 0 ? 0 : 40000) * 125;
@@ -356,8 +332,7 @@ static void faster_after_a_pause(void)
 
 // One who has a window of his own, half as large again as the link holds, and so never leaves
 // anything behind: his queue does not stay either.
-static void sender_with_a_window(void)
-{
+static void sender_with_a_window(void) {
     const int64_t rate = 10000 * 125;
     const size_t own = (size_t)(rate / 20 * 3 / 2);
     sim_start(rate, 50 * MS);
@@ -377,21 +352,18 @@ static void sender_with_a_window(void)
 
 // After a pause the window of a fast link is not let loose at once on what may be a slow one by
 // now.
-static void pause_in_between(void)
-{
+static void pause_in_between(void) {
     sim_start(100000 * 125, 40 * MS);
     sim_run(3 * SECOND);
     size_t before = sim.flow.window;
     CHECK(before > 300000);
-    for (int64_t end_us = sim.now_us + 30 * SECOND; sim.now_us < end_us;)
-        sim_step(false);
+    for (int64_t end_us = sim.now_us + 30 * SECOND; sim.now_us < end_us;) sim_step(false);
     sim_step(true);
     CHECK(flow_in_flight(&sim.flow) < before / 4);
 }
 
 // A path that has become longer for good is learnt.
-static void longer_way(void)
-{
+static void longer_way(void) {
     sim_start(9000 * 125, 50 * MS);
     sim_run(10 * SECOND);
     sim.way_us = 150 * MS;
@@ -406,8 +378,7 @@ static void longer_way(void)
 // Acknowledgements that come in bursts, because the way back is what comes and goes, do not make
 // the way there look full. The other end's clock may be ahead by anything, also when its time
 // wraps.
-static void late_acknowledgements(void)
-{
+static void late_acknowledgements(void) {
     static const int64_t clocks_us[] = {0, -1000 * (int64_t)SECOND, 2294967296 - 5 * SECOND,
                                         INT32_MAX};
     for (size_t i = 0; i < COUNT(clocks_us); i++) {
@@ -426,8 +397,7 @@ static void late_acknowledgements(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     test_run("links of all kinds are full, and have a short queue", constant_links);
     test_run("and so they are while the other end sends next to nothing",
              receiver_that_sends_little);

@@ -54,24 +54,21 @@ static const struct {
     {"all bits of a length", "82 7f ffffffffffffffff", 10},
 };
 
-static int parse_copy(struct ws_frame *frame, const uint8_t *bytes, size_t length)
-{
+static int parse_copy(struct ws_frame *frame, const uint8_t *bytes, size_t length) {
     uint8_t *copy = test_copy(bytes, length);
     int got = ws_parse_head(frame, copy, length);
     free(copy);
     return got;
 }
 
-static void heads_are_read(void)
-{
+static void heads_are_read(void) {
     for (size_t i = 0; i < COUNT(good_heads); i++) {
         uint8_t bytes[WS_HEAD_MAX];
         struct ws_frame frame = {0};
         const struct ws_frame *expected = &good_heads[i].frame;
         size_t length = test_hex(bytes, sizeof bytes, good_heads[i].hex);
         test_row("%s", good_heads[i].what);
-        for (size_t part = 0; part < length; part++)
-            CHECK_INT(parse_copy(&frame, bytes, part), 0);
+        for (size_t part = 0; part < length; part++) CHECK_INT(parse_copy(&frame, bytes, part), 0);
         CHECK_INT(parse_copy(&frame, bytes, length), length);
         CHECK_INT(frame.final, expected->final);
         CHECK_INT(frame.masked, expected->masked);
@@ -82,8 +79,7 @@ static void heads_are_read(void)
     }
 }
 
-static void heads_are_written(void)
-{
+static void heads_are_written(void) {
     for (size_t i = 0; i < COUNT(good_heads); i++) {
         uint8_t expected[WS_HEAD_MAX];
         uint8_t head[WS_HEAD_MAX];
@@ -94,8 +90,7 @@ static void heads_are_written(void)
     }
 }
 
-static void bad_heads_are_refused(void)
-{
+static void bad_heads_are_refused(void) {
     for (size_t i = 0; i < COUNT(bad_heads); i++) {
         uint8_t bytes[WS_HEAD_MAX];
         struct ws_frame frame;
@@ -108,8 +103,7 @@ static void bad_heads_are_refused(void)
 }
 
 // All 65 536 values of the first two bytes: what is accepted is what section 5.2 allows.
-static void all_first_bytes(void)
-{
+static void all_first_bytes(void) {
     for (uint32_t pair = 0; pair < 65536; pair++) {
         uint8_t bytes[WS_HEAD_MAX] = {(uint8_t)(pair >> 8), (uint8_t)pair};
         struct ws_frame frame;
@@ -129,8 +123,7 @@ static void all_first_bytes(void)
     }
 }
 
-static void heads_come_back(void)
-{
+static void heads_come_back(void) {
     static const uint8_t opcodes[] = {WS_CONTINUATION, WS_TEXT, WS_BINARY,
                                       WS_CLOSE,        WS_PING, WS_PONG};
     for (int i = 0; i < 20000; i++) {
@@ -156,8 +149,7 @@ static void heads_come_back(void)
 }
 
 // Section 5.7: "Hello" under the mask 37 fa 21 3d.
-static void masked_hello(void)
-{
+static void masked_hello(void) {
     static const uint8_t mask[4] = {0x37, 0xfa, 0x21, 0x3d};
     uint8_t bytes[5] = {0x7f, 0x9f, 0x4d, 0x51, 0x58};
     ws_mask(bytes, sizeof bytes, mask, 0);
@@ -165,8 +157,7 @@ static void masked_hello(void)
 }
 
 // Against section 5.3's own words: octet i of the result is octet i XOR mask octet i modulo 4.
-static void masks_like_byte_by_byte(void)
-{
+static void masks_like_byte_by_byte(void) {
     static const uint8_t mask[4] = {0x37, 0xfa, 0x21, 0x3d};
     for (size_t length = 0; length <= 40; length++) {
         for (size_t phase = 0; phase < 8; phase++) {
@@ -186,8 +177,7 @@ static void masks_like_byte_by_byte(void)
     }
 }
 
-static void masks_stay_in_bounds(void)
-{
+static void masks_stay_in_bounds(void) {
     static const uint8_t mask[4] = {1, 2, 3, 4};
     for (size_t length = 0; length <= 40; length++) {
         uint8_t *bytes = malloc(length);
@@ -203,8 +193,7 @@ static void masks_stay_in_bounds(void)
 }
 
 // Section 7.4.1, 7.4.2, and the IANA registry's 1012, 1013 and 1014.
-static void status_codes(void)
-{
+static void status_codes(void) {
     for (uint32_t status = 0; status < 65536; status++) {
         bool good = (status >= 3000 && status <= 4999) || (status >= 1000 && status <= 1003) ||
                     (status >= 1007 && status <= 1014);
@@ -213,8 +202,7 @@ static void status_codes(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("heads, the RFC's examples among them, are read, and wait for their last byte",
          heads_are_read);
     TEST("heads are written as the RFC's examples show them", heads_are_written);

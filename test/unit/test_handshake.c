@@ -9,18 +9,15 @@
 #define EXAMPLE_KEY    "dGhlIHNhbXBsZSBub25jZQ=="
 #define EXAMPLE_ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
-static int read_request(struct http_request *request, const char *text)
-{
+static int read_request(struct http_request *request, const char *text) {
     return http_parse_request(request, (const uint8_t *)text, strlen(text));
 }
 
-static int read_response(struct http_response_head *response, const char *text)
-{
+static int read_response(struct http_response_head *response, const char *text) {
     return http_parse_response(response, (const uint8_t *)text, strlen(text));
 }
 
-static void example_key(void)
-{
+static void example_key(void) {
     char accept[WS_ACCEPT_TEXT_SIZE];
     ws_accept_for_key(accept, EXAMPLE_KEY, strlen(EXAMPLE_KEY));
     CHECK_TEXT(accept, EXAMPLE_ACCEPT);
@@ -131,8 +128,7 @@ static const struct {
 };
 
 // A header's value, or "" without it, until the next call.
-static const char *field_of(const struct http_response_head *head, const char *name)
-{
+static const char *field_of(const struct http_response_head *head, const char *name) {
     static char value[128];
     const struct http_text *text = http_find_header(head->headers, head->header_count, name);
     snprintf(value, sizeof value, "%.*s", text != NULL ? (int)text->length : 0,
@@ -140,8 +136,7 @@ static const char *field_of(const struct http_response_head *head, const char *n
     return value;
 }
 
-static void server_answers(void)
-{
+static void server_answers(void) {
     for (size_t i = 0; i < COUNT(requests); i++) {
         static struct http_request request;
         static struct http_response_head answer;
@@ -165,8 +160,7 @@ static void server_answers(void)
     }
 }
 
-static void upgrades(void)
-{
+static void upgrades(void) {
     static const struct {
         const char *request;
         bool is_upgrade;
@@ -186,8 +180,7 @@ static void upgrades(void)
     }
 }
 
-static void answers_in_small_buffers(void)
-{
+static void answers_in_small_buffers(void) {
     static struct http_request request;
     char whole[1024];
     CHECK(read_request(&request, requests[0].request) > 0);
@@ -202,8 +195,7 @@ static void answers_in_small_buffers(void)
 }
 
 // What a client asks, a server accepts; and the client accepts the answer.
-static void both_sides_agree(void)
-{
+static void both_sides_agree(void) {
     for (int i = 0; i < 100; i++) {
         static struct http_request request;
         static struct http_response_head response;
@@ -232,8 +224,7 @@ static void both_sides_agree(void)
     }
 }
 
-static void requests_in_small_buffers(void)
-{
+static void requests_in_small_buffers(void) {
     char whole[512];
     size_t length = ws_write_request(whole, sizeof whole, "a", "/", EXAMPLE_KEY);
     for (size_t size = 1; size <= length + 1; size++) {
@@ -314,8 +305,7 @@ static const struct {
      false},
 };
 
-static void client_accepts(void)
-{
+static void client_accepts(void) {
     for (size_t i = 0; i < COUNT(responses); i++) {
         static struct http_response_head response;
         test_row("%s", responses[i].what);
@@ -324,8 +314,7 @@ static void client_accepts(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("the RFC's example key gives the RFC's answer", example_key);
     TEST("a server accepts what it must and refuses the rest with the right status",
          server_answers);

@@ -28,15 +28,12 @@ static const struct {
      1, "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"},
 };
 
-static size_t repeat(uint8_t *bytes, size_t length, size_t times)
-{
-    for (size_t i = 1; i < times; i++)
-        memcpy(bytes + i * length, bytes, length);
+static size_t repeat(uint8_t *bytes, size_t length, size_t times) {
+    for (size_t i = 1; i < times; i++) memcpy(bytes + i * length, bytes, length);
     return length * times;
 }
 
-static void rfc4231_vectors(void)
-{
+static void rfc4231_vectors(void) {
     for (size_t i = 0; i < COUNT(macs); i++) {
         uint8_t key[256], text[256], expected[SHA256_SIZE], tag[SHA256_SIZE];
         struct hmac hmac;
@@ -55,8 +52,7 @@ static void rfc4231_vectors(void)
     }
 }
 
-static void wiped(void)
-{
+static void wiped(void) {
     static const uint8_t zero[sizeof(struct hmac)];
     struct hmac hmac;
     uint8_t tag[SHA256_SIZE];
@@ -93,15 +89,13 @@ static const struct {
      "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8"},
 };
 
-static const uint8_t *count_up(uint8_t bytes[80], const struct counted *counted)
-{
+static const uint8_t *count_up(uint8_t bytes[80], const struct counted *counted) {
     for (size_t i = 0; i < counted->length; i++)
         bytes[i] = (uint8_t)(counted->first + i * counted->step);
     return counted->length > 0 ? bytes : NULL;
 }
 
-static void rfc5869_vectors(void)
-{
+static void rfc5869_vectors(void) {
     for (size_t i = 0; i < COUNT(keys); i++) {
         uint8_t secret[80], salt[80], info[80], expected[82];
         test_row("A.%lu", (unsigned long)i + 1);
@@ -121,20 +115,17 @@ static void rfc5869_vectors(void)
 }
 
 // RFC 5869 section 2.3: at most 255 times the hash's length.
-static void longest(void)
-{
+static void longest(void) {
     static uint8_t out[255 * SHA256_SIZE + 1];
     out[sizeof out - 1] = 0xa5;
     CHECK_INT(hkdf(out, sizeof out - 1, NULL, 0, "secret", 6, NULL, 0), 0);
     CHECK_INT(out[sizeof out - 1], 0xa5);
     memset(out, 0xa5, sizeof out);
     CHECK_INT(hkdf(out, sizeof out, NULL, 0, "secret", 6, NULL, 0), -1);
-    for (size_t i = 0; i < sizeof out; i++)
-        CHECK_INT(out[i], 0xa5);
+    for (size_t i = 0; i < sizeof out; i++) CHECK_INT(out[i], 0xa5);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("HMAC gives the RFC's tags, wherever the message is cut in two", rfc4231_vectors);
     TEST("HMAC leaves nothing of the key behind", wiped);
     TEST("HKDF gives the RFC's keys, and the beginning of them where less is wanted",

@@ -4,14 +4,12 @@
 #include "http/response.h"
 #include "test.h"
 
-static bool text_is(struct http_text text, const char *expected)
-{
+static bool text_is(struct http_text text, const char *expected) {
     return text.length == strlen(expected) && memcmp(text.start, expected, text.length) == 0;
 }
 
 // Parses a copy of exactly `length` bytes; with `copy`, leaves it to the caller to free.
-static int parse(struct http_request *request, const char *bytes, size_t length, uint8_t **copy)
-{
+static int parse(struct http_request *request, const char *bytes, size_t length, uint8_t **copy) {
     uint8_t *exact = test_copy(bytes, length);
     int used = http_parse_request(request, exact, length);
     if (copy != NULL)
@@ -128,8 +126,7 @@ static const struct {
      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n", -400},
 };
 
-static void good_requests(void)
-{
+static void good_requests(void) {
     for (size_t i = 0; i < COUNT(good); i++) {
         static struct http_request request;
         size_t length = strlen(good[i].bytes);
@@ -148,8 +145,7 @@ static void good_requests(void)
 }
 
 // Whatever is missing at a request's end, it is not whole, and nothing is read beyond it.
-static void truncated_requests(void)
-{
+static void truncated_requests(void) {
     for (size_t i = 0; i < COUNT(good); i++) {
         static struct http_request request;
         for (size_t length = 0; length < strlen(good[i].bytes); length++) {
@@ -159,8 +155,7 @@ static void truncated_requests(void)
     }
 }
 
-static void bad_requests(void)
-{
+static void bad_requests(void) {
     for (size_t i = 0; i < COUNT(bad); i++) {
         static struct http_request request;
         test_row("%s", bad[i].what);
@@ -168,8 +163,7 @@ static void bad_requests(void)
     }
 }
 
-static void zero_bytes(void)
-{
+static void zero_bytes(void) {
     static const char in_path[] = "GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n";
     static const char in_value[] = "GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n";
     static const char in_name[] = "GET / HTTP/1.1\r\nHo\0st: a\r\n\r\n";
@@ -182,8 +176,7 @@ static void zero_bytes(void)
 }
 
 // The bytes of the next request are left alone.
-static void pipelined_requests(void)
-{
+static void pipelined_requests(void) {
     static const char two[] =
         "GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: b\r\n\r\n";
     static struct http_request request;
@@ -193,8 +186,7 @@ static void pipelined_requests(void)
 }
 
 // A browser sends a host's cookies to all of its ports (RFC 6265 section 8.5).
-static void cookies(void)
-{
+static void cookies(void) {
     static struct http_request request;
     static char bytes[8192];
     int length =
@@ -203,8 +195,7 @@ static void cookies(void)
 }
 
 // RFC 6585 section 5: 431 for a head that is too long, or has too many fields.
-static void size_limits(void)
-{
+static void size_limits(void) {
     static struct http_request request;
     static char bytes[HTTP_REQUEST_MAX + 64];
     static const char start[] = "GET / HTTP/1.1\r\nHost: ";
@@ -231,8 +222,7 @@ static void size_limits(void)
     }
 }
 
-static void headers_are_found(void)
-{
+static void headers_are_found(void) {
     static const char bytes[] = "GET / HTTP/1.1\r\nHost: a\r\nACCEPT: one, two\r\n"
                                 "accept:  three ,,  Four\r\nEmpty:\r\nX-Accept: five\r\n\r\n";
     static struct http_request r;
@@ -282,8 +272,7 @@ static const struct {
     {"SSH-2.0-OpenSSH_9.2\r\n\r\n", -400, 0, 0},
 };
 
-static void response_heads(void)
-{
+static void response_heads(void) {
     for (size_t i = 0; i < COUNT(responses); i++) {
         static struct http_response_head response;
         size_t length = strlen(responses[i].bytes);
@@ -305,8 +294,7 @@ static void response_heads(void)
     }
 }
 
-static void endless_response(void)
-{
+static void endless_response(void) {
     static struct http_response_head response;
     static uint8_t bytes[HTTP_ANSWER_MAX];
     memset(bytes, 'a', sizeof bytes);
@@ -315,8 +303,7 @@ static void endless_response(void)
 }
 
 // What is written can be read, and says what it should.
-static void written_heads(void)
-{
+static void written_heads(void) {
     static struct http_response_head head;
     char out[HTTP_RESPONSE_MAX];
     struct http_response response = {
@@ -353,8 +340,7 @@ static void written_heads(void)
     CHECK(http_find_header(head.headers, head.header_count, "Content-Security-Policy") != NULL);
 }
 
-static void written_not_modified(void)
-{
+static void written_not_modified(void) {
     static struct http_response_head head;
     char out[HTTP_RESPONSE_MAX];
     struct http_response response = {.status = 304, .etag = "\"abc\"", .body_length = 99};
@@ -368,8 +354,7 @@ static void written_not_modified(void)
 }
 
 // RFC 9110 section 7.8: whoever names a protocol to upgrade to says so in Connection too.
-static void written_upgrade(void)
-{
+static void written_upgrade(void) {
     static struct http_response_head head;
     char out[HTTP_RESPONSE_MAX];
     struct http_response response = {.status = 426, .type = "text/plain", .upgrade = true};
@@ -383,8 +368,7 @@ static void written_upgrade(void)
 }
 
 // RFC 9110 sections 8.6 and 15.2.2: no length, and the protocol that is spoken from now on.
-static void written_switching(void)
-{
+static void written_switching(void) {
     static struct http_response_head head;
     char out[HTTP_RESPONSE_MAX];
     struct http_response response = {.status = 101, .upgrade = true, .keep_alive = true};
@@ -398,8 +382,7 @@ static void written_switching(void)
 }
 
 // Whatever the status, each response carries the policies.
-static void written_policies(void)
-{
+static void written_policies(void) {
     static const int statuses[] = {101, 200, 304, 400, 403, 404, 405, 413,
                                    426, 431, 500, 501, 503, 505, 299};
     static const char *const names[] = {"Content-Security-Policy", "X-Content-Type-Options",
@@ -418,8 +401,7 @@ static void written_policies(void)
     }
 }
 
-static void written_in_small_buffers(void)
-{
+static void written_in_small_buffers(void) {
     char whole[HTTP_RESPONSE_MAX];
     struct http_response response = {.status = 404, .type = "text/plain", .body_length = 9};
     size_t length = http_write_head(whole, sizeof whole, &response);
@@ -433,8 +415,7 @@ static void written_in_small_buffers(void)
 }
 
 // Whom a front asks for: the last address is its own word, all before it may be a stranger's.
-static void forwarded(void)
-{
+static void forwarded(void) {
     static const struct {
         const char *headers;
         const char *client; // NULL: the front is counted itself
@@ -487,8 +468,7 @@ static void forwarded(void)
     }
 }
 
-static void reasons(void)
-{
+static void reasons(void) {
     CHECK_TEXT(http_reason(101), "Switching Protocols");
     CHECK_TEXT(http_reason(200), "OK");
     CHECK_TEXT(http_reason(304), "Not Modified");
@@ -499,8 +479,7 @@ static void reasons(void)
     CHECK(strlen(http_reason(299)) > 0);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("good requests are read into their parts", good_requests);
     TEST("a request that is cut off anywhere waits for more", truncated_requests);
     TEST("bad requests are refused with the status that fits", bad_requests);

@@ -15,8 +15,7 @@ static const uint8_t web[16] = {0x20, 0x01, 0x0d, 0xb8, 0, 0x80, [15] = 0x80};
 
 // A packet, by RFC 8200 section 3, byte by byte.
 static size_t make_packet(uint8_t *out, const uint8_t *from, const uint8_t *to, uint8_t next,
-                          const char *payload)
-{
+                          const char *payload) {
     memset(out, 0, MOST);
     size_t length = test_hex(out + 40, MOST - 40, payload);
     out[0] = 0x60;
@@ -28,8 +27,7 @@ static size_t make_packet(uint8_t *out, const uint8_t *from, const uint8_t *to, 
     return 40 + length;
 }
 
-static size_t refuse(uint8_t *answer, const uint8_t *packet, size_t length)
-{
+static size_t refuse(uint8_t *answer, const uint8_t *packet, size_t length) {
     uint8_t *copy = test_copy(packet, length);
     size_t size = icmp6_refuse(answer, copy, length);
     free(copy);
@@ -38,8 +36,7 @@ static size_t refuse(uint8_t *answer, const uint8_t *packet, size_t length)
 
 static const char syn[] = "c000 0050 00000001 00000000 5002 ffff 0000 0000";
 
-static void says_it(void)
-{
+static void says_it(void) {
     uint8_t packet[MOST];
     uint8_t answer[ICMP6_ERROR_MAX];
     size_t length = make_packet(packet, laptop, web, TCP6, syn);
@@ -59,8 +56,7 @@ static void says_it(void)
     CHECK_INT(packet_sum(sum, answer + 40, 8 + length), 0xffff);
 }
 
-static void says_prohibited_to_datagrams(void)
-{
+static void says_prohibited_to_datagrams(void) {
     uint8_t packet[MOST];
     uint8_t answer[ICMP6_ERROR_MAX];
     size_t length = make_packet(packet, laptop, web, UDP6, "c000 0035 0008 0000");
@@ -68,8 +64,7 @@ static void says_prohibited_to_datagrams(void)
     CHECK_INT(answer[41], 1); // administratively prohibited
 }
 
-static void quotes_what_fits(void)
-{
+static void quotes_what_fits(void) {
     uint8_t packet[MOST];
     uint8_t answer[ICMP6_ERROR_MAX];
     (void)make_packet(packet, laptop, web, UDP6, "c000 0035 0008 0000");
@@ -114,8 +109,7 @@ static const struct {
     {"another protocol", NULL, NULL, 132, "c000 0035 0000 0000", true},
 };
 
-static void chooses(void)
-{
+static void chooses(void) {
     for (size_t i = 0; i < COUNT(cases); i++) {
         uint8_t packet[MOST];
         uint8_t answer[ICMP6_ERROR_MAX];
@@ -133,8 +127,7 @@ static void chooses(void)
     }
 }
 
-static void takes_any_length(void)
-{
+static void takes_any_length(void) {
     uint8_t packet[MOST];
     uint8_t answer[ICMP6_ERROR_MAX];
     size_t length = make_packet(packet, laptop, web, TCP6, syn);
@@ -146,8 +139,7 @@ static void takes_any_length(void)
     CHECK_INT(refuse(answer, packet, length), 0);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("a TCP segment's sender is told that there is no route", says_it);
     TEST("a datagram's sender is told that it is prohibited", says_prohibited_to_datagrams);
     TEST("an answer is no longer than 1280 bytes (RFC 4443 section 2.4 (c))", quotes_what_fits);

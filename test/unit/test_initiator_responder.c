@@ -8,16 +8,14 @@
 #define MINUTE (60 * SECOND)
 
 // Nothing was lost on a network that loses nothing.
-static void check_whole(const struct lab_laptop *laptop)
-{
+static void check_whole(const struct lab_laptop *laptop) {
     CHECK(laptop->up.sent > 0);
     CHECK(laptop->down.sent > 0);
     CHECK_INT(laptop->up.arrived, laptop->up.sent);
     CHECK_INT(laptop->down.arrived, laptop->down.sent);
 }
 
-static void begins(void)
-{
+static void begins(void) {
     static const int64_t delays[] = {0, 10, 90, 400, 1500};
     for (size_t i = 0; i < COUNT(delays); i++) {
         test_row("%ld ms", (long)delays[i]);
@@ -25,8 +23,7 @@ static void begins(void)
         struct lab_laptop *laptop = lab_laptop(0);
         lab_connect(0, delays[i]);
         int64_t began_ms = lab.now_ms;
-        while (laptop->sessions == 0 && lab.now_ms - began_ms < 10 * SECOND)
-            lab_run(LAB_STEP_MS);
+        while (laptop->sessions == 0 && lab.now_ms - began_ms < 10 * SECOND) lab_run(LAB_STEP_MS);
         CHECK(lab.now_ms - began_ms <= 2 * delays[i] + LAB_TICK_MS + OFFER_LEAST_MS);
         lab_run(20 * SECOND);
         lab_settle();
@@ -39,8 +36,7 @@ static void begins(void)
 }
 
 // Each end knows what the other takes, also when the laptop comes back with another program.
-static void what_each_takes(void)
-{
+static void what_each_takes(void) {
     static const uint8_t takes[][2] = {{0, 0}, {1, 3}, {3, 1}, {0, 3}, {0xff, 0}};
     for (size_t i = 0; i < COUNT(takes); i++) {
         test_row("%02x and %02x", takes[i][0], takes[i][1]);
@@ -66,8 +62,7 @@ static void what_each_takes(void)
 
 // New keys are agreed on in time, while messages under the old ones are under way in both
 // directions, in order or not: every one of them arrives.
-static void new_keys_by_time(void)
-{
+static void new_keys_by_time(void) {
     static const struct {
         int64_t delay_ms;
         int64_t jitter_ms;
@@ -92,8 +87,7 @@ static void new_keys_by_time(void)
     }
 }
 
-static void new_keys_by_count(void)
-{
+static void new_keys_by_count(void) {
     lab_begin();
     struct lab_laptop *laptop = lab_laptop(0);
     lab_connect(0, 200);
@@ -113,8 +107,7 @@ static void new_keys_by_count(void)
 }
 
 // What was under way for a very long time still opens under the keys before, and not for ever.
-static void late_messages(void)
-{
+static void late_messages(void) {
     lab_begin();
     struct lab_laptop *laptop = lab_laptop(0);
     int c = lab_connect(0, 10);
@@ -136,8 +129,7 @@ static void late_messages(void)
 
 // A network as bad as any: what arrives is genuine and comes once, and the session never stays
 // away.
-static void a_bad_network(void)
-{
+static void a_bad_network(void) {
     for (int round = 0; round < 4; round++) {
         test_row("round %d", round);
         lab_begin();
@@ -161,8 +153,7 @@ static void a_bad_network(void)
 }
 
 // The connection carries one form only: the second copy of the offer goes in the other.
-static void one_form(void)
-{
+static void one_form(void) {
     for (int form = 0; form < 2; form++) {
         lab_begin();
         struct lab_laptop *laptop = lab_laptop(0);
@@ -188,8 +179,7 @@ static uint8_t offers_seen[32][OFFER_SIZE];
 static int64_t offers_ms[32];
 static size_t offer_count;
 
-static void note_offers(int c, bool up, const uint8_t *bytes, size_t length)
-{
+static void note_offers(int c, bool up, const uint8_t *bytes, size_t length) {
     (void)c;
     if (up && length == OFFER_SIZE && bytes[0] == MESSAGE_OFFER &&
         offer_count < COUNT(offers_seen)) {
@@ -198,8 +188,7 @@ static void note_offers(int c, bool up, const uint8_t *bytes, size_t length)
     }
 }
 
-static void pauses(void)
-{
+static void pauses(void) {
     static const int64_t expected_s[] = {0, 1, 3, 7, 15, 23, 31};
     lab_begin();
     lab_laptop(0);
@@ -220,8 +209,7 @@ static void pauses(void)
 
 // The answer to any copy is good, however late: here each takes longer than the pause between
 // copies.
-static void slow_answers(void)
-{
+static void slow_answers(void) {
     lab_begin();
     struct lab_laptop *laptop = lab_laptop(0);
     lab_connect(0, 8 * SECOND);
@@ -234,8 +222,7 @@ static void slow_answers(void)
 }
 
 // The server starts anew and knows no session; its refusals, or its greeting, lead to a new one.
-static void server_restarts(void)
-{
+static void server_restarts(void) {
     for (int greets = 0; greets < 2; greets++) {
         test_row(greets == 0 ? "refusals" : "greeting");
         lab_begin();
@@ -265,8 +252,7 @@ static void server_restarts(void)
 
 // A greeting of another server than before is enough: the offer goes at once, no refusal is waited
 // for, and nothing else is sealed for a moment. One of the same server changes nothing.
-static void greetings(void)
-{
+static void greetings(void) {
     lab_begin();
     struct lab_laptop *laptop = lab_laptop(0);
     int c = lab_connect(0, 50);
@@ -301,8 +287,7 @@ static void greetings(void)
 
 // What comes under the keys before is never the newest, though it may be the newest of those: by it
 // no path is chosen.
-static void old_keys_choose_no_path(void)
-{
+static void old_keys_choose_no_path(void) {
     lab_begin();
     struct lab_laptop *laptop = lab_laptop(0);
     int c = lab_connect(0, 20);
@@ -337,8 +322,7 @@ static void old_keys_choose_no_path(void)
 
 // The same while the laptop sends a thousand messages a second: what it seals for the server before
 // must not keep its own offer from being heard.
-static void server_restarts_under_load(void)
-{
+static void server_restarts_under_load(void) {
     lab_begin();
     struct lab_laptop *laptop = lab_laptop(0);
     int c = lab_connect(0, 100);
@@ -346,8 +330,7 @@ static void server_restarts_under_load(void)
     lab_start_server();
     int64_t began_ms = lab.now_ms;
     while (lab.responder.sessions == 0 && lab.now_ms - began_ms < 20 * SECOND) {
-        for (int i = 0; i < 10; i++)
-            lab_say(0, c);
+        for (int i = 0; i < 10; i++) lab_say(0, c);
         lab_run(LAB_STEP_MS);
     }
     CHECK(lab.now_ms - began_ms < 2 * SECOND);
@@ -355,8 +338,7 @@ static void server_restarts_under_load(void)
 }
 
 // Phones come and go, and each message may go by another: one session.
-static void many_phones(void)
-{
+static void many_phones(void) {
     lab_begin();
     struct lab_laptop *laptop = lab_laptop(0);
     int first = lab_connect(0, 20);
@@ -382,8 +364,7 @@ static void many_phones(void)
 }
 
 // Each laptop's packets are its own, also when two have exchanged their phones.
-static void two_laptops(void)
-{
+static void two_laptops(void) {
     lab_begin();
     struct lab_laptop *one = lab_laptop(3);
     struct lab_laptop *two = lab_laptop(4);
@@ -408,8 +389,7 @@ static void two_laptops(void)
 
 // All places are taken: the next laptop is told, waits, asks again, and gets the first place that
 // is free.
-static void a_full_server(void)
-{
+static void a_full_server(void) {
     lab_begin();
     lab.packet_every_ms = 500;
     for (int i = 0; i <= SERVER_LINKS; i++) {
@@ -434,8 +414,7 @@ static void a_full_server(void)
     CHECK(last->down.arrived > 0);
 }
 
-static void forgotten(void)
-{
+static void forgotten(void) {
     lab_begin();
     struct lab_laptop *laptop = lab_laptop(0);
     lab_connect(0, 20);
@@ -452,8 +431,7 @@ static void forgotten(void)
     CHECK(laptop->up.gap_ms < 500);
 }
 
-static void the_wrong_key(void)
-{
+static void the_wrong_key(void) {
     lab_begin();
     struct lab_laptop *laptop = lab_laptop(0);
     laptop->initiator.key[31] ^= 1;
@@ -474,8 +452,7 @@ static void the_wrong_key(void)
 }
 
 // Keys that could not be renewed end in time, at both ends, also when nobody has asked meanwhile.
-static void over(void)
-{
+static void over(void) {
     lab_begin();
     struct lab_laptop *laptop = lab_laptop(0);
     int c = lab_connect(0, 20);
@@ -505,8 +482,7 @@ static void over(void)
 }
 
 // Indexes that are in use are not given out again: neither end can be led to the wrong keys.
-static void colliding_indexes(void)
-{
+static void colliding_indexes(void) {
     lab_begin();
     struct lab_laptop *laptop = lab_laptop(0);
     lab_connect(0, 20);
@@ -540,8 +516,7 @@ static void colliding_indexes(void)
 }
 
 // Without random numbers there are no new keys, and the old ones go on.
-static void no_random_numbers(void)
-{
+static void no_random_numbers(void) {
     lab_begin();
     struct lab_laptop *laptop = lab_laptop(0);
     lab_connect(0, 20);
@@ -564,8 +539,7 @@ static void no_random_numbers(void)
     check_whole(laptop);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("a session is there after one round trip, and loses nothing", begins);
     TEST("each end knows what the other takes beside packets", what_each_takes);
     TEST("new keys come in time, without a gap, however late messages are", new_keys_by_time);

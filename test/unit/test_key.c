@@ -19,8 +19,7 @@ static const struct {
      "bmyfk6u7ytuq4m2ypwrmp3argznybjok54kdsxudvdg7efz4mgdbpsi6"},
 };
 
-static void published_texts(void)
-{
+static void published_texts(void) {
     for (size_t i = 0; i < COUNT(vectors); i++) {
         uint8_t key[KEY_SIZE];
         uint8_t read[KEY_SIZE];
@@ -37,8 +36,7 @@ static void published_texts(void)
 }
 
 // Parses characters that end where their memory does.
-static int parse(uint8_t key[KEY_SIZE], const char *text, size_t length, char why[KEY_WHY_SIZE])
-{
+static int parse(uint8_t key[KEY_SIZE], const char *text, size_t length, char why[KEY_WHY_SIZE]) {
     uint8_t *copy = test_copy((const uint8_t *)text, length);
     memset(why, '?', KEY_WHY_SIZE);
     int result = key_parse(key, (const char *)copy, length, why);
@@ -46,8 +44,7 @@ static int parse(uint8_t key[KEY_SIZE], const char *text, size_t length, char wh
     return result;
 }
 
-static void random_keys(void)
-{
+static void random_keys(void) {
     for (int i = 0; i < 5000; i++) {
         uint8_t key[KEY_SIZE];
         uint8_t read[KEY_SIZE];
@@ -65,8 +62,7 @@ static void random_keys(void)
     }
 }
 
-static void white_space(void)
-{
+static void white_space(void) {
     static const char *const around[][2] = {
         {"", "\n"}, {"", "\r\n"}, {" ", " "}, {"\t \r\n", "\n\n \t"}, {"          ", ""},
     };
@@ -85,8 +81,7 @@ static void white_space(void)
 }
 
 // What is wrong is said, and the right thing of it.
-static void refused_texts(void)
-{
+static void refused_texts(void) {
     static const struct {
         const char *text; // a "*" stands for the good key
         const char *why;  // how it begins
@@ -125,8 +120,7 @@ static void refused_texts(void)
     }
 }
 
-static void every_character(void)
-{
+static void every_character(void) {
     for (int c = 0; c < 256; c++) {
         uint8_t key[KEY_SIZE];
         char why[KEY_WHY_SIZE];
@@ -144,8 +138,7 @@ static void every_character(void)
 
 // Mistakes of people: one character wrong, two exchanged, one left out and another doubled. The
 // check sum has 24 bits, so none of these few thousand should pass.
-static void mistakes(void)
-{
+static void mistakes(void) {
     static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
     uint8_t key[KEY_SIZE];
     char why[KEY_WHY_SIZE];
@@ -173,8 +166,7 @@ static void mistakes(void)
     }
 }
 
-static void noise(void)
-{
+static void noise(void) {
     for (int i = 0; i < 20000; i++) {
         static const char likely[] = "abcxyz234567ABZ \n\t=+18\0\xff";
         uint8_t key[KEY_SIZE];
@@ -188,8 +180,7 @@ static void noise(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("keys are written and read as another program computed them", published_texts);
     TEST("what is written is read again, in either case of letters", random_keys);
     TEST("white space around a key is no part of it", white_space);

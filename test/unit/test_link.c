@@ -5,8 +5,7 @@
 static const size_t lengths[] = {1, 2, 3, 20, 40, 52, 1399, 1400, 1500, 9000, 65534, 65535};
 
 // An open link begins with text, which the oldest peers understand; one packet a message.
-static void text_first(void)
-{
+static void text_first(void) {
     static uint8_t packet[IP_PACKET_MAX];
     CHECK(open_link(false));
     listen_anew();
@@ -15,8 +14,7 @@ static void text_first(void)
         test_row("%lu bytes", (unsigned long)lengths[i]);
         tunnel_link_queue(&end, packet, lengths[i], clock_us);
         tunnel_link_pump(&end, clock_us);
-        for (int n = 0; n < 10; n++)
-            turn();
+        for (int n = 0; n < 10; n++) turn();
         check_next(WS_TEXT, packet, lengths[i]);
     }
     CHECK_INT(end.packets_sent, COUNT(lengths));
@@ -24,8 +22,7 @@ static void text_first(void)
 }
 
 // What is read, in text or in binary, sets the form of what is sent.
-static void form_follows(void)
-{
+static void form_follows(void) {
     uint8_t packet[100];
     char text[BASE64_LENGTH(100)];
     size_t length = sizeof packet;
@@ -53,8 +50,7 @@ static void form_follows(void)
     close_link();
 }
 
-static void text_of_all_lengths(void)
-{
+static void text_of_all_lengths(void) {
     static uint8_t packet[IP_PACKET_MAX];
     static char text[BASE64_LENGTH(IP_PACKET_MAX)];
     tunnel_link_init(&end, NULL, &queue_key, clock_us);
@@ -69,8 +65,7 @@ static void text_of_all_lengths(void)
 }
 
 // Neither base64 nor an IP packet: counted, and no reason to change the form.
-static void bad_messages(void)
-{
+static void bad_messages(void) {
     static uint8_t big[IP_PACKET_MAX + 1];
     static uint8_t big_text[BASE64_LENGTH(IP_PACKET_MAX + 1)];
     static const struct {
@@ -117,13 +112,11 @@ static void bad_messages(void)
     CHECK(tunnel_link_read(&end, WS_BINARY, v6, &length) == v6);
 }
 
-static void nobody_to_carry(void)
-{
+static void nobody_to_carry(void) {
     uint8_t packet[100];
     make_packet(packet, sizeof packet, 1);
     tunnel_link_init(&end, NULL, &queue_key, clock_us);
-    for (int i = 0; i < 5; i++)
-        tunnel_link_queue(&end, packet, sizeof packet, clock_us);
+    for (int i = 0; i < 5; i++) tunnel_link_queue(&end, packet, sizeof packet, clock_us);
     tunnel_link_pump(&end, clock_us);
     CHECK_INT(end.no_phone, 5);
     CHECK_INT(end.queue.count, 0);
@@ -132,8 +125,7 @@ static void nobody_to_carry(void)
 
 // Reads all that comes. Returns how many packets of 1400 bytes came, which are in the order of
 // their numbers; `last` is the last one's.
-static uint32_t read_packets(uint32_t *last)
-{
+static uint32_t read_packets(uint32_t *last) {
     uint8_t packet[1400];
     uint32_t received = 0;
     *last = 0;
@@ -157,8 +149,7 @@ static uint32_t read_packets(uint32_t *last)
 
 // A peer that reads nothing: messages are made up to a limit, the rest waits in the queue, whose
 // oldest packets go when too much waits. When it reads again, the newest come, in order and whole.
-static void slow_peer(void)
-{
+static void slow_peer(void) {
     uint8_t packet[1400];
     uint32_t last;
     CHECK(open_link(false));
@@ -183,8 +174,7 @@ static void slow_peer(void)
 
 // What is too much goes from the connection that fills the queue; another's single packet, the
 // oldest of all, is not lost.
-static void fattest_gives_way(void)
-{
+static void fattest_gives_way(void) {
     static uint8_t packet[1400];
     uint8_t single[100];
     uint32_t last;
@@ -208,8 +198,7 @@ static void fattest_gives_way(void)
 }
 
 // A new phone, or none: what waited for the old one is dropped and counted.
-static void another_phone(void)
-{
+static void another_phone(void) {
     uint8_t packet[1400];
     CHECK(open_link(false));
     for (uint32_t number = 1; number <= 1000; number++) {
@@ -229,8 +218,7 @@ static void another_phone(void)
 }
 
 // The phone is lost while the link sends: the pump ends, and the link is without a phone.
-static void phone_lost_while_sending(void)
-{
+static void phone_lost_while_sending(void) {
     uint8_t packet[1400];
     CHECK(open_link(false));
     close(peer);
@@ -247,8 +235,7 @@ static void phone_lost_while_sending(void)
     close_link();
 }
 
-int main(void)
-{
+int main(void) {
     TEST("a link begins with text, one packet a message, of any size", text_first);
     TEST("a link answers in the form that it last received", form_follows);
     TEST("packets of all sizes are decoded in place", text_of_all_lengths);

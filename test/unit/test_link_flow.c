@@ -5,8 +5,7 @@
 
 #define WAITING 400 // packets of 1000 bytes, many first windows
 
-static bool open_keyed(void)
-{
+static bool open_keyed(void) {
     if (!open_link(true))
         return false;
     listen_anew();
@@ -15,19 +14,16 @@ static bool open_keyed(void)
 }
 
 // Opens all that came. Returns the bytes of the messages.
-static size_t read_all(void)
-{
+static size_t read_all(void) {
     size_t bytes = 0;
     size_t length;
     for (int n = 0; n < 100; n++, turn())
-        while (next_sealed(WS_BINARY, &length) != NULL)
-            bytes += length + SEALED_OVERHEAD;
+        while (next_sealed(WS_BINARY, &length) != NULL) bytes += length + SEALED_OVERHEAD;
     return bytes;
 }
 
 // Queues a packet of a flow of its own.
-static void queue_of_flow(size_t length, uint8_t flow)
-{
+static void queue_of_flow(size_t length, uint8_t flow) {
     uint8_t packet[1000];
     make_packet(packet, length, flow);
     packet[15] = flow; // of the source address
@@ -36,8 +32,7 @@ static void queue_of_flow(size_t length, uint8_t flow)
 
 // Opens a link on which as much is on its way as may be, and more waits. Returns the bytes on their
 // way.
-static size_t fill_window(void)
-{
+static size_t fill_window(void) {
     if (!open_keyed())
         return 0;
     for (uint32_t number = 0; number < WAITING; number++)
@@ -47,8 +42,7 @@ static size_t fill_window(void)
 }
 
 // No more than the window, and the end of a message, is on its way; the rest waits.
-static void window_bounds(void)
-{
+static void window_bounds(void) {
     struct flow before;
     flow_init(&before, clock_us);
     size_t sent = fill_window();
@@ -64,8 +58,7 @@ static void window_bounds(void)
 }
 
 // What is acknowledged makes room for as much; all of it in the end, and then nothing is due.
-static void acknowledgements_open(void)
-{
+static void acknowledgements_open(void) {
     size_t sent = fill_window();
     uint64_t packets = end.packets_sent;
     CHECK(sent > 0);
@@ -73,8 +66,7 @@ static void acknowledgements_open(void)
     acknowledge(2, 0); // the first message
     CHECK(end.packets_sent > packets);
     CHECK(end.packets_sent < WAITING);
-    for (int n = 0; n < 100 && (read_all() > 0 || end.queue.count > 0); n++)
-        acknowledge_newest();
+    for (int n = 0; n < 100 && (read_all() > 0 || end.queue.count > 0); n++) acknowledge_newest();
     CHECK_INT(end.packets_sent, WAITING);
     CHECK_INT(flow_in_flight(&end.flow), 0);
     CHECK(tunnel_link_due_us(&end, clock_us) == INT64_MAX);
@@ -84,8 +76,7 @@ static void acknowledgements_open(void)
 
 // Acknowledgements of what was never sent, of another session, again, and too short ones open
 // nothing.
-static void wrong_acknowledgements(void)
-{
+static void wrong_acknowledgements(void) {
     uint8_t body[ACKNOWLEDGEMENT_BYTES] = {0, 0, 0, 2};
     CHECK(fill_window() > 0);
     uint64_t packets = end.packets_sent;
@@ -111,8 +102,7 @@ static void wrong_acknowledgements(void)
 }
 
 // Records of other types go although the window is full, alone, and do not count as on their way.
-static void control_passes(void)
-{
+static void control_passes(void) {
     struct record record;
     size_t length;
     size_t sent = fill_window();
@@ -132,8 +122,7 @@ static void control_passes(void)
 
 // A small packet goes although the window is full, in front of all that waits; many of them do not
 // fill it further.
-static void small_packets_pass(void)
-{
+static void small_packets_pass(void) {
     size_t length;
     CHECK(fill_window() > 0);
     uint64_t packets = end.packets_sent;
@@ -142,8 +131,7 @@ static void small_packets_pass(void)
     CHECK_INT(end.packets_sent, packets + 1);
     CHECK(next_sealed(WS_BINARY, &length) != NULL);
     CHECK_INT(length, 100);
-    for (uint8_t flow = 2; flow < 100; flow++)
-        queue_of_flow(100, flow);
+    for (uint8_t flow = 2; flow < 100; flow++) queue_of_flow(100, flow);
     tunnel_link_pump(&end, clock_us);
     CHECK(end.packets_sent > packets + 1);
     CHECK(flow_in_flight(&end.flow) < end.flow.window + FLOW_SMALL_ROOM + 100 + SEALED_OVERHEAD);
@@ -155,8 +143,7 @@ static void small_packets_pass(void)
 }
 
 // After silence one message goes at a time, until something is acknowledged again.
-static void silence(void)
-{
+static void silence(void) {
     size_t length;
     CHECK(fill_window() > 0);
     acknowledge_newest();
@@ -185,8 +172,7 @@ static void silence(void)
 
 // An end that never acknowledges anything does not know how: it is sent everything, and nothing is
 // due.
-static void never_acknowledged(void)
-{
+static void never_acknowledged(void) {
     CHECK(fill_window() > 0);
     clock_us = tunnel_link_due_us(&end, clock_us);
     tunnel_link_pump(&end, clock_us);
@@ -198,8 +184,7 @@ static void never_acknowledged(void)
 }
 
 // What was on its way is not waited for when another phone is there.
-static void another_path(void)
-{
+static void another_path(void) {
     CHECK(fill_window() > 0);
     uint64_t packets = end.packets_sent;
     tunnel_link_set_conn(&end, &conn, clock_us);
@@ -210,8 +195,7 @@ static void another_path(void)
 }
 
 // A message came, of `length` bytes, of a session with index 7.
-static void receive(uint32_t counter, size_t length)
-{
+static void receive(uint32_t counter, size_t length) {
     uint8_t head[SEALED_HEAD] = {MESSAGE_SEALED};
     put_be32(head + 1, 7);
     put_be32(head + 9, counter);
@@ -220,8 +204,7 @@ static void receive(uint32_t counter, size_t length)
 
 // The first record of a message is an acknowledgement of this. Returns how long it is.
 static size_t expect_acknowledgement(uint8_t *bytes, size_t length, uint32_t counter,
-                                     uint32_t delay_us)
-{
+                                     uint32_t delay_us) {
     struct record record;
     size_t used = bytes == NULL ? 0 : record_read(&record, bytes, length);
     if (used == 0 || record.type != RECORD_ACKNOWLEDGEMENT ||
@@ -233,8 +216,7 @@ static size_t expect_acknowledgement(uint8_t *bytes, size_t length, uint32_t cou
 }
 
 // A packet takes the acknowledgement along, of the newest message, and says how long it waited.
-static void goes_along(void)
-{
+static void goes_along(void) {
     size_t length;
     CHECK(open_keyed());
     receive(10, 500);
@@ -255,8 +237,7 @@ static void goes_along(void)
 }
 
 // With nothing to take it along it goes alone, when it is due, though the window be full.
-static void goes_alone(void)
-{
+static void goes_alone(void) {
     size_t length;
     CHECK(fill_window() > 0);
     for (uint32_t counter = 0; counter < 3; counter++) {
@@ -278,13 +259,11 @@ static void goes_alone(void)
 }
 
 // Of many bytes it goes at once; and nothing is owed then.
-static void goes_at_once(void)
-{
+static void goes_at_once(void) {
     size_t length;
     CHECK(open_keyed());
     CHECK(tunnel_link_due_us(&end, clock_us) == INT64_MAX);
-    for (uint32_t counter = 0; counter < 20; counter++)
-        receive(counter, 65535);
+    for (uint32_t counter = 0; counter < 20; counter++) receive(counter, 65535);
     CHECK(tunnel_link_due_us(&end, clock_us) <= clock_us);
     tunnel_link_pump(&end, clock_us);
     uint8_t *bytes = next_sealed(WS_BINARY, &length);
@@ -295,8 +274,7 @@ static void goes_at_once(void)
 }
 
 // Without a phone, or without a session, nothing is due.
-static void nobody_waits(void)
-{
+static void nobody_waits(void) {
     CHECK(open_keyed());
     receive(1, 65535);
     CHECK(tunnel_link_due_us(&end, clock_us) < INT64_MAX);
@@ -311,8 +289,7 @@ static void nobody_waits(void)
     close_link();
 }
 
-int main(void)
-{
+int main(void) {
     TEST("no more than the window is sent without acknowledgements", window_bounds);
     TEST("an acknowledgement makes room for more", acknowledgements_open);
     TEST("wrong acknowledgements open nothing", wrong_acknowledgements);

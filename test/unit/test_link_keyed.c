@@ -3,8 +3,7 @@
 #include "keyed_lab.h"
 
 // Takes the message's packets, which must be those with the numbers from `*number` on.
-static void check_packets(uint8_t *bytes, size_t length, const size_t *sizes, uint32_t *number)
-{
+static void check_packets(uint8_t *bytes, size_t length, const size_t *sizes, uint32_t *number) {
     static uint8_t expected[IP_PACKET_MAX];
     struct record record;
     CHECK(length > 0);
@@ -23,8 +22,7 @@ static void check_packets(uint8_t *bytes, size_t length, const size_t *sizes, ui
 
 // Whatever waits goes in one message, as far as it fits; the first that does not fit begins the
 // next; and one that is longer than a message should be goes alone.
-static void batches(void)
-{
+static void batches(void) {
     static const size_t sizes[] = {
         20,
         1500,
@@ -53,8 +51,7 @@ static void batches(void)
         listen_anew();
         end.text = form != 0;
         end.queue.limit = 4 * QUEUE_BYTES;
-        for (uint32_t i = 0; i < COUNT(sizes); i++)
-            queue_packet(sizes[i], i);
+        for (uint32_t i = 0; i < COUNT(sizes); i++) queue_packet(sizes[i], i);
         tunnel_link_pump(&end, clock_us);
         turn();
         CHECK_INT(next_message(), 0); // there are no keys yet
@@ -83,8 +80,7 @@ static void batches(void)
 
 // Records of other types go first, once, also alone, and before the longest packet in its longest
 // form.
-static void control_records(void)
-{
+static void control_records(void) {
     static const size_t sizes[] = {65535};
     uint8_t body[LINK_CONTROL];
     struct record record;
@@ -131,8 +127,7 @@ static void control_records(void)
 
 // A peer that reads nothing: what waits is the queue's to drop, and what was sealed comes whole and
 // in order once it reads, the control record among it.
-static void slow_keyed_peer(void)
-{
+static void slow_keyed_peer(void) {
     uint32_t received = 0;
     uint32_t last = 0;
     bool pinged = false;
@@ -179,12 +174,10 @@ static void slow_keyed_peer(void)
 
 // What waits goes by the next phone, be it there already or come a little later; what came too long
 // before it is dropped. Without a session nothing waits for a phone.
-static void another_keyed_phone(void)
-{
+static void another_keyed_phone(void) {
     CHECK(open_link(true));
     begin_session();
-    for (uint32_t number = 0; number < 10; number++)
-        queue_packet(100, number);
+    for (uint32_t number = 0; number < 10; number++) queue_packet(100, number);
     tunnel_link_set_conn(&end, &conn, clock_us);
     CHECK_INT(end.queue.count, 10);
     tunnel_link_set_conn(&end, NULL, clock_us);
@@ -194,8 +187,7 @@ static void another_keyed_phone(void)
     tunnel_link_set_conn(&end, &conn, clock_us);
     CHECK_INT(end.queue.count, 11); // little enough to be spared
     tunnel_link_set_conn(&end, NULL, clock_us);
-    for (uint32_t number = 0; number < 10; number++)
-        queue_packet(1400, number);
+    for (uint32_t number = 0; number < 10; number++) queue_packet(1400, number);
     clock_us += LINK_HELD_MS * 1000 + 1;
     CHECK_INT(end.no_phone, 0);
     tunnel_link_set_conn(&end, &conn, clock_us);
@@ -218,8 +210,7 @@ static void another_keyed_phone(void)
     close_link();
 }
 
-static void keyed_phone_lost_while_sending(void)
-{
+static void keyed_phone_lost_while_sending(void) {
     CHECK(open_link(true));
     begin_session();
     close(peer);
@@ -235,8 +226,7 @@ static void keyed_phone_lost_while_sending(void)
 }
 
 // A message by itself, in the form asked for, as long as there is room and the connection is open.
-static void single_messages(void)
-{
+static void single_messages(void) {
     uint8_t message[100];
     CHECK(open_link(true));
     listen_anew();
@@ -246,8 +236,7 @@ static void single_messages(void)
         check_next(length % 2 == 0 ? WS_TEXT : WS_BINARY, message, length);
     }
     int sent = 0;
-    while (sent < 100000 && tunnel_send(&conn, false, message, sizeof message))
-        sent++;
+    while (sent < 100000 && tunnel_send(&conn, false, message, sizeof message)) sent++;
     CHECK(sent < 100000);
     ws_conn_close(&conn, WS_STATUS_NORMAL, "");
     CHECK(!tunnel_send(&conn, true, message, sizeof message));
@@ -255,8 +244,7 @@ static void single_messages(void)
     CHECK(!tunnel_send(&conn, false, message, sizeof message));
 }
 
-static void decoding(void)
-{
+static void decoding(void) {
     static const struct {
         uint8_t opcode;
         const char *data;
@@ -279,8 +267,7 @@ static void decoding(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("a keyed link sends nothing without a session, then all that waits in few messages",
          batches);
     TEST("records of other types go first, and fit before the longest packet", control_records);

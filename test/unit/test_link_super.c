@@ -16,8 +16,7 @@ static uint16_t
     next_port; // each packet from a connection of its own, so that none is joined to another
 
 // Queues a super-packet; what it must become is added to `direct`.
-static void queue_super(uint8_t protocol, size_t payload_length)
-{
+static void queue_super(uint8_t protocol, size_t payload_length) {
     static uint8_t bytes[IP_PACKET_MAX];
     static uint8_t scratch[IP_PACKET_MAX];
     struct packet_spec spec = {
@@ -43,8 +42,7 @@ static void queue_super(uint8_t protocol, size_t payload_length)
     free(copy);
 }
 
-static void take_records(uint8_t *bytes, size_t length)
-{
+static void take_records(uint8_t *bytes, size_t length) {
     struct record record;
     while (length > 0) {
         struct ip_packet packet;
@@ -63,8 +61,7 @@ static void take_records(uint8_t *bytes, size_t length)
 }
 
 // All that was queued arrives, is acknowledged, and cut again.
-static void take_all(void)
-{
+static void take_all(void) {
     tunnel_link_pump(&end, clock_us);
     for (int n = 0; n < 500 && end.queue.count + ws_conn_unsent(&conn) > 0; n++, turn()) {
         size_t length;
@@ -81,8 +78,7 @@ static void take_all(void)
     given_cut(&arrived, 0, &cut);
 }
 
-static bool begin(uint8_t peer_takes)
-{
+static bool begin(uint8_t peer_takes) {
     given_clear(&direct);
     given_clear(&arrived);
     next_port = 40000;
@@ -95,8 +91,7 @@ static bool begin(uint8_t peer_takes)
     return true;
 }
 
-static void what_the_peer_takes(void)
-{
+static void what_the_peer_takes(void) {
     static const struct {
         uint8_t takes, protocol;
         size_t arrive;
@@ -130,8 +125,7 @@ static void what_the_peer_takes(void)
 }
 
 // The longest there are, some at once: each is a message of its own, in either form.
-static void longest(void)
-{
+static void longest(void) {
     for (int form = 0; form < 2; form++) {
         test_row("form %d", form);
         CHECK(begin(BOTH));
@@ -151,8 +145,7 @@ static void longest(void)
 }
 
 // As after a while on a path of so many bytes a second.
-static void make_rate(int64_t bytes_per_second)
-{
+static void make_rate(int64_t bytes_per_second) {
     flow_init(&end.flow, clock_us);
     for (uint32_t i = 0; i < 200; i++) {
         flow_sent(&end.flow, 99, i, (size_t)(bytes_per_second / 100), false, clock_us);
@@ -163,8 +156,7 @@ static void make_rate(int64_t bytes_per_second)
 
 // A slow link gets smaller ones, that pass in 10 ms each, or of two segments that pass in 20; the
 // slowest, segments. Before anything is known of it they are segments too.
-static void slow_links(void)
-{
+static void slow_links(void) {
     static const int64_t rates[] = {0,       10000,   500000,   1200000,
                                     2000000, 5000000, 20000000, 100000000};
     size_t fewest = SIZE_MAX;
@@ -195,8 +187,7 @@ static void slow_links(void)
 }
 
 // In open mode, and before there are keys, nobody has said what he takes.
-static void without_a_session(void)
-{
+static void without_a_session(void) {
     static uint8_t decoded[IP_PACKET_MAX];
     given_clear(&direct);
     given_clear(&arrived);
@@ -228,8 +219,7 @@ static void without_a_session(void)
     close_link();
 }
 
-static void without_a_phone(void)
-{
+static void without_a_phone(void) {
     CHECK(begin(BOTH));
     tunnel_link_set_conn(&end, NULL, clock_us);
     queue_super(PACKET_TCP, 10000);
@@ -243,8 +233,7 @@ static void without_a_phone(void)
     close_link();
 }
 
-static void what_does_not_fit(void)
-{
+static void what_does_not_fit(void) {
     uint8_t bytes[100];
     struct packet_spec spec = {.protocol = PACKET_TCP, .payload = payload, .payload_length = 60};
     const struct ip_offload beyond = {true, 20, 99, 0};
@@ -263,8 +252,7 @@ static void what_does_not_fit(void)
 enum change { NONE, PUSHES, ACKNOWLEDGES, IS_WRONG, IS_LATER, IS_SHORT, IS_SUPER, COMES_AGAIN };
 
 // Queues the next segment of a connection, which differs from those before in something.
-static void queue_next(struct packet_spec *stream, enum change change)
-{
+static void queue_next(struct packet_spec *stream, enum change change) {
     static uint8_t bytes[IP_PACKET_MAX];
     static uint8_t scratch[IP_PACKET_MAX];
     struct ip_packet packet;
@@ -292,8 +280,7 @@ static void queue_next(struct packet_spec *stream, enum change change)
 
 // The same segments but for their PSH, and so for their checksums, which are right or wrong as they
 // were.
-static bool same_but_push(const struct given_list *a, const struct given_list *b)
-{
+static bool same_but_push(const struct given_list *a, const struct given_list *b) {
     for (size_t i = 0; i < a->count && a->count == b->count; i++) {
         struct given *x = &((struct given_list *)(uintptr_t)a)->items[i];
         struct given *y = &((struct given_list *)(uintptr_t)b)->items[i];
@@ -331,8 +318,7 @@ static const struct {
 };
 
 // Of a connection's segments that wait, those leave as one that one header does for.
-static void side_by_side(void)
-{
+static void side_by_side(void) {
     for (size_t i = 0; i < COUNT(joins); i++) {
         test_row("case %lu", (unsigned long)i);
         CHECK(begin(joins[i].takes));
@@ -346,8 +332,7 @@ static void side_by_side(void)
             .sequence = 0xfffff000,
             .payload = payload,
         };
-        for (int n = 0; n < 4; n++)
-            queue_next(&stream, joins[i].changes[n]);
+        for (int n = 0; n < 4; n++) queue_next(&stream, joins[i].changes[n]);
         take_all();
         CHECK_INT(arrived.count, joins[i].records);
         CHECK_INT(end.packets_sent, joins[i].records);
@@ -358,8 +343,7 @@ static void side_by_side(void)
 
 // On a slow link messages are of four segments for as long as nobody hurries, and of two for a
 // second after a small packet.
-static void calm_and_hurry(void)
-{
+static void calm_and_hurry(void) {
     struct packet_spec stream = {
         .protocol = PACKET_TCP,
         .source = ADDRESS(10, 0, 0, 1),
@@ -385,8 +369,7 @@ static void calm_and_hurry(void)
         clock_us += 10000;
         acknowledge_newest();
         clock_us = end.hurried_us + cases[i].after_us;
-        for (int n = 0; n < 8; n++)
-            queue_next(&stream, NONE);
+        for (int n = 0; n < 8; n++) queue_next(&stream, NONE);
         tunnel_link_pump(&end, clock_us);
         uint8_t *records = next_sealed(WS_BINARY, &length);
         CHECK(records != NULL);
@@ -396,8 +379,7 @@ static void calm_and_hurry(void)
 }
 
 // A connection whose segments are taken together gives way to the others for as long.
-static void turns_stay_fair(void)
-{
+static void turns_stay_fair(void) {
     size_t of[2] = {0, 0};
     struct packet_spec streams[2];
     CHECK(begin(BOTH));
@@ -422,8 +404,7 @@ static void turns_stay_fair(void)
     close_link();
 }
 
-int main(void)
-{
+int main(void) {
     test_random_bytes(payload, sizeof payload);
     TEST("super-packets of a protocol go whole to who takes them, and in segments to who does not",
          what_the_peer_takes);

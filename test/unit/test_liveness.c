@@ -12,8 +12,7 @@ static int64_t pings[100];
 static size_t ping_count;
 static int64_t round_trip_ms; // of the last
 
-static void pass_time(int64_t from_ms, int64_t to_ms, int64_t step_ms, bool answered)
-{
+static void pass_time(int64_t from_ms, int64_t to_ms, int64_t step_ms, bool answered) {
     uint8_t body[PING_BYTES];
     for (int64_t now_ms = from_ms; now_ms < to_ms; now_ms += step_ms) {
         if (!liveness_ping_is_due(&liveness, now_ms))
@@ -30,8 +29,7 @@ static void pass_time(int64_t from_ms, int64_t to_ms, int64_t step_ms, bool answ
 }
 
 // At first nothing is known, and one ping is due; while all is well, one in a while.
-static void all_is_well(void)
-{
+static void all_is_well(void) {
     liveness_init(&liveness, 5000);
     ping_count = 0;
     CHECK_INT(liveness_silence(&liveness, 5000), 0);
@@ -45,8 +43,7 @@ static void all_is_well(void)
 }
 
 // Nothing is owed by a peer that was sent nothing, however long it says nothing.
-static void nothing_is_owed(void)
-{
+static void nothing_is_owed(void) {
     liveness_init(&liveness, 0);
     liveness_heard(&liveness, 100);
     CHECK_INT(liveness_silence(&liveness, 1000000), 0);
@@ -56,8 +53,7 @@ static void nothing_is_owed(void)
 }
 
 // The silence counts from the first message that is not answered, not from the last.
-static void silence(void)
-{
+static void silence(void) {
     liveness_init(&liveness, 0);
     ping_count = 0;
     pass_time(0, 1, 1, true);
@@ -76,8 +72,7 @@ static void silence(void)
 }
 
 // Who is excused owes nothing until he is sent something again; he was not heard by that.
-static void excused(void)
-{
+static void excused(void) {
     liveness_init(&liveness, 0);
     liveness_sent(&liveness, 1000);
     CHECK_INT(liveness_silence(&liveness, 6000), 5000);
@@ -90,8 +85,7 @@ static void excused(void)
 
 // A peer that dies in any moment is asked within a second, and known to be dead soon after the
 // limit.
-static void noticed_in_time(void)
-{
+static void noticed_in_time(void) {
     for (int64_t death_ms = 0; death_ms < 2 * LIVENESS_IDLE_MS; death_ms += 130) {
         liveness_init(&liveness, 0);
         ping_count = 0;
@@ -108,8 +102,7 @@ static void noticed_in_time(void)
 }
 
 // Without traffic, the idle ping finds it out.
-static void noticed_when_idle(void)
-{
+static void noticed_when_idle(void) {
     liveness_init(&liveness, 0);
     pass_time(0, 1, 1, true);
     pass_time(1, 2 * LIVENESS_IDLE_MS, 250, false);
@@ -118,8 +111,7 @@ static void noticed_when_idle(void)
 }
 
 // The body is the sender's clock in network byte order; what else comes back is left aside.
-static void pongs(void)
-{
+static void pongs(void) {
     static const struct {
         const char *body;
         int64_t round_trip_ms; // -1: left aside
@@ -140,16 +132,14 @@ static void pongs(void)
     }
 }
 
-static void a_ping_says_when(void)
-{
+static void a_ping_says_when(void) {
     uint8_t body[PING_BYTES];
     liveness_init(&liveness, 0);
     liveness_ping(&liveness, body, INT64_C(0x0102030405060708));
     CHECK(get_be64(body) == UINT64_C(0x0102030405060708));
 }
 
-int main(void)
-{
+int main(void) {
     TEST("while all is well there is a ping in a while, and it measures", all_is_well);
     TEST("who was sent nothing owes nothing", nothing_is_owed);
     TEST("silence counts from the first message without an answer, and is asked about", silence);

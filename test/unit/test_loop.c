@@ -22,14 +22,12 @@ struct end {
 
 static struct loop loop;
 
-static void stop(void *arg, short events)
-{
+static void stop(void *arg, short events) {
     (void)events;
     loop_stop(arg);
 }
 
-static void on_end(void *arg, short events)
-{
+static void on_end(void *arg, short events) {
     struct end *end = arg;
     char byte;
     end->heard++;
@@ -40,8 +38,7 @@ static void on_end(void *arg, short events)
         end->then(end);
 }
 
-static bool open_end(struct end *end)
-{
+static bool open_end(struct end *end) {
     int fds[2];
     *end = (struct end){.loop = &loop, .read_fd = -1, .write_fd = -1};
     if (pipe(fds) < 0)
@@ -51,8 +48,7 @@ static bool open_end(struct end *end)
     return loop_add(&loop, end->read_fd, POLLIN, on_end, end) == 0;
 }
 
-static void close_end(struct end *end)
-{
+static void close_end(struct end *end) {
     loop_remove(&loop, end->read_fd);
     if (end->read_fd >= 0)
         close(end->read_fd);
@@ -61,15 +57,13 @@ static void close_end(struct end *end)
     end->read_fd = end->write_fd = -1;
 }
 
-static void wake(const struct end *end)
-{
+static void wake(const struct end *end) {
     if (write(end->write_fd, "x", 1) != 1)
         exit(2);
 }
 
 // Runs the loop for some milliseconds.
-static int run_for(int64_t ms)
-{
+static int run_for(int64_t ms) {
     loop.stop = false;
     loop.timer_count = 0;
     loop.now_ms = loop_clock_ms();
@@ -78,8 +72,7 @@ static int run_for(int64_t ms)
     return loop_run(&loop);
 }
 
-static void descriptors_call_back(void)
-{
+static void descriptors_call_back(void) {
     struct end a;
     struct end b;
     CHECK(loop_init(&loop) == 0);
@@ -102,8 +95,7 @@ static void descriptors_call_back(void)
     CHECK_INT(loop.count, 0);
 }
 
-static void hangup_is_told(void)
-{
+static void hangup_is_told(void) {
     struct end a;
     CHECK(loop_init(&loop) == 0);
     CHECK(open_end(&a));
@@ -116,8 +108,7 @@ static void hangup_is_told(void)
     loop_close(&loop);
 }
 
-static void events_can_be_changed(void)
-{
+static void events_can_be_changed(void) {
     struct end a;
     CHECK(loop_init(&loop) == 0);
     CHECK(open_end(&a));
@@ -132,8 +123,7 @@ static void events_can_be_changed(void)
     loop_close(&loop);
 }
 
-static void wrong_descriptors(void)
-{
+static void wrong_descriptors(void) {
     struct end a;
     CHECK(loop_init(&loop) == 0);
     CHECK(open_end(&a));
@@ -153,22 +143,19 @@ static void wrong_descriptors(void)
     loop_close(&loop);
 }
 
-static void close_other(struct end *end)
-{
+static void close_other(struct end *end) {
     if (end->other != NULL && end->other->read_fd >= 0)
         close_end(end->other);
 }
 
-static void close_both(struct end *end)
-{
+static void close_both(struct end *end) {
     close_other(end);
     close_end(end);
 }
 
 // Two ends are ready in the same round, and whichever is called first closes the other: the other
 // is not called any more.
-static void removed_in_a_callback(void)
-{
+static void removed_in_a_callback(void) {
     for (int order = 0; order < 2; order++) {
         struct end a;
         struct end b;
@@ -196,8 +183,7 @@ static struct end reused;
 static int reused_fd;
 
 // Closes the other and opens a new pipe, which gets the other's number.
-static void close_and_reuse(struct end *end)
-{
+static void close_and_reuse(struct end *end) {
     int fds[2];
     if (reused_fd >= 0 || end->other->read_fd < 0)
         return;
@@ -215,33 +201,28 @@ static void close_and_reuse(struct end *end)
 
 // A descriptor's number that is closed and taken again in one round: the new one must not hear what
 // was told of the old one.
-static void number_reused_in_a_round(void)
-{
+static void number_reused_in_a_round(void) {
     for (int extra = 0; extra < 3; extra++) {
         struct end ends[5];
         CHECK(loop_init(&loop) == 0);
-        for (int i = 0; i < 5; i++)
-            CHECK(open_end(&ends[i]));
+        for (int i = 0; i < 5; i++) CHECK(open_end(&ends[i]));
         reused_fd = -1;
         ends[0].other = &ends[1 + extra];
         ends[1 + extra].other = &ends[0];
         ends[0].then = ends[1 + extra].then = close_and_reuse;
-        for (int i = 0; i < 5; i++)
-            wake(&ends[i]);
+        for (int i = 0; i < 5; i++) wake(&ends[i]);
         test_row("%d between", extra);
         CHECK_INT(run_for(20), 0);
         CHECK(reused_fd >= 0);
         CHECK_INT(reused.heard, 0);
         int heard = 0;
-        for (int i = 0; i < 5; i++)
-            heard += ends[i].heard;
+        for (int i = 0; i < 5; i++) heard += ends[i].heard;
         CHECK_INT(heard, 4);
         wake(&reused);
         CHECK_INT(run_for(20), 0);
         CHECK_INT(reused.heard, 1);
         close_end(&reused);
-        for (int i = 0; i < 5; i++)
-            close_end(&ends[i]);
+        for (int i = 0; i < 5; i++) close_end(&ends[i]);
         loop_close(&loop);
     }
 }
@@ -249,8 +230,7 @@ static void number_reused_in_a_round(void)
 static struct end added[3];
 static int added_count;
 
-static void add_three(struct end *end)
-{
+static void add_three(struct end *end) {
     (void)end;
     while (added_count < 3) {
         if (!open_end(&added[added_count]))
@@ -260,8 +240,7 @@ static void add_three(struct end *end)
     }
 }
 
-static void added_in_a_callback(void)
-{
+static void added_in_a_callback(void) {
     struct end a;
     CHECK(loop_init(&loop) == 0);
     CHECK(open_end(&a));
@@ -283,8 +262,7 @@ static void added_in_a_callback(void)
 static struct end crowd[60];
 static bool crowd_closed[60];
 
-static void close_random(struct end *end)
-{
+static void close_random(struct end *end) {
     int me = (int)(end - crowd);
     if (crowd_closed[me])
         end->heard += 10000;
@@ -297,8 +275,7 @@ static void close_random(struct end *end)
     }
 }
 
-static void crowd_of_descriptors(void)
-{
+static void crowd_of_descriptors(void) {
     for (int round = 0; round < 20; round++) {
         CHECK(loop_init(&loop) == 0);
         memset(crowd_closed, 0, sizeof crowd_closed);
@@ -322,16 +299,14 @@ static void crowd_of_descriptors(void)
 
 static int ticks;
 
-static void on_tick(void *arg, short events)
-{
+static void on_tick(void *arg, short events) {
     int *count = arg;
     (*count)++;
     if (events != 0)
         *count += 1000;
 }
 
-static void timers(void)
-{
+static void timers(void) {
     int slow = 0;
     CHECK(loop_init(&loop) == 0);
     ticks = 0;
@@ -348,8 +323,7 @@ static void timers(void)
     loop_close(&loop);
 }
 
-static void too_many_timers(void)
-{
+static void too_many_timers(void) {
     CHECK(loop_init(&loop) == 0);
     for (int i = 0; i < LOOP_MAX_TIMERS; i++)
         CHECK_INT(loop_every(&loop, 100000, on_tick, &ticks), 0);
@@ -357,14 +331,12 @@ static void too_many_timers(void)
     loop_close(&loop);
 }
 
-static void send_signal(void *arg, short events)
-{
+static void send_signal(void *arg, short events) {
     (void)events;
     raise(*(const int *)arg);
 }
 
-static void signals_end_the_loop(void)
-{
+static void signals_end_the_loop(void) {
     int numbers[] = {SIGTERM, SIGINT, SIGHUP};
     for (size_t i = 0; i < COUNT(numbers); i++) {
         CHECK(loop_init(&loop) == 0);
@@ -376,15 +348,13 @@ static void signals_end_the_loop(void)
     }
 }
 
-static void stop_at_tenth(void *arg, short events)
-{
+static void stop_at_tenth(void *arg, short events) {
     on_tick(&ticks, events);
     if (ticks == 10)
         loop_stop(arg);
 }
 
-static void ignored_hangup(void)
-{
+static void ignored_hangup(void) {
     int number = SIGHUP;
     CHECK(signal(SIGHUP, SIG_IGN) != SIG_ERR);
     CHECK(loop_init(&loop) == 0);
@@ -397,8 +367,7 @@ static void ignored_hangup(void)
     CHECK(signal(SIGHUP, SIG_DFL) != SIG_ERR);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("a descriptor calls back when it is ready, and only then", descriptors_call_back);
     TEST("a hangup is told", hangup_is_told);
     TEST("the events that are waited for can be changed", events_can_be_changed);

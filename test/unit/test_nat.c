@@ -5,8 +5,7 @@
 
 // ---- mapping ----
 
-static void there_and_back(void)
-{
+static void there_and_back(void) {
     struct packet_spec specs[] = {udp(5000), tcp(5000, TCP_SYN), echo(5000)};
     lab_start();
     for (size_t i = 0; i < COUNT(specs); i++) {
@@ -24,8 +23,7 @@ static void there_and_back(void)
     CHECK_INT(nat.connection_count, 1);
 }
 
-static void one_port_for_all_destinations(void)
-{
+static void one_port_for_all_destinations(void) {
     struct packet_spec specs[] = {udp(5000), tcp(5000, TCP_SYN), echo(5000)};
     lab_start();
     for (size_t i = 0; i < COUNT(specs); i++) {
@@ -38,8 +36,7 @@ static void one_port_for_all_destinations(void)
     CHECK_INT(nat.mapping_count, 3);
 }
 
-static void endpoints_never_share_a_port(void)
-{
+static void endpoints_never_share_a_port(void) {
     static bool seen[65536];
     lab_start();
     memset(seen, 0, sizeof seen);
@@ -53,18 +50,15 @@ static void endpoints_never_share_a_port(void)
     CHECK_INT(nat.mapping_count, NAT_LAPTOPS * 3 * 9);
 }
 
-static void ports_stay_in_their_range(void)
-{
+static void ports_stay_in_their_range(void) {
     struct nat_config config = lab_config();
     config.port_low = 65400;
     config.port_high = 65535;
     lab_start_with(&config);
-    for (uint16_t port = 1; port <= 60; port++)
-        CHECK(port_out(0, udp(port)) >= 65400);
+    for (uint16_t port = 1; port <= 60; port++) CHECK(port_out(0, udp(port)) >= 65400);
 }
 
-static void laptops_are_separate(void)
-{
+static void laptops_are_separate(void) {
     lab_start();
     uint16_t a = port_out(1, udp(5000));
     uint16_t b = port_out(2, udp(5000));
@@ -79,8 +73,7 @@ static void laptops_are_separate(void)
 
 // ---- filtering ----
 
-static void everybody_may_answer(void)
-{
+static void everybody_may_answer(void) {
     lab_start();
     uint16_t port = port_out(0, udp(5000));
     CHECK_INT(in(from(answer(udp(5000), port), OTHER, 7777)), NAT_PASS);
@@ -88,8 +81,7 @@ static void everybody_may_answer(void)
     CHECK_INT(nat.connection_count, 0);
 }
 
-static void without_mapping_nobody(void)
-{
+static void without_mapping_nobody(void) {
     lab_start();
     uint16_t port = port_out(0, udp(5000));
     uint16_t none = port == 20000 ? 20001 : 20000;
@@ -101,8 +93,7 @@ static void without_mapping_nobody(void)
     CHECK_INT(nat.dropped[NAT_NO_MAPPING], 4);
 }
 
-static void only_addresses_sent_to(void)
-{
+static void only_addresses_sent_to(void) {
     struct nat_config config = lab_config();
     config.filter_by_address = true;
     lab_start_with(&config);
@@ -125,8 +116,7 @@ static void only_addresses_sent_to(void)
     CHECK(is_empty());
 }
 
-static void a_new_mapping_has_no_old_permissions(void)
-{
+static void a_new_mapping_has_no_old_permissions(void) {
     struct nat_config config = lab_config();
     config.filter_by_address = true;
     config.port_high = config.port_low + 63;
@@ -146,8 +136,7 @@ static void a_new_mapping_has_no_old_permissions(void)
 
 // ---- time ----
 
-static void udp_lives_five_minutes(void)
-{
+static void udp_lives_five_minutes(void) {
     lab_start();
     uint16_t port = port_out(0, udp(5000));
     lab_wait(5 * MINUTE - 1);
@@ -157,8 +146,7 @@ static void udp_lives_five_minutes(void)
     CHECK(is_empty());
 }
 
-static void outbound_refreshes(void)
-{
+static void outbound_refreshes(void) {
     lab_start();
     uint16_t port = port_out(0, udp(5000));
     for (int i = 0; i < 10; i++) {
@@ -169,8 +157,7 @@ static void outbound_refreshes(void)
     CHECK_INT(in(answer(udp(5000), port)), NAT_PASS);
 }
 
-static void inbound_does_not(void)
-{
+static void inbound_does_not(void) {
     lab_start();
     uint16_t port = port_out(0, udp(5000));
     for (int i = 0; i < 4; i++) {
@@ -181,8 +168,7 @@ static void inbound_does_not(void)
     CHECK_INT(in(answer(udp(5000), port)), NAT_NO_MAPPING);
 }
 
-static void expiry_is_in_order_of_use(void)
-{
+static void expiry_is_in_order_of_use(void) {
     lab_start();
     for (uint16_t i = 0; i < 300; i++) {
         CHECK(port_out(i % 4, udp((uint16_t)(1000 + i))) != 0);
@@ -195,8 +181,7 @@ static void expiry_is_in_order_of_use(void)
     CHECK(is_empty());
 }
 
-static void errors_never_remove(void)
-{
+static void errors_never_remove(void) {
     static const uint8_t kinds[][2] = {{3, 0}, {3, 1}, {3, 2}, {3, 3}, {3, 13}, {11, 0}, {12, 0}};
     uint8_t error[128], left[64];
     lab_start();
@@ -220,8 +205,7 @@ static void errors_never_remove(void)
 
 // ---- hairpins ----
 
-static void hairpin(void)
-{
+static void hairpin(void) {
     lab_start();
     uint16_t a = port_out(1, udp(5000));
     uint16_t b = port_out(2, udp(6000));
@@ -239,14 +223,12 @@ static void hairpin(void)
     CHECK_INT(nat.mapping_count, 3);
     // Nobody's port.
     uint16_t nobody = 20000;
-    while (nat_ports_is_taken(&nat.udp_ports, nobody))
-        nobody++;
+    while (nat_ports_is_taken(&nat.udp_ports, nobody)) nobody++;
     CHECK_INT(out(1, to(udp(5000), OUTSIDE, nobody)), NAT_NO_MAPPING);
     CHECK_INT(lab.count, 0);
 }
 
-static void hairpin_is_filtered(void)
-{
+static void hairpin_is_filtered(void) {
     struct nat_config config = lab_config();
     config.filter_by_address = true;
     lab_start_with(&config);
@@ -258,8 +240,7 @@ static void hairpin_is_filtered(void)
 }
 
 // A hairpin refreshes the sender's mapping, for it goes out, but not the receiver's.
-static void hairpin_refreshes_the_sender(void)
-{
+static void hairpin_refreshes_the_sender(void) {
     lab_start();
     uint16_t a = port_out(1, udp(5000));
     uint16_t b = port_out(2, udp(6000));
@@ -272,8 +253,7 @@ static void hairpin_refreshes_the_sender(void)
 
 // ---- destinations and sources ----
 
-static void refused_destinations(void)
-{
+static void refused_destinations(void) {
     static const struct {
         uint32_t address;
         bool open; // with allow_private
@@ -310,8 +290,7 @@ static void refused_destinations(void)
     }
 }
 
-static void spoofed_sources(void)
-{
+static void spoofed_sources(void) {
     static const uint32_t sources[] = {
         ADDRESS(8, 8, 8, 8),
         ADDRESS(127, 0, 0, 1),
@@ -335,8 +314,7 @@ static void spoofed_sources(void)
     CHECK_INT(out(0, from(udp(1), ADDRESS(172, 31, 5, 5), 1)), NAT_BAD_SOURCE);
 }
 
-static void odd_packets(void)
-{
+static void odd_packets(void) {
     uint8_t bytes[64];
     struct packet_spec spec = udp(5000);
     lab_start();
@@ -375,8 +353,7 @@ static void odd_packets(void)
 
 // ---- the server itself ----
 
-static void to_the_host_and_back(void)
-{
+static void to_the_host_and_back(void) {
     lab_start();
     struct packet_spec specs[] = {tcp(5000, TCP_SYN), udp(5000), echo(5000)};
     for (size_t i = 0; i < COUNT(specs); i++) {
@@ -395,8 +372,7 @@ static void to_the_host_and_back(void)
     }
 }
 
-static void without_a_host_stack(void)
-{
+static void without_a_host_stack(void) {
     struct nat_config config = lab_config();
     config.output.to_host = NULL;
     lab_start_with(&config);
@@ -405,8 +381,7 @@ static void without_a_host_stack(void)
 }
 
 // Whatever it is, and though private destinations are refused otherwise.
-static void other_own_addresses(void)
-{
+static void other_own_addresses(void) {
     static const uint32_t others[] = {ADDRESS(203, 0, 113, 77), ADDRESS(172, 31, 5, 6)};
     struct nat_config config = lab_config();
     config.own_addresses[0] = others[0];
@@ -425,8 +400,7 @@ static void other_own_addresses(void)
 }
 
 // None of them is a sender's on the wire. Only the host's own stack sends from them.
-static void own_sources(void)
-{
+static void own_sources(void) {
     static const uint32_t ours[] = {ADDRESS(203, 0, 113, 77), ADDRESS(172, 31, 5, 6), OUTSIDE};
     struct nat_config config = lab_config();
     config.own_addresses[0] = ours[0];
@@ -441,22 +415,18 @@ static void own_sources(void)
     }
 }
 
-static void reserved_ports(void)
-{
+static void reserved_ports(void) {
     struct nat_config config = lab_config();
     config.port_high = config.port_low + 99;
     lab_start_with(&config);
-    for (uint16_t port = 20000; port < 20050; port++)
-        nat_reserve_port(&nat, IP_UDP, port);
-    for (uint16_t port = 1; port <= 25; port++)
-        CHECK(port_out(0, udp(port)) >= 20050);
+    for (uint16_t port = 20000; port < 20050; port++) nat_reserve_port(&nat, IP_UDP, port);
+    for (uint16_t port = 1; port <= 25; port++) CHECK(port_out(0, udp(port)) >= 20050);
     CHECK_INT(out(0, to(udp(5), OUTSIDE, 20007)), NAT_PASS);
     CHECK(only(TO_HOST) != NULL);
     CHECK_INT(out(0, to(tcp(5, TCP_SYN), OUTSIDE, 20007)), NAT_NO_MAPPING); // TCP's is the NAT's
 }
 
-int main(void)
-{
+int main(void) {
     TEST("UDP, TCP and ICMP go out from an outside endpoint, and answers come back",
          there_and_back);
     TEST("RFC 4787 REQ-1: one inside endpoint has one outside port for all destinations",

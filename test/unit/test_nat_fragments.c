@@ -12,8 +12,7 @@ static struct {
     uint8_t bytes[PIECES_MAX][1600];
 } cut;
 
-static void cut_up(struct packet_spec spec, uint16_t identification, size_t size)
-{
+static void cut_up(struct packet_spec spec, uint16_t identification, size_t size) {
     spec.id = identification;
     size_t length = packet_make(lab_packet, &spec);
     cut.count = 0;
@@ -30,15 +29,11 @@ static void cut_up(struct packet_spec spec, uint16_t identification, size_t size
     }
 }
 
-static enum nat_verdict piece_out(uint16_t laptop, size_t i)
-{
+static enum nat_verdict piece_out(uint16_t laptop, size_t i) {
     return out_bytes(laptop, cut.bytes[i], cut.length[i]);
 }
 
-static enum nat_verdict piece_in(size_t i)
-{
-    return in_bytes(cut.bytes[i], cut.length[i], NULL);
-}
+static enum nat_verdict piece_in(size_t i) { return in_bytes(cut.bytes[i], cut.length[i], NULL); }
 
 // What was sent, put together by its offsets.
 static struct {
@@ -49,16 +44,14 @@ static struct {
     bool good;
 } whole;
 
-static void whole_start(void)
-{
+static void whole_start(void) {
     memset(&whole, 0, sizeof whole);
     whole.id = -1;
     whole.good = true;
 }
 
 // Adds everything that was just sent.
-static void whole_add(enum where where, uint16_t laptop, size_t mtu)
-{
+static void whole_add(enum where where, uint16_t laptop, size_t mtu) {
     for (size_t i = 0; i < lab.count && i < LAB_SENT; i++) {
         const struct sent *sent = &lab.sent[i];
         uint16_t field = packet_get16(sent->bytes + 6);
@@ -78,8 +71,7 @@ static void whole_add(enum where where, uint16_t laptop, size_t mtu)
 }
 
 // Whether it is whole now, and what `spec` makes with a TTL one lower.
-static bool whole_is(struct packet_spec spec)
-{
+static bool whole_is(struct packet_spec spec) {
     static uint8_t expected[66000];
     spec.ttl = 63;
     size_t length = packet_make(expected, &spec);
@@ -88,14 +80,12 @@ static bool whole_is(struct packet_spec spec)
            memcmp(whole.bytes + 12, expected + 12, length - 12) == 0;
 }
 
-static struct packet_spec big(struct packet_spec spec, size_t payload)
-{
+static struct packet_spec big(struct packet_spec spec, size_t payload) {
     spec.payload_length = payload;
     return spec;
 }
 
-static bool has_no_fragments(void)
-{
+static bool has_no_fragments(void) {
     for (size_t i = 0; i < NAT_DATAGRAMS; i++)
         if (nat.datagrams[i].used)
             return false;
@@ -106,16 +96,14 @@ static bool has_no_fragments(void)
 }
 
 // The order of the pieces: as they are, backwards, first last, or random.
-static size_t order(int kind, size_t i, size_t count)
-{
+static size_t order(int kind, size_t i, size_t count) {
     return kind == 0   ? i
            : kind == 1 ? count - 1 - i
            : kind == 2 ? (i + 1) % count
                        : (i * 11) % count;
 }
 
-static void every_order(void)
-{
+static void every_order(void) {
     struct packet_spec specs[] = {big(udp(5000), 5000), big(echo(5000), 4001),
                                   big(udp(5000), 20000), big(tcp(5000, TCP_SYN), 3000)};
     for (size_t s = 0; s < COUNT(specs); s++)
@@ -148,8 +136,7 @@ static void every_order(void)
         }
 }
 
-static void the_largest(void)
-{
+static void the_largest(void) {
     lab_start();
     struct packet_spec spec = big(udp(5000), 65507);
     cut_up(spec, 7, 1480);
@@ -166,8 +153,7 @@ static void the_largest(void)
 }
 
 // Two laptops whose datagrams have equal identification, addresses and protocol.
-static void equal_identification(void)
-{
+static void equal_identification(void) {
     static uint8_t second[2][1600];
     int ids[2];
     lab_start();
@@ -192,8 +178,7 @@ static void equal_identification(void)
 }
 
 // To one receiver that takes both from one address, the outside one.
-static void equal_identification_inside(void)
-{
+static void equal_identification_inside(void) {
     int ids[2];
     lab_start();
     uint16_t port = port_out(3, udp(6000));
@@ -208,8 +193,7 @@ static void equal_identification_inside(void)
     }
 }
 
-static void hairpins(void)
-{
+static void hairpins(void) {
     for (int host = 0; host < 2; host++)
         for (int kind = 0; kind < 2; kind++) {
             test_row("%s, order %d", host ? "to the server" : "hairpin", kind);
@@ -229,8 +213,7 @@ static void hairpins(void)
         }
 }
 
-static void duplicates(void)
-{
+static void duplicates(void) {
     lab_start();
     cut_up(big(udp(5000), 5000), 7, 1480);
     CHECK_INT(piece_out(0, 0), NAT_PASS);
@@ -244,8 +227,8 @@ static void duplicates(void)
 }
 
 // A fragment of a datagram from byte `at` on, `length` bytes.
-static enum nat_verdict part_out(uint16_t laptop, uint16_t id, size_t at, size_t length, bool last)
-{
+static enum nat_verdict part_out(uint16_t laptop, uint16_t id, size_t at, size_t length,
+                                 bool last) {
     struct packet_spec spec = big(udp(5000), length < 8 ? 8 : length - 8);
     spec.id = id;
     spec.fragment = (uint16_t)(at / 8 | (last ? 0 : MORE_FRAGMENTS));
@@ -257,8 +240,7 @@ static enum nat_verdict part_out(uint16_t laptop, uint16_t id, size_t at, size_t
     return out_bytes(laptop, lab_packet, total < 20 + length ? total : 20 + length);
 }
 
-static void overlaps(void)
-{
+static void overlaps(void) {
     static const struct {
         const char *what;
         size_t at[3], length[3];
@@ -284,8 +266,7 @@ static void overlaps(void)
     }
 }
 
-static void overlap_before_the_first(void)
-{
+static void overlap_before_the_first(void) {
     lab_start();
     CHECK_INT(part_out(0, 7, 80, 80, false), NAT_HELD);
     CHECK_INT(part_out(0, 7, 120, 80, false), NAT_FRAGMENT);
@@ -293,8 +274,7 @@ static void overlap_before_the_first(void)
     CHECK_INT(lab.count, 0);
 }
 
-static void tiny_first(void)
-{
+static void tiny_first(void) {
     uint8_t bytes[64];
     lab_start();
     for (int is_tcp = 0; is_tcp < 2; is_tcp++) {
@@ -321,8 +301,7 @@ static void tiny_first(void)
     CHECK_INT(out(0, spec), NAT_FRAGMENT);
 }
 
-static void never_ending(void)
-{
+static void never_ending(void) {
     lab_start();
     for (uint16_t id = 0; id < 10; id++) {
         CHECK_INT(part_out(0, id, 0, 80, false), NAT_PASS);
@@ -337,8 +316,7 @@ static void never_ending(void)
     CHECK_INT(part_out(0, 3, 160, 80, false), NAT_HELD);
 }
 
-static void the_table_is_full(void)
-{
+static void the_table_is_full(void) {
     lab_start();
     CHECK_INT(part_out(1, 1, 0, 80, false), NAT_PASS);
     CHECK_INT(part_out(2, 1, 0, 80, false), NAT_PASS);
@@ -353,8 +331,7 @@ static void the_table_is_full(void)
 }
 
 // A laptop whose fragments never have a first does not keep another's from waiting for theirs.
-static void the_pool_is_full(void)
-{
+static void the_pool_is_full(void) {
     lab_start();
     for (size_t i = 1; i <= 200; i++) {
         enum nat_verdict verdict = part_out(0, (uint16_t)(i % 5), 80 * i, 80, false);
@@ -366,8 +343,7 @@ static void the_pool_is_full(void)
 }
 
 // Laptop 0 too: a datagram without its first fragment is for nobody yet.
-static void another_laptop_goes(void)
-{
+static void another_laptop_goes(void) {
     for (uint16_t gone = 0; gone < 3; gone += 2) {
         test_row("laptop %u", (unsigned)gone);
         lab_start();
@@ -379,8 +355,7 @@ static void another_laptop_goes(void)
 }
 
 // What its first fragment is refused for, the others are refused for too; they wait for nothing.
-static void refused(void)
-{
+static void refused(void) {
     struct packet_spec spec = big(to(udp(5000), ADDRESS(10, 9, 9, 9), 53), 4000);
     for (int kind = 0; kind < 2; kind++) {
         test_row("order %d", kind);
@@ -392,13 +367,11 @@ static void refused(void)
             answers += lab.count;
         }
         CHECK_INT(answers, 1);
-        for (size_t i = 0; i < NAT_HELD_FRAGMENTS; i++)
-            CHECK(nat.held[i].datagram == NULL);
+        for (size_t i = 0; i < NAT_HELD_FRAGMENTS; i++) CHECK(nat.held[i].datagram == NULL);
     }
 }
 
-static void too_big_ones_are_cut(void)
-{
+static void too_big_ones_are_cut(void) {
     struct nat_config config = lab_config();
     config.outside_mtu = 1280;
     config.inside_mtu = 1000;
@@ -430,8 +403,7 @@ static void too_big_ones_are_cut(void)
     }
 }
 
-static void not_to_be_cut(void)
-{
+static void not_to_be_cut(void) {
     struct nat_config config = lab_config();
     config.outside_mtu = 1280;
     lab_start_with(&config);
@@ -454,8 +426,7 @@ static void not_to_be_cut(void)
     CHECK_INT(lab.count, 0);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("RFC 4787 REQ-14: fragments pass in any order, both ways", every_order);
     TEST("RFC 4787 REQ-14a: the largest datagram passes, in order and backwards", the_largest);
     TEST("laptops whose datagrams have equal identification have different ones outside",

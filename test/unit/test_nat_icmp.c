@@ -7,8 +7,7 @@ static uint8_t error[2048];
 
 // ---- queries ----
 
-static void queries(void)
-{
+static void queries(void) {
     static const uint8_t types[] = {ICMP_ECHO, ICMP_TIMESTAMP};
     for (size_t i = 0; i < COUNT(types); i++) {
         test_row("type %u", types[i]);
@@ -30,8 +29,7 @@ static void queries(void)
     }
 }
 
-static void other_types(void)
-{
+static void other_types(void) {
     static const uint8_t types[] = {0, 4, 5, 9, 10, 14, 15, 16, 17, 18, 30, 40, 255};
     lab_start();
     uint16_t identifier = port_out(0, echo(77));
@@ -59,8 +57,7 @@ static uint8_t left[2048], sent_by_laptop[2048];
 static size_t left_length;
 static uint16_t left_port;
 
-static bool leave(struct packet_spec spec)
-{
+static bool leave(struct packet_spec spec) {
     lab_start();
     left_port = port_out(1, spec);
     left_length = packet_make(sent_by_laptop, &spec);
@@ -71,16 +68,14 @@ static bool leave(struct packet_spec spec)
 }
 
 static enum nat_verdict error_in(uint8_t type, uint8_t code, uint16_t mtu, const uint8_t *quoted,
-                                 size_t length)
-{
+                                 size_t length) {
     return in_bytes(error, error_make(error, OTHER, OUTSIDE, type, code, mtu, quoted, length),
                     NULL);
 }
 
 // The error that arrived quotes what the laptop sent, but for TTL, identification and checksums,
 // which must be right for what is there. `certain`: how much of it can be.
-static void check_quoted(size_t length, size_t certain)
-{
+static void check_quoted(size_t length, size_t certain) {
     const struct sent *sent = only(TO_LAPTOP);
     CHECK(sent != NULL);
     CHECK_INT(sent->laptop, 1);
@@ -96,8 +91,7 @@ static void check_quoted(size_t length, size_t certain)
     CHECK_BYTES(inner + header, sent_by_laptop + header, certain - header); // checksum too
 }
 
-static void errors_inbound(void)
-{
+static void errors_inbound(void) {
     static const uint8_t kinds[][2] = {{3, 1}, {3, 3}, {3, 4}, {11, 0}, {11, 1}, {12, 0}};
     struct packet_spec specs[] = {udp(5000), tcp(5000, TCP_SYN), echo(5000), udp(5001),
                                   tcp(5001, 2)};
@@ -120,8 +114,7 @@ static void errors_inbound(void)
 }
 
 // RFC 792 lets a router quote 8 bytes; TCP's checksum lies at 16 and 17, so it may be cut in two.
-static void truncated_tcp(void)
-{
+static void truncated_tcp(void) {
     for (size_t transport = 8; transport <= 20; transport++) {
         test_row("%u bytes", (unsigned)transport);
         CHECK(leave(tcp(5000, TCP_SYN)));
@@ -130,8 +123,7 @@ static void truncated_tcp(void)
     }
 }
 
-static void udp_without_checksum(void)
-{
+static void udp_without_checksum(void) {
     struct packet_spec spec = udp(5000);
     spec.no_checksum = true;
     CHECK(leave(spec));
@@ -140,8 +132,7 @@ static void udp_without_checksum(void)
     CHECK_INT(packet_get16(lab.sent[0].bytes + 28 + 26), 0);
 }
 
-static void bad_embedded_transport_checksum(void)
-{
+static void bad_embedded_transport_checksum(void) {
     CHECK(leave(udp(5000)));
     left[left_length - 1] ^= 0x55;
     sent_by_laptop[left_length - 1] ^= 0x55;
@@ -149,8 +140,7 @@ static void bad_embedded_transport_checksum(void)
     check_quoted(left_length, left_length);
 }
 
-static void bad_checksums(void)
-{
+static void bad_checksums(void) {
     CHECK(leave(udp(5000)));
     size_t length = error_make(error, OTHER, OUTSIDE, 3, 3, 0, left, left_length);
     error[22] ^= 1;
@@ -169,8 +159,7 @@ static void bad_checksums(void)
     CHECK_INT(lab.count, 0);
 }
 
-static void errors_about_nothing(void)
-{
+static void errors_about_nothing(void) {
     uint8_t changed[64];
     CHECK(leave(tcp(5000, TCP_SYN)));
     static const struct {
@@ -194,8 +183,7 @@ static void errors_about_nothing(void)
 
 // ---- errors from a laptop ----
 
-static void errors_outbound(void)
-{
+static void errors_outbound(void) {
     struct packet_spec specs[] = {udp(5000), tcp(5000, TCP_SYN), echo(5000)};
     for (size_t i = 0; i < COUNT(specs); i++) {
         test_row("protocol %u", specs[i].protocol);
@@ -224,8 +212,7 @@ static void errors_outbound(void)
     }
 }
 
-static void hairpinned_errors(void)
-{
+static void hairpinned_errors(void) {
     uint8_t first[128], arrived[128];
     lab_start();
     uint16_t a = port_out(1, udp(5000));
@@ -246,8 +233,7 @@ static void hairpinned_errors(void)
     CHECK(a != b);
 }
 
-static void errors_to_and_from_the_host(void)
-{
+static void errors_to_and_from_the_host(void) {
     uint8_t seen[128];
     lab_start();
     struct packet_spec there = to(udp(5000), OUTSIDE, 53);
@@ -262,8 +248,7 @@ static void errors_to_and_from_the_host(void)
 
 // ---- errors of our own ----
 
-static void ttl_runs_out(void)
-{
+static void ttl_runs_out(void) {
     static const uint8_t ttls[] = {1, 2};
     lab_start();
     for (size_t i = 0; i < COUNT(ttls); i++) {
@@ -288,8 +273,7 @@ static void ttl_runs_out(void)
     CHECK_INT(lab.count, 0);
 }
 
-static void too_big(void)
-{
+static void too_big(void) {
     struct nat_config config = lab_config();
     config.outside_mtu = 1400;
     config.inside_mtu = 1300;
@@ -313,8 +297,7 @@ static void too_big(void)
 }
 
 // The next link of a hairpin, and of what is for the server itself, is another one than the wire.
-static void too_big_for_the_next_link(void)
-{
+static void too_big_for_the_next_link(void) {
     struct nat_config config = lab_config();
     config.inside_mtu = 1300;
     lab_start_with(&config);
@@ -331,8 +314,7 @@ static void too_big_for_the_next_link(void)
     }
 }
 
-static void never_about(void)
-{
+static void never_about(void) {
     uint8_t quoted[64], packet[128];
     struct packet_spec inner = from(udp(53), REMOTE, 53);
     lab_start();
@@ -348,8 +330,7 @@ static void never_about(void)
     CHECK_INT(lab.count, 0);
 }
 
-static void not_too_many(void)
-{
+static void not_too_many(void) {
     struct packet_spec refused = to(udp(5000), ADDRESS(10, 9, 9, 9), 53);
     size_t answers = 0;
     lab_start();
@@ -371,8 +352,7 @@ static void not_too_many(void)
     CHECK(answers >= 500 && answers <= 700);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("RFC 5508 REQ-1, REQ-2: echo and timestamp are mapped by identifier, for 60 s", queries);
     TEST("RFC 5508 REQ-9, REQ-10: other ICMP does not pass", other_types);
     TEST("RFC 5508 REQ-4: an error from outside arrives with what it quotes translated back, "

@@ -6,8 +6,7 @@
 #define INNER  ADDRESS(192, 0, 0, 3)
 #define CLOUDS ADDRESS(169, 254, 169, 253)
 
-static void start_lending(uint32_t resolver)
-{
+static void start_lending(uint32_t resolver) {
     struct nat_config config = lab_config();
     config.inside_resolver = INNER;
     config.resolver = resolver;
@@ -15,13 +14,9 @@ static void start_lending(uint32_t resolver)
     lab_start_with(&config);
 }
 
-static struct packet_spec query(struct packet_spec spec)
-{
-    return to(spec, INNER, 53);
-}
+static struct packet_spec query(struct packet_spec spec) { return to(spec, INNER, 53); }
 
-static void there_and_back(void)
-{
+static void there_and_back(void) {
     const struct packet_spec kinds[] = {udp(4000), tcp(4000, TCP_SYN)};
     for (size_t i = 0; i < COUNT(kinds); i++) {
         start_lending(CLOUDS);
@@ -36,8 +31,7 @@ static void there_and_back(void)
 }
 
 // A large answer comes in fragments; each of them is from the address that was asked.
-static void fragments(void)
-{
+static void fragments(void) {
     start_lending(CLOUDS);
     uint16_t port = port_out(0, query(udp(4000)));
     struct packet_spec back = answer(to(udp(4000), CLOUDS, 53), port);
@@ -53,8 +47,7 @@ static void fragments(void)
     CHECK(packet_header_checksum_is_good(only(TO_LAPTOP)->bytes));
 }
 
-static void nothing_else(void)
-{
+static void nothing_else(void) {
     start_lending(CLOUDS);
     CHECK_INT(out(0, to(udp(4000), INNER, 80)), NAT_REFUSED);
     CHECK_INT(out(0, to(tcp(4000, TCP_SYN), INNER, 80)), NAT_REFUSED);
@@ -66,8 +59,7 @@ static void nothing_else(void)
 }
 
 // Who answers from elsewhere is not taken for the resolver.
-static void others_answer(void)
-{
+static void others_answer(void) {
     start_lending(CLOUDS);
     uint16_t port = port_out(0, query(udp(4000)));
     struct packet_spec back = from(answer(udp(4000), port), OTHER, 53);
@@ -78,8 +70,7 @@ static void others_answer(void)
     CHECK(arrives_at(0, from(to(back, INSIDE, 4000), CLOUDS, 5353)));
 }
 
-static void on_the_host_itself(void)
-{
+static void on_the_host_itself(void) {
     start_lending(ADDRESS(10, 9, 8, 7));
     CHECK_INT(out(0, query(udp(4000))), NAT_PASS);
     CHECK(only(TO_HOST) != NULL);
@@ -91,16 +82,14 @@ static void on_the_host_itself(void)
 }
 
 // How many of so many queries pass.
-static unsigned passing(uint16_t laptop, unsigned count)
-{
+static unsigned passing(uint16_t laptop, unsigned count) {
     unsigned passed = 0;
     for (unsigned i = 0; i < count; i++)
         passed += out(laptop, query(udp((uint16_t)(1024 + i)))) == NAT_PASS;
     return passed;
 }
 
-static void so_many(void)
-{
+static void so_many(void) {
     start_lending(CLOUDS);
     CHECK_INT(passing(0, 3 * NAT_QUERIES), NAT_QUERIES);
     CHECK_INT(nat.dropped[NAT_MANY_QUERIES], 2 * NAT_QUERIES);
@@ -114,8 +103,7 @@ static void so_many(void)
     CHECK_INT(passing(0, 3 * NAT_QUERIES), NAT_QUERIES);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("a query goes to the server's resolver, and its answer comes from where it was sent",
          there_and_back);
     TEST("an answer in fragments does, too", fragments);

@@ -12,8 +12,7 @@ static const uint64_t identities[LAPTOPS] = {UINT64_C(0x0123456789abcdef), 42};
 static struct nat_config config;
 static uint16_t numbers[LAPTOPS];
 
-static void start_first(uint16_t low, uint16_t high)
-{
+static void start_first(uint16_t low, uint16_t high) {
     config = lab_config();
     config.port_low = low;
     config.port_high = high;
@@ -24,8 +23,7 @@ static void start_first(uint16_t low, uint16_t high)
     }
 }
 
-static void restart(void)
-{
+static void restart(void) {
     config.key = (struct siphash_key){test_random(), test_random()};
     lab_start_with(&config);
     for (uint16_t who = 0; who < LAPTOPS; who++) {
@@ -50,8 +48,7 @@ static struct flow flows[FLOWS];
 static size_t flow_count;
 
 // Both laptops have the same inside endpoints.
-static void add_flows(size_t count, uint8_t protocol)
-{
+static void add_flows(size_t count, uint8_t protocol) {
     for (size_t i = 0; i < count; i++) {
         uint16_t from_port = (uint16_t)(1000 + i / LAPTOPS);
         flows[flow_count++] = (struct flow){
@@ -63,13 +60,11 @@ static void add_flows(size_t count, uint8_t protocol)
     }
 }
 
-static uint16_t flow_out(const struct flow *flow)
-{
+static uint16_t flow_out(const struct flow *flow) {
     return port_out(numbers[flow->who], flow->spec);
 }
 
-static void shuffle(void)
-{
+static void shuffle(void) {
     for (size_t i = flow_count - 1; i > 0; i--) {
         size_t other = test_below((uint32_t)i + 1);
         struct flow flow = flows[i];
@@ -78,8 +73,7 @@ static void shuffle(void)
     }
 }
 
-static void find_ports_alone(void)
-{
+static void find_ports_alone(void) {
     for (size_t i = 0; i < flow_count; i++) {
         uint16_t number = numbers[flows[i].who];
         flows[i].alone = flow_out(&flows[i]);
@@ -89,8 +83,7 @@ static void find_ports_alone(void)
 }
 
 // Whether another endpoint had the port that this one would have alone.
-static bool is_contested(const struct flow *flow)
-{
+static bool is_contested(const struct flow *flow) {
     for (size_t i = 0; i < flow_count; i++)
         if (flows[i].spec.protocol == flow->spec.protocol && &flows[i] != flow &&
             (flows[i].before == flow->alone || flows[i].after == flow->alone))
@@ -99,12 +92,10 @@ static bool is_contested(const struct flow *flow)
 }
 
 // Opens all, and again after a restart, in another order. Returns how many got another port then.
-static size_t restart_with_flows(uint16_t low, uint16_t high)
-{
+static size_t restart_with_flows(uint16_t low, uint16_t high) {
     start_first(low, high);
     find_ports_alone();
-    for (size_t i = 0; i < flow_count; i++)
-        flows[i].before = flow_out(&flows[i]);
+    for (size_t i = 0; i < flow_count; i++) flows[i].before = flow_out(&flows[i]);
     restart();
     shuffle();
     size_t moved = 0;
@@ -115,8 +106,7 @@ static size_t restart_with_flows(uint16_t low, uint16_t high)
     return moved;
 }
 
-static void check_moved(size_t moved, size_t most)
-{
+static void check_moved(size_t moved, size_t most) {
     CHECK(moved <= most);
     for (size_t i = 0; i < flow_count; i++) {
         const struct flow *flow = &flows[i];
@@ -126,8 +116,7 @@ static void check_moved(size_t moved, size_t most)
     }
 }
 
-static void the_same_ports(void)
-{
+static void the_same_ports(void) {
     flow_count = 0;
     add_flows(100, PACKET_TCP);
     add_flows(100, PACKET_UDP);
@@ -139,8 +128,7 @@ static void the_same_ports(void)
 
 // Half of all ports are taken: a quarter of the endpoints found theirs taken by another, in either
 // run.
-static void a_crowded_range(void)
-{
+static void a_crowded_range(void) {
     flow_count = 0;
     add_flows(FLOWS, PACKET_UDP);
     size_t moved = restart_with_flows(20000, 32767);
@@ -151,33 +139,28 @@ static void a_crowded_range(void)
 // ---- what the port goes by ----
 
 // How many of 100 endpoints of a laptop have the same port in two runs.
-static size_t same_ports(uint64_t identity_before, uint64_t identity_after, bool same_key)
-{
+static size_t same_ports(uint64_t identity_before, uint64_t identity_after, bool same_key) {
     static uint16_t before[100];
     size_t same = 0;
     start_first(20000, 32767);
     nat_set_laptop(&nat, 1, identity_before);
-    for (uint16_t i = 0; i < 100; i++)
-        before[i] = port_out(1, udp((uint16_t)(1 + i)));
+    for (uint16_t i = 0; i < 100; i++) before[i] = port_out(1, udp((uint16_t)(1 + i)));
     if (!same_key)
         config.port_key.k1 ^= 1;
     restart();
     nat_set_laptop(&nat, 1, identity_after);
-    for (uint16_t i = 0; i < 100; i++)
-        same += port_out(1, udp((uint16_t)(1 + i))) == before[i];
+    for (uint16_t i = 0; i < 100; i++) same += port_out(1, udp((uint16_t)(1 + i))) == before[i];
     return same;
 }
 
-static void by_key_and_identity(void)
-{
+static void by_key_and_identity(void) {
     CHECK_INT(same_ports(7, 7, true), 100);
     CHECK(same_ports(7, 7, false) <= 2);
     CHECK(same_ports(7, 8, true) <= 2);
     CHECK(same_ports(7, 7 + (UINT64_C(1) << 63), true) <= 2);
 }
 
-static void by_the_whole_endpoint(void)
-{
+static void by_the_whole_endpoint(void) {
     struct packet_spec specs[] = {udp(5000), udp(5001), from(udp(5000), INSIDE + 1, 5000),
                                   tcp(5000, TCP_SYN), echo(5000)};
     uint16_t ports[COUNT(specs)];
@@ -190,12 +173,10 @@ static void by_the_whole_endpoint(void)
     // Its end, and what comes between, change nothing.
     lab_wait(6 * MINUTE);
     CHECK(is_empty());
-    for (size_t i = COUNT(specs); i-- > 0;)
-        CHECK_INT(port_out(1, specs[i]), ports[i]);
+    for (size_t i = COUNT(specs); i-- > 0;) CHECK_INT(port_out(1, specs[i]), ports[i]);
 }
 
-static void who_is_forgotten(void)
-{
+static void who_is_forgotten(void) {
     start_first(1024, 65535);
     uint16_t port = port_out(1, udp(5000));
     nat_forget_laptop(&nat, 1);
@@ -207,15 +188,13 @@ static void who_is_forgotten(void)
 
 // ---- going on ----
 
-static uint32_t established(void)
-{
+static uint32_t established(void) {
     return nat.laptops[numbers[0]].queues[NAT_ESTABLISHED_QUEUE].count;
 }
 
 // A connection with a remote service, quiet when the server is started anew. Returns its outside
 // port.
-static uint16_t quiet_connection(void)
-{
+static uint16_t quiet_connection(void) {
     start_first(20000, 32767);
     uint16_t port = port_out(numbers[0], tcp(5000, TCP_SYN));
     in(answer(tcp(5000, TCP_SYN | TCP_ACK), port));
@@ -226,8 +205,7 @@ static uint16_t quiet_connection(void)
     return port;
 }
 
-static void data_both_ways(void)
-{
+static void data_both_ways(void) {
     uint16_t port = quiet_connection();
     struct packet_spec there = tcp(5000, TCP_ACK | 0x08);
     struct packet_spec back = answer(there, port);
@@ -254,8 +232,7 @@ static void data_both_ways(void)
 }
 
 // The outside speaks first: its data wait, unanswered, until it repeats them to a mapping.
-static void outside_first(void)
-{
+static void outside_first(void) {
     uint16_t port = quiet_connection();
     struct packet_spec back = answer(tcp(5000, TCP_ACK), port);
     CHECK(port != 0);
@@ -269,8 +246,7 @@ static void outside_first(void)
 }
 
 // Where the outside does not know the connection, its RST gets to the laptop.
-static void outside_has_ended_it(void)
-{
+static void outside_has_ended_it(void) {
     uint16_t port = quiet_connection();
     struct packet_spec back = answer(tcp(5000, TCP_RST), port);
     CHECK(port != 0);
@@ -282,15 +258,13 @@ static void outside_has_ended_it(void)
     CHECK(is_empty());
 }
 
-static void a_reset_makes_nothing(void)
-{
+static void a_reset_makes_nothing(void) {
     CHECK(quiet_connection() != 0);
     CHECK_INT(out(numbers[0], tcp(5000, TCP_RST | TCP_ACK)), NAT_NO_CONNECTION);
     CHECK(is_empty());
 }
 
-static void queries_and_datagrams(void)
-{
+static void queries_and_datagrams(void) {
     struct packet_spec specs[] = {udp(5000), echo(5000)};
     for (size_t i = 0; i < COUNT(specs); i++) {
         test_row("protocol %u", specs[i].protocol);
@@ -305,8 +279,7 @@ static void queries_and_datagrams(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("after a restart inside endpoints have their outside ports again, in whatever order they "
          "come",
          the_same_ports);

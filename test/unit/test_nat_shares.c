@@ -10,22 +10,19 @@
 #define DESTINATIONS 100000
 #endif
 
-static void start_with_ports(uint16_t low, uint16_t high)
-{
+static void start_with_ports(uint16_t low, uint16_t high) {
     struct nat_config config = lab_config();
     config.port_low = low;
     config.port_high = high;
     lab_start_with(&config);
 }
 
-static uint32_t in_queue(uint16_t laptop, enum nat_queue_name queue)
-{
+static uint32_t in_queue(uint16_t laptop, enum nat_queue_name queue) {
     return nat.laptops[laptop].queues[queue].count;
 }
 
 // Opens a connection from an inside port and has it answered. Returns its outside port, or 0.
-static uint16_t open_connection(uint16_t laptop, uint16_t port)
-{
+static uint16_t open_connection(uint16_t laptop, uint16_t port) {
     uint16_t outside = port_out(laptop, tcp(port, TCP_SYN));
     if (outside == 0 || in(answer(tcp(port, TCP_SYN | TCP_ACK), outside)) != NAT_PASS ||
         port_out(laptop, tcp(port, TCP_ACK)) != outside)
@@ -34,19 +31,15 @@ static uint16_t open_connection(uint16_t laptop, uint16_t port)
 }
 
 // Whether a packet of each kind still comes in and goes out for the laptop that set these up.
-static struct {
-    uint16_t tcp, udp;
-} victim;
+static struct { uint16_t tcp, udp; } victim;
 
-static bool victim_starts(void)
-{
+static bool victim_starts(void) {
     victim.tcp = open_connection(1, 5000);
     victim.udp = port_out(1, udp(5000));
     return victim.tcp != 0 && victim.udp != 0;
 }
 
-static bool victim_is_well(void)
-{
+static bool victim_is_well(void) {
     bool well = in(answer(tcp(5000, TCP_ACK), victim.tcp)) == NAT_PASS && lab.sent[0].laptop == 1 &&
                 in(answer(udp(5000), victim.udp)) == NAT_PASS &&
                 port_out(1, tcp(5000, TCP_ACK)) == victim.tcp &&
@@ -58,16 +51,14 @@ static bool victim_is_well(void)
 }
 
 // Counters and queues agree with each other.
-static void check_counters(void)
-{
+static void check_counters(void) {
     uint32_t mappings = 0, connections = 0;
     uint32_t ports[3] = {0};
     for (uint16_t i = 0; i < NAT_LAPTOPS; i++) {
         const struct nat_laptop *laptop = &nat.laptops[i];
         mappings += laptop->mappings;
         connections += laptop->connections;
-        for (int kind = 0; kind < 3; kind++)
-            ports[kind] += laptop->ports[kind];
+        for (int kind = 0; kind < 3; kind++) ports[kind] += laptop->ports[kind];
         CHECK_INT(laptop->mappings, laptop->ports[0] + laptop->ports[1] + laptop->ports[2]);
         CHECK_INT(laptop->ports[1], in_queue(i, NAT_UDP_QUEUE));
         CHECK_INT(laptop->ports[2], in_queue(i, NAT_ICMP_QUEUE));
@@ -85,12 +76,10 @@ static void check_counters(void)
 
 // ---- hostile laptops ----
 
-static void a_flood_of_syns(void)
-{
+static void a_flood_of_syns(void) {
     start_with_ports(1024, 65535);
     CHECK(victim_starts());
-    for (uint32_t port = 1; port <= 65535; port++)
-        out(0, tcp((uint16_t)port, TCP_SYN));
+    for (uint32_t port = 1; port <= 65535; port++) out(0, tcp((uint16_t)port, TCP_SYN));
     CHECK(victim_is_well());
     for (uint32_t port = 1; port <= 65535; port++)
         out(0, from(tcp((uint16_t)port, TCP_SYN), INSIDE + 1, (uint16_t)port));
@@ -99,8 +88,7 @@ static void a_flood_of_syns(void)
     check_counters();
 }
 
-static void a_million_destinations(void)
-{
+static void a_million_destinations(void) {
     for (int filtered = 0; filtered < 2; filtered++) {
         test_row("filtered by address: %d", filtered);
         struct nat_config config = lab_config();
@@ -114,8 +102,7 @@ static void a_million_destinations(void)
     }
 }
 
-static void every_kind_of_flood(void)
-{
+static void every_kind_of_flood(void) {
     start_with_ports(1024, 65535);
     CHECK(victim_starts());
     for (uint32_t i = 0; i < 150000; i++) {
@@ -128,15 +115,13 @@ static void every_kind_of_flood(void)
     CHECK(victim_is_well());
     check_counters();
     CHECK(nat.mapping_count <= NAT_MAPPINGS);
-    for (uint16_t laptop = 0; laptop < 4; laptop++)
-        nat_forget_laptop(&nat, laptop);
+    for (uint16_t laptop = 0; laptop < 4; laptop++) nat_forget_laptop(&nat, laptop);
     CHECK(is_empty());
 }
 
 // ---- a hostile Internet ----
 
-static void unsolicited_traffic(void)
-{
+static void unsolicited_traffic(void) {
     start_with_ports(1024, 65535);
     CHECK(victim_starts());
     uint32_t mappings = nat.mapping_count;
@@ -158,8 +143,7 @@ static void unsolicited_traffic(void)
 #define SHARE 10
 #define ALL   (2 * SHARE * NAT_LAPTOPS)
 
-static void the_greediest_gives_way(void)
-{
+static void the_greediest_gives_way(void) {
     start_with_ports(20000, 20000 + ALL - 1);
     for (uint16_t port = 1; port <= ALL; port++) {
         lab.now_ms++;
@@ -172,8 +156,7 @@ static void the_greediest_gives_way(void)
             CHECK(port_out(laptop, tcp(port, TCP_SYN)) != 0); // what was kept
     CHECK_INT(nat.evicted, ALL / 2 - SHARE);
     CHECK_INT(nat.tcp_ports.free_count, 0);
-    for (uint16_t port = 101; port <= 140; port++)
-        CHECK(port_out(1, tcp(port, TCP_SYN)) != 0);
+    for (uint16_t port = 101; port <= 140; port++) CHECK(port_out(1, tcp(port, TCP_SYN)) != 0);
     CHECK_INT(in_queue(1, NAT_TRANSITORY_QUEUE), SHARE + 40);
     CHECK_INT(in_queue(0, NAT_TRANSITORY_QUEUE), ALL / 2 + SHARE - 40);
     CHECK_INT(in_queue(2, NAT_TRANSITORY_QUEUE), SHARE);
@@ -183,8 +166,7 @@ static void the_greediest_gives_way(void)
     check_counters();
 }
 
-static void established_never(void)
-{
+static void established_never(void) {
     static uint16_t ports[ALL + 1];
     start_with_ports(20000, 20000 + ALL - 1);
     for (uint16_t port = 1; port <= ALL / 2 + SHARE; port++) {
@@ -195,8 +177,7 @@ static void established_never(void)
     CHECK(is_error(only(TO_LAPTOP), ICMP_UNREACHABLE, ICMP_PROHIBITED));
     CHECK_INT(nat.dropped[NAT_NO_PORT], 1);
     for (uint16_t laptop = 1; laptop < NAT_LAPTOPS; laptop++)
-        for (uint16_t port = 1; port <= ALL; port++)
-            out(laptop, tcp(port, TCP_SYN));
+        for (uint16_t port = 1; port <= ALL; port++) out(laptop, tcp(port, TCP_SYN));
     for (uint16_t laptop = 1; laptop < NAT_LAPTOPS; laptop++)
         CHECK_INT(in_queue(laptop, NAT_TRANSITORY_QUEUE), SHARE);
     CHECK_INT(in_queue(0, NAT_ESTABLISHED_QUEUE), ALL / 2 + SHARE);
@@ -205,11 +186,9 @@ static void established_never(void)
     check_counters();
 }
 
-static void expired_first(void)
-{
+static void expired_first(void) {
     start_with_ports(20000, 20000 + ALL - 1);
-    for (uint16_t port = 1; port <= ALL / 2 + SHARE; port++)
-        CHECK(port_out(0, udp(port)) != 0);
+    for (uint16_t port = 1; port <= ALL / 2 + SHARE; port++) CHECK(port_out(0, udp(port)) != 0);
     lab.now_ms += 5 * MINUTE; // and nobody has called nat_expire()
     for (uint16_t port = 1001; port <= 1000 + ALL / 2 + SHARE; port++)
         CHECK(port_out(0, udp(port)) != 0);
@@ -218,8 +197,7 @@ static void expired_first(void)
 }
 
 // Each protocol has ports of its own.
-static void ports_of_each_protocol(void)
-{
+static void ports_of_each_protocol(void) {
     start_with_ports(20000, 20000 + ALL - 1);
     for (uint16_t port = 1; port <= ALL / 2 + SHARE; port++)
         CHECK(port_out(0, udp(port)) != 0 && port_out(0, echo(port)) != 0 &&
@@ -229,15 +207,13 @@ static void ports_of_each_protocol(void)
 }
 
 // The whole table is full of UDP and ICMP; old permissions give no mapping back.
-static void permissions_are_no_mappings(void)
-{
+static void permissions_are_no_mappings(void) {
     struct nat_config config = lab_config();
     config.port_low = 1024;
     config.port_high = 65535;
     config.filter_by_address = true;
     lab_start_with(&config);
-    for (uint32_t i = 0; i < 1000; i++)
-        CHECK_INT(out(0, to(udp(9), REMOTE + i, 53)), NAT_PASS);
+    for (uint32_t i = 0; i < 1000; i++) CHECK_INT(out(0, to(udp(9), REMOTE + i, 53)), NAT_PASS);
     lab.now_ms += SECOND;
     CHECK_INT(out(0, udp(9)), NAT_PASS);
     for (uint32_t port = 1; port <= 65535; port++) {
@@ -249,8 +225,7 @@ static void permissions_are_no_mappings(void)
     CHECK(in_queue(0, NAT_PERMISSION_QUEUE) >= 999);
 }
 
-static void one_mapping_with_many_connections(void)
-{
+static void one_mapping_with_many_connections(void) {
     start_with_ports(20000, 20000 + ALL - 1);
     for (uint32_t i = 0; i < 2 * NAT_CONNECTIONS; i++)
         CHECK_INT(out(0, to(tcp(5000, TCP_SYN), ADDRESS(20, 0, 0, 0) + i, 80)), NAT_PASS);
@@ -265,8 +240,7 @@ static void one_mapping_with_many_connections(void)
 
 // ---- going ----
 
-static void random_packet(void)
-{
+static void random_packet(void) {
     uint16_t port = (uint16_t)(1 + test_below(40));
     uint16_t laptop = (uint16_t)test_below(NAT_LAPTOPS);
     struct packet_spec specs[] = {udp(port),          tcp(port, TCP_SYN),
@@ -285,8 +259,7 @@ static void random_packet(void)
     }
 }
 
-static void random_life(void)
-{
+static void random_life(void) {
     struct nat_config config = lab_config();
     config.port_high = config.port_low + ALL - 1;
     for (int round = 0; round < 20; round++) {
@@ -314,8 +287,7 @@ static void random_life(void)
     }
 }
 
-static void forgetting_one(void)
-{
+static void forgetting_one(void) {
     lab_start();
     uint16_t kept_tcp = open_connection(2, 1);
     uint16_t kept_udp = port_out(2, udp(1));
@@ -332,8 +304,7 @@ static void forgetting_one(void)
     CHECK(is_empty());
 }
 
-int main(void)
-{
+int main(void) {
     TEST("a laptop that sends SYNs from 65 535 ports, twice, leaves others theirs",
          a_flood_of_syns);
     TEST("a laptop that sends UDP to a million destinations leaves others theirs",

@@ -11,8 +11,7 @@ static struct given_list segments;
 static struct ip_offload last_offload;
 
 static enum nat_verdict send_super(enum from from, uint16_t laptop, struct packet_spec spec,
-                                   uint16_t segment_size)
-{
+                                   uint16_t segment_size) {
     struct ip_packet packet;
     size_t length = packet_make(lab_packet, &spec);
     packet_fill_partial_checksum(lab_packet, length);
@@ -30,16 +29,14 @@ static enum nat_verdict send_super(enum from from, uint16_t laptop, struct packe
     return verdict;
 }
 
-static struct packet_spec large(struct packet_spec spec, size_t payload_length)
-{
+static struct packet_spec large(struct packet_spec spec, size_t payload_length) {
     spec.payload_length = payload_length;
     return spec;
 }
 
 // That the only packet sent went there, with what is to be done on it, and becomes so many good
 // segments.
-static bool is_super_sent(enum where where, size_t count)
-{
+static bool is_super_sent(enum where where, size_t count) {
     const struct sent *sent = only(where);
     if (sent == NULL || !sent->has_offload || !sent->offload.partial_checksum ||
         sent->offload.checksum_start != last_offload.checksum_start ||
@@ -55,8 +52,7 @@ static bool is_super_sent(enum where where, size_t count)
     return segments.count == count;
 }
 
-static void out_and_in(void)
-{
+static void out_and_in(void) {
     struct packet_spec specs[] = {tcp(5000, TCP_ACK), udp(5000)};
     for (size_t i = 0; i < COUNT(specs); i++) {
         struct packet_spec spec = large(specs[i], 10000);
@@ -78,8 +74,7 @@ static void out_and_in(void)
 }
 
 // RFC 1191 section 4: what counts is the segment, and its sender learns what would fit.
-static void too_long_segments_out(void)
-{
+static void too_long_segments_out(void) {
     struct nat_config config = lab_config();
     struct packet_spec spec = large(tcp(5000, TCP_ACK), 10000);
     config.outside_mtu = 1400;
@@ -96,8 +91,7 @@ static void too_long_segments_out(void)
     CHECK(is_super_sent(TO_WIRE, 8));
 }
 
-static void too_long_segments_in(void)
-{
+static void too_long_segments_in(void) {
     struct nat_config config = lab_config();
     struct packet_spec spec = large(tcp(5000, TCP_ACK), 10000);
     config.inside_mtu = 1300;
@@ -115,8 +109,7 @@ static void too_long_segments_in(void)
 
 // RFC 6864 section 4.3: whatever may be fragmented has an identification of its own, each segment
 // too, whoever sent it.
-static void identifications(void)
-{
+static void identifications(void) {
     static bool used[65536];
     size_t count = 0;
     lab_start();
@@ -153,8 +146,7 @@ static void identifications(void)
 }
 
 // RFC 4787 REQ-9: to another laptop by its outside port, as one.
-static void hairpin(void)
-{
+static void hairpin(void) {
     lab_start();
     uint16_t port = port_out(1, udp(6000));
     CHECK(port != 0);
@@ -167,8 +159,7 @@ static void hairpin(void)
     CHECK_INT(packet_get16(lab.sent[0].bytes + 22), 6000);
 }
 
-static void host_itself(void)
-{
+static void host_itself(void) {
     struct packet_spec spec = to(large(tcp(5000, TCP_ACK), 10000), OUTSIDE, 22);
     lab_start();
     CHECK_INT(send_super(FROM_LAPTOP, 1, spec, 1400), NAT_PASS);
@@ -182,8 +173,7 @@ static void host_itself(void)
 }
 
 // Refused ones are answered like any other packet, by an error that quotes how they begin.
-static void refused(void)
-{
+static void refused(void) {
     struct packet_spec spec = large(tcp(5000, TCP_ACK), 60000);
     lab_start();
     spec.ttl = 1;
@@ -201,8 +191,7 @@ static void refused(void)
     CHECK_INT(nat.mapping_count, 0);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("a super-packet is translated as one, out and in", out_and_in);
     TEST("RFC 1191: segments too long for the way out are refused, and their sender told",
          too_long_segments_out);

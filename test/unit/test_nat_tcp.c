@@ -10,19 +10,12 @@
 
 static uint16_t port;
 
-static enum nat_verdict send_out(uint8_t flags)
-{
-    return out(0, tcp(5000, flags));
-}
+static enum nat_verdict send_out(uint8_t flags) { return out(0, tcp(5000, flags)); }
 
-static enum nat_verdict send_in(uint8_t flags)
-{
-    return in(answer(tcp(5000, flags), port));
-}
+static enum nat_verdict send_in(uint8_t flags) { return in(answer(tcp(5000, flags), port)); }
 
 // "o" and "i" for out and in, then S, A, F or R; S and A together are "B" for both.
-static bool play(const char *script)
-{
+static bool play(const char *script) {
     static const uint8_t flags[] = {
         ['S'] = SYN, ['A'] = ACK, ['F'] = FIN, ['R'] = RST, ['B'] = SYN | ACK};
     for (; script[0] != '\0'; script += script[2] == ' ' ? 3 : 2) {
@@ -36,14 +29,10 @@ static bool play(const char *script)
     return true;
 }
 
-static uint32_t established(void)
-{
-    return nat.laptops[0].queues[NAT_ESTABLISHED_QUEUE].count;
-}
+static uint32_t established(void) { return nat.laptops[0].queues[NAT_ESTABLISHED_QUEUE].count; }
 
 // How long it is kept when nothing comes any more.
-static void check_lives(int64_t limit)
-{
+static void check_lives(int64_t limit) {
     lab_wait(limit - 1);
     CHECK_INT(nat.connection_count, 1);
     lab_wait(1);
@@ -51,8 +40,7 @@ static void check_lives(int64_t limit)
     CHECK(is_empty());
 }
 
-static void every_opening(void)
-{
+static void every_opening(void) {
     static const char *const scripts[] = {
         "oS iB oA",                      // RFC 9293 section 3.5, figure 6
         "oS oS iB iB oA",                // repeated
@@ -72,8 +60,7 @@ static void every_opening(void)
     }
 }
 
-static void not_yet_open(void)
-{
+static void not_yet_open(void) {
     static const char *const scripts[] = {"oS",    "oS iB", "oS iS",   "oA",
                                           "oA oA", "oA iR", "oS oS oS"};
     for (size_t i = 0; i < COUNT(scripts); i++) {
@@ -85,8 +72,7 @@ static void not_yet_open(void)
     }
 }
 
-static void half_closed(void)
-{
+static void half_closed(void) {
     static const char *const scripts[] = {"oS iB oA oF iA iA iA", "oS iB oA iF oA oA oA"};
     for (size_t i = 0; i < COUNT(scripts); i++) {
         test_row("%s", scripts[i]);
@@ -98,8 +84,7 @@ static void half_closed(void)
     }
 }
 
-static void closed(void)
-{
+static void closed(void) {
     static const char *const scripts[] = {"oS iB oA oF iF oA", "oS iB oA iF oF iA",
                                           "oS iB oA oF iA iF oA", "oS iB oA oF iF"};
     for (size_t i = 0; i < COUNT(scripts); i++) {
@@ -112,8 +97,7 @@ static void closed(void)
     }
 }
 
-static void a_reset(void)
-{
+static void a_reset(void) {
     static const char *const scripts[] = {"oS iB oA oR", "oS iB oA iR", "oS iR"};
     for (size_t i = 0; i < COUNT(scripts); i++) {
         test_row("%s", scripts[i]);
@@ -124,8 +108,7 @@ static void a_reset(void)
     }
 }
 
-static void a_forged_reset(void)
-{
+static void a_forged_reset(void) {
     static const char *const after[] = {"oA", "iA", "iR iR oA", "oA iR iA"};
     for (size_t i = 0; i < COUNT(after); i++) {
         test_row("%s", after[i]);
@@ -139,8 +122,7 @@ static void a_forged_reset(void)
 }
 
 // Who sees nothing of a connection cannot end it: its RST has the wrong sequence number.
-static void a_blind_reset(void)
-{
+static void a_blind_reset(void) {
     static const uint32_t wrong[] = {65536, 1000000, 0x7fffffff, 0x80000000, UINT32_MAX};
     static const uint32_t right[] = {0, 1, 65535};
     for (size_t i = 0; i < COUNT(wrong) + COUNT(right); i++) {
@@ -155,8 +137,7 @@ static void a_blind_reset(void)
     }
 }
 
-static void an_end_without_a_beginning(void)
-{
+static void an_end_without_a_beginning(void) {
     lab_start();
     CHECK_INT(send_out(RST), NAT_NO_CONNECTION);
     CHECK_INT(send_out(RST | ACK), NAT_NO_CONNECTION);
@@ -166,8 +147,7 @@ static void an_end_without_a_beginning(void)
     CHECK_INT(nat.connection_count, 1);
 }
 
-static void reopened_from_outside(void)
-{
+static void reopened_from_outside(void) {
     lab_start();
     CHECK(play("oS iB oA oF iF oA"));
     CHECK(play("iS oB iA"));
@@ -176,16 +156,14 @@ static void reopened_from_outside(void)
 
 // A host that lost its memory opens anew on the same endpoints; its old FIN has no meaning any
 // more.
-static void reopened_after_half_close(void)
-{
+static void reopened_after_half_close(void) {
     lab_start();
     CHECK(play("oS iB oA oF iA"));
     CHECK(play("oS iR oS iB oA iF oA"));
     CHECK_INT(established(), 1);
 }
 
-static void one_mapping_carries_many(void)
-{
+static void one_mapping_carries_many(void) {
     lab_start();
     CHECK(play("oS iB oA"));
     for (uint16_t i = 0; i < 50; i++)
@@ -200,8 +178,7 @@ static void one_mapping_carries_many(void)
 
 // ---- from outside ----
 
-static void only_from_whom_it_was_opened_to(void)
-{
+static void only_from_whom_it_was_opened_to(void) {
     lab_start();
     CHECK(play("oS iB oA"));
     CHECK_INT(in(from(answer(tcp(5000, ACK), port), OTHER, 443)), NAT_NO_CONNECTION);
@@ -211,13 +188,11 @@ static void only_from_whom_it_was_opened_to(void)
     CHECK_INT(established(), 1);
 }
 
-static struct packet_spec stranger(uint16_t to_port)
-{
+static struct packet_spec stranger(uint16_t to_port) {
     return from(answer(tcp(5000, SYN), to_port), OTHER, 999);
 }
 
-static void an_unsolicited_syn(void)
-{
+static void an_unsolicited_syn(void) {
     lab_start();
     CHECK(play("oS"));
     for (int mapped = 0; mapped < 2; mapped++) {
@@ -240,8 +215,7 @@ static void an_unsolicited_syn(void)
     }
 }
 
-static void met_in_time(void)
-{
+static void met_in_time(void) {
     lab_start();
     CHECK(play("oS"));
     CHECK_INT(in(stranger(port)), NAT_NO_CONNECTION);
@@ -253,8 +227,7 @@ static void met_in_time(void)
     CHECK_INT(lab.count, 0);
 }
 
-static void met_by_another(void)
-{
+static void met_by_another(void) {
     lab_start();
     CHECK(play("oS"));
     CHECK_INT(in(stranger(port)), NAT_NO_CONNECTION);
@@ -264,8 +237,7 @@ static void met_by_another(void)
     CHECK(is_error(only(TO_WIRE), ICMP_UNREACHABLE, ICMP_PORT_UNREACHABLE));
 }
 
-static void only_syns_are_answered(void)
-{
+static void only_syns_are_answered(void) {
     static const uint8_t flags[] = {ACK, SYN | ACK, RST, FIN, 0, SYN | RST};
     lab_start();
     for (size_t i = 0; i < COUNT(flags); i++) {
@@ -277,8 +249,7 @@ static void only_syns_are_answered(void)
     CHECK_INT(lab.count, 0);
 }
 
-static void syn_flood(void)
-{
+static void syn_flood(void) {
     lab_start();
     for (uint16_t i = 0; i < 5000; i++) {
         CHECK_INT(in(from(stranger((uint16_t)(20000 + i)), OTHER + i % 7, i)), NAT_NO_MAPPING);
@@ -292,8 +263,7 @@ static void syn_flood(void)
 }
 
 // A port that the server's own stack has is its own to answer.
-static void a_syn_for_the_host(void)
-{
+static void a_syn_for_the_host(void) {
     lab_start();
     nat_reserve_port(&nat, IP_TCP, 20022);
     CHECK_INT(in(stranger(20022)), NAT_NO_MAPPING);
@@ -304,8 +274,7 @@ static void a_syn_for_the_host(void)
 
 // ---- hairpins ----
 
-static void hairpin_opening(void)
-{
+static void hairpin_opening(void) {
     lab_start();
     uint16_t a = port_out(1, tcp(5000, SYN)); // two mappings, each opened to somebody else
     uint16_t b = port_out(2, tcp(6000, SYN));
@@ -327,8 +296,7 @@ static void hairpin_opening(void)
     CHECK_INT(lab.count, 0);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("RFC 5382 REQ-2: every legal opening leads to an established connection, which lives "
          "2 h 4 min (REQ-5)",
          every_opening);

@@ -13,8 +13,7 @@
 
 // Attributes and messages are in the host's byte order.
 static size_t put_attribute(uint8_t *out, uint16_t claimed_length, uint16_t type, const void *data,
-                            size_t length)
-{
+                            size_t length) {
     memcpy(out, &claimed_length, 2);
     memcpy(out + 2, &type, 2);
     if (length > 0)
@@ -24,8 +23,7 @@ static size_t put_attribute(uint8_t *out, uint16_t claimed_length, uint16_t type
 
 // Looks in a copy of exactly `length` bytes. Returns the place of the data in it, or -1.
 static long find(const uint8_t *bytes, size_t length, size_t offset, uint16_t type, size_t least,
-                 size_t *size)
-{
+                 size_t *size) {
     uint8_t *copy = test_copy(bytes, length);
     const uint8_t *found = netlink_find(copy, length, offset, type, least, size);
     long place = found != NULL ? (long)(found - copy) : -1;
@@ -35,8 +33,7 @@ static long find(const uint8_t *bytes, size_t length, size_t offset, uint16_t ty
 
 // A body: 6 bytes of a header (aligned: 8), then attributes 1 (5 bytes), 2 (none), 3 nested (4),
 // and 1 once more.
-static size_t make_body(uint8_t *out)
-{
+static size_t make_body(uint8_t *out) {
     size_t length = 8;
     memset(out, 0xee, 8);
     memset(out + length, 0, 64);
@@ -47,8 +44,7 @@ static size_t make_body(uint8_t *out)
     return length;
 }
 
-static void attributes_are_found(void)
-{
+static void attributes_are_found(void) {
     uint8_t body[128];
     size_t size = 0;
     size_t length = make_body(body);
@@ -69,8 +65,7 @@ static void attributes_are_found(void)
 }
 
 // Cut off anywhere, what is whole is found and the rest is not, and nothing is read beyond.
-static void truncated_bodies(void)
-{
+static void truncated_bodies(void) {
     uint8_t body[128];
     size_t whole = make_body(body);
     for (size_t length = 0; length < whole; length++) {
@@ -82,8 +77,7 @@ static void truncated_bodies(void)
     }
 }
 
-static void lying_lengths(void)
-{
+static void lying_lengths(void) {
     static const uint16_t lies[] = {0, 1, 2, 3, 37, 38, 255, 32767, 65532, 65535};
     for (size_t i = 0; i < COUNT(lies); i++) {
         uint8_t body[64] = {0};
@@ -99,8 +93,7 @@ static void lying_lengths(void)
 }
 
 // Random bytes: whatever is found lies inside, and the search ends.
-static void random_attributes(void)
-{
+static void random_attributes(void) {
     for (int i = 0; i < 100000; i++) {
         uint8_t body[64];
         size_t size = 0;
@@ -123,8 +116,7 @@ static void random_attributes(void)
     }
 }
 
-static void requests_are_put_together(void)
-{
+static void requests_are_put_together(void) {
     struct netlink_request request;
     struct {
         uint8_t family;
@@ -171,8 +163,7 @@ static void requests_are_put_together(void)
     CHECK_INT(*leaf, 'x');
 }
 
-static void requests_that_overflow(void)
-{
+static void requests_that_overflow(void) {
     static uint8_t data[2000];
     for (size_t length = 0; length < sizeof data; length++) {
         struct netlink_request request;
@@ -196,8 +187,7 @@ static void requests_that_overflow(void)
 static int kernel = -1;
 static struct netlink ours = {-1, 0};
 
-static bool open_pair(void)
-{
+static bool open_pair(void) {
     int fds[2];
     if (socketpair(AF_UNIX, SOCK_DGRAM, 0, fds) < 0)
         return false;
@@ -208,15 +198,13 @@ static bool open_pair(void)
     return true;
 }
 
-static void close_pair(void)
-{
+static void close_pair(void) {
     close(kernel);
     netlink_close(&ours);
 }
 
 static size_t put_message(uint8_t *out, uint32_t claimed_length, uint16_t type, uint32_t sequence,
-                          const void *body, size_t length)
-{
+                          const void *body, size_t length) {
     struct nlmsghdr head = {.nlmsg_len = claimed_length, .nlmsg_type = type, .nlmsg_seq = sequence};
     memset(out, 0, 16 + (length + 3) / 4 * 4);
     memcpy(out, &head, sizeof head);
@@ -224,15 +212,13 @@ static size_t put_message(uint8_t *out, uint32_t claimed_length, uint16_t type, 
     return 16 + (length + 3) / 4 * 4;
 }
 
-static size_t put_result(uint8_t *out, uint32_t sequence, int32_t error)
-{
+static size_t put_result(uint8_t *out, uint32_t sequence, int32_t error) {
     uint8_t body[20] = {0};
     memcpy(body, &error, 4);
     return put_message(out, 36, NLMSG_ERROR, sequence, body, sizeof body);
 }
 
-static void say(const uint8_t *bytes, size_t length)
-{
+static void say(const uint8_t *bytes, size_t length) {
     if (send(kernel, bytes, length, 0) != (ssize_t)length)
         exit(2);
 }
@@ -244,8 +230,7 @@ static struct {
     uint8_t body[64];
 } answers;
 
-static void on_answer(void *arg, uint16_t type, const uint8_t *body, size_t length)
-{
+static void on_answer(void *arg, uint16_t type, const uint8_t *body, size_t length) {
     if (arg != &answers || length > sizeof answers.body)
         exit(2);
     answers.count++;
@@ -254,16 +239,14 @@ static void on_answer(void *arg, uint16_t type, const uint8_t *body, size_t leng
     memcpy(answers.body, body, length);
 }
 
-static int ask(uint16_t flags)
-{
+static int ask(uint16_t flags) {
     struct netlink_request request;
     memset(&answers, 0, sizeof answers);
     netlink_begin(&request, 18, flags, "body", 4);
     return netlink_talk(&ours, &request, on_answer, &answers);
 }
 
-static void acknowledgements(void)
-{
+static void acknowledgements(void) {
     uint8_t bytes[256];
     struct nlmsghdr head;
     CHECK(open_pair());
@@ -282,8 +265,7 @@ static void acknowledgements(void)
     close_pair();
 }
 
-static void answers_and_dumps(void)
-{
+static void answers_and_dumps(void) {
     uint8_t bytes[512];
     CHECK(open_pair());
     size_t length = put_message(bytes, 16 + 5, 24, 101, "route", 5);
@@ -309,8 +291,7 @@ static void answers_and_dumps(void)
 }
 
 // An answer to something that was given up long ago is not taken for the answer.
-static void late_answers(void)
-{
+static void late_answers(void) {
     uint8_t bytes[256];
     CHECK(open_pair());
     size_t length = put_message(bytes, 16 + 3, 20, 99, "old", 3);
@@ -324,8 +305,7 @@ static void late_answers(void)
 }
 
 // Datagrams that are cut off or lie: no answer in them, and the wait ends with the time limit.
-static void bad_datagrams(void)
-{
+static void bad_datagrams(void) {
     uint8_t bytes[256];
     CHECK(open_pair());
     say(bytes, 3);
@@ -341,8 +321,7 @@ static void bad_datagrams(void)
     close_pair();
 }
 
-static void batches(void)
-{
+static void batches(void) {
     uint8_t bytes[512];
     struct netlink_request requests[3];
     CHECK(open_pair());
@@ -365,8 +344,7 @@ static void batches(void)
     close_pair();
 }
 
-static void closed_socket(void)
-{
+static void closed_socket(void) {
     CHECK(open_pair());
     netlink_close(&ours);
     CHECK_INT(ours.fd, -1);
@@ -375,8 +353,7 @@ static void closed_socket(void)
     close(kernel);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("attributes are found by their type, nested or not", attributes_are_found);
     TEST("in a body that is cut off, only what is whole is found", truncated_bodies);
     TEST("an attribute whose length lies ends the search", lying_lengths);

@@ -38,29 +38,24 @@ static const struct {
 static uint8_t psk[NOISE_KEY];
 static uint8_t ephemerals[2][32];
 
-static void read_keys(void)
-{
+static void read_keys(void) {
     if (test_hex(psk, sizeof psk, psk_hex) != sizeof psk ||
         test_hex(ephemerals[0], 32, ephemerals_hex[0]) != 32 ||
         test_hex(ephemerals[1], 32, ephemerals_hex[1]) != 32)
         exit(2);
 }
 
-static void start(struct noise parties[2])
-{
-    for (int i = 0; i < 2; i++)
-        noise_init(&parties[i], i == 0, psk, prologue, strlen(prologue));
+static void start(struct noise parties[2]) {
+    for (int i = 0; i < 2; i++) noise_init(&parties[i], i == 0, psk, prologue, strlen(prologue));
 }
 
-static size_t write_message(struct noise parties[2], int i, uint8_t message[MESSAGE_MAX])
-{
+static size_t write_message(struct noise parties[2], int i, uint8_t message[MESSAGE_MAX]) {
     ptrdiff_t length = noise_write(&parties[i], ephemerals[i], (const uint8_t *)messages[i].payload,
                                    strlen(messages[i].payload), message);
     return length < 0 ? 0 : (size_t)length;
 }
 
-static void check_handshake_message(struct noise parties[2], int i)
-{
+static void check_handshake_message(struct noise parties[2], int i) {
     uint8_t message[MESSAGE_MAX], expected[MESSAGE_MAX], payload[MESSAGE_MAX];
     size_t length = write_message(parties, i, message);
     test_row("message %d", i);
@@ -71,8 +66,7 @@ static void check_handshake_message(struct noise parties[2], int i)
 }
 
 // The messages after the handshake are only encrypted, each direction with its own key and counter.
-static void check_transport(uint8_t send_keys[2][NOISE_KEY], uint8_t receive_keys[2][NOISE_KEY])
-{
+static void check_transport(uint8_t send_keys[2][NOISE_KEY], uint8_t receive_keys[2][NOISE_KEY]) {
     CHECK_BYTES(send_keys[0], receive_keys[1], NOISE_KEY);
     CHECK_BYTES(send_keys[1], receive_keys[0], NOISE_KEY);
     for (size_t i = 2; i < COUNT(messages); i++) {
@@ -87,8 +81,7 @@ static void check_transport(uint8_t send_keys[2][NOISE_KEY], uint8_t receive_key
     }
 }
 
-static void published_run(void)
-{
+static void published_run(void) {
     struct noise parties[2];
     uint8_t send_keys[2][NOISE_KEY], receive_keys[2][NOISE_KEY], hash[32];
     start(parties);
@@ -109,8 +102,7 @@ static void published_run(void)
 }
 
 // Expects a refusal that leaves the state as it was and writes no payload.
-static void check_refused(struct noise *noise, const uint8_t *message, size_t length)
-{
+static void check_refused(struct noise *noise, const uint8_t *message, size_t length) {
     struct noise before = *noise;
     uint8_t payload[MESSAGE_MAX];
     uint8_t *copy = test_copy(message, length);
@@ -119,26 +111,22 @@ static void check_refused(struct noise *noise, const uint8_t *message, size_t le
     free(copy);
     CHECK_INT(got, -1);
     CHECK_BYTES(noise, &before, sizeof before);
-    for (size_t i = 0; i < sizeof payload; i++)
-        CHECK_INT(payload[i], 0xa5);
+    for (size_t i = 0; i < sizeof payload; i++) CHECK_INT(payload[i], 0xa5);
 }
 
-static void check_forgeries(struct noise *reader, uint8_t *message, size_t length)
-{
+static void check_forgeries(struct noise *reader, uint8_t *message, size_t length) {
     for (size_t bit = 0; bit < 8 * length; bit++) {
         message[bit / 8] ^= (uint8_t)(1 << bit % 8);
         // X25519 does not look at bit 255; the hash does.
         check_refused(reader, message, length);
         message[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
-    for (size_t shorter = 0; shorter < length; shorter++)
-        check_refused(reader, message, shorter);
+    for (size_t shorter = 0; shorter < length; shorter++) check_refused(reader, message, shorter);
     message[length] = 0;
     check_refused(reader, message, length + 1);
 }
 
-static void forged_messages(void)
-{
+static void forged_messages(void) {
     struct noise parties[2];
     start(parties);
     for (int i = 0; i < 2; i++) {
@@ -149,8 +137,7 @@ static void forged_messages(void)
     }
 }
 
-static void other_secrets(void)
-{
+static void other_secrets(void) {
     struct noise parties[2];
     uint8_t message[MESSAGE_MAX];
     for (size_t bit = 0; bit < 8 * sizeof psk; bit++) {
@@ -169,8 +156,7 @@ static void other_secrets(void)
 }
 
 // A message of one run means nothing in another, nor to who wrote it.
-static void other_runs(void)
-{
+static void other_runs(void) {
     struct noise parties[2], others[2];
     uint8_t message[MESSAGE_MAX], other[MESSAGE_MAX], payload[MESSAGE_MAX];
     start(parties);
@@ -192,8 +178,7 @@ static void other_runs(void)
 }
 
 // Who may write: the initiator, then the responder, then nobody.
-static void out_of_turn(void)
-{
+static void out_of_turn(void) {
     struct noise parties[2];
     uint8_t message[MESSAGE_MAX], other[MESSAGE_MAX], payload[MESSAGE_MAX];
     start(parties);
@@ -209,8 +194,7 @@ static void out_of_turn(void)
 }
 
 // The handshake by hand, by which somebody who has the psk sends any point as his public key.
-static void mix_hash(struct noise *noise, const void *bytes, size_t length)
-{
+static void mix_hash(struct noise *noise, const void *bytes, size_t length) {
     struct sha256 hash;
     sha256_init(&hash);
     sha256_add(&hash, noise->hash, 32);
@@ -218,8 +202,7 @@ static void mix_hash(struct noise *noise, const void *bytes, size_t length)
     sha256_end(&hash, noise->hash);
 }
 
-static void mix_key(struct noise *noise, const uint8_t input[32])
-{
+static void mix_key(struct noise *noise, const uint8_t input[32]) {
     uint8_t outputs[64];
     if (hkdf(outputs, sizeof outputs, noise->chaining, 32, input, 32, NULL, 0) < 0)
         exit(2);
@@ -227,8 +210,7 @@ static void mix_key(struct noise *noise, const uint8_t input[32])
     memcpy(noise->key, outputs + 32, 32);
 }
 
-static void forge(struct noise *noise, const uint8_t point[32], uint8_t message[NOISE_OVERHEAD])
-{
+static void forge(struct noise *noise, const uint8_t point[32], uint8_t message[NOISE_OVERHEAD]) {
     static const uint8_t nonce[AEAD_NONCE];
     static const uint8_t zero[32];
     uint8_t outputs[96];
@@ -246,8 +228,7 @@ static void forge(struct noise *noise, const uint8_t point[32], uint8_t message[
     aead_seal(message + 32, 0, noise->key, nonce, noise->hash, 32);
 }
 
-static void low_order_points(void)
-{
+static void low_order_points(void) {
     uint8_t point[32] = {1}, message[MESSAGE_MAX], payload[1];
     struct noise parties[2], forger, before;
     start(parties);
@@ -267,8 +248,7 @@ static void low_order_points(void)
 
 // The same forger with a point that is none of those, so that it is the point that was refused
 // above.
-static void forger_is_right(void)
-{
+static void forger_is_right(void) {
     uint8_t point[32], message[MESSAGE_MAX], expected[MESSAGE_MAX];
     struct noise parties[2];
     start(parties);
@@ -280,8 +260,7 @@ static void forger_is_right(void)
 }
 
 // A payload may stand where the message goes, and be read back to where the message stands.
-static void in_place(void)
-{
+static void in_place(void) {
     struct noise parties[2];
     uint8_t bytes[700];
     for (size_t length = 0; length + NOISE_OVERHEAD <= sizeof bytes; length += 31) {
@@ -298,8 +277,7 @@ static void in_place(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     read_keys();
     TEST("both parties write and read the messages of a published run", published_run);
     TEST("a forged bit, or a message too short or too long, changes nothing", forged_messages);

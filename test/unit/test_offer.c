@@ -28,8 +28,7 @@ static struct session laptop;
 static struct session server;
 static const struct answer first_answer = {0, 1};
 
-static void prepare(void)
-{
+static void prepare(void) {
     for (uint8_t i = 0; i < 32; i++) {
         key[i] = i;
         laptop_ephemeral[i] = (uint8_t)(0x40 + i);
@@ -37,14 +36,12 @@ static void prepare(void)
     }
     offer.flags = 0;
     offer.index = 0x01020304;
-    for (uint8_t i = 0; i < IDENTITY_SIZE; i++)
-        offer.identity[i] = (uint8_t)(0xa0 + i);
+    for (uint8_t i = 0; i < IDENTITY_SIZE; i++) offer.identity[i] = (uint8_t)(0xa0 + i);
     offer.address = 0x64400102;
 }
 
 // A whole handshake, up to the answer's bytes.
-static bool shake(void)
-{
+static bool shake(void) {
     struct offer read;
     const struct answer answer = {0, 0x05060708};
     prepare();
@@ -54,8 +51,7 @@ static bool shake(void)
                ANSWER_SIZE;
 }
 
-static void known_bytes(void)
-{
+static void known_bytes(void) {
     uint8_t expected[OFFER_SIZE];
     struct answer answer = {0xff, 0};
     CHECK(shake());
@@ -75,8 +71,7 @@ static void known_bytes(void)
 }
 
 // What an end takes beside plain packets, and what later versions may say with the other bits.
-static void flags_of_both(void)
-{
+static void flags_of_both(void) {
     for (unsigned flags = 0; flags < 256; flags++) {
         struct offer read;
         struct answer answer = {(uint8_t)(flags ^ 0x5a), 0x05060708};
@@ -96,8 +91,7 @@ static void flags_of_both(void)
     }
 }
 
-static void what_an_offer_says(void)
-{
+static void what_an_offer_says(void) {
     struct offer read;
     memset(&read, 0, sizeof read);
     prepare();
@@ -112,8 +106,7 @@ static void what_an_offer_says(void)
     CHECK_BYTES(read.identity, offer.identity, IDENTITY_SIZE);
 }
 
-static int read_offer_copy(const uint8_t *message, size_t length)
-{
+static int read_offer_copy(const uint8_t *message, size_t length) {
     struct offer read;
     uint8_t *copy = test_copy(message, length);
     int result = offer_read(&server_noise, key, copy, length, &read);
@@ -122,8 +115,7 @@ static int read_offer_copy(const uint8_t *message, size_t length)
 }
 
 // The first byte says that it is an offer, and is looked at by who hands it on.
-static void offers_changed(void)
-{
+static void offers_changed(void) {
     CHECK(shake());
     for (size_t bit = 8; bit < 8 * (size_t)OFFER_SIZE; bit++) {
         test_row("bit %lu", (unsigned long)bit);
@@ -140,8 +132,7 @@ static void offers_changed(void)
     CHECK_INT(read_offer_copy(offer_bytes, OFFER_SIZE), 0);
 }
 
-static void offers_cut(void)
-{
+static void offers_cut(void) {
     uint8_t longer[HANDSHAKE_MAX + 50] = {0};
     CHECK(shake());
     memcpy(longer, offer_bytes, OFFER_SIZE);
@@ -152,8 +143,7 @@ static void offers_cut(void)
 }
 
 // An offer of a later version, with more in its payload; or with less than there has to be.
-static void offers_grown(void)
-{
+static void offers_grown(void) {
     uint8_t payload[HANDSHAKE_MAX] = {7, 1, 2, 3, 4};
     for (size_t length = 0; length < HANDSHAKE_MAX; length++) {
         uint8_t message[1 + NOISE_OVERHEAD + HANDSHAKE_MAX];
@@ -168,8 +158,7 @@ static void offers_grown(void)
     }
 }
 
-static void another_prologue(void)
-{
+static void another_prologue(void) {
     static const char *const prologues[] = {"tether 2", "tether", "", "tether 1\n"};
     uint8_t payload[OFFER_PAYLOAD] = {0};
     for (size_t i = 0; i < COUNT(prologues); i++) {
@@ -184,8 +173,7 @@ static void another_prologue(void)
 
 // RFC 7748 section 6.1: with such a key of the peer's everybody knows the secret. Even who has the
 // pre-shared key gets no answer for it.
-static void low_order_keys(void)
-{
+static void low_order_keys(void) {
     static const char *const offers[] = {
         "01 0000000000000000000000000000000000000000000000000000000000000000"
         "31b29e933f2a8190dad8c9a131fd73a66d1c34c63b32beedce64a4645e4287c19fcfe8ffa976892f86",
@@ -201,8 +189,7 @@ static void low_order_keys(void)
     }
 }
 
-static int read_answer_copy(const uint8_t *message, size_t length)
-{
+static int read_answer_copy(const uint8_t *message, size_t length) {
     struct answer answer;
     uint8_t *copy = test_copy(message, length);
     int result = answer_read(&laptop_noise, copy, length, &answer, &laptop);
@@ -211,8 +198,7 @@ static int read_answer_copy(const uint8_t *message, size_t length)
 }
 
 // After all that was wrong, the right answer is taken still.
-static void answers_changed(void)
-{
+static void answers_changed(void) {
     CHECK(shake());
     for (size_t bit = 8; bit < 8 * (size_t)ANSWER_SIZE; bit++) {
         test_row("bit %lu", (unsigned long)bit);
@@ -234,8 +220,7 @@ static void answers_changed(void)
 }
 
 // The answer to another offer, the server's with another key, and our own offer sent back.
-static void answers_of_others(void)
-{
+static void answers_of_others(void) {
     struct noise other;
     struct session session;
     struct offer read;
@@ -261,8 +246,7 @@ static void answers_of_others(void)
     CHECK_INT(read_answer_copy(answer_bytes, ANSWER_SIZE), 0);
 }
 
-static void keys_of_each_handshake(void)
-{
+static void keys_of_each_handshake(void) {
     struct session first;
     CHECK(shake());
     first = server;
@@ -276,8 +260,7 @@ static void keys_of_each_handshake(void)
     CHECK(test_difference(server.receive_key, server.send_key, AEAD_KEY) < AEAD_KEY);
 }
 
-static void refusals(void)
-{
+static void refusals(void) {
     static const struct {
         enum refusal reason;
         const char *message;
@@ -307,8 +290,7 @@ static void refusals(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("offer, answer and keys are what another program computed", known_bytes);
     TEST("an offer's payload comes through", what_an_offer_says);
     TEST("flags of offer and answer come through", flags_of_both);

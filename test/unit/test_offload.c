@@ -26,14 +26,10 @@ static uint8_t bytes[IP_PACKET_MAX];
 static uint8_t ones[IP_PACKET_MAX]; // a payload that looks like any flag
 static const size_t link_headers[] = {0, 14};
 
-static void put_host16(uint8_t *at, uint16_t value)
-{
-    memcpy(at, &value, sizeof value);
-}
+static void put_host16(uint8_t *at, uint16_t value) { memcpy(at, &value, sizeof value); }
 
 static void make_header(uint8_t header[VNET_HEADER], uint8_t flags, uint8_t kind, size_t headers,
-                        size_t segment_size, size_t start, size_t offset)
-{
+                        size_t segment_size, size_t start, size_t offset) {
     header[0] = flags;
     header[1] = kind;
     put_host16(header + 2, (uint16_t)headers);
@@ -42,8 +38,7 @@ static void make_header(uint8_t header[VNET_HEADER], uint8_t flags, uint8_t kind
     put_host16(header + 8, (uint16_t)offset);
 }
 
-static void reading(void)
-{
+static void reading(void) {
     static const struct {
         const char *what;
         uint8_t flags, kind;
@@ -97,8 +92,7 @@ static void reading(void)
 }
 
 // A checksum that starts inside of the other header.
-static void checksum_before_the_packet(void)
-{
+static void checksum_before_the_packet(void) {
     for (size_t start = 0; start < 20; start++) {
         uint8_t header[VNET_HEADER];
         struct ip_offload offload;
@@ -108,8 +102,7 @@ static void checksum_before_the_packet(void)
     }
 }
 
-static struct packet_spec spec_of(uint8_t protocol, size_t payload_length)
-{
+static struct packet_spec spec_of(uint8_t protocol, size_t payload_length) {
     return (struct packet_spec){
         .protocol = protocol,
         .source = OURS,
@@ -122,14 +115,12 @@ static struct packet_spec spec_of(uint8_t protocol, size_t payload_length)
     };
 }
 
-static bool make(struct ip_packet *packet, const struct packet_spec *spec)
-{
+static bool make(struct ip_packet *packet, const struct packet_spec *spec) {
     size_t length = packet_make(bytes, spec);
     return ip_parse(packet, bytes, length) == IP_GOOD;
 }
 
-static void writing(void)
-{
+static void writing(void) {
     enum { CWR = 0x80, ECE = 0x40 };
     static const struct {
         const char *what;
@@ -189,8 +180,7 @@ static void writing(void)
     }
 }
 
-static void super_packets(void)
-{
+static void super_packets(void) {
     static const struct {
         const char *what;
         uint8_t protocol, tcp_flags;
@@ -242,8 +232,7 @@ static void super_packets(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     memset(ones, 0xff, sizeof ones);
     TEST("virtio 1.2: what a header asks for is read, and what we do not know is refused", reading);
     TEST("a checksum that starts before the packet is refused", checksum_before_the_packet);

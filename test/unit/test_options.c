@@ -18,8 +18,7 @@ static const struct option_name names[] = {
 static char taken[256]; // "0 1=value "
 static char said[1024]; // on stdout and stderr
 
-static int take(void *arg, int id, char *value)
-{
+static int take(void *arg, int id, char *value) {
     size_t length = strlen(taken);
     (void)arg;
     snprintf(taken + length, sizeof taken - length, "%d%s%s ", id, value != NULL ? "=" : "",
@@ -28,8 +27,7 @@ static int take(void *arg, int id, char *value)
 }
 
 // Reads a command line, its words split at spaces. What is printed meanwhile is in said[] then.
-static int read_line(const char *line, enum log_level *level)
-{
+static int read_line(const char *line, enum log_level *level) {
     char program[] = "prog";
     char words[256];
     char *argv[16] = {program};
@@ -39,8 +37,7 @@ static int read_line(const char *line, enum log_level *level)
     int out = dup(STDOUT_FILENO);
     int err = dup(STDERR_FILENO);
     snprintf(words, sizeof words, "%s", line);
-    for (char *at = strtok(words, " "); at != NULL; at = strtok(NULL, " "))
-        argv[argc++] = at;
+    for (char *at = strtok(words, " "); at != NULL; at = strtok(NULL, " ")) argv[argc++] = at;
     taken[0] = '\0';
     fflush(stdout);
     dup2(fileno(file), STDOUT_FILENO);
@@ -94,8 +91,7 @@ static const struct {
     {"surplus --help", 2, "", "prog: error: unexpected argument surplus\n"},
 };
 
-static void command_lines(void)
-{
+static void command_lines(void) {
     for (size_t i = 0; i < COUNT(lines); i++) {
         enum log_level level = LOG_LEVEL_INFO;
         int status = read_line(lines[i].line, &level);
@@ -110,8 +106,7 @@ static void command_lines(void)
     }
 }
 
-static void common_options(void)
-{
+static void common_options(void) {
     enum log_level level = LOG_LEVEL_INFO;
     CHECK_INT(read_line("--open -h surplus", &level), 0);
     CHECK_TEXT(said, "usage: prog\n");
@@ -127,8 +122,7 @@ static void common_options(void)
     CHECK_TEXT(taken, "0 ");
 }
 
-int main(void)
-{
+int main(void) {
     TEST("a command line's words are taken whole, and wrong ones named", command_lines);
     TEST("help, version and loudness are known everywhere", common_options);
     return test_end();

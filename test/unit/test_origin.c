@@ -5,8 +5,7 @@
 #include "test.h"
 
 // A request with these header lines, read from memory of exactly its size; the caller frees it.
-static char *read_request(struct http_request *request, const char *version, const char *headers)
-{
+static char *read_request(struct http_request *request, const char *version, const char *headers) {
     char text[HTTP_REQUEST_MAX];
     int length = snprintf(text, sizeof text, "GET / HTTP/%s\r\n%s\r\n", version, headers);
     char *copy = (char *)test_copy(text, (size_t)length);
@@ -15,13 +14,11 @@ static char *read_request(struct http_request *request, const char *version, con
     return copy;
 }
 
-static bool is_text(const struct http_text *text, const char *expected)
-{
+static bool is_text(const struct http_text *text, const char *expected) {
     return http_text_is(text, expected);
 }
 
-static void authorities(void)
-{
+static void authorities(void) {
     static const struct {
         const char *text;
         const char *host; // NULL: none
@@ -95,8 +92,7 @@ static void authorities(void)
 }
 
 // RFC 6454 section 6.2 gives the form, section 4 the ports that need not be written.
-static void places(void)
-{
+static void places(void) {
     static const struct {
         const char *text;
         const char *scheme; // NULL: none
@@ -146,8 +142,7 @@ static void places(void)
     }
 }
 
-static void origins(void)
-{
+static void origins(void) {
     static const struct {
         const char *text;
         const char *scheme; // NULL: none
@@ -215,8 +210,7 @@ static void origins(void)
 }
 
 // A NUL, and bytes that no header may have, are no part of anything.
-static void strange_bytes(void)
-{
+static void strange_bytes(void) {
     for (int byte = 0; byte < 256; byte++) {
         char text[] = "http://a?b.example";
         text[8] = (char)byte;
@@ -237,8 +231,7 @@ static void strange_bytes(void)
 }
 
 // What a person trusts in the tests below.
-static struct http_trust trusting(const char *server, const char *const *list, size_t count)
-{
+static struct http_trust trusting(const char *server, const char *const *list, size_t count) {
     struct http_trust trust = {.origin_count = count};
     uint16_t port;
     if (server != NULL) {
@@ -258,8 +251,7 @@ static const char *const listed[] = {"https://tether.example", "http://192.168.1
                                      "capacitor://app", "http://[2001:db8:0::5]:99",
                                      "https://front.example:8443"};
 
-static void hosts(void)
-{
+static void hosts(void) {
     static const struct {
         const char *version;
         const char *headers;
@@ -386,8 +378,7 @@ static const struct {
     {"203.0.113.10", "Host: 1.2.3.4\r\nOrigin: http://1.2.3.4\r\norigin: null\r\n", false},
 };
 
-static void pages_let_in(void)
-{
+static void pages_let_in(void) {
     for (size_t i = 0; i < COUNT(pages); i++) {
         static struct http_request request;
         const struct http_trust trust = trusting(pages[i].server, listed, COUNT(listed));
@@ -402,8 +393,7 @@ static void pages_let_in(void)
 }
 
 // Without a server and a list, the own page alone.
-static void nobody_trusted(void)
-{
+static void nobody_trusted(void) {
     static struct http_request request;
     const struct http_trust trust = trusting(NULL, NULL, 0);
     for (size_t i = 0; i < COUNT(listed); i++) {
@@ -421,8 +411,7 @@ static void nobody_trusted(void)
     CHECK(!trusted);
 }
 
-static void shown_origins(void)
-{
+static void shown_origins(void) {
     static char longest[HTTP_ORIGIN_SHOWN + 1] = "https://";
     static char too_long[HTTP_ORIGIN_SHOWN + 2] = "https://";
     memset(longest + 8, 'a', HTTP_ORIGIN_SHOWN - 8);
@@ -467,8 +456,7 @@ static void shown_origins(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("a host and its port are read, or refused", authorities);
     TEST("where a server is, is read, or refused", places);
     TEST("an origin is read, or refused", origins);

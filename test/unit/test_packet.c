@@ -41,16 +41,14 @@ static const struct packet_spec icmp = {
 };
 
 // Parses a copy of exactly this size.
-static enum ip_result parse(struct ip_packet *packet, const uint8_t *bytes, size_t length)
-{
+static enum ip_result parse(struct ip_packet *packet, const uint8_t *bytes, size_t length) {
     uint8_t *copy = test_copy(bytes, length);
     enum ip_result result = ip_parse(packet, copy, length);
     free(copy);
     return result;
 }
 
-static void good_packets(void)
-{
+static void good_packets(void) {
     uint8_t bytes[2048];
     struct ip_packet p;
     size_t length = packet_make(bytes, &tcp);
@@ -80,8 +78,7 @@ static void good_packets(void)
     CHECK_INT(p.destination_port, 0x1234);
 }
 
-static void options(void)
-{
+static void options(void) {
     for (uint8_t ip = 0; ip <= 40; ip = (uint8_t)(ip + 4)) {
         for (uint8_t tcp_options = 0; tcp_options <= 40; tcp_options = (uint8_t)(tcp_options + 4)) {
             uint8_t bytes[2048];
@@ -135,8 +132,7 @@ static const struct {
     {"ICMP header whole", &icmp, 3, 28, 0, IP_GOOD},
 };
 
-static void spoiled_packets(void)
-{
+static void spoiled_packets(void) {
     for (size_t i = 0; i < COUNT(spoiled); i++) {
         uint8_t bytes[2048];
         struct ip_packet p;
@@ -150,8 +146,7 @@ static void spoiled_packets(void)
     }
 }
 
-static void tcp_offset_beyond_the_end(void)
-{
+static void tcp_offset_beyond_the_end(void) {
     uint8_t bytes[128];
     struct ip_packet p;
     struct packet_spec spec = tcp;
@@ -164,8 +159,7 @@ static void tcp_offset_beyond_the_end(void)
     }
 }
 
-static void truncated_anywhere(void)
-{
+static void truncated_anywhere(void) {
     const struct packet_spec *const specs[] = {&tcp, &udp, &icmp};
     for (size_t i = 0; i < COUNT(specs); i++) {
         uint8_t bytes[2048];
@@ -179,8 +173,7 @@ static void truncated_anywhere(void)
 }
 
 // Ethernet pads short frames: what lies behind the total length is not part of the packet.
-static void padding(void)
-{
+static void padding(void) {
     uint8_t bytes[2048];
     struct ip_packet p;
     size_t length = packet_make(bytes, &icmp);
@@ -190,8 +183,7 @@ static void padding(void)
 }
 
 // Any single bit changed in a header is found (RFC 791 section 3.1).
-static void header_checksums(void)
-{
+static void header_checksums(void) {
     for (size_t bit = 0; bit < 20 * 8; bit++) {
         uint8_t bytes[2048];
         struct ip_packet p;
@@ -204,8 +196,7 @@ static void header_checksums(void)
     }
 }
 
-static void fragments(void)
-{
+static void fragments(void) {
     static const struct {
         uint16_t fragment;
         bool is_fragment;
@@ -246,8 +237,7 @@ static void fragments(void)
     CHECK_INT(p.source_port, 0);
 }
 
-static void other_protocols(void)
-{
+static void other_protocols(void) {
     static const uint8_t protocols[] = {0, 2, 4, 41, 47, 50, 132, 255};
     for (size_t i = 0; i < COUNT(protocols); i++) {
         uint8_t bytes[2048];
@@ -262,8 +252,7 @@ static void other_protocols(void)
     }
 }
 
-static void random_spec(struct packet_spec *spec)
-{
+static void random_spec(struct packet_spec *spec) {
     static const struct packet_spec *const specs[] = {&tcp, &udp, &icmp};
     *spec = *specs[test_below(3)];
     spec->payload_length = test_below(200);
@@ -278,8 +267,7 @@ static void random_spec(struct packet_spec *spec)
 }
 
 // A rewritten packet is, byte for byte, the packet that a sender with the new endpoint had made.
-static void rewriting(void)
-{
+static void rewriting(void) {
     for (int i = 0; i < 100000; i++) {
         uint8_t bytes[512];
         uint8_t expected[512];
@@ -312,8 +300,7 @@ static void rewriting(void)
     }
 }
 
-static void bad_stays_bad(void)
-{
+static void bad_stays_bad(void) {
     for (int i = 0; i < 20000; i++) {
         uint8_t bytes[512];
         struct packet_spec spec;
@@ -335,8 +322,7 @@ static void bad_stays_bad(void)
     }
 }
 
-static void udp_without_checksum(void)
-{
+static void udp_without_checksum(void) {
     for (int i = 0; i < 1000; i++) {
         uint8_t bytes[512];
         struct ip_packet p;
@@ -353,8 +339,7 @@ static void udp_without_checksum(void)
 
 // RFC 768: a checksum that comes out as 0 is sent as ffff. All ports are tried, so one of them
 // makes it come out so; the packet has to stay good, and must not turn into one without a checksum.
-static void udp_checksum_never_becomes_zero(void)
-{
+static void udp_checksum_never_becomes_zero(void) {
     int was_ffff = 0;
     for (uint32_t port = 0; port < 65536; port++) {
         uint8_t bytes[512];
@@ -374,8 +359,7 @@ static void udp_checksum_never_becomes_zero(void)
 }
 
 // A partial checksum holds the pseudo-header's sum: after rewriting, that of the new addresses.
-static void partial_checksums(void)
-{
+static void partial_checksums(void) {
     for (int i = 0; i < 20000; i++) {
         uint8_t bytes[512];
         uint8_t expected[512];
@@ -406,8 +390,7 @@ static void partial_checksums(void)
 }
 
 // Later fragments and other protocols have no ports that could be rewritten.
-static void nothing_but_addresses(void)
-{
+static void nothing_but_addresses(void) {
     for (int kind = 0; kind < 2; kind++) {
         uint8_t bytes[512];
         uint8_t before[512];
@@ -430,8 +413,7 @@ static void nothing_but_addresses(void)
     }
 }
 
-static void time_to_live(void)
-{
+static void time_to_live(void) {
     for (unsigned ttl = 0; ttl < 256; ttl++) {
         uint8_t bytes[512];
         uint8_t before[512];
@@ -455,8 +437,7 @@ static void time_to_live(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     test_random_bytes(payload, sizeof payload);
     TEST("good packets are read into their fields", good_packets);
     TEST("options of any length are skipped", options);

@@ -8,8 +8,7 @@
 
 #include "test.h"
 
-static bool find(const struct page *page, const char *path, struct page_body *body)
-{
+static bool find(const struct page *page, const char *path, struct page_body *body) {
     size_t length = strlen(path);
     uint8_t *copy = test_copy(path, length);
     struct http_text text = {(const char *)copy, length};
@@ -48,8 +47,7 @@ static const char *const nowhere[] = {
     "",
 };
 
-static void embedded_files(void)
-{
+static void embedded_files(void) {
     struct page page;
     struct page_body body;
     CHECK_INT(page_open(&page, NULL, NULL), 0);
@@ -69,8 +67,7 @@ static void embedded_files(void)
     }
 }
 
-static void slash_is_index(void)
-{
+static void slash_is_index(void) {
     struct page page;
     struct page_body slash;
     struct page_body index;
@@ -81,8 +78,7 @@ static void slash_is_index(void)
     CHECK_TEXT(slash.type, "text/html; charset=utf-8");
 }
 
-static void embedded_nowhere(void)
-{
+static void embedded_nowhere(void) {
     struct page page;
     struct page_body body;
     CHECK_INT(page_open(&page, NULL, NULL), 0);
@@ -93,15 +89,12 @@ static void embedded_nowhere(void)
     }
 }
 
-static void etags_differ(void)
-{
+static void etags_differ(void) {
     for (size_t i = 0; i < page_file_count; i++)
-        for (size_t k = 0; k < i; k++)
-            CHECK(strcmp(page_files[i].etag, page_files[k].etag) != 0);
+        for (size_t k = 0; k < i; k++) CHECK(strcmp(page_files[i].etag, page_files[k].etag) != 0);
 }
 
-static void types(void)
-{
+static void types(void) {
     CHECK_TEXT(page_type("a.html"), "text/html; charset=utf-8");
     CHECK_TEXT(page_type("a.css"), "text/css; charset=utf-8");
     CHECK_TEXT(page_type("a.js"), "text/javascript; charset=utf-8");
@@ -124,8 +117,7 @@ struct folder {
     char page[160];
 };
 
-static void put_file(const char *root, const char *name, const char *content)
-{
+static void put_file(const char *root, const char *name, const char *content) {
     char path[256];
     snprintf(path, sizeof path, "%s/%s", root, name);
     FILE *file = fopen(path, "wb");
@@ -135,8 +127,7 @@ static void put_file(const char *root, const char *name, const char *content)
     fclose(file);
 }
 
-static bool make_folder(struct folder *folder)
-{
+static bool make_folder(struct folder *folder) {
     char path[256];
     const char *tmp = getenv("TMPDIR");
     snprintf(folder->root, sizeof folder->root, "%s/tether-page-XXXXXX",
@@ -165,8 +156,7 @@ static bool make_folder(struct folder *folder)
     return mkfifo(path, 0644) == 0;
 }
 
-static void remove_folder(const struct folder *folder)
-{
+static void remove_folder(const struct folder *folder) {
     static const char *const names[] = {
         "page/folder/inside.html",
         "page/folder",
@@ -188,8 +178,7 @@ static void remove_folder(const struct folder *folder)
     }
 }
 
-static void check_content(const struct page *page, const char *path, const char *expected)
-{
+static void check_content(const struct page *page, const char *path, const char *expected) {
     struct page_body body;
     char content[64] = "";
     CHECK(find(page, path, &body));
@@ -202,8 +191,7 @@ static void check_content(const struct page *page, const char *path, const char 
     CHECK(strlen(body.etag) >= 3 && body.etag[0] == '"');
 }
 
-static void check_folder(const struct folder *folder)
-{
+static void check_folder(const struct folder *folder) {
     static const char *const refused[] = {"/link",   "/inner-link",         "/fifo",
                                           "/folder", "/folder/inside.html", "/.hidden"};
     struct page page;
@@ -231,8 +219,7 @@ static void check_folder(const struct folder *folder)
     close(page.folder);
 }
 
-static void folder_files(void)
-{
+static void folder_files(void) {
     struct folder folder;
     CHECK(make_folder(&folder));
     check_folder(&folder);
@@ -240,8 +227,7 @@ static void folder_files(void)
 }
 
 // Or a browser could go on with a policy that it has kept.
-static void policies_differ(void)
-{
+static void policies_differ(void) {
     static const char *const only[] = {NULL, "a:1", "b:1"};
     struct page_body bodies[COUNT(only)];
     for (size_t i = 0; i < COUNT(only); i++) {
@@ -249,20 +235,17 @@ static void policies_differ(void)
         CHECK_INT(page_open(&page, NULL, only[i]), 0);
         CHECK(find(&page, "/relay.js", &bodies[i]));
         CHECK(bodies[i].etag[strlen(bodies[i].etag) - 1] == '"');
-        for (size_t k = 0; k < i; k++)
-            CHECK(strcmp(bodies[i].etag, bodies[k].etag) != 0);
+        for (size_t k = 0; k < i; k++) CHECK(strcmp(bodies[i].etag, bodies[k].etag) != 0);
     }
 }
 
-static void folder_that_is_none(void)
-{
+static void folder_that_is_none(void) {
     struct page page;
     CHECK_INT(page_open(&page, "/no/such/folder", NULL), -1);
     CHECK_INT(page_open(&page, "/dev/null", NULL), -1);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("each embedded file is found under its name", embedded_files);
     TEST("/ is index.html", slash_is_index);
     TEST("no other path finds anything among the embedded files", embedded_nowhere);

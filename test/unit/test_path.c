@@ -13,8 +13,7 @@ static const struct siphash_key queue_key = {1, 2};
 static int64_t now_us;
 
 // Two laptops' paths without connections, and three phones that nobody knows.
-static void begin(void)
-{
+static void begin(void) {
     static struct session_keys keys;
     now_us = 100 * SECOND;
     for (uint16_t i = 0; i < COUNT(paths); i++) {
@@ -27,27 +26,23 @@ static void begin(void)
 }
 
 // A genuine message of a laptop comes through a phone.
-static bool hear(int laptop, int phone, bool is_newest)
-{
+static bool hear(int laptop, int phone, bool is_newest) {
     path_join(&paths[laptop], &phones[phone], now_us);
     return path_follow(&phones[phone], is_newest, now_us);
 }
 
 // Whether this laptop is sent to on that phone, as path and link both say.
-static bool leads_to(int laptop, const struct phone_conn *phone)
-{
+static bool leads_to(int laptop, const struct phone_conn *phone) {
     return paths[laptop].current == phone &&
            links[laptop].conn == (phone != NULL ? &phone->ws : NULL);
 }
 
-static void lose(int phone)
-{
+static void lose(int phone) {
     phones[phone].ws.state = WS_CLOSING;
     path_leave(&phones[phone], now_us);
 }
 
-static void new_takes_over(void)
-{
+static void new_takes_over(void) {
     begin();
     CHECK(hear(0, 0, true) && leads_to(0, &phones[0]));
     path_join(&paths[0], &phones[1], now_us);
@@ -56,8 +51,7 @@ static void new_takes_over(void)
     CHECK(!hear(0, 1, true) && leads_to(0, &phones[1])); // it is already
 }
 
-static void older_only_after_failure(void)
-{
+static void older_only_after_failure(void) {
     begin();
     CHECK(hear(0, 1, true));
     now_us += 2 * SECOND - 1000;
@@ -68,8 +62,7 @@ static void older_only_after_failure(void)
     CHECK(hear(0, 1, true) && leads_to(0, &phones[1]));
 }
 
-static void silence_counts_from_last(void)
-{
+static void silence_counts_from_last(void) {
     begin();
     CHECK(hear(0, 1, true));
     now_us += SECOND * 3 / 2;
@@ -78,8 +71,7 @@ static void silence_counts_from_last(void)
     CHECK(!hear(0, 0, true) && leads_to(0, &phones[1]));
 }
 
-static void newest_replaces(void)
-{
+static void newest_replaces(void) {
     begin();
     CHECK(hear(0, 2, true) && !hear(0, 0, true) && !hear(0, 1, true));
     CHECK(path_newest(&paths[0]) == &phones[2]);
@@ -93,8 +85,7 @@ static void newest_replaces(void)
     lose(0);
 }
 
-static void beside_the_path_goes_quietly(void)
-{
+static void beside_the_path_goes_quietly(void) {
     begin();
     path_join(&paths[0], &phones[2], now_us);
     CHECK(hear(0, 0, true) && hear(0, 1, true));
@@ -104,8 +95,7 @@ static void beside_the_path_goes_quietly(void)
     CHECK(leads_to(0, &phones[2]));
 }
 
-static void not_of_another_laptop(void)
-{
+static void not_of_another_laptop(void) {
     begin();
     CHECK(hear(0, 0, true) && hear(1, 1, true));
     lose(0);
@@ -115,8 +105,7 @@ static void not_of_another_laptop(void)
     CHECK(leads_to(1, NULL) && leads_to(0, &phones[2]));
 }
 
-static void other_laptop_speaks(void)
-{
+static void other_laptop_speaks(void) {
     begin();
     CHECK(hear(0, 1, true) && !hear(0, 0, true));
     CHECK(hear(1, 1, true) && leads_to(1, &phones[1]) && leads_to(0, NULL));
@@ -124,8 +113,7 @@ static void other_laptop_speaks(void)
     CHECK(hear(0, 0, true) && leads_to(0, &phones[0]));
 }
 
-static void place_given_away(void)
-{
+static void place_given_away(void) {
     begin();
     CHECK(hear(0, 0, true) && hear(0, 1, true));
     tunnel_link_init(&links[0], NULL, &queue_key, now_us);
@@ -137,8 +125,7 @@ static void place_given_away(void)
     CHECK(leads_to(0, NULL));
 }
 
-static void form_follows(void)
-{
+static void form_follows(void) {
     begin();
     phones[1].text = true;
     CHECK(hear(0, 0, true) && !links[0].text);
@@ -151,8 +138,7 @@ static void form_follows(void)
     CHECK(links[0].text);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("a new phone takes over once it has delivered", new_takes_over);
     TEST("an older phone takes over only when the newer has failed", older_only_after_failure);
     TEST("a phone has failed when nothing came on it since", silence_counts_from_last);

@@ -4,8 +4,7 @@
 
 #include "test.h"
 
-static void sources(void)
-{
+static void sources(void) {
     static const struct {
         const char *only;
         const char *headers;
@@ -49,8 +48,7 @@ static void sources(void)
 }
 
 // All fit that --server and a Host can be, and longer ones are left out.
-static void longest(void)
-{
+static void longest(void) {
     static struct http_request request;
     static char name[256];
     static char text[1024];
@@ -70,8 +68,7 @@ static void longest(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("the page may connect to its own host and the one named, or to any if none is", sources);
     TEST("long names fit, and one that is too long is left out", longest);
     return test_end();

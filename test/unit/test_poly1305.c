@@ -6,8 +6,7 @@
 #include "test.h"
 
 static void make_tag(uint8_t tag[POLY1305_TAG], const uint8_t key[POLY1305_KEY],
-                     const uint8_t *bytes, size_t length)
-{
+                     const uint8_t *bytes, size_t length) {
     struct poly1305 poly;
     poly1305_init(&poly, key);
     poly1305_add(&poly, bytes, length);
@@ -59,8 +58,7 @@ static const struct {
      "13000000000000000000000000000000"},
 };
 
-static void rfc8439_vectors(void)
-{
+static void rfc8439_vectors(void) {
     for (size_t i = 0; i < COUNT(vectors); i++) {
         uint8_t key[POLY1305_KEY], message[512], expected[POLY1305_TAG], tag[POLY1305_TAG];
         size_t length;
@@ -79,8 +77,7 @@ static void rfc8439_vectors(void)
     }
 }
 
-static void any_pieces(void)
-{
+static void any_pieces(void) {
     uint8_t key[POLY1305_KEY], message[200], expected[POLY1305_TAG], tag[POLY1305_TAG];
     test_random_bytes(key, sizeof key);
     test_random_bytes(message, sizeof message);
@@ -105,8 +102,7 @@ static void any_pieces(void)
 // Numbers in bytes, lowest first: sum = sum * r modulo 2^130 - 5, bit by bit of r from the top.
 #define SIZE 18
 
-static void add(uint8_t sum[SIZE], const uint8_t number[SIZE])
-{
+static void add(uint8_t sum[SIZE], const uint8_t number[SIZE]) {
     unsigned carry = 0;
     for (int i = 0; i < SIZE; i++) {
         carry += (unsigned)sum[i] + number[i];
@@ -116,8 +112,7 @@ static void add(uint8_t sum[SIZE], const uint8_t number[SIZE])
 }
 
 // Takes what is above bit 130 down; and the modulus itself, where that is still below `number`.
-static void reduce(uint8_t number[SIZE])
-{
+static void reduce(uint8_t number[SIZE]) {
     for (int round = 0; round < 3; round++) {
         uint8_t high[SIZE] = {0};
         high[0] = (uint8_t)(5 * (number[16] >> 2 | number[17] << 6));
@@ -134,8 +129,7 @@ static void reduce(uint8_t number[SIZE])
 }
 
 static void slow_tag(uint8_t tag[POLY1305_TAG], const uint8_t key[POLY1305_KEY],
-                     const uint8_t *bytes, size_t length)
-{
+                     const uint8_t *bytes, size_t length) {
     static const uint8_t clamp[16] = {0xff, 0xff, 0xff, 0x0f, 0xfc, 0xff, 0xff, 0x0f,
                                       0xfc, 0xff, 0xff, 0x0f, 0xfc, 0xff, 0xff, 0x0f};
     uint8_t sum[SIZE] = {0}, pad[SIZE] = {0};
@@ -162,16 +156,14 @@ static void slow_tag(uint8_t tag[POLY1305_TAG], const uint8_t key[POLY1305_KEY],
 }
 
 // Random bytes, of which many are all ones or zeros: carries go far.
-static void random_edges(uint8_t *bytes, size_t length)
-{
+static void random_edges(uint8_t *bytes, size_t length) {
     for (size_t i = 0; i < length; i++) {
         uint32_t kind = test_below(4);
         bytes[i] = kind == 0 ? 0 : kind == 1 ? (uint8_t)test_random() : 0xff;
     }
 }
 
-static void same_as_slow(void)
-{
+static void same_as_slow(void) {
     for (int i = 0; i < 3000; i++) {
         uint8_t key[POLY1305_KEY], message[100], expected[POLY1305_TAG], tag[POLY1305_TAG];
         size_t length = test_below(sizeof message + 1);
@@ -185,8 +177,7 @@ static void same_as_slow(void)
 
 // Long messages, of which much is done four blocks at a time, in two pieces; of the first all bits
 // are ones.
-static void long_messages(void)
-{
+static void long_messages(void) {
     for (int i = 0; i < 400; i++) {
         uint8_t key[POLY1305_KEY], message[1600], expected[POLY1305_TAG], tag[POLY1305_TAG];
         size_t length = i == 0 ? sizeof message : 400 + test_below(sizeof message - 399);
@@ -212,8 +203,7 @@ static void long_messages(void)
     }
 }
 
-static void wiped(void)
-{
+static void wiped(void) {
     static const uint8_t zero[sizeof(struct poly1305)];
     struct poly1305 poly;
     uint8_t key[POLY1305_KEY], tag[POLY1305_TAG];
@@ -224,8 +214,7 @@ static void wiped(void)
     CHECK_BYTES(&poly, zero, sizeof poly);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("Poly1305 gives the RFC's tags, those of its edge cases too", rfc8439_vectors);
     TEST("a message in any three pieces has the tag of the whole", any_pieces);
     TEST("Poly1305 gives what the test's own slow one gives, with many carries", same_as_slow);

@@ -14,8 +14,7 @@ static const struct {
 };
 
 // Takes all ports of a range: each comes once, from the range, and then there are none.
-static void check_exhaustion(struct nat_ports *ports, uint16_t low, uint16_t high)
-{
+static void check_exhaustion(struct nat_ports *ports, uint16_t low, uint16_t high) {
     static bool seen[65536];
     uint32_t size = (uint32_t)(high - low) + 1;
     memset(seen, 0, sizeof seen);
@@ -33,8 +32,7 @@ static void check_exhaustion(struct nat_ports *ports, uint16_t low, uint16_t hig
     CHECK_INT(ports->free_count, 0);
 }
 
-static void exhaustion(void)
-{
+static void exhaustion(void) {
     for (size_t i = 0; i < COUNT(ranges); i++) {
         static struct nat_ports ports;
         test_row("%u to %u", ranges[i].low, ranges[i].high);
@@ -43,15 +41,13 @@ static void exhaustion(void)
     }
 }
 
-static void given_back(void)
-{
+static void given_back(void) {
     for (size_t i = 0; i < COUNT(ranges); i++) {
         static struct nat_ports ports;
         uint32_t size = (uint32_t)(ranges[i].high - ranges[i].low) + 1;
         test_row("%u to %u", ranges[i].low, ranges[i].high);
         nat_ports_init(&ports, ranges[i].low, ranges[i].high);
-        while (nat_ports_take(&ports, 0) != 0)
-            continue;
+        while (nat_ports_take(&ports, 0) != 0) continue;
         for (int n = 0; n < 200; n++) {
             uint16_t port = (uint16_t)(ranges[i].low + test_below(size));
             nat_ports_give(&ports, port);
@@ -66,12 +62,10 @@ static void given_back(void)
 }
 
 // Reserved ports never come; reserving twice, or outside the range, changes nothing.
-static void reserved(void)
-{
+static void reserved(void) {
     static struct nat_ports ports;
     nat_ports_init(&ports, 100, 300);
-    for (uint16_t port = 150; port < 290; port++)
-        nat_ports_reserve(&ports, port);
+    for (uint16_t port = 150; port < 290; port++) nat_ports_reserve(&ports, port);
     nat_ports_reserve(&ports, 150);
     nat_ports_reserve(&ports, 99);
     nat_ports_reserve(&ports, 301);
@@ -86,19 +80,16 @@ static void reserved(void)
     CHECK_INT(nat_ports_take(&ports, 1), 0);
 }
 
-static void all_reserved(void)
-{
+static void all_reserved(void) {
     static struct nat_ports ports;
     nat_ports_init(&ports, 65530, 65535);
-    for (uint32_t port = 65530; port <= 65535; port++)
-        nat_ports_reserve(&ports, (uint16_t)port);
+    for (uint32_t port = 65530; port <= 65535; port++) nat_ports_reserve(&ports, (uint16_t)port);
     CHECK_INT(ports.free_count, 0);
     CHECK_INT(nat_ports_take(&ports, 3), 0);
 }
 
 // Random places are spread over the whole range; each number is a place.
-static void places(void)
-{
+static void places(void) {
     static struct nat_ports ports;
     uint32_t low_half = 0;
     for (int i = 0; i < 1000; i++) {
@@ -115,8 +106,7 @@ static void places(void)
     CHECK_INT(nat_ports_take(&ports, 12768), 20001);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("every port of a range is given out once, and then none", exhaustion);
     TEST("a port given back is the one to be had", given_back);
     TEST("a reserved port is never given out", reserved);

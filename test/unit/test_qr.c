@@ -21,8 +21,7 @@ static const struct {
      "20 5b 0b 78 d1 72 dc 4d 43 40 ec 11 ec 11 ec 11", "c4 23 27 77 eb d7 e7 e2 5d 17"},
 };
 
-static void reed_solomon(void)
-{
+static void reed_solomon(void) {
     for (size_t i = 0; i < COUNT(known_checks); i++) {
         uint8_t data[16];
         uint8_t expected[10];
@@ -84,8 +83,7 @@ static const struct {
      {8, -1}},
 };
 
-static void read_format(const struct qr *qr, int copy, char out[16])
-{
+static void read_format(const struct qr *qr, int copy, char out[16]) {
     int size = (int)qr->size;
     for (int i = 0; i < 15; i++) {
         int row = format_places[copy][i].row;
@@ -96,8 +94,7 @@ static void read_format(const struct qr *qr, int copy, char out[16])
     out[15] = '\0';
 }
 
-static void format_information(void)
-{
+static void format_information(void) {
     static const enum qr_level levels[2] = {QR_LEVEL_L, QR_LEVEL_M};
     for (size_t i = 0; i < 2; i++)
         for (unsigned mask = 0; mask < QR_MASKS; mask++)
@@ -116,8 +113,7 @@ static void format_information(void)
 
 // ---- penalties ----
 
-static void penalties(void)
-{
+static void penalties(void) {
     static struct qr qr;
     static const char like_finder[] = "1011101";
     memset(&qr, 0, sizeof qr);
@@ -126,8 +122,7 @@ static void penalties(void)
     CHECK_INT(qr_symbol_penalty(&qr), 42 * 19 + 400 * 3 + 100);
     // Like a finder pattern in row 10, columns 7 to 13. That row: two runs of 7 light modules and
     // 40 points. Five columns: two runs of 10 each. 16 blocks fewer, and 48.9 % off a half.
-    for (size_t i = 0; i < 7; i++)
-        qr.dark[10][7 + i] = like_finder[i] == '1';
+    for (size_t i = 0; i < 7; i++) qr.dark[10][7 + i] = like_finder[i] == '1';
     CHECK_INT(qr_symbol_penalty(&qr), 20 * 19 + 2 * 5 + 40 + 16 * 19 + 5 * 2 * 8 + 384 * 3 + 90);
     // Alternating modules: nothing, and 221 dark ones of 441 are near enough to a half.
     for (size_t row = 0; row < 21; row++)
@@ -153,21 +148,17 @@ struct reading {
 };
 
 // The field's elements as powers of 2, modulo x^8 + x^4 + x^3 + x^2 + 1.
-static uint8_t times_power_of_2(uint8_t element, unsigned power)
-{
+static uint8_t times_power_of_2(uint8_t element, unsigned power) {
     unsigned value = element;
-    while (power-- > 0)
-        value = value << 1 ^ (value & 0x80 ? 0x11d : 0);
+    while (power-- > 0) value = value << 1 ^ (value & 0x80 ? 0x11d : 0);
     return (uint8_t)value;
 }
 
 // Whether a block of data and check bytes is a code word: zero at 2^0, 2^1, ...
-static bool is_code_word(const uint8_t *bytes, size_t length, size_t check_count)
-{
+static bool is_code_word(const uint8_t *bytes, size_t length, size_t check_count) {
     for (unsigned root = 0; root < check_count; root++) {
         uint8_t sum = 0;
-        for (size_t i = 0; i < length; i++)
-            sum = times_power_of_2(sum, root) ^ bytes[i];
+        for (size_t i = 0; i < length; i++) sum = times_power_of_2(sum, root) ^ bytes[i];
         if (sum != 0)
             return false;
     }
@@ -175,15 +166,12 @@ static bool is_code_word(const uint8_t *bytes, size_t length, size_t check_count
 }
 
 static void fill(uint8_t map[QR_SIZE_MAX][QR_SIZE_MAX], size_t row, size_t column, size_t height,
-                 size_t width)
-{
-    for (size_t i = 0; i < height; i++)
-        memset(&map[row + i][column], 1, width);
+                 size_t width) {
+    for (size_t i = 0; i < height; i++) memset(&map[row + i][column], 1, width);
 }
 
 // Which modules are no data: painted, rectangle by rectangle.
-static void paint_functions(uint8_t map[QR_SIZE_MAX][QR_SIZE_MAX], size_t size)
-{
+static void paint_functions(uint8_t map[QR_SIZE_MAX][QR_SIZE_MAX], size_t size) {
     memset(map, 0, QR_SIZE_MAX * QR_SIZE_MAX);
     fill(map, 0, 0, 9, 9);
     fill(map, 0, size - 8, 9, 8);
@@ -195,8 +183,7 @@ static void paint_functions(uint8_t map[QR_SIZE_MAX][QR_SIZE_MAX], size_t size)
 }
 
 // ISO/IEC 18004, table "Data mask pattern generation conditions"; i is the row, j the column.
-static bool mask_inverts(unsigned mask, unsigned i, unsigned j)
-{
+static bool mask_inverts(unsigned mask, unsigned i, unsigned j) {
     const bool conditions[QR_MASKS] = {
         (i + j) % 2 == 0,
         i % 2 == 0,
@@ -211,8 +198,7 @@ static bool mask_inverts(unsigned mask, unsigned i, unsigned j)
 }
 
 // Walks through the columns of two in the standard's order; returns how many codewords there are.
-static size_t read_codewords(const struct qr *qr, unsigned mask, uint8_t codewords[100])
-{
+static size_t read_codewords(const struct qr *qr, unsigned mask, uint8_t codewords[100]) {
     uint8_t map[QR_SIZE_MAX][QR_SIZE_MAX];
     int size = (int)qr->size;
     int row = size - 1;
@@ -246,8 +232,7 @@ static const uint8_t check_counts[2][QR_VERSION_MAX + 1] = {
 };
 
 // Takes the blocks apart, and the text out of them.
-static bool read_blocks(struct reading *reading, unsigned version)
-{
+static bool read_blocks(struct reading *reading, unsigned version) {
     uint8_t data[100];
     uint8_t block[100];
     size_t blocks = version == 4 && reading->level == QR_LEVEL_M ? 2 : 1;
@@ -255,8 +240,7 @@ static bool read_blocks(struct reading *reading, unsigned version)
     size_t check_count = check_counts[reading->level][version];
     size_t data_length = length - check_count;
     for (size_t b = 0; b < blocks; b++) {
-        for (size_t i = 0; i < length; i++)
-            block[i] = reading->codewords[i * blocks + b];
+        for (size_t i = 0; i < length; i++) block[i] = reading->codewords[i * blocks + b];
         if (!is_code_word(block, length, check_count))
             return false;
         memcpy(data + b * data_length, block, data_length);
@@ -276,8 +260,7 @@ static bool read_blocks(struct reading *reading, unsigned version)
     return true;
 }
 
-static bool read_symbol(struct reading *reading, const struct qr *qr)
-{
+static bool read_symbol(struct reading *reading, const struct qr *qr) {
     char format[16];
     memset(reading, 0, sizeof *reading);
     read_format(qr, 0, format);
@@ -304,8 +287,7 @@ static const struct {
     {3, QR_LEVEL_M, 42}, {3, QR_LEVEL_L, 53}, {4, QR_LEVEL_M, 62}, {4, QR_LEVEL_L, 78},
 };
 
-static void read_back(void)
-{
+static void read_back(void) {
     size_t at = 0;
     for (size_t length = 0; length <= QR_TEXT_MAX; length++) {
         struct qr qr;
@@ -326,16 +308,14 @@ static void read_back(void)
     }
 }
 
-static void too_long(void)
-{
+static void too_long(void) {
     struct qr qr;
     char text[QR_TEXT_MAX + 1] = {0};
     CHECK_INT(qr_encode(&qr, text, QR_TEXT_MAX + 1), -1);
     CHECK_INT(qr_encode(&qr, text, SIZE_MAX - 3), -1);
 }
 
-static void best_mask(void)
-{
+static void best_mask(void) {
     unsigned used = 0;
     for (unsigned i = 0; i < 500; i++) {
         struct qr qr;
@@ -403,8 +383,7 @@ static const struct {
 
 // A line of theirs, of `columns` characters in black on white, with the quiet zone on both sides,
 // in our colours: white on black, where there is any black.
-static void expect_line(char *out, const char *line, size_t columns)
-{
+static void expect_line(char *out, const char *line, size_t columns) {
     static const struct {
         const char *theirs;
         const char *ours;
@@ -433,8 +412,7 @@ static void expect_line(char *out, const char *line, size_t columns)
     strcat(out, "    \x1b[0m");
 }
 
-static void drawn(void)
-{
+static void drawn(void) {
     for (size_t i = 0; i < COUNT(known_symbols); i++) {
         struct qr qr;
         const char *text = known_symbols[i].text;
@@ -457,8 +435,7 @@ static void drawn(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("Reed-Solomon check bytes are those of published examples", reed_solomon);
     TEST("the format information is that of the standard's table, in both places",
          format_information);

@@ -10,16 +10,13 @@
 static struct rate rate;
 
 // Takes tokens until there is none. Returns how many there were.
-static int drain(uint64_t source, int64_t now_ms)
-{
+static int drain(uint64_t source, int64_t now_ms) {
     int taken = 0;
-    while (taken < 1000000 && rate_take(&rate, source, now_ms))
-        taken++;
+    while (taken < 1000000 && rate_take(&rate, source, now_ms)) taken++;
     return taken;
 }
 
-static void burst_then_rate(void)
-{
+static void burst_then_rate(void) {
     rate_init(&rate, INTERVAL_MS, BURST);
     CHECK_INT(drain(1, 1000), BURST);
     CHECK_INT(drain(1, 1000 + INTERVAL_MS - 1), 0);
@@ -31,17 +28,14 @@ static void burst_then_rate(void)
 }
 
 // What was refused costs nothing: whoever keeps asking gets what he is due.
-static void refusals_are_free(void)
-{
+static void refusals_are_free(void) {
     int taken = 0;
     rate_init(&rate, INTERVAL_MS, BURST);
-    for (int64_t now = 0; now < 100 * INTERVAL_MS; now++)
-        taken += rate_take(&rate, 1, now);
+    for (int64_t now = 0; now < 100 * INTERVAL_MS; now++) taken += rate_take(&rate, 1, now);
     CHECK_INT(taken, BURST + 99);
 }
 
-static void settings(void)
-{
+static void settings(void) {
     static const struct {
         int64_t interval_ms;
         unsigned burst;
@@ -58,14 +52,12 @@ static void settings(void)
         test_row("one every %lld ms, burst %u, %lld ms", (long long)cases[i].interval_ms,
                  cases[i].burst, (long long)cases[i].span_ms);
         rate_init(&rate, cases[i].interval_ms, cases[i].burst);
-        for (int64_t now = 0; now < cases[i].span_ms; now++)
-            taken += drain(77, now);
+        for (int64_t now = 0; now < cases[i].span_ms; now++) taken += drain(77, now);
         CHECK_INT(taken, cases[i].expected);
     }
 }
 
-static void sources_are_apart(void)
-{
+static void sources_are_apart(void) {
     static const uint64_t sources[] = {0,
                                        1,
                                        0x7f000001,
@@ -77,18 +69,15 @@ static void sources_are_apart(void)
         test_row("source %llx", (unsigned long long)sources[i]);
         CHECK_INT(drain(sources[i], 5000), BURST);
     }
-    for (size_t i = 0; i < COUNT(sources); i++)
-        CHECK_INT(drain(sources[i], 5000), 0);
+    for (size_t i = 0; i < COUNT(sources); i++) CHECK_INT(drain(sources[i], 5000), 0);
 }
 
 // As many sources as there are places, each with its own bucket; others find theirs in the fullest.
-static void full_table(void)
-{
+static void full_table(void) {
     rate_init(&rate, INTERVAL_MS, BURST);
     for (uint64_t source = 1; source <= RATE_SOURCES; source++)
         CHECK_INT(drain(source, 1000), BURST);
-    for (uint64_t source = 1; source <= RATE_SOURCES; source++)
-        CHECK_INT(drain(source, 1000), 0);
+    for (uint64_t source = 1; source <= RATE_SOURCES; source++) CHECK_INT(drain(source, 1000), 0);
     CHECK_INT(drain(RATE_SOURCES + 1, 1000), 0);
     int taken = 0;
     for (uint64_t source = RATE_SOURCES + 10; source > 0; source--)
@@ -97,8 +86,7 @@ static void full_table(void)
 }
 
 // Fewer attackers than places: others have all that is theirs, all the time.
-static void others_unharmed(void)
-{
+static void others_unharmed(void) {
     rate_init(&rate, INTERVAL_MS, BURST);
     for (int64_t now = 0; now < 50 * INTERVAL_MS; now += 25) {
         for (uint64_t attacker = 1; attacker < RATE_SOURCES; attacker += 3)
@@ -110,8 +98,7 @@ static void others_unharmed(void)
 
 // Against the ideal limiter, which forgets nobody: a source that is used to being forgotten never
 // gets more than there. The others are as many as they like, at any time.
-static void forgetting_is_no_gain(void)
-{
+static void forgetting_is_no_gain(void) {
     static const uint32_t others[] = {1, 10, RATE_SOURCES, 3 * RATE_SOURCES, 2000000000};
     for (size_t i = 0; i < COUNT(others); i++) {
         int64_t now = 0;
@@ -133,22 +120,19 @@ static void forgetting_is_no_gain(void)
 }
 
 // An attacker who has any number of addresses: all together get no more than the table gives.
-static void bounded_in_all(void)
-{
+static void bounded_in_all(void) {
     long long taken = 0;
     int64_t span_ms = 20 * INTERVAL_MS;
     rate_init(&rate, INTERVAL_MS, BURST);
     for (int64_t now = 0; now < span_ms; now += INTERVAL_MS / 2)
-        for (int i = 0; i < 2000; i++)
-            taken += rate_take(&rate, test_random(), now);
+        for (int i = 0; i < 2000; i++) taken += rate_take(&rate, test_random(), now);
     CHECK(taken <= (long long)RATE_SOURCES * (BURST + span_ms / INTERVAL_MS));
     CHECK(taken >= (long long)RATE_SOURCES * 15);
 }
 
 // While he makes four attempts for each token, an honest source that asks once an interval gets in
 // now and then: its chances are those of any other attempt.
-static void honest_gets_in(void)
-{
+static void honest_gets_in(void) {
     int taken = 0;
     rate_init(&rate, INTERVAL_MS, 1);
     for (int64_t now = 0; now < 40 * INTERVAL_MS; now += INTERVAL_MS) {
@@ -159,8 +143,7 @@ static void honest_gets_in(void)
     CHECK(taken >= 3);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("a source has its burst, and then a token each interval", burst_then_rate);
     TEST("a refusal costs nothing", refusals_are_free);
     TEST("intervals and bursts of all sizes give what they promise", settings);

@@ -13,8 +13,7 @@ struct log {
     size_t length;
 };
 
-static void log_event(struct log *log, const char *name, const uint8_t *data, size_t length)
-{
+static void log_event(struct log *log, const char *name, const uint8_t *data, size_t length) {
     size_t room = sizeof log->text - log->length;
     int wrote = snprintf(log->text + log->length, room, "%s(", name);
     log->length += (size_t)wrote;
@@ -27,13 +26,11 @@ static void log_event(struct log *log, const char *name, const uint8_t *data, si
 }
 
 // Takes everything that the receiver has. Returns false after a failure.
-static bool take_events(struct ws_receiver *r, struct log *log)
-{
+static bool take_events(struct ws_receiver *r, struct log *log) {
     char status[8];
     for (;;) {
         switch (ws_receiver_next(r)) {
-        case WS_EVENT_MORE:
-            return true;
+        case WS_EVENT_MORE: return true;
         case WS_EVENT_MESSAGE:
             log_event(log, r->opcode == WS_TEXT ? "text" : "binary", r->data, r->length);
             break;
@@ -56,8 +53,7 @@ static bool take_events(struct ws_receiver *r, struct log *log)
 // whose buffer is as small as is allowed. Returns how many bytes were fed until the end or failure,
 // or SIZE_MAX when there was no room.
 static size_t feed(const uint8_t *bytes, size_t length, size_t first, size_t piece,
-                   bool expect_mask, struct log *log)
-{
+                   bool expect_mask, struct log *log) {
     struct ws_receiver receiver;
     size_t size = MESSAGE_MAX + WS_HEAD_MAX + WS_CONTROL_MAX;
     uint8_t *buffer = malloc(size);
@@ -146,8 +142,7 @@ static const struct {
 };
 
 // Masks every frame of a stream of good heads, each with another mask.
-static size_t mask_stream(uint8_t *out, const uint8_t *in, size_t length)
-{
+static size_t mask_stream(uint8_t *out, const uint8_t *in, size_t length) {
     size_t at = 0;
     size_t to = 0;
     while (at < length) {
@@ -173,8 +168,7 @@ static size_t mask_stream(uint8_t *out, const uint8_t *in, size_t length)
 }
 
 static void check_all_cuts(const char *what, const uint8_t *bytes, size_t length, bool expect_mask,
-                           const char *events)
-{
+                           const char *events) {
     struct log log;
     for (size_t piece = 1; piece <= length; piece++) {
         test_row("%s, in pieces of %lu", what, (unsigned long)piece);
@@ -188,8 +182,7 @@ static void check_all_cuts(const char *what, const uint8_t *bytes, size_t length
     }
 }
 
-static void unmasked_streams(void)
-{
+static void unmasked_streams(void) {
     for (size_t i = 0; i < COUNT(streams); i++) {
         uint8_t bytes[512];
         size_t length = test_hex(bytes, sizeof bytes, streams[i].hex);
@@ -197,8 +190,7 @@ static void unmasked_streams(void)
     }
 }
 
-static void masked_streams(void)
-{
+static void masked_streams(void) {
     for (size_t i = 0; i < COUNT(streams); i++) {
         uint8_t bytes[512];
         uint8_t masked[1024];
@@ -211,8 +203,7 @@ static void masked_streams(void)
 }
 
 // Section 5.1: a server fails on an unmasked frame, by its head alone, whatever it is.
-static void unmasked_to_a_server(void)
-{
+static void unmasked_to_a_server(void) {
     static const char *const heads[] = {"81 05", "82 00", "89 00", "88 02", "01 7e 0100"};
     for (size_t i = 0; i < COUNT(heads); i++) {
         uint8_t bytes[16];
@@ -225,8 +216,7 @@ static void unmasked_to_a_server(void)
 
 // Bad text fails at its first bad byte, and a message that is too long by its head: nobody has to
 // wait for the rest.
-static void fails_early(void)
-{
+static void fails_early(void) {
     static const struct {
         const char *hex;
         size_t fails_after;
@@ -245,8 +235,7 @@ static void fails_early(void)
 }
 
 static size_t put_frame(uint8_t *out, bool final, uint8_t opcode, const uint8_t *data,
-                        size_t length, bool masked)
-{
+                        size_t length, bool masked) {
     struct ws_frame frame = {.final = final, .masked = masked, .opcode = opcode, .length = length};
     test_random_bytes(frame.mask, 4);
     size_t head = ws_write_head(out, &frame);
@@ -256,8 +245,7 @@ static size_t put_frame(uint8_t *out, bool final, uint8_t opcode, const uint8_t 
 }
 
 // Writes a message in frames of `piece` bytes.
-static size_t put_fragments(uint8_t *out, const uint8_t *data, size_t length, size_t piece)
-{
+static size_t put_fragments(uint8_t *out, const uint8_t *data, size_t length, size_t piece) {
     size_t wrote = 0;
     for (size_t at = 0; at < length; at += piece) {
         size_t part = length - at < piece ? length - at : piece;
@@ -269,8 +257,7 @@ static size_t put_fragments(uint8_t *out, const uint8_t *data, size_t length, si
 
 // A message of exactly the limit passes, in one frame or many, also when the buffer has not a byte
 // more than it must; one byte more does not pass.
-static void exactly_the_limit(void)
-{
+static void exactly_the_limit(void) {
     uint8_t data[MESSAGE_MAX + 1];
     uint8_t stream[4096];
     struct log log;
@@ -306,16 +293,14 @@ struct busy {
     size_t count;
 };
 
-static void expect(struct busy *busy, uint8_t opcode, const uint8_t *data, size_t length)
-{
+static void expect(struct busy *busy, uint8_t opcode, const uint8_t *data, size_t length) {
     struct expectation *e = &busy->expected[busy->count++];
     e->opcode = opcode;
     e->length = length;
     memcpy(e->data, data, length);
 }
 
-static void add_control(struct busy *busy, bool masked)
-{
+static void add_control(struct busy *busy, bool masked) {
     uint8_t data[WS_CONTROL_MAX];
     size_t length = test_below(4) == 0 ? WS_CONTROL_MAX : test_below(20);
     uint8_t opcode = test_below(2) == 0 ? WS_PING : WS_PONG;
@@ -324,8 +309,7 @@ static void add_control(struct busy *busy, bool masked)
     expect(busy, opcode, data, length);
 }
 
-static void add_message(struct busy *busy, bool masked)
-{
+static void add_message(struct busy *busy, bool masked) {
     uint8_t data[MESSAGE_MAX];
     size_t length = test_below(3) == 0 ? MESSAGE_MAX : test_below(MESSAGE_MAX + 1);
     size_t fragments = 1 + (test_below(2) == 0 ? 0 : test_below(6));
@@ -343,8 +327,7 @@ static void add_message(struct busy *busy, bool masked)
     expect(busy, WS_BINARY, data, length);
 }
 
-static void check_event(const struct ws_receiver *r, const struct busy *busy, size_t *seen)
-{
+static void check_event(const struct ws_receiver *r, const struct busy *busy, size_t *seen) {
     CHECK(*seen < busy->count);
     const struct expectation *e = &busy->expected[(*seen)++];
     CHECK_INT(r->opcode, e->opcode);
@@ -353,8 +336,7 @@ static void check_event(const struct ws_receiver *r, const struct busy *busy, si
 }
 
 // Feeds a busy stream as a socket would: as much as there is room for, or less.
-static void check_busy(const struct busy *busy, bool masked)
-{
+static void check_busy(const struct busy *busy, bool masked) {
     struct ws_receiver receiver;
     size_t size = MESSAGE_MAX + WS_HEAD_MAX + WS_CONTROL_MAX + test_below(2) * test_below(1000);
     uint8_t *buffer = malloc(size);
@@ -386,8 +368,7 @@ static void check_busy(const struct busy *busy, bool masked)
     CHECK_INT(seen, busy->count);
 }
 
-static void busy_streams(void)
-{
+static void busy_streams(void) {
     static struct busy busy;
     for (int round = 0; round < 400; round++) {
         bool masked = test_below(2) != 0;
@@ -405,8 +386,7 @@ static void busy_streams(void)
 
 // Moves a receiver to another buffer, and gives the one before back, so that no look into it goes
 // unnoticed.
-static uint8_t *grow(struct ws_receiver *receiver, uint8_t *buffer, size_t size)
-{
+static uint8_t *grow(struct ws_receiver *receiver, uint8_t *buffer, size_t size) {
     uint8_t *larger = malloc(size);
     if (larger == NULL)
         exit(2);
@@ -418,8 +398,7 @@ static uint8_t *grow(struct ws_receiver *receiver, uint8_t *buffer, size_t size)
 // Feeds a stream to a receiver whose buffer is small at first and grows by `step` bytes whenever it
 // is full.
 static void feed_growing(const uint8_t *bytes, size_t length, size_t piece, size_t size,
-                         size_t step, struct log *log)
-{
+                         size_t step, struct log *log) {
     struct ws_receiver receiver;
     uint8_t *buffer = malloc(size);
     bool going = buffer != NULL;
@@ -447,8 +426,7 @@ static void feed_growing(const uint8_t *bytes, size_t length, size_t piece, size
 }
 
 // The same events come of every stream, wherever in it the buffer is full.
-static void growing_buffers(void)
-{
+static void growing_buffers(void) {
     static const size_t sizes[] = {32, 33, 50, 64, 100, 150, 200};
     static const size_t steps[] = {1, 13, 400};
     for (size_t i = 0; i < COUNT(streams); i++) {
@@ -472,8 +450,7 @@ static void growing_buffers(void)
 
 // Long messages, in one frame or many, binary and text, with control frames between: the buffer is
 // full in mid-message, in mid-frame, in a control frame, in a head.
-static void growing_in_mid_message(void)
-{
+static void growing_in_mid_message(void) {
     for (int round = 0; round < 3000; round++) {
         uint8_t data[MESSAGE_MAX];
         uint8_t stream[8192];
@@ -510,8 +487,7 @@ static void growing_in_mid_message(void)
 
 // A message that is thrown away when the buffer is full of it: what is before it and behind it
 // comes, and so do the control frames in it; bad text in it is not looked at.
-static void skipped_messages(void)
-{
+static void skipped_messages(void) {
     for (int round = 0; round < 2000; round++) {
         uint8_t data[MESSAGE_MAX];
         uint8_t stream[4096];
@@ -569,8 +545,7 @@ static void skipped_messages(void)
 }
 
 // A message is delivered where it lies, and stays valid and writable until the next call.
-static void messages_lie_in_the_buffer(void)
-{
+static void messages_lie_in_the_buffer(void) {
     static const uint8_t stream[] = {0x82, 3, 'a', 'b', 'c', 0x82, 3, 'd', 'e', 'f'};
     uint8_t buffer[MESSAGE_MAX + WS_HEAD_MAX + WS_CONTROL_MAX];
     struct ws_receiver receiver;
@@ -586,8 +561,7 @@ static void messages_lie_in_the_buffer(void)
     CHECK_INT(ws_receiver_next(&receiver), WS_EVENT_MORE);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("a server's streams give the same events however they are cut", unmasked_streams);
     TEST("a client's masked streams give the same events however they are cut", masked_streams);
     TEST("a server fails on any frame that is not masked", unmasked_to_a_server);

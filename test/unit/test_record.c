@@ -6,8 +6,7 @@
 #include "test.h"
 
 // All records of a message, as text: "40:24 02:8 " and "!" with what was left where it ended early.
-static void describe(char *out, size_t size, uint8_t *bytes, size_t length)
-{
+static void describe(char *out, size_t size, uint8_t *bytes, size_t length) {
     struct record record;
     size_t at = 0;
     size_t wrote = 0;
@@ -29,8 +28,7 @@ static void describe(char *out, size_t size, uint8_t *bytes, size_t length)
     }
 }
 
-static void streams(void)
-{
+static void streams(void) {
     static const struct {
         const char *hex;
         const char *records;
@@ -90,8 +88,7 @@ static void streams(void)
     }
 }
 
-static void written_and_read(void)
-{
+static void written_and_read(void) {
     static uint8_t message[400000];
     static uint8_t body[66000];
     static const size_t lengths[] = {0, 1, 8, 255, 256, 65535, 65536};
@@ -118,8 +115,7 @@ static void written_and_read(void)
 }
 
 // Whatever the bytes are, a record lies inside them, and reading goes on or ends.
-static void random_bytes(void)
-{
+static void random_bytes(void) {
     for (int i = 0; i < 50000; i++) {
         static const uint8_t starts[] = {0x45, 0x60, 0x02, 0x01, 0x00, 0x4f, 0x6e};
         uint8_t bytes[120];
@@ -139,18 +135,15 @@ static void random_bytes(void)
     }
 }
 
-static struct configuration make_configuration(size_t resolvers)
-{
+static struct configuration make_configuration(size_t resolvers) {
     struct configuration config = {
         .address = 0x64400102, .mtu = 1500, .message_max = 1048576, .resolver_count = resolvers};
-    for (size_t i = 0; i < resolvers; i++)
-        config.resolvers[i] = 0xc0000201 + (uint32_t)i;
+    for (size_t i = 0; i < resolvers; i++) config.resolvers[i] = 0xc0000201 + (uint32_t)i;
     return config;
 }
 
 // The bytes are those of the protocol, on every machine.
-static void configuration_bytes(void)
-{
+static void configuration_bytes(void) {
     struct configuration config = make_configuration(2);
     uint8_t body[CONFIGURATION_MAX];
     uint8_t expected[32];
@@ -160,8 +153,7 @@ static void configuration_bytes(void)
     CHECK_BYTES(body, expected, length);
 }
 
-static void configurations(void)
-{
+static void configurations(void) {
     for (size_t count = 0; count <= RESOLVERS_MAX; count++) {
         struct configuration config = make_configuration(count);
         struct configuration read;
@@ -182,15 +174,13 @@ static void configurations(void)
             CHECK_INT(read.mtu, config.mtu);
             CHECK_INT(read.message_max, config.message_max);
             CHECK_INT(read.resolver_count, count);
-            for (size_t i = 0; i < count; i++)
-                CHECK_INT(read.resolvers[i], config.resolvers[i]);
+            for (size_t i = 0; i < count; i++) CHECK_INT(read.resolvers[i], config.resolvers[i]);
         }
     }
 }
 
 // A server that has more resolvers than we keep: the first ones are taken.
-static void too_many_resolvers(void)
-{
+static void too_many_resolvers(void) {
     uint8_t body[11 + 4 * 255];
     struct configuration config = make_configuration(1);
     configuration_write(body, &config);
@@ -213,8 +203,7 @@ static void too_many_resolvers(void)
 }
 
 // Only what is inside 100.64.0.0/10 is an address that a laptop takes, and no end of that network.
-static void addresses(void)
-{
+static void addresses(void) {
     static const struct {
         uint32_t address;
         int result;
@@ -245,8 +234,7 @@ static void addresses(void)
     }
 }
 
-static void limits(void)
-{
+static void limits(void) {
     static const struct {
         uint16_t mtu;
         uint32_t message_max;
@@ -272,16 +260,14 @@ static void limits(void)
 static uint8_t super_bytes[IP_PACKET_MAX + SUPER_PACKET_HEAD];
 
 // Writes a super-packet's record. Returns its length.
-static size_t make_super(const struct packet_spec *spec, uint16_t segment_size)
-{
+static size_t make_super(const struct packet_spec *spec, uint16_t segment_size) {
     size_t length = packet_make(super_bytes + SUPER_PACKET_HEAD, spec);
     packet_fill_partial_checksum(super_bytes + SUPER_PACKET_HEAD, length);
     super_packet_head_write(super_bytes, length, segment_size);
     return SUPER_PACKET_HEAD + length;
 }
 
-static int read_super(const uint8_t *bytes, size_t length, size_t body, uint8_t *flags)
-{
+static int read_super(const uint8_t *bytes, size_t length, size_t body, uint8_t *flags) {
     struct ip_packet packet;
     struct ip_offload offload;
     struct record record = {.type = 0};
@@ -298,8 +284,7 @@ static int read_super(const uint8_t *bytes, size_t length, size_t body, uint8_t 
     return result;
 }
 
-static struct packet_spec super_spec(uint8_t protocol, size_t payload_length)
-{
+static struct packet_spec super_spec(uint8_t protocol, size_t payload_length) {
     static uint8_t payload[IP_PACKET_MAX];
     return (struct packet_spec){
         .protocol = protocol,
@@ -314,8 +299,7 @@ static struct packet_spec super_spec(uint8_t protocol, size_t payload_length)
 }
 
 // The bytes are those of the protocol, on every machine.
-static void super_packet_bytes(void)
-{
+static void super_packet_bytes(void) {
     struct packet_spec spec = super_spec(PACKET_TCP, 3000);
     uint8_t expected[SUPER_PACKET_HEAD];
     uint8_t flags;
@@ -333,8 +317,7 @@ static void super_packet_bytes(void)
 }
 
 // A record whose packet is another than its length says, or is none that could be cut.
-static void no_super_packets(void)
-{
+static void no_super_packets(void) {
     static const struct {
         const char *what;
         size_t at;
@@ -373,8 +356,7 @@ static void no_super_packets(void)
     CHECK_INT(read_super(super_bytes, length, length - RECORD_HEAD, &flags), -1); // header checksum
 }
 
-static void sizes_of_super_packets(void)
-{
+static void sizes_of_super_packets(void) {
     static const struct {
         size_t payload;
         uint16_t segment_size;
@@ -394,8 +376,7 @@ static void sizes_of_super_packets(void)
     }
 }
 
-static void short_super_packets(void)
-{
+static void short_super_packets(void) {
     struct packet_spec spec = super_spec(PACKET_TCP, 100);
     size_t whole = make_super(&spec, 50);
     for (size_t body = 0; body <= whole - RECORD_HEAD; body++) {
@@ -409,8 +390,7 @@ static void short_super_packets(void)
     }
 }
 
-static void statuses(void)
-{
+static void statuses(void) {
     uint8_t body[STATUS_BYTES + 3] = {0};
     CHECK_INT(status_write(body, 0x01020304), STATUS_BYTES);
     CHECK_BYTES(body, "\x01\x02\x03\x04", STATUS_BYTES);
@@ -425,8 +405,7 @@ static void statuses(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("records and packets are found one after another, and none that is cut short", streams);
     TEST("records of every type and length are read as they were written", written_and_read);
     TEST("in random bytes no record lies outside of them", random_bytes);

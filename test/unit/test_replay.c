@@ -18,8 +18,7 @@ struct model {
 };
 
 // Plays one counter to both; they must agree.
-static void play(struct replay *replay, struct model *model, uint64_t counter)
-{
+static void play(struct replay *replay, struct model *model, uint64_t counter) {
     bool is_newest = !model->any || counter > model->newest;
     bool in_window = is_newest || model->newest - counter < LEAST_WINDOW;
     bool expected = in_window && !model->seen[counter - model->base];
@@ -36,8 +35,7 @@ static void play(struct replay *replay, struct model *model, uint64_t counter)
     model->any = true;
 }
 
-static void in_order(void)
-{
+static void in_order(void) {
     struct replay replay;
     replay_init(&replay);
     for (uint64_t counter = 0; counter < 3 * REPLAY_WINDOW; counter++) {
@@ -50,8 +48,7 @@ static void in_order(void)
         CHECK(!replay_may_be_new(&replay, counter));
 }
 
-static void in_reverse(void)
-{
+static void in_reverse(void) {
     struct replay replay;
     replay_init(&replay);
     for (uint64_t counter = LEAST_WINDOW; counter-- > 0;) {
@@ -65,8 +62,7 @@ static void in_reverse(void)
 }
 
 // The window's far end, for every place of the newest counter in its word.
-static void edges(void)
-{
+static void edges(void) {
     for (uint64_t newest = 0; newest < 3 * REPLAY_WINDOW; newest++) {
         struct replay replay;
         replay_init(&replay);
@@ -89,8 +85,7 @@ static void edges(void)
 }
 
 // A jump of any size forgets nothing that is still in the window, and finds no old bits behind it.
-static void jumps(void)
-{
+static void jumps(void) {
     static const uint64_t starts[] = {0, 1, 63, 64, 65, 2047, 2048, 5000};
     for (size_t i = 0; i < COUNT(starts); i++) {
         for (uint64_t jump = 1; jump < 3 * REPLAY_WINDOW; jump++) {
@@ -111,8 +106,7 @@ static void jumps(void)
     }
 }
 
-static void huge_jumps(void)
-{
+static void huge_jumps(void) {
     static const uint64_t steps[] = {
         0,
         1,
@@ -134,14 +128,12 @@ static void huge_jumps(void)
         test_row("step %lu", (unsigned long)i);
         CHECK(replay_may_be_new(&replay, steps[i]));
         CHECK(replay_mark(&replay, steps[i]));
-        for (size_t k = 0; k <= i; k++)
-            CHECK(!replay_may_be_new(&replay, steps[k]));
+        for (size_t k = 0; k <= i; k++) CHECK(!replay_may_be_new(&replay, steps[k]));
     }
 }
 
 // One more than the last counter of all cannot be said: it is refused, whenever it comes.
-static void the_last_counter(void)
-{
+static void the_last_counter(void) {
     struct replay replay;
     replay_init(&replay);
     CHECK(!replay_may_be_new(&replay, UINT64_MAX));
@@ -157,8 +149,7 @@ static void the_last_counter(void)
 }
 
 // Random orders of all kinds, also at the end of the numbers.
-static void like_the_model(void)
-{
+static void like_the_model(void) {
     static struct model model;
     for (int round = 0; round < 60 && !test_state.failed; round++) {
         struct replay replay;
@@ -183,8 +174,7 @@ static void like_the_model(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("counters in order are all new, once", in_order);
     TEST("counters in reverse order are all new, once, as far as the window goes", in_reverse);
     TEST("the window ends where it should, wherever its newest counter stands", edges);

@@ -24,8 +24,7 @@ static const struct {
     {"", 0, 0},
 };
 
-static void lines(void)
-{
+static void lines(void) {
     for (size_t i = 0; i < COUNT(cases); i++) {
         uint32_t found[3] = {0};
         uint8_t *copy = test_copy(cases[i].text, strlen(cases[i].text));
@@ -37,14 +36,12 @@ static void lines(void)
     }
 }
 
-static void no_file(void)
-{
+static void no_file(void) {
     uint32_t found[3];
     CHECK_INT(resolvers_read(found, 3, "/nonexistent/resolv.conf"), 0);
 }
 
-int main(void)
-{
+int main(void) {
     test_run("name servers are found line by line", lines);
     test_run("without a file there are none", no_file);
     return test_end();

@@ -40,8 +40,7 @@ static const struct log quiet = {.program = "test_sandbox", .level = LOG_LEVEL_E
     0xdeadbeef // what the machine returns for code that it does not know, or without end
 
 // One word of struct seccomp_data, as the kernel gives it to the filter.
-static uint32_t load(const struct seccomp_data *data, uint32_t place)
-{
+static uint32_t load(const struct seccomp_data *data, uint32_t place) {
     uint32_t word = 0;
     if (place % 4 == 0 && place <= sizeof *data - 4)
         memcpy(&word, (const uint8_t *)data + place, 4);
@@ -49,25 +48,16 @@ static uint32_t load(const struct seccomp_data *data, uint32_t place)
 }
 
 static uint32_t run_filter(const struct sock_filter *code, size_t length,
-                           const struct seccomp_data *data)
-{
+                           const struct seccomp_data *data) {
     uint32_t a = 0;
     for (size_t pc = 0; pc < length; pc++) {
         const struct sock_filter *i = &code[pc];
         switch (i->code) {
-        case BPF_LD | BPF_W | BPF_ABS:
-            a = load(data, i->k);
-            break;
-        case BPF_JMP | BPF_JEQ | BPF_K:
-            pc += a == i->k ? i->jt : i->jf;
-            break;
-        case BPF_JMP | BPF_JSET | BPF_K:
-            pc += (a & i->k) != 0 ? i->jt : i->jf;
-            break;
-        case BPF_RET | BPF_K:
-            return i->k;
-        default:
-            return WRONG_CODE;
+        case BPF_LD | BPF_W | BPF_ABS: a = load(data, i->k); break;
+        case BPF_JMP | BPF_JEQ | BPF_K: pc += a == i->k ? i->jt : i->jf; break;
+        case BPF_JMP | BPF_JSET | BPF_K: pc += (a & i->k) != 0 ? i->jt : i->jf; break;
+        case BPF_RET | BPF_K: return i->k;
+        default: return WRONG_CODE;
         }
     }
     return WRONG_CODE;
@@ -75,8 +65,7 @@ static uint32_t run_filter(const struct sock_filter *code, size_t length,
 
 // Which architecture this test is built for, told in another way than the filter does it: by the
 // ELF header's machine and the byte order.
-static uint32_t architecture(void)
-{
+static uint32_t architecture(void) {
     union {
         uint8_t bytes[20];
         uint16_t halves[10];
@@ -183,8 +172,7 @@ static const struct sandbox_needs needs_devices = {.devices = true};
 static const struct sandbox_needs needs_both = {.files = true, .terminal = true};
 static const struct sandbox_needs needs_all = {.files = true, .devices = true, .terminal = true};
 
-static void check_calls(const struct sandbox_needs *needs)
-{
+static void check_calls(const struct sandbox_needs *needs) {
     struct sock_filter code[SANDBOX_CODE_MAX];
     size_t length = sandbox_write(code, needs);
     for (size_t i = 0; i < COUNT(calls) && length > 0; i++) {
@@ -203,30 +191,21 @@ static void check_calls(const struct sandbox_needs *needs)
     }
 }
 
-static void calls_without_files(void)
-{
-    check_calls(&needs_nothing);
-}
+static void calls_without_files(void) { check_calls(&needs_nothing); }
 
-static void calls_with_files(void)
-{
-    check_calls(&needs_files);
-}
+static void calls_with_files(void) { check_calls(&needs_files); }
 
-static void calls_with_devices(void)
-{
+static void calls_with_devices(void) {
     check_calls(&needs_devices);
     check_calls(&needs_all);
 }
 
-static void calls_with_terminal(void)
-{
+static void calls_with_terminal(void) {
     check_calls(&needs_terminal);
     check_calls(&needs_both);
 }
 
-static void x32_is_refused(void)
-{
+static void x32_is_refused(void) {
     struct sock_filter code[SANDBOX_CODE_MAX];
     size_t length = sandbox_write(code, &needs_both);
     for (int number = 0; number < 600 && length > 0; number++) {
@@ -236,8 +215,7 @@ static void x32_is_refused(void)
     }
 }
 
-static void few_are_allowed(void)
-{
+static void few_are_allowed(void) {
     struct sock_filter code[SANDBOX_CODE_MAX];
     size_t length = sandbox_write(code, &needs_nothing);
     int allowed = 0;
@@ -252,8 +230,7 @@ static void few_are_allowed(void)
 
 // Whether this kernel has seccomp, whatever sandbox_enter() says. An address sanitizer's calls
 // would not pass the filter, so with it the sandbox is left out.
-static bool there_is_one(void)
-{
+static bool there_is_one(void) {
 #if defined(__SANITIZE_ADDRESS__)
     return false;
 #elif defined(__has_feature)
@@ -271,8 +248,7 @@ typedef bool deed(void);
 
 // Does it in a process of its own. Returns the process's status of waitpid(); it ended by itself
 // with 0 for a deed that was as it should be.
-static int in_sandbox(deed *what, const struct sandbox_needs *needs)
-{
+static int in_sandbox(deed *what, const struct sandbox_needs *needs) {
     int status = -1;
     bool expected = there_is_one();
     struct rlimit none = {0, 0};
@@ -289,13 +265,9 @@ static int in_sandbox(deed *what, const struct sandbox_needs *needs)
     return status;
 }
 
-static bool nothing(void)
-{
-    return true;
-}
+static bool nothing(void) { return true; }
 
-static void it_says_whether_it_is_in_force(void)
-{
+static void it_says_whether_it_is_in_force(void) {
     CHECK_INT(in_sandbox(nothing, &needs_nothing), 0);
     CHECK_INT(in_sandbox(nothing, &needs_both), 0);
     CHECK(there_is_one() ==
@@ -303,16 +275,14 @@ static void it_says_whether_it_is_in_force(void)
            sandbox_write((struct sock_filter[SANDBOX_CODE_MAX]){{0}}, &needs_nothing) > 0));
 }
 
-static bool do_poll(void)
-{
+static bool do_poll(void) {
     struct pollfd polled = {.fd = pipe_ends[0], .events = POLLIN};
     char byte = 1;
     return poll(&polled, 1, 1) == 0 && write(pipe_ends[1], &byte, 1) == 1 &&
            poll(&polled, 1, -1) == 1 && read(pipe_ends[0], &byte, 1) == 1;
 }
 
-static void on_timer(void *arg, short events)
-{
+static void on_timer(void *arg, short events) {
     (void)arg;
     (void)events;
     raise(SIGTERM); // to this process itself
@@ -321,21 +291,16 @@ static void on_timer(void *arg, short events)
 // The loop is made before, in the parent; its timer ends it by a signal.
 static struct loop loop;
 
-static bool do_loop(void)
-{
-    return loop_run(&loop) == 0 && loop.stop;
-}
+static bool do_loop(void) { return loop_run(&loop) == 0 && loop.stop; }
 
-static bool do_random(void)
-{
+static bool do_random(void) {
     char bytes[64];
     return getrandom(bytes, sizeof bytes, 0) == (ssize_t)sizeof bytes;
 }
 
 static int udp_fd;
 
-static bool do_ioctl(void)
-{
+static bool do_ioctl(void) {
     struct ifreq {
         char name[16];
         char value[24];
@@ -343,25 +308,17 @@ static bool do_ioctl(void)
     return ioctl(udp_fd, SIOCGIFADDR, &request) == 0 || errno == EADDRNOTAVAIL || errno == ENODEV;
 }
 
-static bool do_error_text(void)
-{
-    return strerror(ENOENT) != NULL && strerror(123456) != NULL;
-}
+static bool do_error_text(void) { return strerror(ENOENT) != NULL && strerror(123456) != NULL; }
 
-static bool do_time(void)
-{
+static bool do_time(void) {
     struct timespec now;
     return clock_gettime(CLOCK_MONOTONIC, &now) == 0 &&
            (syscall(__NR_clock_gettime, CLOCK_MONOTONIC, &now) == 0 || errno == ENOSYS);
 }
 
-static bool do_wait(void)
-{
-    return waitpid(-1, NULL, 0) < 0 && errno == ECHILD;
-}
+static bool do_wait(void) { return waitpid(-1, NULL, 0) < 0 && errno == ECHILD; }
 
-static bool do_read_file(void)
-{
+static bool do_read_file(void) {
     struct stat info;
     char bytes[16];
     int fd = openat(AT_FDCWD, "/proc/self/exe", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -369,14 +326,12 @@ static bool do_read_file(void)
 }
 
 // No terminal is needed to ask.
-static bool do_bind_to_device(void)
-{
+static bool do_bind_to_device(void) {
     (void)syscall(__NR_setsockopt, -1, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2);
     return true;
 }
 
-static bool do_ask_terminal(void)
-{
+static bool do_ask_terminal(void) {
     struct winsize size;
     return ioctl(-1, TIOCGWINSZ, &size) < 0 && errno == EBADF && tcgetpgrp(-1) < 0 &&
            errno == EBADF;
@@ -399,8 +354,7 @@ static const struct {
     {"asking a terminal, with one", do_ask_terminal, &needs_terminal},
 };
 
-static void what_is_allowed_works(void)
-{
+static void what_is_allowed_works(void) {
     CHECK(pipe(pipe_ends) == 0);
     CHECK(loop_init(&loop) == 0);
     CHECK(loop_every(&loop, 5, on_timer, NULL) == 0);
@@ -417,74 +371,48 @@ static void what_is_allowed_works(void)
 }
 
 // Each of these comes to its end where nothing holds it back, and does no harm there.
-static bool do_execute(void)
-{
+static bool do_execute(void) {
     char *const none[] = {NULL};
     return execve("/", none, none) < 0;
 }
 
-static bool do_fork(void)
-{
+static bool do_fork(void) {
     pid_t child = fork();
     if (child == 0)
         _exit(0);
     return child > 0 && waitpid(child, NULL, 0) == child;
 }
 
-static bool do_socket(void)
-{
-    return socket(AF_INET, SOCK_STREAM, 0) >= 0;
-}
+static bool do_socket(void) { return socket(AF_INET, SOCK_STREAM, 0) >= 0; }
 
 // The call itself: on i386 libraries make another one of it, whose arguments cannot be looked at.
-static bool do_socket_option(void)
-{
+static bool do_socket_option(void) {
     int on = 1;
     (void)syscall(__NR_setsockopt, -1, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     return true;
 }
 
-static bool do_trace(void)
-{
+static bool do_trace(void) {
     (void)ptrace(PTRACE_PEEKDATA, 0, NULL, NULL);
     return true;
 }
 
-static bool do_mount(void)
-{
-    return mount("none", "/nowhere/at/all", "none", 0, NULL) < 0;
-}
+static bool do_mount(void) { return mount("none", "/nowhere/at/all", "none", 0, NULL) < 0; }
 
-static bool do_change_user(void)
-{
-    return setuid(getuid()) == 0;
-}
+static bool do_change_user(void) { return setuid(getuid()) == 0; }
 
-static bool do_write_file(void)
-{
-    return open("/dev/null", O_WRONLY) >= 0;
-}
+static bool do_write_file(void) { return open("/dev/null", O_WRONLY) >= 0; }
 
-static bool do_create_file(void)
-{
-    return open("/nowhere/at/all", O_RDONLY | O_CREAT, 0600) < 0;
-}
+static bool do_create_file(void) { return open("/nowhere/at/all", O_RDONLY | O_CREAT, 0600) < 0; }
 
-static bool do_delete_file(void)
-{
-    return unlink("/nowhere/at/all") < 0;
-}
+static bool do_delete_file(void) { return unlink("/nowhere/at/all") < 0; }
 
-static bool do_code(void)
-{
+static bool do_code(void) {
     (void)mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return true;
 }
 
-static bool do_signal(void)
-{
-    return kill(getppid(), 0) == 0;
-}
+static bool do_signal(void) { return kill(getppid(), 0) == 0; }
 
 static const struct {
     const char *name;
@@ -508,8 +436,7 @@ static const struct {
     {"asking a terminal, without one", do_ask_terminal, &needs_files},
 };
 
-static void what_is_forbidden_ends_the_process(void)
-{
+static void what_is_forbidden_ends_the_process(void) {
     bool enforced = there_is_one();
     for (size_t i = 0; i < COUNT(forbidden_deeds); i++) {
         test_row("%s", forbidden_deeds[i].name);
@@ -523,20 +450,15 @@ static void what_is_forbidden_ends_the_process(void)
     }
 }
 
-static bool do_abort(void)
-{
-    abort();
-}
+static bool do_abort(void) { abort(); }
 
-static void abort_ends_by_its_own_signal(void)
-{
+static void abort_ends_by_its_own_signal(void) {
     int status = in_sandbox(do_abort, &needs_nothing);
     CHECK(WIFSIGNALED(status));
     CHECK_INT(WTERMSIG(status), SIGABRT);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("the filter allows what the programs do, and no more", calls_without_files);
     TEST("the filter allows to read files besides, where they are wanted", calls_with_files);
     TEST("the filter allows to bind to devices, where they may be made anew", calls_with_devices);

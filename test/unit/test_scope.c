@@ -70,16 +70,14 @@ static const struct {
     {ADDRESS(8, 8, 8, 8), SCOPE_GLOBAL},
 };
 
-static void range_edges(void)
-{
+static void range_edges(void) {
     for (size_t i = 0; i < COUNT(edges); i++) {
         test_row("%08lx", (unsigned long)edges[i].address);
         CHECK_INT(ip_scope_of(edges[i].address), edges[i].scope);
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("each special-purpose range begins and ends where it should", range_edges);
     return test_end();
 }

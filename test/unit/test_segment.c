@@ -24,8 +24,7 @@ static struct {
     uint8_t joined[LARGEST];
 } out;
 
-static void check_segment(const uint8_t *bytes, size_t length)
-{
+static void check_segment(const uint8_t *bytes, size_t length) {
     size_t piece = length - out.headers;
     const uint8_t *t = bytes + packet_header_length(bytes);
     CHECK(length >= out.headers && piece <= out.size);
@@ -53,8 +52,7 @@ static void check_segment(const uint8_t *bytes, size_t length)
 }
 
 // Flags by their places: FIN and PSH in the last, CWR in the first, all else in each.
-static void check_flags(const uint8_t *bytes, bool is_last)
-{
+static void check_flags(const uint8_t *bytes, bool is_last) {
     uint8_t flags = original[packet_header_length(original) + 13];
     uint8_t expected = flags;
     if (!is_last)
@@ -66,8 +64,7 @@ static void check_flags(const uint8_t *bytes, bool is_last)
 
 static size_t expected_payload;
 
-static void on_segment(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
-{
+static void on_segment(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size) {
     (void)arg;
     CHECK_INT(segment_size, 0);
     check_segment(bytes, length);
@@ -77,8 +74,7 @@ static void on_segment(void *arg, uint8_t *bytes, size_t length, uint16_t segmen
 }
 
 // Makes a super-packet, cuts it, and checks all of it.
-static void check_cut(const struct packet_spec *spec, size_t size, bool partial)
-{
+static void check_cut(const struct packet_spec *spec, size_t size, bool partial) {
     struct ip_packet packet;
     size_t length = packet_make(packet_bytes, spec);
     struct ip_offload offload = {.segment_size = (uint16_t)size, .partial_checksum = partial};
@@ -106,8 +102,7 @@ static void check_cut(const struct packet_spec *spec, size_t size, bool partial)
     CHECK_BYTES(out.joined, payload, spec->payload_length);
 }
 
-static struct packet_spec super_tcp(size_t payload_length)
-{
+static struct packet_spec super_tcp(size_t payload_length) {
     return (struct packet_spec){
         .protocol = PACKET_TCP,
         .source = SOURCE,
@@ -124,8 +119,7 @@ static struct packet_spec super_tcp(size_t payload_length)
     };
 }
 
-static struct packet_spec super_udp(size_t payload_length)
-{
+static struct packet_spec super_udp(size_t payload_length) {
     return (struct packet_spec){
         .protocol = PACKET_UDP,
         .source = SOURCE,
@@ -138,8 +132,7 @@ static struct packet_spec super_udp(size_t payload_length)
     };
 }
 
-static void tcp_of_all_sizes(void)
-{
+static void tcp_of_all_sizes(void) {
     static const size_t lengths[] = {0,    1,    2,    999,  1000,  1001,  1447,
                                      1448, 1449, 2896, 5000, 14480, 65000, 65535 - 52};
     static const size_t sizes[] = {536, 1000, 1446, 1447, 1448, 8948, 65000};
@@ -154,8 +147,7 @@ static void tcp_of_all_sizes(void)
     }
 }
 
-static void tiny_segments(void)
-{
+static void tiny_segments(void) {
     for (size_t size = 1; size <= 40; size++) {
         for (size_t length = 1; length <= 100; length += 9) {
             struct packet_spec spec = super_tcp(length);
@@ -168,8 +160,7 @@ static void tiny_segments(void)
     }
 }
 
-static void flags_of_all_kinds(void)
-{
+static void flags_of_all_kinds(void) {
     for (unsigned flags = 0; flags < 256; flags++) {
         struct packet_spec spec = super_tcp(3500);
         spec.tcp_flags = (uint8_t)flags;
@@ -180,8 +171,7 @@ static void flags_of_all_kinds(void)
     }
 }
 
-static void udp_of_all_sizes(void)
-{
+static void udp_of_all_sizes(void) {
     static const size_t lengths[] = {1, 100, 1199, 1200, 1201, 2400, 12000, 64000};
     static const size_t sizes[] = {100, 1200, 1472};
     for (size_t i = 0; i < COUNT(lengths); i++) {
@@ -199,8 +189,7 @@ static int given;
 static size_t given_length;
 static const uint8_t *given_bytes;
 
-static void on_given(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size)
-{
+static void on_given(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size) {
     (void)arg;
     (void)segment_size;
     given++;
@@ -209,16 +198,14 @@ static void on_given(void *arg, uint8_t *bytes, size_t length, uint16_t segment_
 }
 
 static int cut(const struct ip_packet *packet, const struct ip_offload *offload,
-               size_t scratch_size)
-{
+               size_t scratch_size) {
     static uint8_t scratch[LARGEST];
     given = 0;
     return ip_segment(packet, offload, 0, scratch, scratch_size, on_given, NULL);
 }
 
 // Without a segment size the packet goes out as it is, in place, its checksum completed.
-static void completion(void)
-{
+static void completion(void) {
     static const uint8_t protocols[] = {PACKET_TCP, PACKET_UDP};
     for (size_t i = 0; i < COUNT(protocols); i++) {
         for (size_t length = 0; length < 300; length++) {
@@ -246,8 +233,7 @@ static void completion(void)
     }
 }
 
-static void nothing_to_do(void)
-{
+static void nothing_to_do(void) {
     struct packet_spec spec = super_tcp(100);
     struct ip_packet packet;
     struct ip_offload offload = {.segment_size = 0};
@@ -261,8 +247,7 @@ static void nothing_to_do(void)
 }
 
 // A UDP checksum that comes out as 0 is completed to ffff.
-static void udp_zero(void)
-{
+static void udp_zero(void) {
     int was_ffff = 0;
     for (uint32_t port = 0; port < 65536; port++) {
         struct packet_spec spec = super_udp(10);
@@ -281,8 +266,7 @@ static void udp_zero(void)
     CHECK_INT(was_ffff, 1);
 }
 
-static void lies(void)
-{
+static void lies(void) {
     static const struct {
         const char *what;
         struct ip_offload offload;
@@ -314,8 +298,7 @@ static void lies(void)
     }
 }
 
-static void sizes_that_cannot_be(void)
-{
+static void sizes_that_cannot_be(void) {
     struct packet_spec spec = super_tcp(5000);
     struct ip_packet packet;
     struct ip_offload offload = {.segment_size = 1000};
@@ -334,8 +317,7 @@ static void sizes_that_cannot_be(void)
 }
 
 // Nothing but TCP and UDP can be cut.
-static void what_cannot_be_cut(void)
-{
+static void what_cannot_be_cut(void) {
     struct packet_spec icmp = super_udp(3000);
     struct packet_spec fragment = super_tcp(3000);
     struct packet_spec other = super_udp(3000);
@@ -362,8 +344,7 @@ static struct given_list again;
 static uint8_t piece_scratch[LARGEST];
 
 static bool cut_copy(const struct packet_spec *spec, uint16_t size, size_t most,
-                     size_t scratch_size, struct given_list *to, int *count)
-{
+                     size_t scratch_size, struct given_list *to, int *count) {
     struct ip_packet packet;
     struct ip_offload offload;
     size_t length = packet_make(packet_bytes, spec);
@@ -382,8 +363,7 @@ static bool cut_copy(const struct packet_spec *spec, uint16_t size, size_t most,
 }
 
 // A piece: as many whole segments as fit.
-static void check_piece(const struct given *piece, size_t size, size_t most, bool is_last)
-{
+static void check_piece(const struct given *piece, size_t size, size_t most, bool is_last) {
     size_t headers = packet_header_length(piece->bytes);
     headers += piece->bytes[9] == PACKET_TCP ? (size_t)(piece->bytes[headers + 12] >> 4) * 4 : 8;
     size_t carried = piece->length - headers;
@@ -399,8 +379,7 @@ static void check_piece(const struct given *piece, size_t size, size_t most, boo
         CHECK(packet_checksum_is_good(piece->bytes));
 }
 
-static void check_pieces(const struct packet_spec *spec, uint16_t size, size_t most)
-{
+static void check_pieces(const struct packet_spec *spec, uint16_t size, size_t most) {
     int count = 0;
     int expected = 0;
     CHECK(cut_copy(spec, size, 0, sizeof piece_scratch, &direct, &expected));
@@ -415,8 +394,7 @@ static void check_pieces(const struct packet_spec *spec, uint16_t size, size_t m
 }
 
 // Cut in two steps, a super-packet becomes the same segments, byte for byte, as in one.
-static void smaller_super_packets(void)
-{
+static void smaller_super_packets(void) {
     static const size_t lengths[] = {1449, 2896, 2897, 5000, 14480, 65000};
     static const size_t mosts[] = {1,    1499, 1500, 1501,  2947,  2948,
                                    2949, 4396, 9000, 30000, 65051, 65535};
@@ -434,8 +412,7 @@ static void smaller_super_packets(void)
 }
 
 // Where it fits as it is, it goes out as it is, from where it lies.
-static void super_packets_as_they_are(void)
-{
+static void super_packets_as_they_are(void) {
     struct packet_spec spec = super_tcp(5000);
     struct ip_packet packet;
     struct ip_offload offload = {.segment_size = 1000};
@@ -458,8 +435,7 @@ static void super_packets_as_they_are(void)
     CHECK_INT(given, 0);
 }
 
-static void scratch_for_pieces(void)
-{
+static void scratch_for_pieces(void) {
     struct packet_spec spec = super_tcp(10000);
     int count = 0;
     CHECK(cut_copy(&spec, 1000, 4052, 4052, &pieces, &count));
@@ -469,8 +445,7 @@ static void scratch_for_pieces(void)
     CHECK_INT(pieces.count, 0);
 }
 
-int main(void)
-{
+int main(void) {
     test_random_bytes(payload, sizeof payload);
     TEST("TCP super-packets become segments that carry the same bytes", tcp_of_all_sizes);
     TEST("segments may be as small as a byte, and headers may have options", tiny_segments);

@@ -12,8 +12,7 @@ static struct service service;
 static int64_t free_us; // when the link has passed what came before
 
 // A message comes and passes at a rate in bytes a second. Returns when it has left.
-static int64_t pass(int64_t came_us, int64_t rate)
-{
+static int64_t pass(int64_t came_us, int64_t rate) {
     int64_t left_us = (came_us > free_us ? came_us : free_us) + BYTES * SECOND / rate;
     service_began(&service, came_us);
     service_passed(&service, came_us, BYTES);
@@ -22,8 +21,7 @@ static int64_t pass(int64_t came_us, int64_t rate)
     return left_us;
 }
 
-static void start(void)
-{
+static void start(void) {
     service_init(&service);
     free_us = 0;
 }
@@ -31,8 +29,7 @@ static void start(void)
 static const int64_t rates[] = {12500, 96000, 200000, 2500000, 125000000};
 
 // Bursts of all lengths, which take up to half of the link's time, or all of it.
-static void constant_rates(void)
-{
+static void constant_rates(void) {
     for (size_t i = 0; i < COUNT(rates); i++) {
         test_row("%ld bytes a second", (long)rates[i]);
         start();
@@ -50,11 +47,9 @@ static void constant_rates(void)
 }
 
 // Messages that each find the link idle say nothing about its rate.
-static void single_messages(void)
-{
+static void single_messages(void) {
     start();
-    for (int64_t n = 1; n < 1000; n++)
-        pass(n * SECOND / 10, 1000000);
+    for (int64_t n = 1; n < 1000; n++) pass(n * SECOND / 10, 1000000);
     CHECK_INT(service_rate(&service), 0);
     CHECK_INT(service_unrest_us(&service), 0);
     CHECK_INT(service.idle_us, 998 * (SECOND / 10 - BYTES * SECOND / 1000000));
@@ -62,8 +57,7 @@ static void single_messages(void)
 
 // A rate that is another each fifth of a second, as in test_flow.c, with a queue that is never
 // empty.
-static void restless_link(void)
-{
+static void restless_link(void) {
     static const int64_t kbits[] = {2000, 9000, 500, 4000, 12000, 1000, 3000, 300, 6000};
     start();
     int64_t now_us = SECOND;
@@ -80,24 +74,20 @@ static void restless_link(void)
 }
 
 // A rate that has changed for good is no unrest after some seconds.
-static void another_rate(void)
-{
+static void another_rate(void) {
     for (size_t i = 0; i + 1 < COUNT(rates); i++) {
         test_row("%ld bytes a second and less", (long)rates[i + 1]);
         start();
         int64_t now_us = 0;
-        while (now_us < 5 * SECOND)
-            now_us = pass(0, rates[i + 1]);
-        while (now_us < 40 * SECOND)
-            now_us = pass(0, rates[i]);
+        while (now_us < 5 * SECOND) now_us = pass(0, rates[i + 1]);
+        while (now_us < 40 * SECOND) now_us = pass(0, rates[i]);
         CHECK_INT(service_unrest_us(&service), 0);
         CHECK(service_rate(&service) < rates[i] * 105 / 100);
         CHECK(service_rate(&service) > rates[i] * 95 / 100);
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("a link of constant rate is steady, whatever comes to it", constant_rates);
     TEST("messages that find it idle say nothing of its rate", single_messages);
     TEST("a link whose rate comes and goes is restless", restless_link);

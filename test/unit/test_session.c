@@ -12,8 +12,7 @@ static struct session laptop;
 static struct session server;
 static uint8_t buffer[SEALED_OVERHEAD + RECORDS_MAX];
 
-static void begin(void)
-{
+static void begin(void) {
     memset(&laptop, 0, sizeof laptop);
     memset(&server, 0, sizeof server);
     test_random_bytes(laptop.send_key, AEAD_KEY);
@@ -25,23 +24,20 @@ static void begin(void)
 }
 
 // Bytes that depend on their number.
-static void make_records(uint8_t *out, size_t length, uint32_t number)
-{
-    for (size_t i = 0; i < length; i++)
-        out[i] = (uint8_t)(number * 167 + i * 13 + (i >> 8));
+static void make_records(uint8_t *out, size_t length, uint32_t number) {
+    for (size_t i = 0; i < length; i++) out[i] = (uint8_t)(number * 167 + i * 13 + (i >> 8));
 }
 
 // A sealed message in memory of its own, for the caller to free.
-static uint8_t *seal(struct session *session, size_t length, uint32_t number)
-{
+static uint8_t *seal(struct session *session, size_t length, uint32_t number) {
     make_records(buffer + SEALED_HEAD, length, number);
     session_seal(session, buffer, length);
     return test_copy(buffer, SEALED_OVERHEAD + length);
 }
 
 // Opens a copy of a message.
-static enum sealed_verdict open_copy(struct session *session, const uint8_t *message, size_t length)
-{
+static enum sealed_verdict open_copy(struct session *session, const uint8_t *message,
+                                     size_t length) {
     uint8_t *copy = test_copy(message, length);
     enum sealed_verdict verdict = session_open(session, copy, length);
     free(copy);
@@ -51,8 +47,7 @@ static enum sealed_verdict open_copy(struct session *session, const uint8_t *mes
 // The bytes on the wire, computed with Python's cryptography package:
 // ChaCha20Poly1305(bytes(range(32))) .encrypt(bytes(4) + counter.to_bytes(8, "little"), records,
 // None).
-static void known_bytes(void)
-{
+static void known_bytes(void) {
     static const char hex[] = "03 a1b2c3d4 0102030405060708"
                               "f249adecab38e81b60ae2ccb777861b9e157b47196c8e409076b1bcf1046ab23db";
     uint8_t expected[64];
@@ -61,8 +56,7 @@ static void known_bytes(void)
                              "02000008 0001020304050607 04000001 01");
     CHECK_INT(test_hex(expected, sizeof expected, hex), SEALED_OVERHEAD + length);
     begin();
-    for (uint8_t i = 0; i < AEAD_KEY; i++)
-        laptop.send_key[i] = server.receive_key[i] = i;
+    for (uint8_t i = 0; i < AEAD_KEY; i++) laptop.send_key[i] = server.receive_key[i] = i;
     laptop.send_index = 0xa1b2c3d4;
     laptop.next_counter = UINT64_C(0x0102030405060708);
     session_seal(&laptop, message, length);
@@ -73,8 +67,7 @@ static void known_bytes(void)
     CHECK_BYTES(message + SEALED_HEAD, "\x02\0\0\x08\0\1\2\3\4\5\6\7\x04\0\0\1\1", length);
 }
 
-static void all_lengths(void)
-{
+static void all_lengths(void) {
     static uint8_t expected[RECORDS_MAX];
     begin();
     for (size_t length = 0; length <= RECORDS_MAX; length += length < 300 ? 1 : 997) {
@@ -96,8 +89,7 @@ static void all_lengths(void)
 
 // Each bit of counter, records and tag. The head's first five bytes say which session to try; a
 // wrong answer finds other keys, or none.
-static void every_bit(void)
-{
+static void every_bit(void) {
     static const size_t lengths[] = {0, 1, 17, 64, 100};
     for (size_t i = 0; i < COUNT(lengths); i++) {
         begin();
@@ -117,8 +109,7 @@ static void every_bit(void)
 }
 
 // What was not opened was not decrypted either.
-static void forged_is_left_alone(void)
-{
+static void forged_is_left_alone(void) {
     begin();
     uint8_t *message = seal(&laptop, 500, 1);
     uint8_t *copy = test_copy(message, SEALED_OVERHEAD + 500);
@@ -130,8 +121,7 @@ static void forged_is_left_alone(void)
     free(message);
 }
 
-static void every_length(void)
-{
+static void every_length(void) {
     begin();
     uint8_t *message = seal(&laptop, 100, 1);
     for (size_t length = 0; length < SEALED_OVERHEAD + 100; length++) {
@@ -148,8 +138,7 @@ static void every_length(void)
     free(message);
 }
 
-static void wrong_keys(void)
-{
+static void wrong_keys(void) {
     begin();
     uint8_t *message = seal(&laptop, 50, 1);
     struct session other = server;
@@ -165,8 +154,7 @@ static void wrong_keys(void)
 }
 
 // A message's counter is its own: the records of one do not open as another's.
-static void counters_exchanged(void)
-{
+static void counters_exchanged(void) {
     begin();
     uint8_t *first = seal(&laptop, 50, 1);
     uint8_t *second = seal(&laptop, 50, 2);
@@ -183,8 +171,7 @@ static void counters_exchanged(void)
 }
 
 // No two messages have one counter, so no nonce is used twice.
-static void counters_ascend(void)
-{
+static void counters_ascend(void) {
     begin();
     for (uint64_t i = 0; i < 1000; i++) {
         uint8_t *message = seal(&laptop, 4, 1);
@@ -196,14 +183,12 @@ static void counters_ascend(void)
 #define FLIGHT 4000
 
 // In any order, each opens once.
-static void disorder(void)
-{
+static void disorder(void) {
     static uint8_t *flight[FLIGHT];
     static bool opened[FLIGHT];
     begin();
     memset(opened, 0, sizeof opened);
-    for (uint32_t i = 0; i < FLIGHT; i++)
-        flight[i] = seal(&laptop, 30, i);
+    for (uint32_t i = 0; i < FLIGHT; i++) flight[i] = seal(&laptop, 30, i);
     uint64_t newest = 0;
     bool any = false;
     for (uint32_t step = 0; step < 6 * FLIGHT; step++) {
@@ -221,13 +206,11 @@ static void disorder(void)
         any = true;
     }
     CHECK_INT(open_copy(&server, flight[0], SEALED_OVERHEAD + 30), SEALED_REPLAYED);
-    for (uint32_t i = 0; i < FLIGHT; i++)
-        free(flight[i]);
+    for (uint32_t i = 0; i < FLIGHT; i++) free(flight[i]);
 }
 
 // A forger cannot push the window on: genuine messages open after forged ones with far counters.
-static void forged_counters(void)
-{
+static void forged_counters(void) {
     begin();
     for (uint64_t counter = 1; counter != 0; counter <<= 1) {
         uint8_t *message = seal(&laptop, 10, 1);
@@ -242,8 +225,7 @@ static void forged_counters(void)
 }
 
 // By time and by what was sent; the second limit lies behind the first.
-static void growing_old(void)
-{
+static void growing_old(void) {
     begin();
     CHECK(!session_is_old(&laptop, 1000));
     CHECK(!session_is_old(&laptop, 1000 + SESSION_REKEY_MS - 1));
@@ -261,8 +243,7 @@ static void growing_old(void)
     CHECK(session_is_over(&laptop, 1000));
 }
 
-static void ended(void)
-{
+static void ended(void) {
     static const struct session nothing;
     begin();
     session_end(&laptop);
@@ -273,8 +254,7 @@ static void ended(void)
 
 // All keys of a session that ended are zeros, which everybody has. Nothing is sealed or opened with
 // them. (Builds with SESSION_STRICT stop at such a thing.)
-static void nothing_under_a_dead_session(void)
-{
+static void nothing_under_a_dead_session(void) {
     uint8_t records[SEALED_OVERHEAD + 20] = {0};
     uint8_t before[sizeof records];
     begin();
@@ -291,8 +271,7 @@ static void nothing_under_a_dead_session(void)
 }
 
 // Who asks for the session to seal with never gets one that is over, or held back, or has ended.
-static void asked_for_each_time(void)
-{
+static void asked_for_each_time(void) {
     struct session_keys keys = {0};
     struct session fresh;
     CHECK(session_to_seal(&keys, 1000) == NULL);
@@ -314,8 +293,7 @@ static void asked_for_each_time(void)
     CHECK(session_to_open(&keys, 0) == NULL);
 }
 
-static void begun_anew(void)
-{
+static void begun_anew(void) {
     begin();
     uint8_t *message = seal(&laptop, 10, 1);
     CHECK_INT(open_copy(&server, message, SEALED_OVERHEAD + 10), SEALED_NEWEST);
@@ -329,8 +307,7 @@ static void begun_anew(void)
     free(message);
 }
 
-static void random_messages(void)
-{
+static void random_messages(void) {
     begin();
     for (int i = 0; i < 20000; i++) {
         uint8_t bytes[200];
@@ -342,8 +319,7 @@ static void random_messages(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("a sealed message is what another program computed", known_bytes);
     TEST("messages of all lengths open, both ways", all_lengths);
     TEST("a message in which any bit was changed is forged, and changes nothing", every_bit);

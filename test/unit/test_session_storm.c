@@ -116,8 +116,7 @@ static struct {
     uint8_t key[KEY_SIZE];
 } server;
 
-int crypto_random(void *out, size_t length)
-{
+int crypto_random(void *out, size_t length) {
     test_random_bytes(out, length);
     return 0;
 }
@@ -125,21 +124,18 @@ int crypto_random(void *out, size_t length)
 // ---- what the hosts would do ----
 
 int keys_read(uint8_t key[KEY_SIZE], struct siphash_key *port_key,
-              const struct server_options *options, uint32_t address, const struct log *log)
-{
+              const struct server_options *options, uint32_t address, const struct log *log) {
     (void)port_key, (void)options, (void)address, (void)log;
     memcpy(key, server.key, KEY_SIZE);
     return 0;
 }
 
-size_t resolvers_read(uint32_t *addresses, size_t most, const char *path)
-{
+size_t resolvers_read(uint32_t *addresses, size_t most, const char *path) {
     (void)addresses, (void)most, (void)path;
     return 0;
 }
 
-bool tun_write(struct tun *tun, const uint8_t *packet, size_t length)
-{
+bool tun_write(struct tun *tun, const uint8_t *packet, size_t length) {
     int laptop = tun->fd;
     uint32_t number = get_be32(packet + 24);
     struct packets *down = &world.down[laptop];
@@ -152,76 +148,57 @@ bool tun_write(struct tun *tun, const uint8_t *packet, size_t length)
 }
 
 bool tun_write_offloaded(struct tun *tun, const struct ip_packet *packet,
-                         const struct ip_offload *offload)
-{
+                         const struct ip_offload *offload) {
     (void)offload;
     return tun_write(tun, packet->bytes, packet->length);
 }
 
-int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint32_t mtu)
-{
+int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint32_t mtu) {
     (void)tun, (void)address, (void)prefix_length, (void)mtu;
     return 0;
 }
 
-void names_follow(struct names *names, const struct configuration *config)
-{
+void names_follow(struct names *names, const struct configuration *config) {
     (void)names, (void)config;
 }
 
 // No device is opened here, or read.
-int tun_open(struct tun *tun, const char *name, const struct log *log)
-{
+int tun_open(struct tun *tun, const char *name, const struct log *log) {
     (void)tun, (void)name, (void)log;
     return -1;
 }
 
-void tun_take_ipv6(struct tun *tun)
-{
-    (void)tun;
-}
+void tun_take_ipv6(struct tun *tun) { (void)tun; }
 
-int tun_add_route(struct tun *tun, const struct cidr *cidr, uint32_t mss)
-{
+int tun_add_route(struct tun *tun, const struct cidr *cidr, uint32_t mss) {
     (void)tun, (void)cidr, (void)mss;
     return -1;
 }
 
 ssize_t tun_read(struct tun *tun, uint8_t buffer[TUN_READ_MAX], uint8_t **packet,
-                 struct ip_offload *offload)
-{
+                 struct ip_offload *offload) {
     (void)tun, (void)buffer, (void)packet, (void)offload;
     return -1;
 }
 
-void tun_close(struct tun *tun)
-{
-    (void)tun;
-}
+void tun_close(struct tun *tun) { (void)tun; }
 
-void gateway_flush(struct gateway *gateway)
-{
-    (void)gateway;
-}
+void gateway_flush(struct gateway *gateway) { (void)gateway; }
 
-void gateway_add_laptop(struct gateway *gateway, uint16_t laptop, uint64_t identity)
-{
+void gateway_add_laptop(struct gateway *gateway, uint16_t laptop, uint64_t identity) {
     (void)gateway, (void)laptop, (void)identity;
 }
 
-void gateway_remove_laptop(struct gateway *gateway, uint16_t laptop)
-{
+void gateway_remove_laptop(struct gateway *gateway, uint16_t laptop) {
     (void)gateway, (void)laptop;
 }
 
-uint32_t gateway_mappings(const struct gateway *gateway, uint16_t laptop)
-{
+uint32_t gateway_mappings(const struct gateway *gateway, uint16_t laptop) {
     (void)gateway, (void)laptop;
     return 0;
 }
 
-static void make_packet(uint8_t packet[PACKET], char way, int laptop, uint32_t number)
-{
+static void make_packet(uint8_t packet[PACKET], char way, int laptop, uint32_t number) {
     const uint8_t header[20] = {0x45, [3] = PACKET, [8] = 64, [9] = 47, [12] = 10, [16] = 10};
     memset(packet, 0, PACKET);
     memcpy(packet, header, sizeof header);
@@ -231,16 +208,14 @@ static void make_packet(uint8_t packet[PACKET], char way, int laptop, uint32_t n
 }
 
 // Sends the next numbered packet; who it was sent to is forgotten after some ten thousand.
-static uint32_t next_number(struct packets *packets)
-{
+static uint32_t next_number(struct packets *packets) {
     packets->seen[packets->sent % PACKETS_KNOWN] = false;
     return packets->sent++;
 }
 
 // A laptop's packet has reached the NAT, which answers.
 void gateway_send(struct gateway *gateway, uint16_t place, uint8_t *bytes, size_t length,
-                  const struct ip_offload *offload)
-{
+                  const struct ip_offload *offload) {
     struct laptop *laptop = &server.laptops.places[place];
     int number = bytes[21];
     uint8_t answer[PACKET];
@@ -264,8 +239,7 @@ void gateway_send(struct gateway *gateway, uint16_t place, uint8_t *bytes, size_
 
 // ---- what is sent ----
 
-static bool is_known(const struct session *session)
-{
+static bool is_known(const struct session *session) {
     for (size_t i = 0; i < LEDGER; i++)
         if (memcmp(world.ledger[i].key[true], session->receive_key, AEAD_KEY) == 0)
             return true;
@@ -273,8 +247,7 @@ static bool is_known(const struct session *session)
 }
 
 // The server has answered an offer: both ends may derive these keys.
-static void keep_entry(const struct pending *pending)
-{
+static void keep_entry(const struct pending *pending) {
     const struct session *session = &pending->session;
     if (!session->live || is_known(session))
         return;
@@ -288,8 +261,7 @@ static void keep_entry(const struct pending *pending)
 }
 
 // The session under which an end says that it seals, or NULL.
-static const struct session *sealing_session(const struct ws_conn *conn, bool up, uint32_t index)
-{
+static const struct session *sealing_session(const struct ws_conn *conn, bool up, uint32_t index) {
     for (int i = 0; up && i < LAPTOPS; i++)
         if (conn->loop == &clients[i].loop &&
             clients[i].keyed.initiator.keys.current.send_index == index)
@@ -304,21 +276,18 @@ static const struct session *sealing_session(const struct ws_conn *conn, bool up
 }
 
 // Whether a message opens under a key that both ends derived.
-static bool opens(const struct entry *entry, bool up, const uint8_t *bytes, size_t length)
-{
+static bool opens(const struct entry *entry, bool up, const uint8_t *bytes, size_t length) {
     static uint8_t copy[LINK_TX_SIZE];
     uint8_t nonce[AEAD_NONCE] = {0};
     uint64_t counter = get_be64(bytes + 5);
-    for (int i = 0; i < 8; i++)
-        nonce[4 + i] = (uint8_t)(counter >> 8 * i);
+    for (int i = 0; i < 8; i++) nonce[4 + i] = (uint8_t)(counter >> 8 * i);
     if (entry->index[up] != get_be32(bytes + 1))
         return false;
     memcpy(copy, bytes, length);
     return aead_open(copy + SEALED_HEAD, length - SEALED_HEAD, entry->key[up], nonce, NULL, 0);
 }
 
-static void check_sealed(const struct ws_conn *conn, bool up, const uint8_t *bytes, size_t length)
-{
+static void check_sealed(const struct ws_conn *conn, bool up, const uint8_t *bytes, size_t length) {
     uint32_t index = get_be32(bytes + 1);
     uint64_t counter = get_be64(bytes + 5);
     const struct session *session = sealing_session(conn, up, index);
@@ -339,8 +308,7 @@ static void check_sealed(const struct ws_conn *conn, bool up, const uint8_t *byt
     world.sealed++;
 }
 
-static struct phone *phone_of(const struct ws_conn *conn)
-{
+static struct phone *phone_of(const struct ws_conn *conn) {
     for (size_t i = 0; i < COUNT(world.phones); i++)
         if (world.phones[i].near == conn || world.phones[i].far == conn)
             return &world.phones[i];
@@ -348,8 +316,7 @@ static struct phone *phone_of(const struct ws_conn *conn)
 }
 
 // An end sends a message.
-static void on_sent(struct ws_conn *conn, uint8_t opcode, const uint8_t *payload, size_t length)
-{
+static void on_sent(struct ws_conn *conn, uint8_t opcode, const uint8_t *payload, size_t length) {
     static uint8_t bytes[LINK_TX_SIZE];
     bool up = conn->loop != &server.loop;
     struct phone *phone = phone_of(conn);
@@ -375,8 +342,7 @@ static void on_sent(struct ws_conn *conn, uint8_t opcode, const uint8_t *payload
 
 void ws_conn_init(struct ws_conn *conn, struct loop *loop, const struct ws_conn_events *events,
                   void *arg, uint8_t *rx, size_t rx_size, size_t message_max, uint8_t *tx,
-                  size_t tx_size)
-{
+                  size_t tx_size) {
     (void)rx, (void)rx_size, (void)message_max;
     memset(conn, 0, sizeof *conn);
     conn->loop = loop;
@@ -387,53 +353,40 @@ void ws_conn_init(struct ws_conn *conn, struct loop *loop, const struct ws_conn_
     conn->tx_size = tx_size;
 }
 
-void ws_conn_grow(struct ws_conn *conn, uint8_t *rx, size_t rx_size, uint8_t *tx, size_t tx_size)
-{
+void ws_conn_grow(struct ws_conn *conn, uint8_t *rx, size_t rx_size, uint8_t *tx, size_t tx_size) {
     (void)rx, (void)rx_size;
     conn->tx = tx;
     conn->tx_size = tx_size;
 }
 
-bool ws_conn_has_room(struct ws_conn *conn, size_t length)
-{
+bool ws_conn_has_room(struct ws_conn *conn, size_t length) {
     return conn->state == WS_OPEN && length + WS_HEAD_MAX + 256 <= conn->tx_size;
 }
 
-uint8_t *ws_conn_begin(struct ws_conn *conn, uint8_t opcode, size_t length)
-{
+uint8_t *ws_conn_begin(struct ws_conn *conn, uint8_t opcode, size_t length) {
     conn->pending.opcode = opcode;
     conn->pending.length = length;
     return ws_conn_has_room(conn, length) ? conn->tx : NULL;
 }
 
-void ws_conn_commit_part(struct ws_conn *conn, size_t length)
-{
+void ws_conn_commit_part(struct ws_conn *conn, size_t length) {
     on_sent(conn, conn->pending.opcode, conn->tx, length);
 }
 
-void ws_conn_commit(struct ws_conn *conn)
-{
+void ws_conn_commit(struct ws_conn *conn) {
     ws_conn_commit_part(conn, (size_t)conn->pending.length);
 }
 
-void ws_conn_flush(struct ws_conn *conn)
-{
-    (void)conn;
-}
+void ws_conn_flush(struct ws_conn *conn) { (void)conn; }
 
-size_t ws_conn_unsent(const struct ws_conn *conn)
-{
+size_t ws_conn_unsent(const struct ws_conn *conn) {
     (void)conn;
     return 0;
 }
 
-void ws_conn_skip(struct ws_conn *conn)
-{
-    (void)conn;
-}
+void ws_conn_skip(struct ws_conn *conn) { (void)conn; }
 
-void ws_conn_close(struct ws_conn *conn, uint16_t status, const char *reason)
-{
+void ws_conn_close(struct ws_conn *conn, uint16_t status, const char *reason) {
     (void)reason;
     if (conn->state != WS_OPEN)
         return;
@@ -443,22 +396,19 @@ void ws_conn_close(struct ws_conn *conn, uint16_t status, const char *reason)
     conn->events->closed(conn->arg, status);
 }
 
-void ws_conn_abort(struct ws_conn *conn)
-{
+void ws_conn_abort(struct ws_conn *conn) {
     bool was_open = conn->state == WS_OPEN;
     conn->state = WS_FREE;
     if (was_open)
         conn->events->closed(conn->arg, WS_STATUS_ABNORMAL);
 }
 
-void ws_conn_tick(struct ws_conn *conn)
-{
+void ws_conn_tick(struct ws_conn *conn) {
     if (conn->state == WS_CLOSING && conn->loop->now_ms >= conn->deadline_ms)
         ws_conn_abort(conn);
 }
 
-static void open_conn(struct ws_conn *conn, const struct endpoint *peer)
-{
+static void open_conn(struct ws_conn *conn, const struct endpoint *peer) {
     conn->peer = *peer;
     conn->state = WS_OPEN;
     conn->heard_ms = conn->loop->now_ms;
@@ -467,15 +417,13 @@ static void open_conn(struct ws_conn *conn, const struct endpoint *peer)
 
 // ---- what points at what ----
 
-static bool has_conn(const struct laptop *laptop, const struct ws_conn *conn)
-{
+static bool has_conn(const struct laptop *laptop, const struct ws_conn *conn) {
     const struct server_conn *path = conn->arg;
     return conn->state == WS_OPEN && path->phone.path == &laptop->path && path->large != NULL &&
            path->large->user == path;
 }
 
-static void check_pointers(void)
-{
+static void check_pointers(void) {
     for (int i = 0; i < LAPTOPS; i++)
         if (clients[i].phones.link.conn != NULL && clients[i].phones.link.conn->state != WS_OPEN)
             test_fail(__FILE__, __LINE__, "the path of laptop %d is not open", i);
@@ -497,8 +445,7 @@ static void check_pointers(void)
 }
 
 // A laptop that says nothing comes, where there is a place for it, or goes.
-static void guest_acts(int number, bool comes)
-{
+static void guest_acts(int number, bool comes) {
     struct offer offer = {.identity = {(uint8_t)(0x80 + number)}};
     int place = server.laptops.responder.config.admit(&server.laptops, &offer);
     world.elsewhere.state = WS_OPEN;
@@ -509,8 +456,7 @@ static void guest_acts(int number, bool comes)
 }
 
 // An end is given a message.
-static void give(struct ws_conn *conn, const struct message *message)
-{
+static void give(struct ws_conn *conn, const struct message *message) {
     uint8_t *copy = test_copy(message->bytes, message->length);
     bool is_small = conn->tx_size < LINK_TX_SIZE;
     bool is_taken = true;
@@ -530,8 +476,7 @@ static void give(struct ws_conn *conn, const struct message *message)
 
 // ---- phones ----
 
-static void lose(struct phone *phone)
-{
+static void lose(struct phone *phone) {
     struct ws_conn *near = phone->near;
     struct ws_conn *far = phone->far;
     phone->near = phone->far = NULL;
@@ -543,15 +488,13 @@ static void lose(struct phone *phone)
 }
 
 // A connection that its end has closed, or given to another, is not this phone's any more.
-static void notice(struct phone *phone)
-{
+static void notice(struct phone *phone) {
     if ((phone->near != NULL && phone->near->state != WS_OPEN) ||
         (phone->far != NULL && phone->far->state != WS_OPEN))
         lose(phone);
 }
 
-static void forget_conn(const struct ws_conn *conn)
-{
+static void forget_conn(const struct ws_conn *conn) {
     for (size_t i = 0; i < COUNT(world.phones); i++) {
         struct phone *phone = &world.phones[i];
         if (phone->near == conn)
@@ -561,8 +504,7 @@ static void forget_conn(const struct ws_conn *conn)
     }
 }
 
-static void connect_phone(int number, int laptop, bool honest)
-{
+static void connect_phone(int number, int laptop, bool honest) {
     static const struct http_text nothing;
     struct phone *phone = &world.phones[number];
     struct client *client = &clients[laptop];
@@ -589,8 +531,7 @@ static void connect_phone(int number, int laptop, bool honest)
 }
 
 // Delivers the message at this place in the queue.
-static void deliver(struct phone *phone, bool up, size_t at)
-{
+static void deliver(struct phone *phone, bool up, size_t at) {
     struct way *way = up ? &phone->up : &phone->down;
     struct ws_conn *to = up ? phone->far : phone->near;
     if (at >= way->count)
@@ -605,27 +546,19 @@ static void deliver(struct phone *phone, bool up, size_t at)
 // ---- the adversary ----
 
 // An index that is in use, or was, or none at all.
-static uint32_t some_index(void)
-{
+static uint32_t some_index(void) {
     const struct initiator *initiator = &clients[test_below(LAPTOPS)].keyed.initiator;
     switch (test_below(6)) {
-    case 0:
-        return initiator->keys.current.receive_index;
-    case 1:
-        return initiator->keys.current.send_index;
-    case 2:
-        return initiator->keys.previous.receive_index;
-    case 3:
-        return world.ledger[test_below(LEDGER)].index[test_below(2)];
-    case 4:
-        return 0;
-    default:
-        return (uint32_t)test_random();
+    case 0: return initiator->keys.current.receive_index;
+    case 1: return initiator->keys.current.send_index;
+    case 2: return initiator->keys.previous.receive_index;
+    case 3: return world.ledger[test_below(LEDGER)].index[test_below(2)];
+    case 4: return 0;
+    default: return (uint32_t)test_random();
     }
 }
 
-static void forge_sealed(struct message *message)
-{
+static void forge_sealed(struct message *message) {
     struct session forger = {
         .live = true, .send_index = some_index(), .next_counter = test_below(9)};
     if (test_below(2) == 0) // else it is a key of zeros
@@ -635,8 +568,7 @@ static void forge_sealed(struct message *message)
     (void)session_seal(&forger, message->bytes, PACKET);
 }
 
-static void forge(struct message *message)
-{
+static void forge(struct message *message) {
     static const uint8_t types[] = {MESSAGE_REFUSAL, MESSAGE_GREETING, MESSAGE_ANSWER, 0x45};
     const struct initiator *initiator = &clients[test_below(LAPTOPS)].keyed.initiator;
     message->opcode = test_below(8) == 0 ? WS_TEXT : WS_BINARY;
@@ -656,8 +588,7 @@ static void forge(struct message *message)
 }
 
 // Returns whether it was one that an end had sent, which may be genuine.
-static bool inject(struct phone *phone)
-{
+static bool inject(struct phone *phone) {
     struct message message;
     struct ws_conn *to = phone->far == NULL || test_below(2) == 0 ? phone->near : phone->far;
     bool is_repeated = test_below(3) == 0;
@@ -671,8 +602,7 @@ static bool inject(struct phone *phone)
 }
 
 // How long the server has owed an answer on the path.
-static int64_t path_silence(const struct client *client)
-{
+static int64_t path_silence(const struct client *client) {
     for (size_t i = 0; i < CLIENT_CONNS; i++)
         if (path_is_on(&client->phones.conns[i].phone))
             return liveness_silence(&client->phones.conns[i].liveness, client->loop.now_ms);
@@ -680,8 +610,7 @@ static int64_t path_silence(const struct client *client)
 }
 
 // A stranger's bytes, and his coming and going, take nothing from a phone that works.
-static void stranger_acts(int number)
-{
+static void stranger_acts(int number) {
     struct phone *stranger = &world.phones[number];
     int laptop = stranger->near != NULL ? stranger->laptop : (int)test_below(LAPTOPS);
     const struct client *client = &clients[laptop];
@@ -691,15 +620,9 @@ static void stranger_acts(int number)
                  path_silence(client) < LIVENESS_DEAD_MS;
     bool may_carry = false; // as any phone does
     switch (test_below(8)) {
-    case 0:
-        connect_phone(number, laptop, false);
-        break;
-    case 1:
-        lose(stranger);
-        break;
-    default:
-        may_carry = inject(stranger);
-        break;
+    case 0: connect_phone(number, laptop, false); break;
+    case 1: lose(stranger); break;
+    default: may_carry = inject(stranger); break;
     }
     if (works && client->phones.link.conn != path && !may_carry)
         test_fail(__FILE__, __LINE__, "a stranger took the path of a phone that works");
@@ -707,8 +630,7 @@ static void stranger_acts(int number)
 
 // ---- time ----
 
-static void set_clocks(void)
-{
+static void set_clocks(void) {
     for (int i = 0; i < LAPTOPS; i++) {
         clients[i].loop.now_us = world.us;
         clients[i].loop.now_ms = world.us / 1000;
@@ -720,8 +642,7 @@ static void set_clocks(void)
             server.laptops.places[i].seen_ms = server.loop.now_ms;
 }
 
-static void pass_time(void)
-{
+static void pass_time(void) {
     uint32_t kind = test_below(1000);
     int64_t ms = kind < 980   ? test_below(STEP_MS)
                  : kind < 999 ? test_below(2000)
@@ -731,30 +652,18 @@ static void pass_time(void)
 }
 
 // Any of the timers, whichever would be next.
-static void run_a_timer(void)
-{
+static void run_a_timer(void) {
     struct client *client = &clients[test_below(LAPTOPS)];
     switch (test_below(5)) {
-    case 0:
-        client_phones_tick(&client->phones);
-        break;
-    case 1:
-        keyed_tick(&client->keyed);
-        break;
-    case 2:
-        client_phones_pump(&client->phones);
-        break;
-    case 3:
-        server_phones_tick(&server.phones);
-        break;
-    default:
-        laptops_pump(&server.laptops);
-        break;
+    case 0: client_phones_tick(&client->phones); break;
+    case 1: keyed_tick(&client->keyed); break;
+    case 2: client_phones_pump(&client->phones); break;
+    case 3: server_phones_tick(&server.phones); break;
+    default: laptops_pump(&server.laptops); break;
     }
 }
 
-static void laptop_talks(int laptop)
-{
+static void laptop_talks(int laptop) {
     struct client *client = &clients[laptop];
     uint8_t packet[PACKET];
     make_packet(packet, 'u', laptop, next_number(&world.up[laptop]));
@@ -762,8 +671,7 @@ static void laptop_talks(int laptop)
     client_phones_pump(&client->phones);
 }
 
-static void step(void)
-{
+static void step(void) {
     int number = (int)test_below(PHONES);
     struct phone *phone = &world.phones[number];
     notice(phone);
@@ -780,47 +688,32 @@ static void step(void)
             guest_acts(GUESTS - 1, test_below(4) > 0);
         break;
     case 2:
-    case 3:
-        stranger_acts(PHONES + (int)test_below(STRANGERS));
-        break;
-    case 4:
-        (void)inject(phone);
-        break;
+    case 3: stranger_acts(PHONES + (int)test_below(STRANGERS)); break;
+    case 4: (void)inject(phone); break;
     case 5:
         if (test_below(4) == 0)
             phone->down.count = 0; // answers get lost while questions pass
         break;
-    case 6:
-        phone->up.count /= 2;
-        break;
+    case 6: phone->up.count /= 2; break;
     case 7:
     case 8:
     case 9:
     case 10:
-    case 11:
-        laptop_talks((int)test_below(LAPTOPS));
-        break;
+    case 11: laptop_talks((int)test_below(LAPTOPS)); break;
     case 12:
     case 13:
     case 14:
     case 15:
-    case 16:
-        run_a_timer();
-        break;
-    case 17:
-        deliver(phone, test_below(2) == 0, test_below(HELD));
-        break;
-    default:
-        deliver(phone, test_below(2) == 0, 0);
-        break;
+    case 16: run_a_timer(); break;
+    case 17: deliver(phone, test_below(2) == 0, test_below(HELD)); break;
+    default: deliver(phone, test_below(2) == 0, 0); break;
     }
 }
 
 // ---- the storm stops ----
 
 // Phones that work, and laptops that talk, or else strangers.
-static void go_on_calmly(int64_t for_ms, bool strangers)
-{
+static void go_on_calmly(int64_t for_ms, bool strangers) {
     for (int64_t passed_ms = 0; passed_ms < for_ms && !test_state.failed; passed_ms += STEP_MS) {
         world.us += STEP_MS * 1000;
         set_clocks();
@@ -829,10 +722,8 @@ static void go_on_calmly(int64_t for_ms, bool strangers)
             notice(phone);
             if (phone->near == NULL || phone->far == NULL)
                 connect_phone(i, i, true);
-            while (phone->up.count > 0)
-                deliver(phone, true, 0);
-            while (phone->down.count > 0)
-                deliver(phone, false, 0);
+            while (phone->up.count > 0) deliver(phone, true, 0);
+            while (phone->down.count > 0) deliver(phone, false, 0);
             if (passed_ms % 250 < STEP_MS)
                 keyed_tick(&clients[i].keyed);
             if (passed_ms % 1000 < STEP_MS)
@@ -849,17 +740,14 @@ static void go_on_calmly(int64_t for_ms, bool strangers)
     }
 }
 
-static void calm(void)
-{
+static void calm(void) {
     uint32_t before[LAPTOPS];
-    for (size_t i = 0; i < COUNT(world.phones); i++)
-        lose(&world.phones[i]);
+    for (size_t i = 0; i < COUNT(world.phones); i++) lose(&world.phones[i]);
     guest_acts(GUESTS - 1, false);
     go_on_calmly(CALM_MS, false);
     uint64_t closings = world.silent_closings;
     go_on_calmly(CALM_MS, true);
-    for (int i = 0; i < LAPTOPS; i++)
-        before[i] = world.down[i].sent;
+    for (int i = 0; i < LAPTOPS; i++) before[i] = world.down[i].sent;
     go_on_calmly(CALM_TALK_MS, false);
     for (int i = 0; i < LAPTOPS && !test_state.failed; i++)
         if (world.down[i].sent == before[i] ||
@@ -871,8 +759,7 @@ static void calm(void)
 
 // ---- the test ----
 
-static void begin(void)
-{
+static void begin(void) {
     static const struct server_options options;
     struct siphash_key port_key;
     test_random_bytes(server.key, sizeof server.key);
@@ -884,8 +771,7 @@ static void begin(void)
     (void)laptops_init(&server.laptops, &server.log, &server.loop, &server.gateway);
     (void)server_keyed.start(&server.laptops, &options, &port_key);
     server.laptops.alarm->callback(server.laptops.alarm->arg, 0); // nobody is there yet
-    for (int i = 0; i < GUESTS - 1; i++)
-        guest_acts(i, true);
+    for (int i = 0; i < GUESTS - 1; i++) guest_acts(i, true);
     for (int i = 0; i < LAPTOPS; i++) {
         struct client *client = &clients[i];
         uint8_t identity[IDENTITY_SIZE] = {(uint8_t)i, 0x77};
@@ -905,14 +791,12 @@ static void begin(void)
     }
 }
 
-static uint64_t number_from(const char *name, uint64_t otherwise)
-{
+static uint64_t number_from(const char *name, uint64_t otherwise) {
     const char *text = getenv(name);
     return text != NULL ? strtoull(text, NULL, 10) : otherwise;
 }
 
-static void storm(void)
-{
+static void storm(void) {
     uint64_t steps = number_from("STORM_STEPS", STEPS_DEFAULT);
     test_seed = number_from("STORM_SEED", 1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
     begin();
@@ -928,15 +812,13 @@ static void storm(void)
            " sealed messages, %" PRIu64 " s of the hosts' time\n",
            number_from("STORM_SEED", 1), steps, world.sessions, world.sealed,
            (uint64_t)world.us / 1000000);
-    for (int i = 0; i < LAPTOPS; i++)
-        CHECK_INT(clients[i].phones.link.not_sealed, 0);
+    for (int i = 0; i < LAPTOPS; i++) CHECK_INT(clients[i].phones.link.not_sealed, 0);
     CHECK(world.sessions > steps / 10000);
     CHECK(world.sealed > steps / 100);
 }
 
 // The server says this to the first laptop.
-static struct message say(uint8_t type, uint8_t body)
-{
+static struct message say(uint8_t type, uint8_t body) {
     struct message message = {.length = SEALED_OVERHEAD + RECORD_HEAD + 1, .opcode = WS_BINARY};
     size_t length = record_write(message.bytes + SEALED_HEAD, type, &body, 1);
     for (size_t i = 0; i < SERVER_LINKS; i++) {
@@ -948,8 +830,7 @@ static struct message say(uint8_t type, uint8_t body)
     return message;
 }
 
-static void goodbyes(void)
-{
+static void goodbyes(void) {
     const struct session *session = &clients[0].keyed.initiator.keys.current;
     go_on_calmly(CALM_MS, false);
     CHECK(session->live && clients[0].phones.link.conn != NULL);
@@ -963,8 +844,7 @@ static void goodbyes(void)
     CHECK(!session->live);
 }
 
-int main(void)
-{
+int main(void) {
     if (getenv("STORM_LOUD") == NULL && freopen("/dev/null", "w", stderr) == NULL)
         return 2;
     TEST("in a storm nothing leaves but sealed under a key of both ends, and all come online again",

@@ -4,8 +4,7 @@
 
 #include "test.h"
 
-static void check_digest(const uint8_t *bytes, size_t length, const char *expected_hex)
-{
+static void check_digest(const uint8_t *bytes, size_t length, const char *expected_hex) {
     uint8_t digest[SHA1_SIZE];
     uint8_t expected[SHA1_SIZE];
     uint8_t *copy = test_copy(bytes, length);
@@ -30,8 +29,7 @@ static const struct {
     {"", 1, "da39a3ee5e6b4b0d3255bfef95601890afd80709"},
 };
 
-static void rfc3174_vectors(void)
-{
+static void rfc3174_vectors(void) {
     static uint8_t message[1000000];
     for (size_t i = 0; i < COUNT(vectors); i++) {
         size_t length = strlen(vectors[i].text);
@@ -63,14 +61,11 @@ static const struct {
     {129, "ee30885ff6af88e805c4b2f54fe0a205a09bf2cc"},
 };
 
-static void make_message(uint8_t *message, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        message[i] = (uint8_t)(7 * i + 1);
+static void make_message(uint8_t *message, size_t length) {
+    for (size_t i = 0; i < length; i++) message[i] = (uint8_t)(7 * i + 1);
 }
 
-static void padding_boundaries(void)
-{
+static void padding_boundaries(void) {
     uint8_t message[130];
     make_message(message, sizeof message);
     for (size_t i = 0; i < COUNT(boundaries); i++) {
@@ -80,8 +75,7 @@ static void padding_boundaries(void)
 }
 
 // The digest of the 131 digests of lengths 0 to 130, one after the other.
-static void every_length(void)
-{
+static void every_length(void) {
     uint8_t message[130];
     uint8_t digests[131 * SHA1_SIZE];
     make_message(message, sizeof message);
@@ -93,8 +87,7 @@ static void every_length(void)
     check_digest(digests, sizeof digests, "93b7e7fa254bfb06a3b306e7d1fdb97785e6151e");
 }
 
-int main(void)
-{
+int main(void) {
     TEST("SHA-1 of the RFC's messages, a million 'a' among them, is what the RFC says",
          rfc3174_vectors);
     TEST("SHA-1 pads messages around the ends of a block as it should", padding_boundaries);

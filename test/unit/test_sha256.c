@@ -4,8 +4,7 @@
 
 #include "test.h"
 
-static void check_digest(const uint8_t *bytes, size_t length, const char *expected_hex)
-{
+static void check_digest(const uint8_t *bytes, size_t length, const char *expected_hex) {
     struct sha256 hash;
     uint8_t digest[SHA256_SIZE];
     uint8_t expected[SHA256_SIZE];
@@ -33,8 +32,7 @@ static const struct {
     {"", 1, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
 };
 
-static void rfc6234_vectors(void)
-{
+static void rfc6234_vectors(void) {
     static uint8_t message[1000000];
     for (size_t i = 0; i < COUNT(vectors); i++) {
         size_t length = strlen(vectors[i].text);
@@ -66,14 +64,11 @@ static const struct {
     {129, "aa7ea4e8bf89146aeb67ff195fd8182a0e504c9d580aa7af8d2c862e14b98405"},
 };
 
-static void make_message(uint8_t *message, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        message[i] = (uint8_t)(7 * i + 1);
+static void make_message(uint8_t *message, size_t length) {
+    for (size_t i = 0; i < length; i++) message[i] = (uint8_t)(7 * i + 1);
 }
 
-static void padding_boundaries(void)
-{
+static void padding_boundaries(void) {
     uint8_t message[130];
     make_message(message, sizeof message);
     for (size_t i = 0; i < COUNT(boundaries); i++) {
@@ -84,8 +79,7 @@ static void padding_boundaries(void)
 
 // The digest of the 131 digests of lengths 0 to 130, one after the other: each message whole, and
 // cut in two at every place.
-static void every_length(void)
-{
+static void every_length(void) {
     uint8_t message[130];
     uint8_t digests[131 * SHA256_SIZE];
     make_message(message, sizeof message);
@@ -106,8 +100,7 @@ static void every_length(void)
                  "d959a41ac0a5596363055ecd1c08d54eb4347fbd25233db0007bae1a28756d03");
 }
 
-static void wiped(void)
-{
+static void wiped(void) {
     static const uint8_t zero[sizeof(struct sha256)];
     struct sha256 hash;
     uint8_t digest[SHA256_SIZE];
@@ -117,8 +110,7 @@ static void wiped(void)
     CHECK_BYTES(&hash, zero, sizeof hash);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("SHA-256 of the RFC's messages, a million 'a' among them, is what the RFC says",
          rfc6234_vectors);
     TEST("SHA-256 pads messages around the ends of a block as it should", padding_boundaries);

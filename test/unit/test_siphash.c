@@ -6,14 +6,10 @@
 
 #include "test.h"
 
-static uint64_t rotate(uint64_t x, int b)
-{
-    return x << b | x >> (64 - b);
-}
+static uint64_t rotate(uint64_t x, int b) { return x << b | x >> (64 - b); }
 
 // Figure 2.1: one SipRound.
-static void sip_round(uint64_t *v0, uint64_t *v1, uint64_t *v2, uint64_t *v3)
-{
+static void sip_round(uint64_t *v0, uint64_t *v1, uint64_t *v2, uint64_t *v3) {
     *v0 += *v1;
     *v2 += *v3;
     *v1 = rotate(*v1, 13);
@@ -31,11 +27,10 @@ static void sip_round(uint64_t *v0, uint64_t *v1, uint64_t *v2, uint64_t *v3)
 }
 
 // Section 2.4: bytes are read as little-endian words; the last word's top byte is the length.
-static uint64_t sip_hash(int c, int d, const uint8_t key[16], const uint8_t *message, size_t length)
-{
+static uint64_t sip_hash(int c, int d, const uint8_t key[16], const uint8_t *message,
+                         size_t length) {
     uint64_t k[2] = {0, 0};
-    for (int i = 0; i < 16; i++)
-        k[i / 8] |= (uint64_t)key[i] << (8 * (i % 8));
+    for (int i = 0; i < 16; i++) k[i / 8] |= (uint64_t)key[i] << (8 * (i % 8));
     uint64_t v0 = k[0] ^ UINT64_C(0x736f6d6570736575);
     uint64_t v1 = k[1] ^ UINT64_C(0x646f72616e646f6d);
     uint64_t v2 = k[0] ^ UINT64_C(0x6c7967656e657261);
@@ -47,30 +42,24 @@ static uint64_t sip_hash(int c, int d, const uint8_t key[16], const uint8_t *mes
         if (word == length / 8)
             m |= (uint64_t)(length & 0xff) << 56;
         v3 ^= m;
-        for (int i = 0; i < c; i++)
-            sip_round(&v0, &v1, &v2, &v3);
+        for (int i = 0; i < c; i++) sip_round(&v0, &v1, &v2, &v3);
         v0 ^= m;
     }
     v2 ^= 0xff;
-    for (int i = 0; i < d; i++)
-        sip_round(&v0, &v1, &v2, &v3);
+    for (int i = 0; i < d; i++) sip_round(&v0, &v1, &v2, &v3);
     return v0 ^ v1 ^ v2 ^ v3;
 }
 
 // The paper's appendix A: key 00 to 0f, message 00 to 0e.
-static void paper_vector(void)
-{
+static void paper_vector(void) {
     uint8_t key[16];
     uint8_t message[15];
-    for (int i = 0; i < 16; i++)
-        key[i] = (uint8_t)i;
-    for (int i = 0; i < 15; i++)
-        message[i] = (uint8_t)i;
+    for (int i = 0; i < 16; i++) key[i] = (uint8_t)i;
+    for (int i = 0; i < 15; i++) message[i] = (uint8_t)i;
     CHECK(sip_hash(2, 4, key, message, 15) == UINT64_C(0xa129ca6149be45e5));
 }
 
-static void same_as_the_second(void)
-{
+static void same_as_the_second(void) {
     for (int i = 0; i < 20000; i++) {
         struct siphash_key key = {test_random(), test_random()};
         uint64_t a = test_random();
@@ -89,8 +78,7 @@ static void same_as_the_second(void)
 }
 
 // Each bit of key and message matters.
-static void every_bit_counts(void)
-{
+static void every_bit_counts(void) {
     struct siphash_key key = {1, 2};
     uint64_t hash = siphash_2_words(&key, 3, 4);
     for (int bit = 0; bit < 64; bit++) {
@@ -103,8 +91,7 @@ static void every_bit_counts(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("the test's own SipHash gives the paper's vector for 2-4", paper_vector);
     TEST("SipHash-1-3 and 2-4 of two words are what the test's own gives", same_as_the_second);
     TEST("every bit of key and message changes the hash", every_bit_counts);

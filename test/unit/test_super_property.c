@@ -20,8 +20,7 @@ static struct given_list pieces;
 static uint8_t noise[NOISE];
 static uint8_t scratch[IP_PACKET_MAX];
 
-static struct packet_spec random_stream(unsigned number)
-{
+static struct packet_spec random_stream(unsigned number) {
     return (struct packet_spec){
         .protocol = PACKET_TCP,
         .source = INSIDE,
@@ -51,8 +50,7 @@ static size_t fed_count;
 
 // Something goes wrong now and then: a segment is short, pushes, comes twice, is damaged, or is
 // none.
-static struct packet_spec random_segment(struct stream *stream)
-{
+static struct packet_spec random_segment(struct stream *stream) {
     struct packet_spec *spec = &stream->spec;
     spec->payload = noise + test_below(NOISE - 2000);
     spec->payload_length = test_below(20) == 0 ? test_below(1400) : stream->size;
@@ -70,8 +68,7 @@ static struct packet_spec random_segment(struct stream *stream)
     return segment;
 }
 
-static void feed(struct stream *stream)
-{
+static void feed(struct stream *stream) {
     static uint8_t bytes[2000];
     struct packet_spec segment = random_segment(stream);
     size_t length = packet_make(bytes, &segment);
@@ -85,8 +82,7 @@ static void feed(struct stream *stream)
 }
 
 // The next packet that was fed of a connection.
-static const struct given *next_fed(uint16_t port)
-{
+static const struct given *next_fed(uint16_t port) {
     struct stream *stream = &streams[port - 5000];
     size_t number = 0;
     for (size_t i = 0; i < fed_count; i++)
@@ -99,8 +95,7 @@ static const struct given *next_fed(uint16_t port)
 
 // A packet that came out is the one that was fed; but where it may not be fragmented, its
 // identification counts on from that of the first of its run.
-static void check_fed(const struct given *item)
-{
+static void check_fed(const struct given *item) {
     uint16_t port = packet_get16(item->bytes + 20);
     CHECK(port >= 5000 && port < 5000 + CONNECTIONS);
     const struct given *original = next_fed(port);
@@ -117,8 +112,7 @@ static void check_fed(const struct given *item)
 
 static size_t put_together;
 
-static void coalesce_round(void)
-{
+static void coalesce_round(void) {
     given_clear(&given);
     fed_count = 0;
     for (unsigned i = 0; i < CONNECTIONS; i++)
@@ -136,19 +130,16 @@ static void coalesce_round(void)
     given_cut(&given, test_below(20000), &pieces);
     given_cut(&pieces, 0, &direct);
     CHECK_INT(direct.count, fed_count);
-    for (size_t i = 0; i < direct.count && !test_state.failed; i++)
-        check_fed(&direct.items[i]);
+    for (size_t i = 0; i < direct.count && !test_state.failed; i++) check_fed(&direct.items[i]);
 }
 
-static void coalescing(void)
-{
+static void coalescing(void) {
     ip_coalescer_init(&coalescer);
     put_together = 0;
     for (int round = 0; round < ROUNDS && !test_state.failed; round++) {
         test_row("round %d", round);
         coalesce_round();
-        for (size_t i = 0; i < fed_count; i++)
-            free(fed[i].bytes);
+        for (size_t i = 0; i < fed_count; i++) free(fed[i].bytes);
     }
     if (!test_state.failed)
         CHECK(put_together > ROUNDS * 100);
@@ -156,8 +147,7 @@ static void coalescing(void)
 
 // ---- segmenting ----
 
-static struct packet_spec random_super(bool is_udp, uint16_t *segment_size)
-{
+static struct packet_spec random_super(bool is_udp, uint16_t *segment_size) {
     struct packet_spec spec = random_stream(test_below(100));
     spec.protocol = is_udp ? PACKET_UDP : PACKET_TCP;
     spec.tcp_flags |= (uint8_t)(test_below(4) == 0 ? 0xc9 & test_random() : 0); // CWR ECE PSH FIN
@@ -173,16 +163,14 @@ static struct packet_spec random_super(bool is_udp, uint16_t *segment_size)
 
 // The super-packet of this kind, in the list.
 static void put_super(struct given_list *list, const struct packet_spec *spec,
-                      uint16_t segment_size)
-{
+                      uint16_t segment_size) {
     size_t length = packet_make(scratch, spec);
     packet_fill_partial_checksum(scratch, length);
     given_clear(list);
     given_add(list, scratch, length, segment_size);
 }
 
-static void segmenting(void)
-{
+static void segmenting(void) {
     for (int round = 0; round < 4 * ROUNDS && !test_state.failed; round++) {
         uint16_t size;
         struct packet_spec spec = random_super(round % 2 == 0, &size);
@@ -209,8 +197,7 @@ static void segmenting(void)
 // ---- through the NAT ----
 
 // Sends what is in a list out or in, and puts what the NAT sends in its place into another.
-static void pass(const struct given_list *from, bool outwards, struct given_list *to)
-{
+static void pass(const struct given_list *from, bool outwards, struct given_list *to) {
     given_clear(to);
     for (size_t i = 0; i < from->count; i++) {
         const struct given *item = &from->items[i];
@@ -236,8 +223,7 @@ static void pass(const struct given_list *from, bool outwards, struct given_list
 }
 
 // The NAT numbers packets that may be fragmented anew, each segment too.
-static void number_alike(struct given_list *list)
-{
+static void number_alike(struct given_list *list) {
     for (size_t i = 0; i < list->count; i++)
         if ((packet_get16(list->items[i].bytes + 6) & DONT_FRAGMENT) == 0) {
             packet_put16(list->items[i].bytes + 4, 0);
@@ -246,8 +232,7 @@ static void number_alike(struct given_list *list)
 }
 
 // Translated and then cut, or cut and then translated.
-static void check_both_ways(bool outwards)
-{
+static void check_both_ways(bool outwards) {
     given_cut(&given, 0, &direct);
     pass(&direct, outwards, &other);
     pass(&given, outwards, &pieces);
@@ -255,12 +240,10 @@ static void check_both_ways(bool outwards)
     number_alike(&direct);
     number_alike(&other);
     CHECK(given_same(&direct, &other));
-    for (size_t i = 0; i < direct.count; i++)
-        CHECK(all_good(direct.items[i].bytes));
+    for (size_t i = 0; i < direct.count; i++) CHECK(all_good(direct.items[i].bytes));
 }
 
-static void translating(void)
-{
+static void translating(void) {
     lab_start();
     test_random_bytes(noise, sizeof noise);
     for (int round = 0; round < 2 * ROUNDS && !test_state.failed; round++) {
@@ -280,8 +263,7 @@ static void translating(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     test_random_bytes(noise, sizeof noise);
     TEST("random streams, put together and cut again, are what they were", coalescing);
     TEST("random super-packets, cut in any number of steps, become the same segments", segmenting);

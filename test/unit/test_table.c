@@ -16,8 +16,7 @@ struct table {
 };
 
 // Looks all entries of a hash up. Counts them in `seen`.
-static void look_up(const struct table *table, uint32_t hash, int seen[ENTRIES])
-{
+static void look_up(const struct table *table, uint32_t hash, int seen[ENTRIES]) {
     uint32_t place = hash;
     uint32_t found;
     int steps = 0;
@@ -28,8 +27,7 @@ static void look_up(const struct table *table, uint32_t hash, int seen[ENTRIES])
 }
 
 // Every hash gives exactly the entries that the model has for it.
-static void check_index(const struct table *table)
-{
+static void check_index(const struct table *table) {
     int seen[ENTRIES];
     for (uint32_t entry = 0; entry < ENTRIES; entry++) {
         uint32_t hash = table->model_hashes[entry];
@@ -40,24 +38,17 @@ static void check_index(const struct table *table)
 }
 
 // Hashes of several kinds: all alike, a few, around the array's end, any.
-static uint32_t make_hash(int kind)
-{
+static uint32_t make_hash(int kind) {
     switch (kind) {
-    case 0:
-        return 7;
-    case 1:
-        return test_below(4) * SLOTS; // other hashes, same home
-    case 2:
-        return SLOTS - 4 + test_below(8); // over the end
-    case 3:
-        return test_below(SLOTS);
-    default:
-        return (uint32_t)test_random();
+    case 0: return 7;
+    case 1: return test_below(4) * SLOTS;     // other hashes, same home
+    case 2: return SLOTS - 4 + test_below(8); // over the end
+    case 3: return test_below(SLOTS);
+    default: return (uint32_t)test_random();
     }
 }
 
-static void index_like_a_list(void)
-{
+static void index_like_a_list(void) {
     static struct table table;
     for (int kind = 0; kind < 5; kind++) {
         nat_index_init(&table.index, table.slots, table.hashes, SLOTS);
@@ -81,13 +72,11 @@ static void index_like_a_list(void)
         for (uint32_t entry = 0; entry < ENTRIES; entry++)
             if (table.present[entry])
                 nat_index_remove(&table.index, entry);
-        for (uint32_t slot = 0; slot < SLOTS; slot++)
-            CHECK_INT(table.slots[slot], 0);
+        for (uint32_t slot = 0; slot < SLOTS; slot++) CHECK_INT(table.slots[slot], 0);
     }
 }
 
-static void full_index(void)
-{
+static void full_index(void) {
     static struct table table;
     for (int kind = 0; kind < 5; kind++) {
         nat_index_init(&table.index, table.slots, table.hashes, SLOTS);
@@ -100,8 +89,7 @@ static void full_index(void)
         check_index(&table);
         int seen[ENTRIES];
         look_up(&table, 0xdeadbeef, seen); // ends, and finds nothing
-        for (int i = 0; i < ENTRIES; i++)
-            CHECK_INT(seen[i], 0);
+        for (int i = 0; i < ENTRIES; i++) CHECK_INT(seen[i], 0);
     }
 }
 
@@ -112,11 +100,9 @@ struct order {
     uint32_t count;
 };
 
-static void order_remove(struct order *order, uint32_t entry)
-{
+static void order_remove(struct order *order, uint32_t entry) {
     uint32_t at = 0;
-    while (at < order->count && order->entries[at] != entry)
-        at++;
+    while (at < order->count && order->entries[at] != entry) at++;
     for (order->count--; at < order->count; at++) {
         order->entries[at] = order->entries[at + 1];
         order->used_ms[at] = order->used_ms[at + 1];
@@ -124,8 +110,7 @@ static void order_remove(struct order *order, uint32_t entry)
 }
 
 static void check_queue(const struct nat_queue *queue, const struct nat_link *links,
-                        const struct order *order)
-{
+                        const struct order *order) {
     CHECK_INT(queue->count, order->count);
     uint32_t at = queue->first;
     uint32_t before = NO_ENTRY;
@@ -140,8 +125,7 @@ static void check_queue(const struct nat_queue *queue, const struct nat_link *li
     CHECK_INT(queue->last, before);
 }
 
-static void queue_like_a_list(void)
-{
+static void queue_like_a_list(void) {
     struct nat_queue queue;
     struct nat_link links[ENTRIES];
     struct order order = {.count = 0};
@@ -164,8 +148,7 @@ static void queue_like_a_list(void)
     }
 }
 
-static void pool_gives_each_once(void)
-{
+static void pool_gives_each_once(void) {
     struct nat_pool pool;
     struct nat_link links[ENTRIES];
     bool taken[ENTRIES] = {false};
@@ -185,8 +168,7 @@ static void pool_gives_each_once(void)
             count++;
         } else if (count > 0) {
             uint32_t entry = test_below(ENTRIES);
-            while (!taken[entry])
-                entry = (entry + 1) % ENTRIES;
+            while (!taken[entry]) entry = (entry + 1) % ENTRIES;
             nat_pool_give(&pool, links, entry);
             taken[entry] = false;
             count--;
@@ -194,8 +176,7 @@ static void pool_gives_each_once(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("an index finds what is in it and nothing else, whatever the hashes", index_like_a_list);
     TEST("a full index still finds everything, and its look-ups end", full_index);
     TEST("a queue keeps its order, whatever is removed from where", queue_like_a_list);

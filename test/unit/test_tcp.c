@@ -43,31 +43,20 @@ static const struct {
     {"a RST before anything", ">Rt"},
 };
 
-static uint8_t flags_of(const char **at)
-{
+static uint8_t flags_of(const char **at) {
     uint8_t flags = 0;
     for (;; (*at)++) {
         switch (**at) {
-        case 'S':
-            flags |= SYN;
-            break;
-        case 'A':
-            flags |= ACK;
-            break;
-        case 'F':
-            flags |= FIN;
-            break;
-        case 'R':
-            flags |= RST;
-            break;
-        default:
-            return flags;
+        case 'S': flags |= SYN; break;
+        case 'A': flags |= ACK; break;
+        case 'F': flags |= FIN; break;
+        case 'R': flags |= RST; break;
+        default: return flags;
         }
     }
 }
 
-static void all_stories(void)
-{
+static void all_stories(void) {
     for (size_t i = 0; i < COUNT(stories); i++) {
         uint8_t seen = 0;
         int step = 0;
@@ -86,8 +75,7 @@ static void all_stories(void)
 }
 
 // Whatever comes from outside, it never establishes a connection that the inside did not answer.
-static void the_outside_cannot_establish(void)
-{
+static void the_outside_cannot_establish(void) {
     for (int i = 0; i < 10000; i++) {
         uint8_t seen = nat_tcp_seen_outbound(0, SYN);
         for (int step = 0; step < 8; step++) {
@@ -97,8 +85,7 @@ static void the_outside_cannot_establish(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("connections open, live and end as the RFCs tell", all_stories);
     TEST("the outside alone cannot make a connection established", the_outside_cannot_establish);
     return test_end();

@@ -18,8 +18,7 @@ struct lab {
 };
 
 // stderr is a pseudo-terminal of this size from now on.
-static void lab_open(struct lab *lab, unsigned short columns, unsigned short lines)
-{
+static void lab_open(struct lab *lab, unsigned short columns, unsigned short lines) {
     struct winsize size = {.ws_col = columns, .ws_row = lines};
     lab->master = posix_openpt(O_RDWR | O_NOCTTY);
     if (lab->master < 0 || grantpt(lab->master) < 0 || unlockpt(lab->master) < 0)
@@ -32,8 +31,7 @@ static void lab_open(struct lab *lab, unsigned short columns, unsigned short lin
     setenv("TERM", "xterm", 1);
 }
 
-static void lab_close(struct lab *lab)
-{
+static void lab_close(struct lab *lab) {
     terminal_close(&lab->terminal);
     dup2(lab->saved, STDERR_FILENO);
     close(lab->saved);
@@ -42,8 +40,7 @@ static void lab_close(struct lab *lab)
 }
 
 // What was written since the last time.
-static const char *seen(const struct lab *lab)
-{
+static const char *seen(const struct lab *lab) {
     static char out[4096];
     size_t length = 0;
     struct pollfd polled = {.fd = lab->master, .events = POLLIN};
@@ -57,8 +54,7 @@ static const char *seen(const struct lab *lab)
     return out;
 }
 
-static void log_lines_pass(void)
-{
+static void log_lines_pass(void) {
     struct lab lab;
     lab_open(&lab, 80, 24);
     CHECK(terminal_open(&lab.terminal));
@@ -80,8 +76,7 @@ static void log_lines_pass(void)
     lab_close(&lab);
 }
 
-static void it_is_cut(void)
-{
+static void it_is_cut(void) {
     static const struct {
         unsigned short columns;
         const char *expected;
@@ -102,8 +97,7 @@ static void it_is_cut(void)
     lab_close(&lab);
 }
 
-static void long_lines_are_cut(void)
-{
+static void long_lines_are_cut(void) {
     char line[2 * TERMINAL_LINE_MAX];
     struct lab lab;
     memset(line, 'x', sizeof line - 1);
@@ -115,8 +109,7 @@ static void long_lines_are_cut(void)
     lab_close(&lab);
 }
 
-static void its_size(void)
-{
+static void its_size(void) {
     unsigned columns;
     unsigned lines;
     struct lab lab;
@@ -133,8 +126,7 @@ static void its_size(void)
     lab_close(&lab);
 }
 
-static void some_understand_nothing(void)
-{
+static void some_understand_nothing(void) {
     struct lab lab;
     lab_open(&lab, 80, 24);
     setenv("TERM", "dumb", 1);
@@ -150,8 +142,7 @@ static void some_understand_nothing(void)
     lab_close(&lab);
 }
 
-static void a_file_is_none(void)
-{
+static void a_file_is_none(void) {
     struct terminal terminal;
     int ends[2];
     char byte;
@@ -170,20 +161,17 @@ static void a_file_is_none(void)
 }
 
 // A terminal whose other end does not read takes a few thousand bytes; then it must not hold us up.
-static void it_does_not_wait(void)
-{
+static void it_does_not_wait(void) {
     struct lab lab;
     lab_open(&lab, 80, 24);
     CHECK(terminal_open(&lab.terminal));
-    for (int i = 0; i < 10000; i++)
-        terminal_show(&lab.terminal, "status");
+    for (int i = 0; i < 10000; i++) terminal_show(&lab.terminal, "status");
     CHECK(strlen(seen(&lab)) > 1000);
     CHECK((fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK) == 0); // which is not ours alone
     lab_close(&lab);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("log lines pass above the status line", log_lines_pass);
     TEST("the status line is cut to the terminal's width of the moment", it_is_cut);
     TEST("the status line has a length that it cannot exceed", long_lines_are_cut);

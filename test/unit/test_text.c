@@ -8,8 +8,7 @@
 #include "base/log.h"
 #include "test.h"
 
-static void pieces_join(void)
-{
+static void pieces_join(void) {
     struct text text;
     char out[32];
     text_init(&text, out, sizeof out);
@@ -22,8 +21,7 @@ static void pieces_join(void)
     CHECK_INT(text.overflow, 0);
 }
 
-static void what_does_not_fit(void)
-{
+static void what_does_not_fit(void) {
     for (size_t size = 1; size <= 12; size++) {
         struct text text;
         char *out = malloc(size);
@@ -41,8 +39,7 @@ static void what_does_not_fit(void)
     }
 }
 
-static void rates(void)
-{
+static void rates(void) {
     static const struct {
         uint64_t bits_per_s;
         const char *expected;
@@ -77,8 +74,7 @@ static void rates(void)
     CHECK_INT(text.overflow, 0);
 }
 
-static void durations(void)
-{
+static void durations(void) {
     static const struct {
         int64_t seconds;
         const char *expected;
@@ -97,8 +93,7 @@ static void durations(void)
 
 // What is written to stderr while `say` runs.
 static void catch_stderr(void (*say)(const struct log *log), enum log_level level, char *out,
-                         size_t size)
-{
+                         size_t size) {
     int ends[2];
     struct log log = {.program = "program", .level = level};
     int saved = dup(STDERR_FILENO);
@@ -113,29 +108,25 @@ static void catch_stderr(void (*say)(const struct log *log), enum log_level leve
     out[got > 0 ? got : 0] = '\0';
 }
 
-static void say_all(const struct log *log)
-{
+static void say_all(const struct log *log) {
     log_error(log, "one %d", 1);
     log_warn(log, "two %s", "2");
     log_info(log, "three");
     log_debug(log, "four");
 }
 
-static void say_badly(const struct log *log)
-{
+static void say_badly(const struct log *log) {
     log_info(log, "peer %s", "\x1b[31m\r\n\a\x7f caf\xc3\xa9");
 }
 
-static void say_much(const struct log *log)
-{
+static void say_much(const struct log *log) {
     char text[1000];
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
     log_info(log, "%s", text);
 }
 
-static void levels(void)
-{
+static void levels(void) {
     char out[2048];
     catch_stderr(say_all, LOG_LEVEL_DEBUG, out, sizeof out);
     CHECK_TEXT(out, "program: error: one 1\nprogram: warning: two 2\nprogram: three\n"
@@ -148,15 +139,13 @@ static void levels(void)
     CHECK_TEXT(out, "program: error: one 1\n");
 }
 
-static void no_control_characters(void)
-{
+static void no_control_characters(void) {
     char out[256];
     catch_stderr(say_badly, LOG_LEVEL_INFO, out, sizeof out);
     CHECK_TEXT(out, "program: peer ?[31m???? caf\xc3\xa9\n");
 }
 
-static void long_lines(void)
-{
+static void long_lines(void) {
     char out[2048];
     catch_stderr(say_much, LOG_LEVEL_INFO, out, sizeof out);
     CHECK(strlen(out) <= 512);
@@ -165,8 +154,7 @@ static void long_lines(void)
     CHECK_INT(out[strlen(out) - 2], 'x');
 }
 
-int main(void)
-{
+int main(void) {
     TEST("text is put together piece by piece", pieces_join);
     TEST("a piece that does not fit leaves what was there, and nothing follows it",
          what_does_not_fit);

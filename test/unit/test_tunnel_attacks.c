@@ -17,8 +17,7 @@ static struct {
 } recorded[RECORD_MAX];
 static size_t recorded_count;
 
-static void record(int c, bool up, const uint8_t *bytes, size_t length)
-{
+static void record(int c, bool up, const uint8_t *bytes, size_t length) {
     if (recorded_count == RECORD_MAX || length > LAB_MESSAGE)
         return;
     recorded[recorded_count].conn = c;
@@ -28,8 +27,7 @@ static void record(int c, bool up, const uint8_t *bytes, size_t length)
 }
 
 // The first recorded message of a type, or NULL.
-static const uint8_t *recorded_message(uint8_t type, size_t length)
-{
+static const uint8_t *recorded_message(uint8_t type, size_t length) {
     for (size_t i = 0; i < recorded_count; i++)
         if (recorded[i].bytes[0] == type && recorded[i].length == length)
             return recorded[i].bytes;
@@ -45,8 +43,7 @@ static int attacker;
 static unsigned sessions_before;
 static uint64_t server_sessions_before;
 
-static void begin_recorded(int64_t delay_ms)
-{
+static void begin_recorded(int64_t delay_ms) {
     lab_begin();
     recorded_count = 0;
     lab.tap = record;
@@ -60,8 +57,7 @@ static void begin_recorded(int64_t delay_ms)
 }
 
 // Nothing of it was noticed.
-static void check_untouched(void)
-{
+static void check_untouched(void) {
     CHECK(laptop->up.gap_ms <= 50 + LAB_STEP_MS);
     CHECK(laptop->down.gap_ms <= 50 + LAB_STEP_MS);
     lab_settle();
@@ -72,8 +68,7 @@ static void check_untouched(void)
 }
 
 // A recorded offer, on a connection of the attacker's or on the laptop's own, by the phone.
-static void offer_again(void)
-{
+static void offer_again(void) {
     for (int where = 0; where < 2; where++) {
         begin_recorded(30);
         const uint8_t *offer = recorded_message(MESSAGE_OFFER, OFFER_SIZE);
@@ -91,8 +86,7 @@ static void offer_again(void)
 }
 
 // Also while the laptop agrees on new keys, as long as it is not the laptop's own connection.
-static void offer_again_at_any_time(void)
-{
+static void offer_again_at_any_time(void) {
     begin_recorded(60);
     const uint8_t *offer = recorded_message(MESSAGE_OFFER, OFFER_SIZE);
     lab.packet_every_ms = 100;
@@ -108,8 +102,7 @@ static void offer_again_at_any_time(void)
 }
 
 // All that was recorded, in its order, to both ends, on any connection, before and after new keys.
-static void everything_again(void)
-{
+static void everything_again(void) {
     begin_recorded(30);
     for (int round = 0; round < 3; round++) {
         uint64_t up = laptop->up.arrived;
@@ -133,8 +126,7 @@ static void everything_again(void)
 }
 
 // The same against a server that starts anew and so has forgotten what it has seen.
-static void everything_again_to_a_new_server(void)
-{
+static void everything_again_to_a_new_server(void) {
     begin_recorded(30);
     lab_disconnect(own);
     laptop->used = false;
@@ -150,8 +142,7 @@ static void everything_again_to_a_new_server(void)
 
 // Refusals of the laptop's own messages, and greetings that are always new: at most it hurries, and
 // now and then holds back what it has to say for as long as the new handshake takes.
-static void forged_words(void)
-{
+static void forged_words(void) {
     static const int64_t delays[] = {20, 150, 700};
     for (int kind = 0; kind < 3; kind++) {
         for (size_t i = 0; i < COUNT(delays); i++) {
@@ -185,8 +176,7 @@ static void forged_words(void)
 }
 
 // The same while the server cannot answer: what works goes on, until its time.
-static void forged_words_to_the_deaf(void)
-{
+static void forged_words_to_the_deaf(void) {
     begin_recorded(20);
     lab.conns[own].loss_percent = 100;
     uint8_t message[REFUSAL_SIZE] = {MESSAGE_REFUSAL, REFUSAL_UNKNOWN};
@@ -208,8 +198,7 @@ static void forged_words_to_the_deaf(void)
 
 // Held back once in a while only, however often it is said; and no longer than until there are new
 // keys.
-static void held_back(void)
-{
+static void held_back(void) {
     begin_recorded(20);
     struct initiator *initiator = &laptop->initiator;
     uint8_t message[REFUSAL_SIZE] = {MESSAGE_REFUSAL, REFUSAL_UNKNOWN};
@@ -238,8 +227,7 @@ static void held_back(void)
 }
 
 // Keys that are over are wiped also where nothing comes and nothing is asked for.
-static void wiped_in_time(void)
-{
+static void wiped_in_time(void) {
     begin_recorded(20);
     lab_run(SESSION_REKEY_MS);
     struct session_keys *i = &laptop->initiator.keys;
@@ -260,8 +248,7 @@ static void wiped_in_time(void)
 }
 
 // Refusals about other things are not ours.
-static void refusals_of_other_things(void)
-{
+static void refusals_of_other_things(void) {
     begin_recorded(20);
     laptop->offers = 0;
     uint64_t ignored = laptop->initiator.not_understood;
@@ -286,22 +273,19 @@ static void refusals_of_other_things(void)
     check_untouched();
 }
 
-static uint64_t up_count(void)
-{
+static uint64_t up_count(void) {
     const struct responder *r = &lab.responder;
     return r->forged + r->replayed + r->unknown_session + r->not_understood + r->wrong_key;
 }
 
-static uint64_t down_count(void)
-{
+static uint64_t down_count(void) {
     const struct initiator *i = &laptop->initiator;
     return i->forged + i->replayed + i->not_understood;
 }
 
 // Every bit of a message that is under way, at the level that counts: nothing comes of it, once for
 // each.
-static void every_bit(void)
-{
+static void every_bit(void) {
     begin_recorded(20);
     lab_settle();
     uint8_t up[SEALED_OVERHEAD + 8] = {0};
@@ -328,8 +312,7 @@ static void every_bit(void)
 }
 
 // An attacker who answers every offer, badly and sooner than the server.
-static void forged_answers(void)
-{
+static void forged_answers(void) {
     lab_begin();
     laptop = lab_laptop(0);
     own = lab_connect(0, 100);
@@ -347,8 +330,7 @@ static void forged_answers(void)
 }
 
 // Offers of strangers cost their source its tokens, and nobody else's.
-static void a_flood_of_offers(void)
-{
+static void a_flood_of_offers(void) {
     begin_recorded(20);
     lab.conns[attacker].loss_percent = 100; // he does not listen
     unsigned replies = lab.replies;
@@ -375,8 +357,7 @@ static void a_flood_of_offers(void)
 }
 
 // Packets in the clear, and sealed messages of nobody's session: refused, and not too often.
-static void other_floods(void)
-{
+static void other_floods(void) {
     static const uint8_t starts[] = {0x45, 0x60, MESSAGE_SEALED};
     for (size_t kind = 0; kind < COUNT(starts); kind++) {
         begin_recorded(20);
@@ -398,8 +379,7 @@ static void other_floods(void)
 }
 
 // Any bytes, of any length, to both ends.
-static void random_messages(void)
-{
+static void random_messages(void) {
     begin_recorded(20);
     for (int i = 0; i < 20000; i++) {
         static const uint8_t starts[] = {0, 1, 2, 3, 4, 5, 6, 0x45, 0x60, 0xff};
@@ -428,8 +408,7 @@ static void random_messages(void)
 
 // What makes room for a long message: only what begins as one of a live session, on any connection,
 // or of the one in waiting on its own.
-static void may_be_genuine(void)
-{
+static void may_be_genuine(void) {
     struct pending none;
     uint8_t message[SEALED_HEAD];
     struct responder_heard heard;
@@ -458,8 +437,7 @@ static void may_be_genuine(void)
 }
 
 // Places that are free hold an index of zero and keys of zeros, which everybody can seal with.
-static void sealed_with_zeros(void)
-{
+static void sealed_with_zeros(void) {
     struct session zeros = {.live = true};
     lab_begin();
     laptop = lab_laptop(0);
@@ -486,8 +464,7 @@ static void sealed_with_zeros(void)
 
 // A laptop without a session has sent nothing that could be refused: the pause after a full server
 // lasts.
-static void refusal_of_nothing(void)
-{
+static void refusal_of_nothing(void) {
     lab_begin();
     laptop = lab_laptop(0);
     own = lab_connect(0, 20);
@@ -502,8 +479,7 @@ static void refusal_of_nothing(void)
     CHECK_INT(laptop->offers, 1);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("a recorded offer displaces nothing, wherever it is sent again", offer_again);
     TEST("nor while new keys are agreed on", offer_again_at_any_time);
     TEST("nothing that was recorded has any effect when it comes again", everything_again);

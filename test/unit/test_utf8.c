@@ -71,8 +71,7 @@ static const struct {
     {"letters after a character", "c3a9 6162636465666768696a6b", 13, true},
 };
 
-static bool check_piece(struct utf8 *state, const uint8_t *bytes, size_t length)
-{
+static bool check_piece(struct utf8 *state, const uint8_t *bytes, size_t length) {
     uint8_t *copy = test_copy(bytes, length);
     bool good = utf8_check(state, copy, length);
     free(copy);
@@ -80,24 +79,21 @@ static bool check_piece(struct utf8 *state, const uint8_t *bytes, size_t length)
 }
 
 // Byte by byte, the check fails at the first byte that cannot be, and not before.
-static void fails_at_the_first_bad_byte(void)
-{
+static void fails_at_the_first_bad_byte(void) {
     for (size_t i = 0; i < COUNT(cases); i++) {
         uint8_t bytes[64];
         struct utf8 state = {0};
         size_t length = test_hex(bytes, sizeof bytes, cases[i].hex);
         size_t at = 0;
         test_row("%s", cases[i].what);
-        while (at < length && check_piece(&state, bytes + at, 1))
-            at++;
+        while (at < length && check_piece(&state, bytes + at, 1)) at++;
         CHECK_INT(at, cases[i].good_until);
         if (at == length)
             CHECK_INT(utf8_complete(&state), cases[i].complete);
     }
 }
 
-static void split_anywhere(void)
-{
+static void split_anywhere(void) {
     for (size_t i = 0; i < COUNT(cases); i++) {
         uint8_t bytes[64];
         size_t length = test_hex(bytes, sizeof bytes, cases[i].hex);
@@ -118,8 +114,7 @@ static void split_anywhere(void)
 }
 
 // Encodes a number by RFC 3629 section 3 without looking at what it stands for.
-static size_t encode(uint8_t out[4], uint32_t code)
-{
+static size_t encode(uint8_t out[4], uint32_t code) {
     if (code < 0x80) {
         out[0] = (uint8_t)code;
         return 1;
@@ -142,8 +137,7 @@ static size_t encode(uint8_t out[4], uint32_t code)
     return 4;
 }
 
-static void every_code_point(void)
-{
+static void every_code_point(void) {
     for (uint32_t code = 0; code < 0x120000; code++) {
         uint8_t bytes[4];
         struct utf8 state = {0};
@@ -156,8 +150,7 @@ static void every_code_point(void)
 }
 
 // Whether three bytes are UTF-8, by decoding: a start says how many, the number must need them.
-static bool reference(const uint8_t *bytes, size_t length)
-{
+static bool reference(const uint8_t *bytes, size_t length) {
     static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
     while (length > 0) {
         size_t need = bytes[0] < 0x80             ? 1
@@ -181,8 +174,7 @@ static bool reference(const uint8_t *bytes, size_t length)
     return true;
 }
 
-static void all_short_texts(void)
-{
+static void all_short_texts(void) {
     static const uint8_t third[] = {0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xff};
     for (uint32_t pair = 0; pair < 65536; pair++) {
         for (size_t i = 0; i < COUNT(third); i++) {
@@ -199,8 +191,7 @@ static void all_short_texts(void)
     }
 }
 
-int main(void)
-{
+int main(void) {
     TEST("a text fails at its first byte that cannot be UTF-8, and not before",
          fails_at_the_first_bad_byte);
     TEST("where a text is split makes no difference", split_anywhere);

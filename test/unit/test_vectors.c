@@ -16,8 +16,7 @@
 
 // Cuts a line at its spaces. Returns the number of fields, which is 0 for a comment or an empty
 // line, or -1 where there are too many.
-static int split_fields(char *line, char *fields[FIELDS_MAX])
-{
+static int split_fields(char *line, char *fields[FIELDS_MAX]) {
     int count = 0;
     char *rest = line;
     line[strcspn(line, "#\r\n")] = '\0';
@@ -31,8 +30,7 @@ static int split_fields(char *line, char *fields[FIELDS_MAX])
     }
 }
 
-static int digit_value(char digit)
-{
+static int digit_value(char digit) {
     static const char digits[] = "0123456789abcdef";
     const char *found = digit != '\0' ? strchr(digits, digit) : NULL;
     return found != NULL ? (int)(found - digits) : -1;
@@ -40,8 +38,7 @@ static int digit_value(char digit)
 
 // Reads a field's bytes into memory of exactly their size, so that an address sanitizer sees a read
 // beyond it; the caller frees it. Exits where it is no hexadecimal number.
-static uint8_t *read_bytes(const char *field, size_t *length)
-{
+static uint8_t *read_bytes(const char *field, size_t *length) {
     static uint8_t bytes[FIELD_MAX_BYTES];
     *length = 0;
     if (strcmp(field, "-") == 0)
@@ -69,8 +66,7 @@ struct row {
     char *fields[FIELDS_MAX];
 };
 
-static FILE *open_vectors(const char *name)
-{
+static FILE *open_vectors(const char *name) {
     char path[4096];
     const char *folder = getenv("TETHER_VECTORS");
     snprintf(path, sizeof path, "%s/%s", folder != NULL ? folder : "../shared/vectors", name);
@@ -79,8 +75,7 @@ static FILE *open_vectors(const char *name)
 
 // The next line that says something, cut at its spaces. Returns the number of its fields, 0 at the
 // end of the file, or -1 where a line is too long or has too many fields.
-static int next_line(FILE *file, char *fields[FIELDS_MAX])
-{
+static int next_line(FILE *file, char *fields[FIELDS_MAX]) {
     static char line[LINE_MAX_BYTES];
     int count = 0;
     while (count == 0) {
@@ -93,8 +88,7 @@ static int next_line(FILE *file, char *fields[FIELDS_MAX])
     return count;
 }
 
-static void reads_lines(void)
-{
+static void reads_lines(void) {
     static const uint8_t expected[] = {0x00, 0x9f, 0xa0, 0xff};
     char *fields[FIELDS_MAX];
     char comment[] = "# tcId result\n", empty[] = "\n", many[] = "1 2 3 4 5 6 7 8 9\n";
@@ -116,8 +110,7 @@ static void reads_lines(void)
 
 // Goes through a table whose lines have a number, a result, and `values` values, but for one that
 // is a plain number, at `number` (-1 for none).
-static void each_row(const char *name, int values, int number, void (*check)(const struct row *))
-{
+static void each_row(const char *name, int values, int number, void (*check)(const struct row *)) {
     FILE *file = open_vectors(name);
     struct row row;
     int fields, rows = 0;
@@ -132,8 +125,7 @@ static void each_row(const char *name, int values, int number, void (*check)(con
                 i == number ? NULL : read_bytes(row.fields[i + 2], &row.values[i].length);
         if (!test_state.failed)
             check(&row);
-        for (int i = 0; i < values; i++)
-            free(row.values[i].bytes);
+        for (int i = 0; i < values; i++) free(row.values[i].bytes);
         rows++;
     }
     fclose(file);
@@ -142,8 +134,7 @@ static void each_row(const char *name, int values, int number, void (*check)(con
 }
 
 // Text and tag in one piece.
-static uint8_t *join(const struct value *text, const struct value *tag)
-{
+static uint8_t *join(const struct value *text, const struct value *tag) {
     uint8_t *joined = calloc(text->length + tag->length, 1);
     if (joined == NULL)
         exit(2);
@@ -153,8 +144,7 @@ static uint8_t *join(const struct value *text, const struct value *tag)
 }
 
 // key, nonce, data, text, encrypted text, tag. Nonces of other lengths do not exist for us.
-static void check_aead(const struct row *row)
-{
+static void check_aead(const struct row *row) {
     const struct value *v = row->values;
     if (v[1].length != AEAD_NONCE)
         return;
@@ -175,13 +165,11 @@ static void check_aead(const struct row *row)
 }
 
 // public key, private key, shared secret. What is acceptable may be refused where it is zero.
-static void check_x25519(const struct row *row)
-{
+static void check_x25519(const struct row *row) {
     static const uint8_t zero[X25519_SIZE];
     const struct value *v = row->values;
     uint8_t shared[X25519_SIZE];
-    for (int i = 0; i < 3; i++)
-        CHECK_INT(v[i].length, X25519_SIZE);
+    for (int i = 0; i < 3; i++) CHECK_INT(v[i].length, X25519_SIZE);
     bool is_zero = memcmp(v[2].bytes, zero, sizeof zero) == 0;
     CHECK(row->is_valid || row->is_acceptable);
     CHECK(!row->is_valid || !is_zero);
@@ -190,8 +178,7 @@ static void check_x25519(const struct row *row)
 }
 
 // secret, salt, information, size, key material
-static void check_hkdf(const struct row *row)
-{
+static void check_hkdf(const struct row *row) {
     const struct value *v = row->values;
     size_t size = (size_t)strtoul(row->fields[2 + 3], NULL, 10);
     uint8_t *out = calloc(size, 1);
@@ -207,8 +194,7 @@ static void check_hkdf(const struct row *row)
 }
 
 // key, message, tag, which may be cut off
-static void check_hmac(const struct row *row)
-{
+static void check_hmac(const struct row *row) {
     const struct value *v = row->values;
     struct hmac hmac;
     uint8_t tag[SHA256_SIZE];
@@ -219,25 +205,13 @@ static void check_hmac(const struct row *row)
     CHECK_INT(memcmp(tag, v[2].bytes, v[2].length) == 0, row->is_valid);
 }
 
-static void aead_cases(void)
-{
-    each_row("chacha20_poly1305.txt", 6, -1, check_aead);
-}
+static void aead_cases(void) { each_row("chacha20_poly1305.txt", 6, -1, check_aead); }
 
-static void x25519_cases(void)
-{
-    each_row("x25519.txt", 3, -1, check_x25519);
-}
+static void x25519_cases(void) { each_row("x25519.txt", 3, -1, check_x25519); }
 
-static void hkdf_cases(void)
-{
-    each_row("hkdf_sha256.txt", 5, 3, check_hkdf);
-}
+static void hkdf_cases(void) { each_row("hkdf_sha256.txt", 5, 3, check_hkdf); }
 
-static void hmac_cases(void)
-{
-    each_row("hmac_sha256.txt", 3, -1, check_hmac);
-}
+static void hmac_cases(void) { each_row("hmac_sha256.txt", 3, -1, check_hmac); }
 
 // A run of the handshake and of what follows it, initiator first.
 struct run {
@@ -249,8 +223,7 @@ struct run {
 };
 
 static void check_handshake_message(struct run *run, const struct value *payload,
-                                    const struct value *message)
-{
+                                    const struct value *message) {
     struct noise *writer = &run->parties[run->messages], *reader = &run->parties[1 - run->messages];
     uint8_t *written = test_copy(message->bytes, message->length);
     uint8_t *read = test_copy(payload->bytes, payload->length);
@@ -268,8 +241,7 @@ static void check_handshake_message(struct run *run, const struct value *payload
 }
 
 static void check_later_message(const struct run *run, const struct value *payload,
-                                const struct value *message)
-{
+                                const struct value *message) {
     size_t writer = run->messages % 2;
     uint8_t nonce[AEAD_NONCE] = {0, 0, 0, 0, (uint8_t)(run->messages / 2 - 1)};
     uint8_t *bytes = join(message, &(struct value){NULL, 0});
@@ -281,8 +253,8 @@ static void check_later_message(const struct run *run, const struct value *paylo
     free(bytes);
 }
 
-static void check_message(struct run *run, const struct value *payload, const struct value *message)
-{
+static void check_message(struct run *run, const struct value *payload,
+                          const struct value *message) {
     if (run->messages == 0) {
         for (int i = 0; i < 2; i++)
             noise_init(&run->parties[i], i == 0, run->psk, run->prologues[i],
@@ -302,8 +274,7 @@ static void check_message(struct run *run, const struct value *payload, const st
     }
 }
 
-static void set_value(struct run *run, const char *name, const struct value *value)
-{
+static void set_value(struct run *run, const char *name, const struct value *value) {
     const struct {
         const char *name;
         uint8_t *at;
@@ -332,8 +303,7 @@ static void set_value(struct run *run, const char *name, const struct value *val
 }
 
 // vector NAME, then its values, then one line a message: msg PAYLOAD MESSAGE
-static void noise_cases(void)
-{
+static void noise_cases(void) {
     FILE *file = open_vectors("noise_nnpsk0.txt");
     static struct run run;
     char *fields[FIELDS_MAX];
@@ -362,16 +332,14 @@ static void noise_cases(void)
 }
 
 // Whoever names a folder wants it read; the other one need not be there.
-static bool are_at_hand(void)
-{
+static bool are_at_hand(void) {
     FILE *file = open_vectors("x25519.txt");
     if (file != NULL)
         fclose(file);
     return file != NULL || getenv("TETHER_VECTORS") != NULL;
 }
 
-int main(void)
-{
+int main(void) {
     TEST("lines of vectors are read", reads_lines);
     if (are_at_hand()) {
         TEST("ChaCha20-Poly1305: each published case is as published", aead_cases);

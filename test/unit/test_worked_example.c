@@ -28,14 +28,12 @@ struct block {
 static struct block blocks[BLOCKS_MAX];
 static size_t block_count;
 
-static void stop(const char *what, const char *where)
-{
+static void stop(const char *what, const char *where) {
     printf("not ok - %s: %s %s\n", DOCUMENT, what, where);
     exit(1);
 }
 
-static void add_line(struct block *block, char *line)
-{
+static void add_line(struct block *block, char *line) {
     if (!block->is_text) {
         line[strcspn(line, "#")] = '\0';
         block->length += test_hex(block->bytes + block->length, BLOCK_SIZE - block->length, line);
@@ -47,8 +45,7 @@ static void add_line(struct block *block, char *line)
     block->length += strlen(line);
 }
 
-static void read_document(void)
-{
+static void read_document(void) {
     char line[512];
     char kind[8];
     struct block *block = NULL;
@@ -72,8 +69,7 @@ static void read_document(void)
 }
 
 // A block by its label; of `length` bytes, or of any where that is 0.
-static const uint8_t *bytes_of(const char *label, size_t length)
-{
+static const uint8_t *bytes_of(const char *label, size_t length) {
     for (size_t i = 0; i < block_count; i++) {
         struct block *block = &blocks[i];
         if (strcmp(block->label, label) != 0)
@@ -87,8 +83,7 @@ static const uint8_t *bytes_of(const char *label, size_t length)
     return NULL;
 }
 
-static size_t length_of(const char *label)
-{
+static size_t length_of(const char *label) {
     const uint8_t *bytes = bytes_of(label, 0);
     for (size_t i = 0; i < block_count; i++)
         if (blocks[i].bytes == bytes)
@@ -96,8 +91,7 @@ static size_t length_of(const char *label)
     return 0;
 }
 
-static uint32_t number_of(const char *label)
-{
+static uint32_t number_of(const char *label) {
     const uint8_t *b = bytes_of(label, 4);
     return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
@@ -110,8 +104,7 @@ static struct {
     struct session server;
 } ends;
 
-static void key_text(void)
-{
+static void key_text(void) {
     char text[KEY_TEXT + 1];
     char why[KEY_WHY_SIZE];
     uint8_t key[KEY_SIZE];
@@ -123,22 +116,19 @@ static void key_text(void)
     CHECK_BYTES(key, given, KEY_SIZE);
 }
 
-static void greeting(void)
-{
+static void greeting(void) {
     const uint8_t *written = bytes_of("greeting", GREETING_SIZE);
     CHECK_INT(written[0], MESSAGE_GREETING);
     CHECK_BYTES(written + 1, bytes_of("server-run", GREETING_NONCE), GREETING_NONCE);
 }
 
-static void check_offer_state(const struct noise *noise)
-{
+static void check_offer_state(const struct noise *noise) {
     CHECK_BYTES(noise->hash, bytes_of("offer-h", 32), 32);
     CHECK_BYTES(noise->chaining, bytes_of("offer-ck", 32), 32);
     CHECK_BYTES(noise->key, bytes_of("offer-k", 32), 32);
 }
 
-static void offer_is_written(void)
-{
+static void offer_is_written(void) {
     uint8_t message[OFFER_SIZE];
     struct offer offer = {
         .index = number_of("laptop-index"),
@@ -152,8 +142,7 @@ static void offer_is_written(void)
     check_offer_state(&ends.laptop_noise);
 }
 
-static void offer_is_read(void)
-{
+static void offer_is_read(void) {
     struct offer offer;
     CHECK_INT(offer_read(&ends.server_noise, bytes_of("key", KEY_SIZE),
                          bytes_of("offer", OFFER_SIZE), OFFER_SIZE, &offer),
@@ -165,8 +154,7 @@ static void offer_is_read(void)
     check_offer_state(&ends.server_noise);
 }
 
-static void answer_is_written(void)
-{
+static void answer_is_written(void) {
     uint8_t message[ANSWER_SIZE];
     const struct answer answer = {0, number_of("server-index")};
     CHECK_INT(answer_write(&ends.server_noise, bytes_of("server-ephemeral", 32), &answer,
@@ -178,8 +166,7 @@ static void answer_is_written(void)
     CHECK_BYTES(ends.server.send_key, bytes_of("key-to-laptop", 32), 32);
 }
 
-static void answer_is_read(void)
-{
+static void answer_is_read(void) {
     struct answer answer;
     CHECK_INT(answer_read(&ends.laptop_noise, bytes_of("answer", ANSWER_SIZE), ANSWER_SIZE, &answer,
                           &ends.laptop),
@@ -193,8 +180,7 @@ static void answer_is_read(void)
 }
 
 // Seals records, and compares with a block.
-static void check_sealed(struct session *session, const char *records, const char *label)
-{
+static void check_sealed(struct session *session, const char *records, const char *label) {
     uint8_t message[BLOCK_SIZE];
     size_t length = length_of(records);
     memcpy(message + SEALED_HEAD, bytes_of(records, 0), length);
@@ -203,8 +189,7 @@ static void check_sealed(struct session *session, const char *records, const cha
 }
 
 // Opens a block; leaves the records in `opened`.
-static size_t open_block(struct session *session, const char *label, uint8_t opened[BLOCK_SIZE])
-{
+static size_t open_block(struct session *session, const char *label, uint8_t opened[BLOCK_SIZE]) {
     uint8_t message[BLOCK_SIZE];
     size_t length = length_of(label);
     memcpy(message, bytes_of(label, 0), length);
@@ -215,8 +200,7 @@ static size_t open_block(struct session *session, const char *label, uint8_t ope
     return length - SEALED_OVERHEAD;
 }
 
-static void laptop_speaks(void)
-{
+static void laptop_speaks(void) {
     uint8_t records[BLOCK_SIZE];
     struct record record;
     size_t length = record_write(records, RECORD_PING, bytes_of("clock", PING_BYTES), PING_BYTES);
@@ -231,8 +215,7 @@ static void laptop_speaks(void)
     CHECK_INT(open_block(&ends.server, "message-of-laptop", records), 0); // once is enough
 }
 
-static void text_form(void)
-{
+static void text_form(void) {
     char text[BLOCK_SIZE];
     size_t length = length_of("message-of-laptop");
     CHECK_INT(base64_encode(text, bytes_of("message-of-laptop", 0), length),
@@ -240,8 +223,7 @@ static void text_form(void)
     CHECK_BYTES(text, bytes_of("message-of-laptop-as-text", 0), BASE64_LENGTH(length));
 }
 
-static void server_writes(void)
-{
+static void server_writes(void) {
     uint8_t records[BLOCK_SIZE];
     uint8_t body[CONFIGURATION_MAX];
     const struct configuration config = {
@@ -263,8 +245,7 @@ static void server_writes(void)
     check_sealed(&ends.server, "records-of-server", "message-of-server");
 }
 
-static void laptop_reads(void)
-{
+static void laptop_reads(void) {
     uint8_t records[BLOCK_SIZE];
     struct record record;
     struct configuration config;
@@ -289,8 +270,7 @@ static void laptop_reads(void)
     CHECK_INT(at, length);
 }
 
-static void refusals(void)
-{
+static void refusals(void) {
     static const struct {
         enum refusal reason;
         const char *of;
@@ -308,16 +288,14 @@ static void refusals(void)
     }
 }
 
-static void all_used(void)
-{
+static void all_used(void) {
     for (size_t i = 0; i < block_count; i++) {
         test_row("%s", blocks[i].label);
         CHECK(blocks[i].used);
     }
 }
 
-int main(void)
-{
+int main(void) {
     read_document();
     TEST("the document's key is written as the document says, and read", key_text);
     TEST("the document's greeting is a greeting", greeting);

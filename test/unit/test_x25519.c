@@ -4,8 +4,7 @@
 
 #include "test.h"
 
-static void from_hex(uint8_t out[X25519_SIZE], const char *hex)
-{
+static void from_hex(uint8_t out[X25519_SIZE], const char *hex) {
     if (test_hex(out, X25519_SIZE, hex) != X25519_SIZE)
         exit(2);
 }
@@ -22,8 +21,7 @@ static const struct {
      "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957"},
 };
 
-static void rfc7748_vectors(void)
-{
+static void rfc7748_vectors(void) {
     for (size_t i = 0; i < COUNT(vectors); i++) {
         uint8_t scalar[X25519_SIZE], point[X25519_SIZE], expected[X25519_SIZE], out[X25519_SIZE];
         test_row("vector %lu", (unsigned long)i);
@@ -36,8 +34,7 @@ static void rfc7748_vectors(void)
 }
 
 // The same section: k = u = 9, and again and again k = X25519(k, u) and u = the k before.
-static void iterations(void)
-{
+static void iterations(void) {
     uint8_t k[X25519_SIZE] = {9}, u[X25519_SIZE] = {9}, expected[X25519_SIZE];
     for (int i = 1; i <= 1000; i++) {
         uint8_t next[X25519_SIZE];
@@ -54,8 +51,7 @@ static void iterations(void)
 }
 
 // Section 6.1.
-static void diffie_hellman(void)
-{
+static void diffie_hellman(void) {
     uint8_t alice[X25519_SIZE], bob[X25519_SIZE], alice_public[X25519_SIZE];
     uint8_t bob_public[X25519_SIZE], expected[X25519_SIZE], shared[X25519_SIZE];
     from_hex(alice, "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a");
@@ -73,8 +69,7 @@ static void diffie_hellman(void)
     CHECK_BYTES(shared, expected, X25519_SIZE);
 }
 
-static void both_agree(void)
-{
+static void both_agree(void) {
     for (int i = 0; i < 30; i++) {
         uint8_t a[X25519_SIZE], b[X25519_SIZE], a_public[X25519_SIZE], b_public[X25519_SIZE];
         uint8_t a_shared[X25519_SIZE], b_shared[X25519_SIZE];
@@ -89,8 +84,7 @@ static void both_agree(void)
 }
 
 // Section 5: the clamped bits of a private number, and the top bit of a coordinate, do not count.
-static void ignored_bits(void)
-{
+static void ignored_bits(void) {
     static const int clamped[] = {0, 1, 2, 254, 255};
     for (size_t i = 0; i < COUNT(clamped); i++) {
         uint8_t scalar[X25519_SIZE], point[X25519_SIZE], out[X25519_SIZE], again[X25519_SIZE];
@@ -105,8 +99,7 @@ static void ignored_bits(void)
 }
 
 // Numbers from p to 2^255 - 1 stand for those from 0 to 18 (p is 2^255 - 19).
-static void beyond_p(void)
-{
+static void beyond_p(void) {
     for (uint8_t small = 2; small < 19; small++) {
         uint8_t scalar[X25519_SIZE], out[X25519_SIZE], again[X25519_SIZE];
         uint8_t point[X25519_SIZE] = {small};
@@ -133,8 +126,7 @@ static const char *const low_orders[] = {
     "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 };
 
-static void low_order_points(void)
-{
+static void low_order_points(void) {
     static const uint8_t zero[X25519_SIZE];
     for (size_t i = 0; i < 2 * COUNT(low_orders); i++) {
         uint8_t scalar[X25519_SIZE], point[X25519_SIZE], out[X25519_SIZE];
@@ -148,8 +140,7 @@ static void low_order_points(void)
 }
 
 // Whatever order a caller keeps its keys in: the result may go where an argument stands.
-static void in_place(void)
-{
+static void in_place(void) {
     uint8_t scalar[X25519_SIZE], point[X25519_SIZE], expected[X25519_SIZE], bytes[X25519_SIZE];
     test_random_bytes(scalar, sizeof scalar);
     test_random_bytes(point, sizeof point);
@@ -162,8 +153,7 @@ static void in_place(void)
     CHECK_BYTES(bytes, expected, X25519_SIZE);
 }
 
-int main(void)
-{
+int main(void) {
     TEST("X25519 gives the RFC's products", rfc7748_vectors);
     TEST("X25519 gives what the RFC says after 1 and after 1000 iterations", iterations);
     TEST("Alice and Bob of the RFC get their public keys and their secret", diffie_hellman);

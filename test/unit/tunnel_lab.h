@@ -97,8 +97,7 @@ static struct {
     bool random_fails;
 } lab;
 
-int crypto_random(void *out, size_t length)
-{
+int crypto_random(void *out, size_t length) {
     if (lab.random_fails)
         return -1;
     if (length == 4 && lab.index_count > 0) {
@@ -113,8 +112,7 @@ int crypto_random(void *out, size_t length)
 
 // ---- the network ----
 
-static inline void lab_fly(int c, bool up, bool text, const uint8_t *bytes, size_t length)
-{
+static inline void lab_fly(int c, bool up, bool text, const uint8_t *bytes, size_t length) {
     const struct lab_conn *conn = &lab.conns[c];
     if (!conn->open || test_below(100) < conn->loss_percent ||
         (text ? !conn->carries_text : !conn->carries_binary))
@@ -134,8 +132,7 @@ static inline void lab_fly(int c, bool up, bool text, const uint8_t *bytes, size
     memcpy(flight->bytes, bytes, length);
 }
 
-static inline void lab_send(int c, bool up, bool text, const uint8_t *bytes, size_t length)
-{
+static inline void lab_send(int c, bool up, bool text, const uint8_t *bytes, size_t length) {
     if (lab.tap != NULL)
         lab.tap(c, up, bytes, length);
     lab_fly(c, up, text, bytes, length);
@@ -144,16 +141,14 @@ static inline void lab_send(int c, bool up, bool text, const uint8_t *bytes, siz
 }
 
 // Whether a path may move to this connection: it is the newer.
-static inline bool lab_is_newer(int c, int path)
-{
+static inline bool lab_is_newer(int c, int path) {
     return path < 0 || lab.conns[c].serial >= lab.conns[path].serial;
 }
 
 // ---- numbered packets ----
 
 // Seals the next packet, and sends it on a connection.
-static inline void lab_send_packet(struct session *session, int laptop, bool up, int c)
-{
+static inline void lab_send_packet(struct session *session, int laptop, bool up, int c) {
     struct lab_way *way = up ? &lab.laptops[laptop].up : &lab.laptops[laptop].down;
     const struct lab_conn *conn = &lab.conns[c];
     uint8_t message[SEALED_OVERHEAD + LAB_PACKET] = {0};
@@ -166,8 +161,7 @@ static inline void lab_send_packet(struct session *session, int laptop, bool up,
     lab_send(c, up, up ? conn->laptop_text : conn->server_text, message, sizeof message);
 }
 
-static inline void lab_packet_arrived(int laptop, bool up, const uint8_t *packet, size_t length)
-{
+static inline void lab_packet_arrived(int laptop, bool up, const uint8_t *packet, size_t length) {
     struct lab_way *way = up ? &lab.laptops[laptop].up : &lab.laptops[laptop].down;
     if (length != LAB_PACKET || packet[0] != 0x45 || packet[1] != up || packet[2] != laptop) {
         test_fail(__FILE__, __LINE__, "a packet that nobody sent, or for another");
@@ -186,8 +180,7 @@ static inline void lab_packet_arrived(int laptop, bool up, const uint8_t *packet
 
 // ---- the server ----
 
-static inline int lab_admit(void *arg, const struct offer *offer)
-{
+static inline int lab_admit(void *arg, const struct offer *offer) {
     int laptop = offer->identity[0];
     int place = -1;
     (void)arg;
@@ -204,20 +197,16 @@ static inline int lab_admit(void *arg, const struct offer *offer)
     return place;
 }
 
-static inline void lab_start_server(void)
-{
+static inline void lab_start_server(void) {
     struct responder_config config = {.admit = lab_admit};
     memcpy(config.key, lab.key, KEY_SIZE);
     crypto_random(config.run, sizeof config.run);
     responder_init(&lab.responder, &config);
-    for (int i = 0; i < SERVER_LINKS; i++)
-        lab.places[i] = lab.paths[i] = -1;
-    for (int c = 0; c < LAB_CONNS; c++)
-        pending_init(&lab.conns[c].pending);
+    for (int i = 0; i < SERVER_LINKS; i++) lab.places[i] = lab.paths[i] = -1;
+    for (int c = 0; c < LAB_CONNS; c++) pending_init(&lab.conns[c].pending);
 }
 
-static inline void lab_server_hears(int c, bool text, uint8_t *bytes, size_t length)
-{
+static inline void lab_server_hears(int c, bool text, uint8_t *bytes, size_t length) {
     struct responder_heard heard;
     struct lab_conn *conn = &lab.conns[c];
     conn->server_text = text;
@@ -237,8 +226,7 @@ static inline void lab_server_hears(int c, bool text, uint8_t *bytes, size_t len
     lab_packet_arrived(lab.places[heard.laptop], true, heard.bytes, heard.length);
 }
 
-static inline void lab_server_talks(void)
-{
+static inline void lab_server_talks(void) {
     for (int i = 0; i < SERVER_LINKS; i++) {
         struct session *session = session_to_seal(&lab.responder.laptops[i], lab.now_ms);
         int laptop = lab.places[i];
@@ -249,8 +237,7 @@ static inline void lab_server_talks(void)
 
 // ---- the laptops ----
 
-static inline void lab_tick_laptop(int number)
-{
+static inline void lab_tick_laptop(int number) {
     struct lab_laptop *laptop = &lab.laptops[number];
     uint8_t offer[OFFER_SIZE];
     bool other_form = false;
@@ -268,15 +255,13 @@ static inline void lab_tick_laptop(int number)
 }
 
 // Something under the session, so that the server sees where we are.
-static inline void lab_say(int number, int c)
-{
+static inline void lab_say(int number, int c) {
     struct session *session = session_to_seal(&lab.laptops[number].initiator.keys, lab.now_ms);
     if (session != NULL)
         lab_send_packet(session, number, true, c);
 }
 
-static inline void lab_laptop_hears(int c, bool text, uint8_t *message, size_t size)
-{
+static inline void lab_laptop_hears(int c, bool text, uint8_t *message, size_t size) {
     static const uint8_t full[] = {RECORD_GOODBYE, 0, 0, 1, GOODBYE_FULL};
     int number = lab.conns[c].laptop;
     struct lab_laptop *laptop = &lab.laptops[number];
@@ -302,23 +287,19 @@ static inline void lab_laptop_hears(int c, bool text, uint8_t *message, size_t s
         }
         lab_packet_arrived(number, false, bytes, length);
         break;
-    case INITIATOR_WRONG_KEY:
-        laptop->refused_key++;
-        break;
+    case INITIATOR_WRONG_KEY: laptop->refused_key++; break;
     case INITIATOR_GREETING:
         lab_say(number, c);
         lab_tick_laptop(number);
         break;
-    case INITIATOR_NOTHING:
-        break;
+    case INITIATOR_NOTHING: break;
     }
 }
 
 // ---- the world ----
 
 // Sends bytes to one end as if they came by a connection.
-static inline void lab_inject(int c, bool up, bool text, const uint8_t *bytes, size_t length)
-{
+static inline void lab_inject(int c, bool up, bool text, const uint8_t *bytes, size_t length) {
     uint8_t *copy = test_copy(bytes, length);
     if (up)
         lab_server_hears(c, text, copy, length);
@@ -327,19 +308,16 @@ static inline void lab_inject(int c, bool up, bool text, const uint8_t *bytes, s
     free(copy);
 }
 
-static inline void lab_begin(void)
-{
+static inline void lab_begin(void) {
     memset(&lab, 0, sizeof lab);
     lab.now_ms = 1000000;
     lab.packet_every_ms = 50;
     test_random_bytes(lab.key, sizeof lab.key);
-    for (int i = 0; i < LAB_LAPTOPS; i++)
-        lab.laptops[i].path = LAB_NO_CONN;
+    for (int i = 0; i < LAB_LAPTOPS; i++) lab.laptops[i].path = LAB_NO_CONN;
     lab_start_server();
 }
 
-static inline struct lab_laptop *lab_laptop(int number)
-{
+static inline struct lab_laptop *lab_laptop(int number) {
     struct lab_laptop *laptop = &lab.laptops[number];
     uint8_t identity[IDENTITY_SIZE] = {(uint8_t)number, 0x77};
     initiator_init(&laptop->initiator, lab.key, identity, 0x64400000 + (uint32_t)number);
@@ -349,12 +327,10 @@ static inline struct lab_laptop *lab_laptop(int number)
 }
 
 // A phone connects a laptop with the server. Returns the connection's number.
-static inline int lab_connect(int laptop, int64_t delay_ms)
-{
+static inline int lab_connect(int laptop, int64_t delay_ms) {
     uint8_t greeting[GREETING_SIZE];
     int c = 0;
-    while (c < LAB_CONNS - 1 && lab.conns[c].open)
-        c++;
+    while (c < LAB_CONNS - 1 && lab.conns[c].open) c++;
     struct lab_conn *conn = &lab.conns[c];
     memset(conn, 0, sizeof *conn);
     conn->open = conn->carries_text = conn->carries_binary = true;
@@ -372,8 +348,7 @@ static inline int lab_connect(int laptop, int64_t delay_ms)
 }
 
 // What is under way on the connection is lost.
-static inline void lab_disconnect(int c)
-{
+static inline void lab_disconnect(int c) {
     int laptop = lab.conns[c].laptop;
     size_t kept = 0;
     lab.conns[c].open = false;
@@ -392,8 +367,7 @@ static inline void lab_disconnect(int c)
             lab.laptops[laptop].path = other;
 }
 
-static inline void lab_land(void)
-{
+static inline void lab_land(void) {
     for (;;) {
         struct lab_flight *next = NULL;
         for (size_t i = 0; i < lab.flying; i++) {
@@ -412,8 +386,7 @@ static inline void lab_land(void)
 }
 
 // Lets time pass until a test has failed or it is over.
-static inline void lab_run(int64_t duration_ms)
-{
+static inline void lab_run(int64_t duration_ms) {
     int64_t end_ms = lab.now_ms + duration_ms;
     for (; lab.now_ms < end_ms && !test_state.failed; lab.now_ms += LAB_STEP_MS) {
         lab_land();
@@ -430,12 +403,9 @@ static inline void lab_run(int64_t duration_ms)
 }
 
 // Nobody says anything any more, and all that is under way arrives.
-static inline void lab_settle(void)
-{
-    for (int i = 0; i < LAB_LAPTOPS; i++)
-        lab.laptops[i].talks = false;
-    while (lab.flying > 0 && !test_state.failed)
-        lab_run(LAB_STEP_MS);
+static inline void lab_settle(void) {
+    for (int i = 0; i < LAB_LAPTOPS; i++) lab.laptops[i].talks = false;
+    while (lab.flying > 0 && !test_state.failed) lab_run(LAB_STEP_MS);
 }
 
 #endif

@@ -26,14 +26,12 @@
 
 #define PROGRAM world.current
 
-static int failing(int error)
-{
+static int failing(int error) {
     errno = error;
     return -1;
 }
 
-static struct fd *fd_of(int number)
-{
+static struct fd *fd_of(int number) {
     static struct fd none;
     if (number < 0 || number >= FDS || PROGRAM->fds[number].kind == FREE)
         return &none;
@@ -41,8 +39,7 @@ static struct fd *fd_of(int number)
 }
 
 // The lowest that is free, as POSIX wants it.
-static int take_fd(enum kind kind)
-{
+static int take_fd(enum kind kind) {
     for (int i = 3; i < FDS; i++)
         if (PROGRAM->fds[i].kind == FREE) {
             PROGRAM->fds[i].kind = kind;
@@ -53,8 +50,7 @@ static int take_fd(enum kind kind)
 
 // ---- sockets ----
 
-int world_socket(int family, int type, int protocol)
-{
+int world_socket(int family, int type, int protocol) {
     type &= ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (family == AF_NETLINK)
         return take_fd(protocol == NETLINK_ROUTE ? ROUTE_NETLINK : RULE_NETLINK);
@@ -67,8 +63,7 @@ int world_socket(int family, int type, int protocol)
     return failing(EAFNOSUPPORT);
 }
 
-static void read_address(const struct sockaddr *address, uint32_t *ip, uint16_t *port)
-{
+static void read_address(const struct sockaddr *address, uint32_t *ip, uint16_t *port) {
     struct sockaddr_in in;
     struct sockaddr_in6 in6;
     *ip = 0;
@@ -86,8 +81,7 @@ static void read_address(const struct sockaddr *address, uint32_t *ip, uint16_t 
     *port = ntohs(in.sin_port);
 }
 
-int world_bind(int number, const struct sockaddr *address, socklen_t length)
-{
+int world_bind(int number, const struct sockaddr *address, socklen_t length) {
     struct fd *fd = fd_of(number);
     (void)length;
     if (fd->kind == PACKET || fd->kind == ARP)
@@ -106,20 +100,17 @@ int world_bind(int number, const struct sockaddr *address, socklen_t length)
     return 0;
 }
 
-int world_listen(int number, int most)
-{
+int world_listen(int number, int most) {
     (void)most;
     fd_of(number)->kind = LISTENER;
     return 0;
 }
 
-static uint32_t address_of(const struct host *host)
-{
+static uint32_t address_of(const struct host *host) {
     return host == server_host() ? SERVER_ADDRESS : 0x0a500001 + (uint32_t)host->number;
 }
 
-static void write_peer(struct sockaddr *address, socklen_t *length, uint32_t ip, uint16_t port)
-{
+static void write_peer(struct sockaddr *address, socklen_t *length, uint32_t ip, uint16_t port) {
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
     in.sin_addr.s_addr = htonl(ip);
     if (address == NULL)
@@ -128,8 +119,7 @@ static void write_peer(struct sockaddr *address, socklen_t *length, uint32_t ip,
     *length = sizeof in;
 }
 
-int world_accept4(int number, struct sockaddr *address, socklen_t *length, int flags)
-{
+int world_accept4(int number, struct sockaddr *address, socklen_t *length, int flags) {
     struct fd *fd = fd_of(number);
     (void)flags;
     if (fd->waiting_count == 0)
@@ -147,8 +137,7 @@ int world_accept4(int number, struct sockaddr *address, socklen_t *length, int f
     return made;
 }
 
-int world_connect(int number, const struct sockaddr *address, socklen_t length)
-{
+int world_connect(int number, const struct sockaddr *address, socklen_t length) {
     struct fd *fd = fd_of(number);
     uint32_t ip;
     uint16_t port;
@@ -163,13 +152,9 @@ int world_connect(int number, const struct sockaddr *address, socklen_t length)
     return failing(EINPROGRESS);
 }
 
-static bool is_rough(void)
-{
-    return world.rough > 0 && chance_of(&world.chance, world.rough);
-}
+static bool is_rough(void) { return world.rough > 0 && chance_of(&world.chance, world.rough); }
 
-ssize_t world_send(int number, const void *bytes, size_t length, int flags)
-{
+ssize_t world_send(int number, const void *bytes, size_t length, int flags) {
     struct fd *fd = fd_of(number);
     (void)flags;
     if (fd->kind == ROUTE_NETLINK || fd->kind == RULE_NETLINK) {
@@ -191,14 +176,12 @@ ssize_t world_send(int number, const void *bytes, size_t length, int flags)
 }
 
 ssize_t world_sendto(int number, const void *bytes, size_t length, int flags,
-                     const struct sockaddr *to, socklen_t to_length)
-{
+                     const struct sockaddr *to, socklen_t to_length) {
     (void)number, (void)bytes, (void)flags, (void)to, (void)to_length;
     return (ssize_t)length; // ARP: the kernel's table knows the only neighbour
 }
 
-static ssize_t take_datagram(struct fd *fd, void *bytes, size_t length)
-{
+static ssize_t take_datagram(struct fd *fd, void *bytes, size_t length) {
     struct datagram *datagram = fd->first;
     if (datagram == NULL)
         return failing(EAGAIN);
@@ -211,15 +194,13 @@ static ssize_t take_datagram(struct fd *fd, void *bytes, size_t length)
 }
 
 ssize_t world_recvfrom(int number, void *bytes, size_t length, int flags, struct sockaddr *from,
-                       socklen_t *from_length)
-{
+                       socklen_t *from_length) {
     (void)flags;
     write_peer(from, from_length, 0, 0);
     return take_datagram(fd_of(number), bytes, length);
 }
 
-ssize_t world_recv(int number, void *bytes, size_t length, int flags)
-{
+ssize_t world_recv(int number, void *bytes, size_t length, int flags) {
     struct fd *fd = fd_of(number);
     (void)flags;
     if (fd->kind != SOCKET)
@@ -235,8 +216,7 @@ ssize_t world_recv(int number, void *bytes, size_t length, int flags)
     return (ssize_t)stream_take(fd->stream, fd->side, bytes, length);
 }
 
-int world_sendmmsg(int number, struct mmsghdr *messages, unsigned count, int flags)
-{
+int world_sendmmsg(int number, struct mmsghdr *messages, unsigned count, int flags) {
     uint8_t frame[70000];
     (void)number, (void)flags;
     for (unsigned i = 0; i < count; i++) {
@@ -253,8 +233,7 @@ int world_sendmmsg(int number, struct mmsghdr *messages, unsigned count, int fla
 }
 
 int world_recvmmsg(int number, struct mmsghdr *messages, unsigned count, int flags,
-                   struct timespec *timeout)
-{
+                   struct timespec *timeout) {
     struct fd *fd = fd_of(number);
     unsigned i = 0;
     (void)flags, (void)timeout;
@@ -264,8 +243,7 @@ int world_recvmmsg(int number, struct mmsghdr *messages, unsigned count, int fla
     return i > 0 ? (int)i : failing(EAGAIN);
 }
 
-int world_shutdown(int number, int how)
-{
+int world_shutdown(int number, int how) {
     struct fd *fd = fd_of(number);
     (void)how;
     if (fd->kind != SOCKET || fd->stream == NULL || fd->stream->error[fd->side] != 0)
@@ -274,8 +252,7 @@ int world_shutdown(int number, int how)
     return 0;
 }
 
-int world_setsockopt(int number, int level, int option, const void *value, socklen_t length)
-{
+int world_setsockopt(int number, int level, int option, const void *value, socklen_t length) {
     struct fd *fd = fd_of(number);
     if (level == SOL_NETLINK && option == NETLINK_ADD_MEMBERSHIP)
         fd->is_bound = true;
@@ -289,8 +266,7 @@ int world_setsockopt(int number, int level, int option, const void *value, sockl
     return 0;
 }
 
-int world_getsockopt(int number, int level, int option, void *value, socklen_t *length)
-{
+int world_getsockopt(int number, int level, int option, void *value, socklen_t *length) {
     const struct fd *fd = fd_of(number);
     int error = fd->stream != NULL ? fd->stream->error[fd->side] : 0;
     (void)level, (void)option;
@@ -299,8 +275,7 @@ int world_getsockopt(int number, int level, int option, void *value, socklen_t *
     return 0;
 }
 
-int world_getsockname(int number, struct sockaddr *address, socklen_t *length)
-{
+int world_getsockname(int number, struct sockaddr *address, socklen_t *length) {
     const struct fd *fd = fd_of(number);
     bool is_server = PROGRAM == server_program();
     if (fd->stream != NULL)
@@ -313,8 +288,7 @@ int world_getsockname(int number, struct sockaddr *address, socklen_t *length)
 // ---- files, devices ----
 
 // A host's few files.
-static struct file *file_of(const char *path, bool is_new)
-{
+static struct file *file_of(const char *path, bool is_new) {
     struct file *files = PROGRAM->host->files;
     for (size_t i = 0; i < FILES; i++)
         if (strcmp(files[i].path, path) == 0)
@@ -328,8 +302,7 @@ static struct file *file_of(const char *path, bool is_new)
     return NULL;
 }
 
-int world_open(const char *path, int flags, ...)
-{
+int world_open(const char *path, int flags, ...) {
     if (strcmp(path, "/dev/net/tun") == 0)
         return take_fd(TUN);
     struct file *file = file_of(path, (flags & O_CREAT) != 0);
@@ -341,8 +314,7 @@ int world_open(const char *path, int flags, ...)
     return fd;
 }
 
-int world_rename(const char *from, const char *to)
-{
+int world_rename(const char *from, const char *to) {
     struct file *file = file_of(from, false);
     struct file *old = file_of(to, false);
     if (file == NULL)
@@ -353,8 +325,7 @@ int world_rename(const char *from, const char *to)
     return 0;
 }
 
-int world_unlink(const char *path)
-{
+int world_unlink(const char *path) {
     struct file *file = file_of(path, false);
     if (file == NULL)
         return failing(ENOENT);
@@ -362,28 +333,24 @@ int world_unlink(const char *path)
     return 0;
 }
 
-int world_access(const char *path, int how)
-{
+int world_access(const char *path, int how) {
     (void)how;
     return strcmp(path, "/dev/net/tun") == 0 ? 0 : failing(ENOENT);
 }
 
-int world_openat(int folder, const char *path, int flags, ...)
-{
+int world_openat(int folder, const char *path, int flags, ...) {
     (void)folder;
     return world_open(path, flags);
 }
 
-int world_close(int number)
-{
+int world_close(int number) {
     if (fd_of(number)->kind == FREE)
         return failing(EBADF);
     fd_close(PROGRAM, number);
     return 0;
 }
 
-ssize_t world_read(int number, void *bytes, size_t length)
-{
+ssize_t world_read(int number, void *bytes, size_t length) {
     struct fd *fd = fd_of(number);
     struct signalfd_siginfo info = {.ssi_signo = SIGTERM};
     if (fd->kind == SIGNALS) {
@@ -405,8 +372,7 @@ ssize_t world_read(int number, void *bytes, size_t length)
     return take_datagram(fd, bytes, length);
 }
 
-ssize_t world_write(int number, const void *bytes, size_t length)
-{
+ssize_t world_write(int number, const void *bytes, size_t length) {
     struct fd *fd = fd_of(number);
     if (number == 2 || number == 1) {
         say("  %.*s", (int)(length > 0 ? length - 1 : 0), (const char *)bytes);
@@ -423,8 +389,7 @@ ssize_t world_write(int number, const void *bytes, size_t length)
     return (ssize_t)length;
 }
 
-ssize_t world_writev(int number, const struct iovec *pieces, int count)
-{
+ssize_t world_writev(int number, const struct iovec *pieces, int count) {
     uint8_t bytes[70000];
     size_t length = 0;
     for (int i = 0; i < count; i++) {
@@ -434,8 +399,7 @@ ssize_t world_writev(int number, const struct iovec *pieces, int count)
     return world_write(number, bytes, length);
 }
 
-int world_ioctl(int number, unsigned long what, ...)
-{
+int world_ioctl(int number, unsigned long what, ...) {
     va_list args;
     va_start(args, what);
     void *arg = va_arg(args, void *);
@@ -443,8 +407,7 @@ int world_ioctl(int number, unsigned long what, ...)
     return kernel_ioctl(PROGRAM, number, what, arg);
 }
 
-int world_fstat(int number, struct stat *info)
-{
+int world_fstat(int number, struct stat *info) {
     (void)number;
     memset(info, 0, sizeof *info);
     info->st_mode = S_IFREG | 0600;
@@ -453,8 +416,7 @@ int world_fstat(int number, struct stat *info)
 
 // ---- the rest ----
 
-int world_clock_gettime(clockid_t clock, struct timespec *now)
-{
+int world_clock_gettime(clockid_t clock, struct timespec *now) {
     int64_t us = world.now_us + 1000 * SECOND;
     (void)clock;
     now->tv_sec = us / SECOND;
@@ -462,36 +424,30 @@ int world_clock_gettime(clockid_t clock, struct timespec *now)
     return 0;
 }
 
-ssize_t world_getrandom(void *out, size_t length, unsigned flags)
-{
+ssize_t world_getrandom(void *out, size_t length, unsigned flags) {
     uint8_t *bytes = out;
     (void)flags;
-    for (size_t i = 0; i < length; i++)
-        bytes[i] = (uint8_t)chance_next(&world.entropy);
+    for (size_t i = 0; i < length; i++) bytes[i] = (uint8_t)chance_next(&world.entropy);
     return (ssize_t)length;
 }
 
-int world_signalfd(int number, const void *mask, int flags)
-{
+int world_signalfd(int number, const void *mask, int flags) {
     (void)number, (void)mask, (void)flags;
     return take_fd(SIGNALS);
 }
 
-unsigned world_if_nametoindex(const char *name)
-{
+unsigned world_if_nametoindex(const char *name) {
     const struct interface *interface = interface_named(PROGRAM->host, name);
     return interface != NULL ? (unsigned)interface->index : 0;
 }
 
-char *world_if_indextoname(unsigned index, char *name)
-{
+char *world_if_indextoname(unsigned index, char *name) {
     const struct interface *interface = interface_numbered(PROGRAM->host, (int)index);
     return interface != NULL ? strcpy(name, interface->name) : NULL;
 }
 
 int world_getaddrinfo(const char *host, const char *port, const void *hints,
-                      struct addrinfo **found)
-{
+                      struct addrinfo **found) {
     static struct addrinfo info;
     static struct sockaddr_in address;
     struct in_addr in;
@@ -507,53 +463,34 @@ int world_getaddrinfo(const char *host, const char *port, const void *hints,
     return 0;
 }
 
-void world_freeaddrinfo(void *info)
-{
-    (void)info;
-}
+void world_freeaddrinfo(void *info) { (void)info; }
 
-long world_syscall(long number, ...)
-{
+long world_syscall(long number, ...) {
     (void)number;
     return 0;
 }
 
-int world_prctl(int what, ...)
-{
-    return what == PR_CAPBSET_READ ? failing(EINVAL) : 0;
-}
+int world_prctl(int what, ...) { return what == PR_CAPBSET_READ ? failing(EINVAL) : 0; }
 
-int world_nothing(void)
-{
-    return 0;
-}
+int world_nothing(void) { return 0; }
 
-int world_refuse(void)
-{
-    return failing(ENOENT);
-}
+int world_refuse(void) { return failing(ENOENT); }
 
-int world_sigaction(int number, const struct sigaction *action, struct sigaction *old)
-{
+int world_sigaction(int number, const struct sigaction *action, struct sigaction *old) {
     (void)number, (void)action;
     if (old != NULL)
         memset(old, 0, sizeof *old);
     return 0;
 }
 
-int world_getpid(void)
-{
-    return PROGRAM->host->number + 1;
-}
+int world_getpid(void) { return PROGRAM->host->number + 1; }
 
-char *world_getenv(const char *name)
-{
+char *world_getenv(const char *name) {
     (void)name;
     return NULL;
 }
 
-int world_printf(const void *first, ...)
-{
+int world_printf(const void *first, ...) {
     (void)first;
     return 0;
 }

@@ -6,21 +6,16 @@
 
 #include "world.h"
 
-uint64_t chance_next(struct chance *chance)
-{
+uint64_t chance_next(struct chance *chance) {
     uint64_t z = chance->state += UINT64_C(0x9e3779b97f4a7c15);
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
     return z ^ (z >> 31);
 }
 
-uint64_t chance_below(struct chance *chance, uint64_t limit)
-{
-    return chance_next(chance) % limit;
-}
+uint64_t chance_below(struct chance *chance, uint64_t limit) { return chance_next(chance) % limit; }
 
-bool chance_of(struct chance *chance, unsigned one_in)
-{
+bool chance_of(struct chance *chance, unsigned one_in) {
     return one_in > 0 && chance_below(chance, one_in) == 0;
 }
 
@@ -38,13 +33,11 @@ static struct {
     uint64_t next;
 } heap;
 
-static bool before(const struct event *a, const struct event *b)
-{
+static bool before(const struct event *a, const struct event *b) {
     return a->when_us != b->when_us ? a->when_us < b->when_us : a->number < b->number;
 }
 
-void at(int64_t when_us, happening *what, void *arg, uint64_t tag)
-{
+void at(int64_t when_us, happening *what, void *arg, uint64_t tag) {
     if (heap.count == heap.room) {
         heap.room = heap.room > 0 ? 2 * heap.room : 1024;
         heap.events = realloc(heap.events, heap.room * sizeof *heap.events);
@@ -57,8 +50,7 @@ void at(int64_t when_us, happening *what, void *arg, uint64_t tag)
     heap.events[i] = event;
 }
 
-static struct event first(void)
-{
+static struct event first(void) {
     struct event result = heap.events[0];
     struct event last = heap.events[--heap.count];
     size_t i = 0;
@@ -74,8 +66,7 @@ static struct event first(void)
     return result;
 }
 
-bool run_next_event(int64_t until_us)
-{
+bool run_next_event(int64_t until_us) {
     if (heap.count == 0 || heap.events[0].when_us > until_us)
         return false;
     struct event event = first();
@@ -85,8 +76,7 @@ bool run_next_event(int64_t until_us)
     return true;
 }
 
-void forget_all_events(void)
-{
+void forget_all_events(void) {
     heap.count = 0;
     heap.next = 0;
 }

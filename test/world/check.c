@@ -18,8 +18,7 @@ struct set {
     size_t room, count;
 };
 
-static bool is_new(struct set *set, uint64_t number)
-{
+static bool is_new(struct set *set, uint64_t number) {
     if (2 * (set->count + 1) > set->room) {
         struct set old = *set;
         set->room = old.room > 0 ? 2 * old.room : 1 << 16;
@@ -43,8 +42,7 @@ static struct set sealed, taken;
 static uint64_t opened; // the last message that opened
 
 // Stands for key and counter.
-static uint64_t number_of(const uint8_t key[AEAD_KEY], const uint8_t nonce[AEAD_NONCE])
-{
+static uint64_t number_of(const uint8_t key[AEAD_KEY], const uint8_t nonce[AEAD_NONCE]) {
     static const struct siphash_key hash_key;
     uint64_t words[AEAD_KEY / 8], counter;
     memcpy(words, key, AEAD_KEY);
@@ -56,8 +54,7 @@ static uint64_t number_of(const uint8_t key[AEAD_KEY], const uint8_t nonce[AEAD_
 void __wrap_aead_seal(uint8_t *bytes, size_t length, const uint8_t key[AEAD_KEY],
                       const uint8_t nonce[AEAD_NONCE], const void *data, size_t data_length);
 void __wrap_aead_seal(uint8_t *bytes, size_t length, const uint8_t key[AEAD_KEY],
-                      const uint8_t nonce[AEAD_NONCE], const void *data, size_t data_length)
-{
+                      const uint8_t nonce[AEAD_NONCE], const void *data, size_t data_length) {
     static const uint8_t zeros[AEAD_KEY];
     if (memcmp(key, zeros, sizeof zeros) == 0)
         fail("%s seals under a key that is all zeros", world.current->name);
@@ -70,29 +67,25 @@ void __wrap_aead_seal(uint8_t *bytes, size_t length, const uint8_t key[AEAD_KEY]
 bool __wrap_aead_open(uint8_t *bytes, size_t length, const uint8_t key[AEAD_KEY],
                       const uint8_t nonce[AEAD_NONCE], const void *data, size_t data_length);
 bool __wrap_aead_open(uint8_t *bytes, size_t length, const uint8_t key[AEAD_KEY],
-                      const uint8_t nonce[AEAD_NONCE], const void *data, size_t data_length)
-{
+                      const uint8_t nonce[AEAD_NONCE], const void *data, size_t data_length) {
     opened = number_of(key, nonce);
     return aead_open(bytes, length, key, nonce, data, data_length);
 }
 
 bool __wrap_replay_mark(struct replay *replay, uint64_t counter);
-bool __wrap_replay_mark(struct replay *replay, uint64_t counter)
-{
+bool __wrap_replay_mark(struct replay *replay, uint64_t counter) {
     if (!is_new(&taken, opened))
         fail("%s takes a message twice", world.current->name);
     return replay_mark(replay, counter);
 }
 
-void check_sent(const struct program *program, const void *bytes, size_t length)
-{
+void check_sent(const struct program *program, const void *bytes, size_t length) {
     if (length >= 16 && memmem(bytes, length, MARK, 16) != NULL)
         fail("%s sends a packet in the clear", program->name);
 }
 
 // What the program has put on its host is gone.
-void check_end_of(const struct program *program)
-{
+void check_end_of(const struct program *program) {
     const struct host *host = program->host;
     for (size_t i = 0; i < ROUTES; i++)
         if (host->routes[i].used)

@@ -18,35 +18,23 @@ bool fault_is_skipped[FAULTS_MOST];
 static struct fault faults[FAULTS_MOST];
 static size_t fault_count;
 
-static uint64_t below(struct fault *fault, uint64_t limit)
-{
+static uint64_t below(struct fault *fault, uint64_t limit) {
     return chance_below(&fault->chance, limit);
 }
 
-static int any_laptop(struct fault *fault)
-{
-    return (int)below(fault, LAPTOPS);
-}
+static int any_laptop(struct fault *fault) { return (int)below(fault, LAPTOPS); }
 
-static struct host *any_phone(struct fault *fault)
-{
-    return phone_host((int)below(fault, PHONES));
-}
+static struct host *any_phone(struct fault *fault) { return phone_host((int)below(fault, PHONES)); }
 
-static void at_end(const struct fault *fault, happening *what, void *arg)
-{
+static void at_end(const struct fault *fault, happening *what, void *arg) {
     at(fault->when_us + fault->lasts_us, what, arg, 0);
 }
 
-static double seconds_of(const struct fault *fault)
-{
-    return (double)fault->lasts_us / SECOND;
-}
+static double seconds_of(const struct fault *fault) { return (double)fault->lasts_us / SECOND; }
 
 // ---- strangers, who hear and say nothing that counts ----
 
-static void hear_nothing(struct actor *actor, struct stream *stream, int side)
-{
+static void hear_nothing(struct actor *actor, struct stream *stream, int side) {
     uint8_t bytes[4096];
     (void)actor;
     while (stream_take(stream, side, bytes, sizeof bytes) > 0)
@@ -60,8 +48,7 @@ static struct actor stranger = {hear_nothing, NULL};
 // ---- programs ----
 
 // A program may be asleep with its host, and not have heard yet that it is to end.
-static void start_again(void *arg, uint64_t tag)
-{
+static void start_again(void *arg, uint64_t tag) {
     struct program *program = arg;
     if (program->life != DEAD && program->is_asked_to_end)
         at(world.now_us + 100 * MS, start_again, program, tag);
@@ -69,64 +56,55 @@ static void start_again(void *arg, uint64_t tag)
         program_start(program);
 }
 
-static void end_program(struct fault *fault, struct program *program)
-{
+static void end_program(struct fault *fault, struct program *program) {
     if (below(fault, 2) == 0)
         program_kill(program);
     else
         program_stop(program);
 }
 
-static void end_relay(struct fault *fault)
-{
+static void end_relay(struct fault *fault) {
     struct program *relay = relay_of((int)below(fault, (uint64_t)(PHONES - 1 - world.has_plain)));
     end_program(fault, relay);
     at_end(fault, start_again, relay);
 }
 
 // One more phone is with a laptop, for a while.
-static void stop_later(void *arg, uint64_t tag)
-{
+static void stop_later(void *arg, uint64_t tag) {
     (void)tag;
     program_kill(arg);
 }
 
-static void second_phone(struct fault *fault)
-{
+static void second_phone(struct fault *fault) {
     program_start(relay_of(PHONES - 1));
     at_end(fault, stop_later, relay_of(PHONES - 1));
 }
 
-static void end_client(struct fault *fault)
-{
+static void end_client(struct fault *fault) {
     struct program *client = client_of(any_laptop(fault));
     end_program(fault, client);
     at_end(fault, start_again, client);
 }
 
-static void start_server(void *arg, uint64_t tag)
-{
+static void start_server(void *arg, uint64_t tag) {
     (void)arg, (void)tag;
     program_start(server_program());
     traffic_forgive_all(); // the NAT has forgotten all
 }
 
-static void end_server(struct fault *fault)
-{
+static void end_server(struct fault *fault) {
     end_program(fault, server_program());
     at_end(fault, start_server, NULL);
 }
 
-static void right_key(void *arg, uint64_t tag)
-{
+static void right_key(void *arg, uint64_t tag) {
     memcpy(server_host()->files, laptop_host(0)->files, sizeof server_host()->files[0]);
     program_kill(server_program());
     start_server(arg, tag);
     say("the server has its right key again");
 }
 
-static void other_key(struct fault *fault)
-{
+static void other_key(struct fault *fault) {
     struct file *file = &server_host()->files[0];
     say("the server gets another key for %.1f s", seconds_of(fault));
     program_kill(server_program());
@@ -138,16 +116,14 @@ static void other_key(struct fault *fault)
 
 // ---- links and connections ----
 
-static struct link *any_link(struct fault *fault, bool is_cellular)
-{
+static struct link *any_link(struct fault *fault, bool is_cellular) {
     struct host *phone = any_phone(fault);
     struct link *links[] = {phone->to_server, phone->from_server, phone->to_laptop,
                             phone->from_laptop};
     return links[below(fault, is_cellular ? 2 : 4)];
 }
 
-static void outage(struct fault *fault)
-{
+static void outage(struct fault *fault) {
     struct link *link = any_link(fault, false);
     size_t number = (size_t)(link - world.links);
     say("link %zu of phone %zu stands still for %.1f s", number % 4, number / 4, seconds_of(fault));
@@ -156,32 +132,28 @@ static void outage(struct fault *fault)
         world.links[number ^ 1].blocked_us = link->blocked_us;
 }
 
-static void works_again(void *arg, uint64_t tag)
-{
+static void works_again(void *arg, uint64_t tag) {
     struct link *link = arg;
     (void)tag;
     link->loses_all = false;
     say("link %td works again", link - world.links);
 }
 
-static void black_hole(struct fault *fault)
-{
+static void black_hole(struct fault *fault) {
     struct link *link = any_link(fault, true);
     say("link %td loses all for %.1f s", link - world.links, seconds_of(fault));
     link->loses_all = true;
     at_end(fault, works_again, link);
 }
 
-static void other_rate(struct fault *fault)
-{
+static void other_rate(struct fault *fault) {
     static const int64_t rates[] = {12000, 30000, 200000, 2500000};
     struct link *link = any_link(fault, true);
     link->rate = rates[below(fault, 4)];
     say("link %td carries %lld bytes a second", link - world.links, (long long)link->rate);
 }
 
-static void cut(struct fault *fault)
-{
+static void cut(struct fault *fault) {
     struct stream *stream = NULL;
     for (int i = 0; i < 50 && stream == NULL; i++) {
         stream = &world.streams[below(fault, 40)];
@@ -207,8 +179,7 @@ static void cut(struct fault *fault)
 
 // ---- hosts ----
 
-static void wake_host(void *arg, uint64_t tag)
-{
+static void wake_host(void *arg, uint64_t tag) {
     struct host *host = arg;
     (void)tag;
     host->is_asleep = false;
@@ -216,8 +187,7 @@ static void wake_host(void *arg, uint64_t tag)
     program_wake(&world.programs[host->number]);
 }
 
-static void sleeps(struct fault *fault)
-{
+static void sleeps(struct fault *fault) {
     struct host *host = below(fault, 3) > 0 ? laptop_host(any_laptop(fault)) : any_phone(fault);
     if (host->is_asleep)
         return;
@@ -226,8 +196,7 @@ static void sleeps(struct fault *fault)
     at_end(fault, wake_host, host);
 }
 
-static void bring_interface(void *arg, uint64_t tag)
-{
+static void bring_interface(void *arg, uint64_t tag) {
     struct host *host = arg;
     (void)tag;
     if (interface_named(host, "wlan0") == NULL)
@@ -235,8 +204,7 @@ static void bring_interface(void *arg, uint64_t tag)
     say("%s: wlan0 is back", host->name);
 }
 
-static void take_interface(struct fault *fault)
-{
+static void take_interface(struct fault *fault) {
     struct host *host = laptop_host(any_laptop(fault));
     struct interface *interface = interface_named(host, "wlan0");
     if (interface == NULL)
@@ -246,45 +214,39 @@ static void take_interface(struct fault *fault)
     at_end(fault, bring_interface, host);
 }
 
-static void take_address(struct host *host, uint32_t address)
-{
+static void take_address(struct host *host, uint32_t address) {
     if (host_has(host, address)) {
         say("%s loses an address", host->name);
         address_take(host, address);
     }
 }
 
-static void take_laptops_address(struct fault *fault)
-{
+static void take_laptops_address(struct fault *fault) {
     take_address(laptop_host(any_laptop(fault)), LAPTOP_ADDRESS);
 }
 
-static void give_servers_address(void *arg, uint64_t tag)
-{
+static void give_servers_address(void *arg, uint64_t tag) {
     (void)arg, (void)tag;
     address_give(server_host(), interface_named(server_host(), "eth0")->index, SERVER_ADDRESS, 24,
                  0);
     say("the server has its address again");
 }
 
-static void take_servers_address(struct fault *fault)
-{
+static void take_servers_address(struct fault *fault) {
     take_address(server_host(), SERVER_ADDRESS);
     at_end(fault, give_servers_address, NULL);
 }
 
 // ---- strangers ----
 
-static void stranger_leaves(void *arg, uint64_t tag)
-{
+static void stranger_leaves(void *arg, uint64_t tag) {
     struct stream *stream = arg;
     if (stream->used && stream->number == tag && stream->actors[0] == &stranger)
         stream_close(stream, 0);
 }
 
 // HTTP that ends early, a WebSocket, one with a message of chance, or no HTTP at all.
-static void stranger_speaks(void *arg, uint64_t tag)
-{
+static void stranger_speaks(void *arg, uint64_t tag) {
     static const char hello[] = "GET /websocket HTTP/1.1\r\nHost: 203.0.113.10:8080\r\n"
                                 "Upgrade: websocket\r\nConnection: Upgrade\r\n"
                                 "Sec-WebSocket-Version: 13\r\n"
@@ -302,8 +264,7 @@ static void stranger_speaks(void *arg, uint64_t tag)
     if (how < 2)
         return;
     size_t length = 1 + chance_below(&chance, 120);
-    for (size_t i = 0; i < sizeof bytes; i++)
-        bytes[i] = (uint8_t)chance_next(&chance);
+    for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)chance_next(&chance);
     bytes[0] = 0x82; // one binary frame
     bytes[1] = (uint8_t)(0x80 | length);
     bytes[6] = bytes[2] ^ (uint8_t)chance_below(&chance, 6); // its first byte is a message's
@@ -316,8 +277,7 @@ static struct {
     uint64_t number;
 } neighbours[LAPTOPS];
 
-static void neighbour_talks(void *arg, uint64_t laptop)
-{
+static void neighbour_talks(void *arg, uint64_t laptop) {
     static const char hello[] = "GET /websocket HTTP/1.1\r\nHost: 169.254.134.89:6354\r\n"
                                 "Upgrade: websocket\r\nConnection: Upgrade\r\n"
                                 "Sec-WebSocket-Version: 13\r\n"
@@ -349,8 +309,7 @@ static void neighbour_talks(void *arg, uint64_t laptop)
     stream_send(stream, 0, frame, sizeof frame);
 }
 
-static void strangers(struct fault *fault)
-{
+static void strangers(struct fault *fault) {
     struct host *from = any_phone(fault);
     size_t count = 1 + below(fault, 8);
     bool is_server = below(fault, 2) == 0;
@@ -365,8 +324,7 @@ static void strangers(struct fault *fault)
     }
 }
 
-static void no_friend(struct fault *fault)
-{
+static void no_friend(struct fault *fault) {
     int laptop = any_laptop(fault);
     hostile_phone(fault, laptop, any_phone(fault));
 }
@@ -399,38 +357,32 @@ static void (*const kinds[])(struct fault *fault) = {
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
-static void happen(void *arg, uint64_t tag)
-{
+static void happen(void *arg, uint64_t tag) {
     struct fault *fault = arg;
     world.calm_from_us = 0;
     if (!fault_is_skipped[tag])
         kinds[fault->kind](fault);
 }
 
-static void must_be_well(void *arg, uint64_t tag)
-{
+static void must_be_well(void *arg, uint64_t tag) {
     (void)arg, (void)tag;
     say("from here on all goes well");
-    for (int i = 0; i < LAPTOPS; i++)
-        traffic_expect(i, WELL_AGAIN);
+    for (int i = 0; i < LAPTOPS; i++) traffic_expect(i, WELL_AGAIN);
 }
 
-static void is_calm(void *arg, uint64_t tag)
-{
+static void is_calm(void *arg, uint64_t tag) {
     (void)arg, (void)tag;
     world.calm_from_us = world.now_us;
 }
 
-static int64_t draw_length(struct chance *chance)
-{
+static int64_t draw_length(struct chance *chance) {
     static const int64_t most_us[] = {300 * MS,    3 * SECOND,   12 * SECOND,
                                       60 * SECOND, 200 * SECOND, 1200 * SECOND};
     size_t which = chance_below(chance, 16);
     return (int64_t)chance_below(chance, (uint64_t)most_us[which < 15 ? which % 5 : 5]) + MS;
 }
 
-void faults_plan(int64_t until_us)
-{
+void faults_plan(int64_t until_us) {
     struct chance plan = {world.seed ^ UINT64_C(0x666175)};
     int64_t now_us = 30 * SECOND;
     fault_count = 0;
@@ -462,8 +414,7 @@ void faults_plan(int64_t until_us)
     world.rough = chance_below(&plan, 2) == 0 ? 0 : 50 + (unsigned)chance_below(&plan, 2000);
 }
 
-size_t faults_of(uint64_t seed, int64_t until_us)
-{
+size_t faults_of(uint64_t seed, int64_t until_us) {
     world.seed = seed;
     faults_plan(until_us);
     forget_all_events();

@@ -38,8 +38,7 @@ struct hostile {
 
 static struct hostile hostiles[PHONES_MOST];
 
-static void say_hello(struct hostile *hostile, int side)
-{
+static void say_hello(struct hostile *hostile, int side) {
     static const char hello[] = "GET /websocket HTTP/1.1\r\nHost: 169.254.134.89:6354\r\n"
                                 "Upgrade: websocket\r\nConnection: Upgrade\r\n"
                                 "Sec-WebSocket-Version: 13\r\n"
@@ -47,16 +46,14 @@ static void say_hello(struct hostile *hostile, int side)
     stream_send(hostile->streams[side], 0, hello, sizeof hello - 1);
 }
 
-static bool is_there(const struct hostile *hostile, int side)
-{
+static bool is_there(const struct hostile *hostile, int side) {
     const struct stream *stream = hostile->streams[side];
     return stream != NULL && stream->used && stream->number == hostile->numbers[side] &&
            stream->actors[0] == &hostile->actor && stream->error[0] == 0;
 }
 
 // Masked with zeros, which changes nothing.
-static void send_frame(struct hostile *hostile, int side, const struct kept *message)
-{
+static void send_frame(struct hostile *hostile, int side, const struct kept *message) {
     uint8_t head[WS_HEAD_MAX];
     struct ws_frame frame = {true, true, message->opcode, {0}, message->length};
     if (!is_there(hostile, side) || !hostile->is_open[side] ||
@@ -72,8 +69,7 @@ struct held {
     struct kept message;
 };
 
-static void let_go(void *arg, uint64_t tag)
-{
+static void let_go(void *arg, uint64_t tag) {
     struct held *held = arg;
     if (held->hostile->used && held->hostile->numbers[0] == tag)
         send_frame(held->hostile, held->side, &held->message);
@@ -81,15 +77,13 @@ static void let_go(void *arg, uint64_t tag)
     free(held);
 }
 
-static struct kept copy_of(const struct kept *message)
-{
+static struct kept copy_of(const struct kept *message) {
     struct kept copy = {malloc(message->length + 1), message->length, message->opcode};
     memcpy(copy.bytes, message->bytes, message->length);
     return copy;
 }
 
-static void hold(struct hostile *hostile, int side, const struct kept *message)
-{
+static void hold(struct hostile *hostile, int side, const struct kept *message) {
     struct held *held = malloc(sizeof *held);
     *held = (struct held){hostile, side, copy_of(message)};
     int64_t most_us = chance_below(&hostile->chance, 8) == 0 ? 300 * SECOND : 2 * SECOND;
@@ -97,16 +91,14 @@ static void hold(struct hostile *hostile, int side, const struct kept *message)
        hostile->numbers[0]);
 }
 
-static void keep(struct hostile *hostile, int side, const struct kept *message)
-{
+static void keep(struct hostile *hostile, int side, const struct kept *message) {
     struct kept *place = &hostile->kept[side][hostile->kept_count[side]++ % KEPT];
     free(place->bytes);
     *place = copy_of(message);
 }
 
 // A message came from `side`: it goes to the other, more or less.
-static void copy(struct hostile *hostile, int side, struct kept *message)
-{
+static void copy(struct hostile *hostile, int side, struct kept *message) {
     struct chance *chance = &hostile->chance;
     if (!hostile->is_plain)
         keep(hostile, side, message);
@@ -116,15 +108,12 @@ static void copy(struct hostile *hostile, int side, struct kept *message)
     }
     size_t old = chance_below(chance, KEPT);
     switch (chance_below(chance, 6)) {
-    case 0:
-        return; // dropped
+    case 0: return; // dropped
     case 1:
         send_frame(hostile, !side, message);
         send_frame(hostile, !side, message);
         return;
-    case 2:
-        hold(hostile, !side, message);
-        return;
+    case 2: hold(hostile, !side, message); return;
     case 3:
         if (message->length > 0) {
             size_t place = chance_below(chance, message->length);
@@ -143,8 +132,7 @@ static void copy(struct hostile *hostile, int side, struct kept *message)
     }
 }
 
-static size_t take_handshake(struct hostile *hostile, int side)
-{
+static size_t take_handshake(struct hostile *hostile, int side) {
     const uint8_t *heard = hostile->heard[side];
     const uint8_t *end = memmem(heard, hostile->heard_length[side], "\r\n\r\n", 4);
     if (end == NULL)
@@ -153,8 +141,7 @@ static size_t take_handshake(struct hostile *hostile, int side)
     return (size_t)(end - heard) + 4;
 }
 
-static size_t take_frame(struct hostile *hostile, int side, size_t at_byte)
-{
+static size_t take_frame(struct hostile *hostile, int side, size_t at_byte) {
     struct ws_frame frame;
     uint8_t *from = hostile->heard[side] + at_byte;
     size_t here = hostile->heard_length[side] - at_byte;
@@ -176,8 +163,7 @@ static size_t take_frame(struct hostile *hostile, int side, size_t at_byte)
 
 static void connect_both(struct hostile *hostile);
 
-static void begin_anew(void *arg, uint64_t tag)
-{
+static void begin_anew(void *arg, uint64_t tag) {
     struct hostile *hostile = arg;
     if (hostile->is_plain && hostile->numbers[0] == tag)
         connect_both(hostile);
@@ -186,8 +172,7 @@ static void begin_anew(void *arg, uint64_t tag)
 }
 
 // A connection has ended.
-static void end_here(struct hostile *hostile)
-{
+static void end_here(struct hostile *hostile) {
     for (int side = 0; side < 2; side++) {
         struct stream *stream = hostile->streams[side];
         if (stream->used && stream->number == hostile->numbers[side] &&
@@ -198,8 +183,7 @@ static void end_here(struct hostile *hostile)
         at(world.now_us + SECOND, begin_anew, hostile, hostile->numbers[0]);
 }
 
-static void readable(struct actor *actor, struct stream *stream, int side_of_stream)
-{
+static void readable(struct actor *actor, struct stream *stream, int side_of_stream) {
     struct hostile *hostile = actor->arg;
     int side = stream == hostile->streams[1];
     (void)side_of_stream;
@@ -234,8 +218,7 @@ static void readable(struct actor *actor, struct stream *stream, int side_of_str
         end_here(hostile);
 }
 
-static void connect_both(struct hostile *hostile)
-{
+static void connect_both(struct hostile *hostile) {
     static const uint32_t addresses[] = {LAPTOP_ADDRESS, SERVER_ADDRESS};
     static const uint16_t ports[] = {LAPTOP_PORT, SERVER_PORT};
     int was_with = hostile->host->laptop;
@@ -250,8 +233,7 @@ static void connect_both(struct hostile *hostile)
     hostile->host->laptop = was_with;
 }
 
-void plain_phone(int laptop, struct host *host)
-{
+void plain_phone(int laptop, struct host *host) {
     static struct hostile plain;
     plain = (struct hostile){.used = true, .is_plain = true, .actor = {readable, &plain}};
     plain.host = host;
@@ -259,19 +241,16 @@ void plain_phone(int laptop, struct host *host)
     connect_both(&plain);
 }
 
-static void leave(void *arg, uint64_t tag)
-{
+static void leave(void *arg, uint64_t tag) {
     struct hostile *hostile = arg;
     (void)tag;
     say("the phone that is no friend leaves");
     end_here(hostile);
-    for (size_t i = 0; i < 2 * KEPT; i++)
-        free(hostile->kept[i / KEPT][i % KEPT].bytes);
+    for (size_t i = 0; i < 2 * KEPT; i++) free(hostile->kept[i / KEPT][i % KEPT].bytes);
     hostile->used = false;
 }
 
-void hostile_phone(struct fault *fault, int laptop, struct host *host)
-{
+void hostile_phone(struct fault *fault, int laptop, struct host *host) {
     static const unsigned moods[] = {1, 3, 20, 200};
     struct hostile *hostile = NULL;
     for (size_t i = 0; i < PHONES_MOST && hostile == NULL; i++)

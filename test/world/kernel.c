@@ -20,32 +20,28 @@
 #define ARPHRD_NONE  0xfffe
 
 // Whoever of the host's program wants to know hears that something has changed.
-static void notify(struct host *host)
-{
+static void notify(struct host *host) {
     struct program *program = &world.programs[host->number];
     for (int i = 0; i < FDS; i++)
         if (program->fds[i].kind == ROUTE_NETLINK && program->fds[i].is_bound)
             fd_put(program, i, "changed", 8);
 }
 
-struct interface *interface_named(struct host *host, const char *name)
-{
+struct interface *interface_named(struct host *host, const char *name) {
     for (size_t i = 0; i < INTERFACES; i++)
         if (host->interfaces[i].used && strcmp(host->interfaces[i].name, name) == 0)
             return &host->interfaces[i];
     return NULL;
 }
 
-struct interface *interface_numbered(struct host *host, int index)
-{
+struct interface *interface_numbered(struct host *host, int index) {
     for (size_t i = 0; i < INTERFACES; i++)
         if (host->interfaces[i].used && host->interfaces[i].index == index)
             return &host->interfaces[i];
     return NULL;
 }
 
-struct interface *interface_make(struct host *host, const char *name, unsigned flags, bool is_tun)
-{
+struct interface *interface_make(struct host *host, const char *name, unsigned flags, bool is_tun) {
     for (size_t i = 0; i < INTERFACES; i++) {
         struct interface *interface = &host->interfaces[i];
         if (interface->used)
@@ -59,8 +55,7 @@ struct interface *interface_make(struct host *host, const char *name, unsigned f
 }
 
 // With it go its addresses and routes.
-void interface_remove(struct host *host, struct interface *interface)
-{
+void interface_remove(struct host *host, struct interface *interface) {
     for (size_t i = 0; i < ADDRESSES; i++)
         if (host->addresses[i].interface == interface->index)
             host->addresses[i].used = false;
@@ -72,8 +67,7 @@ void interface_remove(struct host *host, struct interface *interface)
 }
 
 void address_give(struct host *host, int interface, uint32_t address, uint8_t prefix,
-                  int64_t until_us)
-{
+                  int64_t until_us) {
     struct given *place = NULL;
     for (size_t i = 0; i < ADDRESSES; i++) {
         struct given *given = &host->addresses[i];
@@ -88,24 +82,21 @@ void address_give(struct host *host, int interface, uint32_t address, uint8_t pr
     notify(host);
 }
 
-void address_take(struct host *host, uint32_t address)
-{
+void address_take(struct host *host, uint32_t address) {
     for (size_t i = 0; i < ADDRESSES; i++)
         if (host->addresses[i].used && host->addresses[i].address == address)
             host->addresses[i].used = false;
     notify(host);
 }
 
-bool host_has(const struct host *host, uint32_t address)
-{
+bool host_has(const struct host *host, uint32_t address) {
     for (size_t i = 0; i < ADDRESSES; i++)
         if (host->addresses[i].used && host->addresses[i].address == address)
             return true;
     return false;
 }
 
-void kernel_expire(void)
-{
+void kernel_expire(void) {
     for (size_t i = 0; i < HOSTS * ADDRESSES; i++) {
         struct given *given = &world.hosts[i / ADDRESSES].addresses[i % ADDRESSES];
         if (given->used && given->until_us != 0 && given->until_us <= world.now_us)
@@ -121,8 +112,7 @@ struct answer {
 };
 
 static void begin(struct answer *answer, const struct nlmsghdr *to, uint16_t type, uint16_t flags,
-                  const void *body, size_t length)
-{
+                  const void *body, size_t length) {
     struct nlmsghdr head = {.nlmsg_type = type, .nlmsg_flags = flags, .nlmsg_seq = to->nlmsg_seq};
     memset(answer, 0, sizeof *answer);
     memcpy(answer->bytes, &head, sizeof head);
@@ -130,31 +120,27 @@ static void begin(struct answer *answer, const struct nlmsghdr *to, uint16_t typ
     answer->length = sizeof head + NLMSG_ALIGN(length);
 }
 
-static void put(struct answer *answer, uint16_t type, const void *data, size_t length)
-{
+static void put(struct answer *answer, uint16_t type, const void *data, size_t length) {
     struct rtattr head = {(uint16_t)RTA_LENGTH(length), type};
     memcpy(answer->bytes + answer->length, &head, sizeof head);
     memcpy(answer->bytes + answer->length + RTA_LENGTH(0), data, length);
     answer->length += RTA_ALIGN(RTA_LENGTH(length));
 }
 
-static void reply(struct program *program, int fd, struct answer *answer)
-{
+static void reply(struct program *program, int fd, struct answer *answer) {
     uint32_t length = (uint32_t)answer->length;
     memcpy(answer->bytes, &length, sizeof length);
     fd_put(program, fd, answer->bytes, answer->length);
 }
 
-static void reply_result(struct program *program, int fd, const struct nlmsghdr *to, int error)
-{
+static void reply_result(struct program *program, int fd, const struct nlmsghdr *to, int error) {
     struct answer answer;
     struct nlmsgerr body = {.error = error, .msg = *to};
     begin(&answer, to, NLMSG_ERROR, 0, &body, sizeof body);
     reply(program, fd, &answer);
 }
 
-static const uint8_t *find(const struct nlmsghdr *head, size_t offset, uint16_t type)
-{
+static const uint8_t *find(const struct nlmsghdr *head, size_t offset, uint16_t type) {
     const uint8_t *body = (const uint8_t *)head;
     size_t at = NLMSG_HDRLEN + NLMSG_ALIGN(offset);
     while (at + sizeof(struct rtattr) <= head->nlmsg_len) {
@@ -169,8 +155,7 @@ static const uint8_t *find(const struct nlmsghdr *head, size_t offset, uint16_t 
     return NULL;
 }
 
-static uint32_t find_address(const struct nlmsghdr *head, size_t offset, uint16_t type)
-{
+static uint32_t find_address(const struct nlmsghdr *head, size_t offset, uint16_t type) {
     const uint8_t *bytes = find(head, offset, type);
     uint32_t address = 0;
     if (bytes != NULL)
@@ -179,8 +164,7 @@ static uint32_t find_address(const struct nlmsghdr *head, size_t offset, uint16_
 }
 
 static void tell_link(struct program *program, int fd, const struct nlmsghdr *to,
-                      const struct interface *interface)
-{
+                      const struct interface *interface) {
     struct answer answer;
     struct ifinfomsg body = {
         .ifi_family = AF_UNSPEC,
@@ -195,8 +179,7 @@ static void tell_link(struct program *program, int fd, const struct nlmsghdr *to
 }
 
 static void tell_address(struct program *program, int fd, const struct nlmsghdr *to,
-                         const struct given *given)
-{
+                         const struct given *given) {
     struct answer answer;
     struct ifaddrmsg body = {
         .ifa_family = AF_INET,
@@ -215,8 +198,7 @@ static void tell_address(struct program *program, int fd, const struct nlmsghdr 
     reply(program, fd, &answer);
 }
 
-static void tell_route(struct program *program, int fd, const struct nlmsghdr *to, uint8_t prefix)
-{
+static void tell_route(struct program *program, int fd, const struct nlmsghdr *to, uint8_t prefix) {
     struct answer answer;
     struct rtmsg body = {
         .rtm_family = AF_INET,
@@ -232,8 +214,7 @@ static void tell_route(struct program *program, int fd, const struct nlmsghdr *t
     reply(program, fd, &answer);
 }
 
-static void tell_neighbour(struct program *program, int fd, const struct nlmsghdr *to)
-{
+static void tell_neighbour(struct program *program, int fd, const struct nlmsghdr *to) {
     static const uint8_t mac[6] = {2, 0, 0, 0, 0, 1};
     struct answer answer;
     struct ndmsg body = {.ndm_family = AF_INET, .ndm_state = NUD_REACHABLE};
@@ -242,8 +223,7 @@ static void tell_neighbour(struct program *program, int fd, const struct nlmsghd
     reply(program, fd, &answer);
 }
 
-static void dump(struct program *program, int fd, const struct nlmsghdr *head)
-{
+static void dump(struct program *program, int fd, const struct nlmsghdr *head) {
     struct answer answer;
     struct host *host = program->host;
     int nothing = 0;
@@ -259,8 +239,7 @@ static void dump(struct program *program, int fd, const struct nlmsghdr *head)
     reply(program, fd, &answer);
 }
 
-static int change_address(struct host *host, const struct nlmsghdr *head)
-{
+static int change_address(struct host *host, const struct nlmsghdr *head) {
     struct ifaddrmsg body;
     memcpy(&body, NLMSG_DATA(head), sizeof body);
     uint32_t address = find_address(head, sizeof body, IFA_LOCAL);
@@ -286,8 +265,7 @@ static int change_address(struct host *host, const struct nlmsghdr *head)
     return -EADDRNOTAVAIL;
 }
 
-static int change_route(struct host *host, const struct nlmsghdr *head)
-{
+static int change_route(struct host *host, const struct nlmsghdr *head) {
     struct rtmsg body;
     int index;
     memcpy(&body, NLMSG_DATA(head), sizeof body);
@@ -311,8 +289,7 @@ static int change_route(struct host *host, const struct nlmsghdr *head)
     return head->nlmsg_type == RTM_DELROUTE ? -ESRCH : -ENOMEM;
 }
 
-static int change_link(struct host *host, const struct nlmsghdr *head)
-{
+static int change_link(struct host *host, const struct nlmsghdr *head) {
     struct ifinfomsg body;
     memcpy(&body, NLMSG_DATA(head), sizeof body);
     struct interface *interface = interface_numbered(host, body.ifi_index);
@@ -325,8 +302,7 @@ static int change_link(struct host *host, const struct nlmsghdr *head)
     return 0;
 }
 
-static int get_link(struct program *program, int fd, const struct nlmsghdr *head)
-{
+static int get_link(struct program *program, int fd, const struct nlmsghdr *head) {
     struct ifinfomsg body;
     memcpy(&body, NLMSG_DATA(head), sizeof body);
     const uint8_t *name = find(head, sizeof body, IFLA_IFNAME);
@@ -339,33 +315,22 @@ static int get_link(struct program *program, int fd, const struct nlmsghdr *head
     return 0;
 }
 
-static int answer_one(struct program *program, int fd, const struct nlmsghdr *head)
-{
+static int answer_one(struct program *program, int fd, const struct nlmsghdr *head) {
     struct host *host = program->host;
     switch (head->nlmsg_type) {
-    case RTM_GETLINK:
-        return get_link(program, fd, head);
+    case RTM_GETLINK: return get_link(program, fd, head);
     case RTM_NEWADDR:
-    case RTM_DELADDR:
-        return change_address(host, head);
+    case RTM_DELADDR: return change_address(host, head);
     case RTM_NEWROUTE:
-    case RTM_DELROUTE:
-        return change_route(host, head);
-    case RTM_NEWLINK:
-        return change_link(host, head);
-    case RTM_GETROUTE:
-        tell_route(program, fd, head, 32);
-        return 0;
-    case RTM_GETNEIGH:
-        tell_neighbour(program, fd, head);
-        return 0;
-    default:
-        return -EOPNOTSUPP;
+    case RTM_DELROUTE: return change_route(host, head);
+    case RTM_NEWLINK: return change_link(host, head);
+    case RTM_GETROUTE: tell_route(program, fd, head, 32); return 0;
+    case RTM_GETNEIGH: tell_neighbour(program, fd, head); return 0;
+    default: return -EOPNOTSUPP;
     }
 }
 
-void kernel_netlink(struct program *program, int fd, const uint8_t *bytes, size_t length)
-{
+void kernel_netlink(struct program *program, int fd, const uint8_t *bytes, size_t length) {
     struct nlmsghdr head;
     bool is_rules = program->fds[fd].kind == RULE_NETLINK;
     for (size_t at = 0; at + sizeof head <= length; at += NLMSG_ALIGN(head.nlmsg_len)) {
@@ -392,8 +357,7 @@ void kernel_netlink(struct program *program, int fd, const uint8_t *bytes, size_
 
 // ---- ioctl ----
 
-static int make_tun(struct program *program, int fd, struct ifreq *request)
-{
+static int make_tun(struct program *program, int fd, struct ifreq *request) {
     char name[IFNAMSIZ];
     for (int i = 0; i < 10; i++) {
         const char *percent = strchr(request->ifr_name, '%');
@@ -408,16 +372,14 @@ static int make_tun(struct program *program, int fd, struct ifreq *request)
     return 0;
 }
 
-static uint32_t first_address(const struct host *host, int index)
-{
+static uint32_t first_address(const struct host *host, int index) {
     for (size_t i = 0; i < ADDRESSES; i++)
         if (host->addresses[i].used && host->addresses[i].interface == index)
             return host->addresses[i].address;
     return 0;
 }
 
-int kernel_ioctl(struct program *program, int fd, unsigned long what, void *arg)
-{
+int kernel_ioctl(struct program *program, int fd, unsigned long what, void *arg) {
     struct ifreq *request = arg;
     struct sockaddr_in address = {.sin_family = AF_INET};
     if (what == TUNSETOFFLOAD)
@@ -430,15 +392,9 @@ int kernel_ioctl(struct program *program, int fd, unsigned long what, void *arg)
         return -1;
     }
     switch (what) {
-    case SIOCGIFINDEX:
-        request->ifr_ifindex = interface->index;
-        return 0;
-    case SIOCGIFMTU:
-        request->ifr_mtu = (int)interface->mtu;
-        return 0;
-    case SIOCGIFFLAGS:
-        request->ifr_flags = (short)interface->flags;
-        return 0;
+    case SIOCGIFINDEX: request->ifr_ifindex = interface->index; return 0;
+    case SIOCGIFMTU: request->ifr_mtu = (int)interface->mtu; return 0;
+    case SIOCGIFFLAGS: request->ifr_flags = (short)interface->flags; return 0;
     case SIOCGIFHWADDR:
         request->ifr_hwaddr.sa_family = interface->is_tun ? ARPHRD_NONE : ARPHRD_ETHER;
         return 0;
@@ -447,8 +403,6 @@ int kernel_ioctl(struct program *program, int fd, unsigned long what, void *arg)
         memcpy(&request->ifr_addr, &address, sizeof address);
         errno = EADDRNOTAVAIL;
         return address.sin_addr.s_addr != 0 ? 0 : -1;
-    default:
-        errno = ENOTTY;
-        return -1;
+    default: errno = ENOTTY; return -1;
     }
 }

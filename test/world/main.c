@@ -21,33 +21,27 @@
 
 struct world world;
 
-struct host *laptop_host(int laptop)
-{
+struct host *laptop_host(int laptop) {
     return &world.hosts[laptop];
 }
 
-struct host *phone_host(int phone)
-{
+struct host *phone_host(int phone) {
     return &world.hosts[LAPTOPS + phone];
 }
 
-struct host *server_host(void)
-{
+struct host *server_host(void) {
     return &world.hosts[HOSTS - 1];
 }
 
-struct program *client_of(int laptop)
-{
+struct program *client_of(int laptop) {
     return &world.programs[laptop];
 }
 
-struct program *relay_of(int phone)
-{
+struct program *relay_of(int phone) {
     return &world.programs[LAPTOPS + phone];
 }
 
-struct program *server_program(void)
-{
+struct program *server_program(void) {
     return &world.programs[HOSTS - 1];
 }
 
@@ -58,8 +52,7 @@ static size_t faults_most; // of a plan that is shrunk
 static char *story;
 static size_t story_length, story_room;
 
-void say(const char *format, ...)
-{
+void say(const char *format, ...) {
     char line[700];
     va_list args;
     int head = snprintf(line, sizeof line, "%10.3f %-9s", (double)world.now_us / SECOND,
@@ -80,8 +73,7 @@ void say(const char *format, ...)
     story_length += all;
 }
 
-void fail(const char *format, ...)
-{
+void fail(const char *format, ...) {
     char line[400];
     va_list args;
     va_start(args, format);
@@ -96,8 +88,7 @@ void fail(const char *format, ...)
 
 // ---- the world's beginning ----
 
-static void name_programs(void)
-{
+static void name_programs(void) {
     static char laptops[LAPTOPS][16], phones[PHONES][16];
     for (int i = 0; i < HOSTS; i++) {
         struct program *program = &world.programs[i];
@@ -122,16 +113,14 @@ static void name_programs(void)
     }
 }
 
-static void set_command(struct program *program, const char *const *words)
-{
+static void set_command(struct program *program, const char *const *words) {
     while (words[program->argc] != NULL) {
         program->argv[program->argc] = strdup(words[program->argc]);
         program->argc++;
     }
 }
 
-static void make_hosts(void)
-{
+static void make_hosts(void) {
     static const int64_t rates[] = {50000, 200000, 2500000, 12000000};
     for (int i = 0; i < LAPTOPS; i++) {
         struct program *client = client_of(i);
@@ -166,8 +155,7 @@ static void make_hosts(void)
                 (const char *const[]){"tether-server", "--key-file", "/etc/tether.key", NULL});
 }
 
-static void run_world(uint64_t seed, int64_t seconds)
-{
+static void run_world(uint64_t seed, int64_t seconds) {
     world.seed = seed;
     world.chance.state = seed * 2 + 1;
     world.entropy.state = ~seed;
@@ -175,20 +163,16 @@ static void run_world(uint64_t seed, int64_t seconds)
     check_init();
     traffic_init();
     program_start(server_program());
-    for (int i = 0; i < LAPTOPS; i++)
-        program_start(client_of(i));
+    for (int i = 0; i < LAPTOPS; i++) program_start(client_of(i));
     world.is_busy = chance_of(&world.chance, 8);
     world.has_plain = chance_of(&world.chance, 2);
-    for (int i = 0; i < PHONES - 1 - world.has_plain; i++)
-        program_start(relay_of(i));
+    for (int i = 0; i < PHONES - 1 - world.has_plain; i++) program_start(relay_of(i));
     if (world.has_plain)
         plain_phone(LAPTOPS - 1, phone_host(LAPTOPS - 1));
     faults_plan(seconds * SECOND);
     run_until(seconds * SECOND);
-    for (int i = 0; i < HOSTS; i++)
-        world.hosts[i].is_asleep = false;
-    for (int i = 0; i < HOSTS; i++)
-        program_stop(&world.programs[i]);
+    for (int i = 0; i < HOSTS; i++) world.hosts[i].is_asleep = false;
+    for (int i = 0; i < HOSTS; i++) program_stop(&world.programs[i]);
     run_until((seconds + 20) * SECOND);
     for (int i = 0; i < HOSTS; i++)
         if (world.programs[i].life != DEAD)
@@ -197,8 +181,7 @@ static void run_world(uint64_t seed, int64_t seconds)
 
 // ---- many worlds, a process each ----
 
-static pid_t begin_world(uint64_t seed, int64_t seconds, bool is_quiet, bool is_digested)
-{
+static pid_t begin_world(uint64_t seed, int64_t seconds, bool is_quiet, bool is_digested) {
     fflush(stdout);
     pid_t child = fork();
     if (child != 0)
@@ -216,16 +199,14 @@ static pid_t begin_world(uint64_t seed, int64_t seconds, bool is_quiet, bool is_
 }
 
 // Waits for one. Returns whether it went well.
-static bool end_world(pid_t child)
-{
+static bool end_world(pid_t child) {
     int status = 0;
     return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 // Leaves out one fault after the other, as long as it fails without them, too; and tells what is
 // left.
-static void shrink(uint64_t seed, int64_t seconds)
-{
+static void shrink(uint64_t seed, int64_t seconds) {
     size_t left = 0;
     for (size_t i = FAULTS_MOST; i-- > 0;) {
         fault_is_skipped[i] = true;
@@ -250,8 +231,7 @@ struct job {
 };
 
 // Waits for any of the worlds. Returns how many of it failed: 0 or 1.
-static unsigned wait_for_one(struct job *jobs, size_t *count)
-{
+static unsigned wait_for_one(struct job *jobs, size_t *count) {
     int status = 0;
     pid_t child = wait(&status);
     for (size_t i = 0; i < *count; i++) {
@@ -266,8 +246,7 @@ static unsigned wait_for_one(struct job *jobs, size_t *count)
     return 0;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     bool tells = argc > 1 && strcmp(argv[1], "-v") == 0;
     bool shrinks = argc > 1 && strcmp(argv[1], "-s") == 0;
     bool is_digested = argc > 1 && strcmp(argv[1], "-d") == 0;
@@ -292,8 +271,7 @@ int main(int argc, char **argv)
             failed += wait_for_one(jobs, &running);
         jobs[running++] = (struct job){begin_world(seed, seconds, false, is_digested), seed};
     }
-    while (running > 0)
-        failed += wait_for_one(jobs, &running);
+    while (running > 0) failed += wait_for_one(jobs, &running);
     printf("%llu worlds of %lld s, %u failed\n", (unsigned long long)count, (long long)seconds,
            failed);
     return failed > 0;

@@ -37,8 +37,7 @@ static ucontext_t main_context;
 static struct program *queue[HOSTS];
 static size_t queue_head, queue_count;
 
-void program_wake(struct program *program)
-{
+void program_wake(struct program *program) {
     if (program->life != WAITING || program->is_queued || program->host->is_asleep)
         return;
     program->is_queued = true;
@@ -46,37 +45,30 @@ void program_wake(struct program *program)
 }
 
 #ifdef FIBERS
-static void to_main(struct program *program)
-{
+static void to_main(struct program *program) {
     void *fake = NULL;
     __sanitizer_start_switch_fiber(program->life == DEAD ? NULL : &fake, main_bottom, main_size);
     swapcontext(&program->context, &main_context);
     __sanitizer_finish_switch_fiber(fake, &main_bottom, &main_size);
 }
 
-static void to_program(struct program *program)
-{
+static void to_program(struct program *program) {
     __sanitizer_start_switch_fiber(&main_fake, program->stack, STACK);
     swapcontext(&main_context, &program->context);
     __sanitizer_finish_switch_fiber(main_fake, NULL, NULL);
 }
 
-static void arrived(void)
-{
-    __sanitizer_finish_switch_fiber(NULL, &main_bottom, &main_size);
-}
+static void arrived(void) { __sanitizer_finish_switch_fiber(NULL, &main_bottom, &main_size); }
 #else
 static jmp_buf main_place;
 static jmp_buf places[HOSTS];
 
-static void to_main(struct program *program)
-{
+static void to_main(struct program *program) {
     if (_setjmp(places[program->host->number]) == 0)
         _longjmp(main_place, 1);
 }
 
-static void to_program(struct program *program)
-{
+static void to_program(struct program *program) {
     if (_setjmp(main_place) != 0)
         return;
     if (program->is_begun)
@@ -85,13 +77,10 @@ static void to_program(struct program *program)
     swapcontext(&main_context, &program->context);
 }
 
-static void arrived(void)
-{
-}
+static void arrived(void) {}
 #endif
 
-static void live(void)
-{
+static void live(void) {
     struct program *program = world.current;
     arrived();
     program->status = program->main(program->argc, program->argv);
@@ -99,36 +88,29 @@ static void live(void)
     to_main(program);
 }
 
-BARE void program_remember(struct program *program)
-{
+BARE void program_remember(struct program *program) {
     size_t size = (size_t)(program->data_end - program->data);
     program->data_saved = malloc(size + 1);
-    for (size_t i = 0; i < size; i++)
-        program->data_saved[i] = program->data[i];
+    for (size_t i = 0; i < size; i++) program->data_saved[i] = program->data[i];
 }
 
-BARE static void forget_memory(struct program *program)
-{
+BARE static void forget_memory(struct program *program) {
     for (char *at = program->data, *from = program->data_saved; at < program->data_end;)
         *at++ = *from++;
     // Whole pages are given back to the kernel, which gives zeros.
     uintptr_t start = ((uintptr_t)program->bss + 4095) & ~(uintptr_t)4095;
     uintptr_t end = (uintptr_t)program->bss_end & ~(uintptr_t)4095;
     if (start >= end) {
-        for (char *at = program->bss; at < program->bss_end; at++)
-            *at = 0;
+        for (char *at = program->bss; at < program->bss_end; at++) *at = 0;
         return;
     }
-    for (char *at = program->bss; at < (char *)start; at++)
-        *at = 0;
+    for (char *at = program->bss; at < (char *)start; at++) *at = 0;
     madvise((void *)start, end - start, MADV_DONTNEED);
-    for (char *at = (char *)end; at < program->bss_end; at++)
-        *at = 0;
+    for (char *at = (char *)end; at < program->bss_end; at++) *at = 0;
 }
 
 // A service manager starts what failed again.
-static void start_anew(void *arg, uint64_t tag)
-{
+static void start_anew(void *arg, uint64_t tag) {
     struct program *program = arg;
     if (program->life != DEAD || program->run != tag)
         return;
@@ -137,8 +119,7 @@ static void start_anew(void *arg, uint64_t tag)
         traffic_forgive_all();
 }
 
-static void resume(struct program *program)
-{
+static void resume(struct program *program) {
     program->life = RUNNING;
     world.current = program;
     to_program(program);
@@ -146,15 +127,13 @@ static void resume(struct program *program)
     if (program->life != DEAD)
         return;
     say("%s ends with status %d", program->name, program->status);
-    for (int i = 0; i < FDS; i++)
-        fd_close(program, i);
+    for (int i = 0; i < FDS; i++) fd_close(program, i);
     check_end_of(program);
     if (program->status != 0)
         at(world.now_us + 2 * SECOND, start_anew, program, program->run);
 }
 
-void program_start(struct program *program)
-{
+void program_start(struct program *program) {
     if (program->life != DEAD)
         return;
     if (program->stack == NULL)
@@ -176,19 +155,16 @@ void program_start(struct program *program)
     program_wake(program);
 }
 
-void program_kill(struct program *program)
-{
+void program_kill(struct program *program) {
     if (program->life == DEAD)
         return;
     say("%s is killed", program->name);
     program->life = DEAD;
     program->polled = NULL;
-    for (int i = 0; i < FDS; i++)
-        fd_close(program, i);
+    for (int i = 0; i < FDS; i++) fd_close(program, i);
 }
 
-void program_stop(struct program *program)
-{
+void program_stop(struct program *program) {
     if (program->life == DEAD)
         return;
     say("%s is asked to end", program->name);
@@ -198,13 +174,11 @@ void program_stop(struct program *program)
 
 // ---- poll() ----
 
-static short ready(const struct program *program, int number)
-{
+static short ready(const struct program *program, int number) {
     const struct fd *fd = &program->fds[number];
     const struct stream *stream = fd->stream;
     switch (fd->kind) {
-    case LISTENER:
-        return fd->waiting_count > 0 ? POLLIN : 0;
+    case LISTENER: return fd->waiting_count > 0 ? POLLIN : 0;
     case SOCKET:
         if (stream == NULL)
             return POLLOUT | POLLHUP;
@@ -220,15 +194,12 @@ static short ready(const struct program *program, int number)
         if (interface_numbered(program->host, fd->interface) == NULL)
             return POLLERR | POLLIN;
         return (short)(POLLOUT | (fd->first != NULL ? POLLIN : 0));
-    case SIGNALS:
-        return program->is_asked_to_end ? POLLIN : 0;
-    default:
-        return fd->first != NULL ? POLLIN : 0;
+    case SIGNALS: return program->is_asked_to_end ? POLLIN : 0;
+    default: return fd->first != NULL ? POLLIN : 0;
     }
 }
 
-static int scan(struct program *program, struct pollfd *polled, nfds_t count)
-{
+static int scan(struct program *program, struct pollfd *polled, nfds_t count) {
     int result = 0;
     for (nfds_t i = 0; i < count; i++) {
         polled[i].revents = 0;
@@ -243,8 +214,7 @@ static int scan(struct program *program, struct pollfd *polled, nfds_t count)
     return result;
 }
 
-static void on_deadline(void *arg, uint64_t tag)
-{
+static void on_deadline(void *arg, uint64_t tag) {
     struct program *program = arg;
     if (tag == program->run && program->deadline_us <= world.now_us)
         program_wake(program);
@@ -252,8 +222,7 @@ static void on_deadline(void *arg, uint64_t tag)
 
 // What a sender waits for: less on its way. Nobody tells it, so it looks again.
 static int64_t look_again_us(const struct program *program, const struct pollfd *polled,
-                             nfds_t count)
-{
+                             nfds_t count) {
     for (nfds_t i = 0; i < count; i++)
         if ((polled[i].events & POLLOUT) != 0 && polled[i].fd >= 0 &&
             program->fds[polled[i].fd].kind == SOCKET &&
@@ -263,8 +232,7 @@ static int64_t look_again_us(const struct program *program, const struct pollfd 
 }
 
 int world_poll(struct pollfd *polled, nfds_t count, int timeout_ms);
-int world_poll(struct pollfd *polled, nfds_t count, int timeout_ms)
-{
+int world_poll(struct pollfd *polled, nfds_t count, int timeout_ms) {
     struct program *program = world.current;
     if (program->polled_us != world.now_us)
         program->polls = 0;
@@ -285,8 +253,7 @@ int world_poll(struct pollfd *polled, nfds_t count, int timeout_ms)
     }
 }
 
-void run_until(int64_t until_us)
-{
+void run_until(int64_t until_us) {
     for (;;) {
         while (queue_count > 0) {
             struct program *program = queue[queue_head];
@@ -304,8 +271,7 @@ void run_until(int64_t until_us)
 
 // ---- descriptors ----
 
-void fd_put(struct program *program, int number, const void *bytes, size_t length)
-{
+void fd_put(struct program *program, int number, const void *bytes, size_t length) {
     struct fd *fd = &program->fds[number];
     if (fd->count >= 4096)
         return; // the kernel's queue is full
@@ -322,16 +288,14 @@ void fd_put(struct program *program, int number, const void *bytes, size_t lengt
     program_wake(program);
 }
 
-int fd_find(struct program *program, enum kind kind)
-{
+int fd_find(struct program *program, enum kind kind) {
     for (int i = 0; i < FDS; i++)
         if (program->fds[i].kind == kind)
             return i;
     return -1;
 }
 
-void fd_close(struct program *program, int number)
-{
+void fd_close(struct program *program, int number) {
     struct fd *fd = &program->fds[number];
     struct host *host = program->host;
     if (fd->kind == FREE)

@@ -10,24 +10,21 @@
 #define PATIENCE (120 * SECOND) // TCP_USER_TIMEOUT, as the programs set it
 #define UNSENT   (64 * 1024)
 
-static void tell_actor(void *arg, uint64_t tag)
-{
+static void tell_actor(void *arg, uint64_t tag) {
     struct stream *stream = arg;
     int side = (int)(tag & 1);
     if (stream->used && stream->number == tag / 2 && stream->actors[side] != NULL)
         stream->actors[side]->readable(stream->actors[side], stream, side);
 }
 
-static void wake_end(struct stream *stream, int side)
-{
+static void wake_end(struct stream *stream, int side) {
     if (stream->ends[side] != NULL)
         program_wake(stream->ends[side]);
     else if (stream->actors[side] != NULL)
         at(world.now_us, tell_actor, stream, 2 * stream->number + (unsigned)side);
 }
 
-static void give_up(void *arg, uint64_t tag)
-{
+static void give_up(void *arg, uint64_t tag) {
     struct stream *stream = arg;
     if (stream->number != tag || !stream->used)
         return;
@@ -43,8 +40,7 @@ static void give_up(void *arg, uint64_t tag)
 
 static void deliver(void *arg, uint64_t tag);
 
-static void expect(struct pipe *pipe)
-{
+static void expect(struct pipe *pipe) {
     if (pipe->count == 0)
         return;
     const struct link *link = pipe->link;
@@ -54,8 +50,7 @@ static void expect(struct pipe *pipe)
     at(when_us, deliver, pipe, ++pipe->tag);
 }
 
-static void release(struct stream *stream)
-{
+static void release(struct stream *stream) {
     if (stream->fds[0] >= 0 || stream->fds[1] >= 0)
         return;
     if (stream->pipes[0].count > 0 || stream->pipes[1].count > 0)
@@ -68,8 +63,7 @@ static void release(struct stream *stream)
     stream->used = false;
 }
 
-static void deliver(void *arg, uint64_t tag)
-{
+static void deliver(void *arg, uint64_t tag) {
     struct pipe *pipe = arg;
     struct stream *stream = pipe->stream;
     int to = !pipe->from;
@@ -104,8 +98,7 @@ static void deliver(void *arg, uint64_t tag)
         wake_end(stream, pipe->from);
 }
 
-static void put(struct pipe *pipe, size_t length, bool is_end)
-{
+static void put(struct pipe *pipe, size_t length, bool is_end) {
     struct link *link = pipe->link;
     struct stream *stream = pipe->stream;
     if (link->free_us < world.now_us)
@@ -133,14 +126,12 @@ static void put(struct pipe *pipe, size_t length, bool is_end)
         expect(pipe);
 }
 
-size_t stream_room(const struct stream *stream, int side)
-{
+size_t stream_room(const struct stream *stream, int side) {
     const struct pipe *pipe = &stream->pipes[side];
     return PIPE_BYTES - (size_t)(pipe->sent - pipe->taken);
 }
 
-bool stream_is_writable(const struct stream *stream, int side)
-{
+bool stream_is_writable(const struct stream *stream, int side) {
     const struct pipe *pipe = &stream->pipes[side];
     int64_t wait_us = pipe->link->free_us - world.now_us;
     int64_t unsent = wait_us > 0 ? wait_us * pipe->link->rate / SECOND : 0;
@@ -150,8 +141,7 @@ bool stream_is_writable(const struct stream *stream, int side)
     return unsent < UNSENT && stream_room(stream, side) > UNSENT;
 }
 
-size_t stream_send(struct stream *stream, int side, const void *bytes, size_t length)
-{
+size_t stream_send(struct stream *stream, int side, const void *bytes, size_t length) {
     struct pipe *pipe = &stream->pipes[side];
     const uint8_t *from = bytes;
     size_t room = stream_room(stream, side);
@@ -171,14 +161,12 @@ size_t stream_send(struct stream *stream, int side, const void *bytes, size_t le
 }
 
 // What waits for `side`.
-size_t stream_waits(const struct stream *stream, int side)
-{
+size_t stream_waits(const struct stream *stream, int side) {
     const struct pipe *pipe = &stream->pipes[!side];
     return (size_t)(pipe->arrived - pipe->taken);
 }
 
-size_t stream_take(struct stream *stream, int side, void *bytes, size_t length)
-{
+size_t stream_take(struct stream *stream, int side, void *bytes, size_t length) {
     struct pipe *pipe = &stream->pipes[!side];
     uint8_t *to = bytes;
     size_t here = stream_waits(stream, side);
@@ -195,8 +183,7 @@ size_t stream_take(struct stream *stream, int side, void *bytes, size_t length)
     return length;
 }
 
-void stream_end(struct stream *stream, int side)
-{
+void stream_end(struct stream *stream, int side) {
     struct pipe *pipe = &stream->pipes[side];
     if (pipe->is_ended)
         return;
@@ -204,15 +191,13 @@ void stream_end(struct stream *stream, int side)
     put(pipe, 0, true);
 }
 
-static void reset_later(void *arg, uint64_t tag)
-{
+static void reset_later(void *arg, uint64_t tag) {
     struct stream *stream = arg;
     if (stream->used && stream->number == tag)
         stream_reset(stream);
 }
 
-void stream_close(struct stream *stream, int side)
-{
+void stream_close(struct stream *stream, int side) {
     bool has_unread = stream_waits(stream, side) > 0;
     stream_end(stream, side);
     stream->fds[side] = -1;
@@ -223,8 +208,7 @@ void stream_close(struct stream *stream, int side)
     release(stream);
 }
 
-void stream_reset(struct stream *stream)
-{
+void stream_reset(struct stream *stream) {
     for (int side = 0; side < 2; side++)
         if (stream->fds[side] >= 0 && stream->error[side] == 0) {
             stream->error[side] = ECONNRESET;
@@ -232,8 +216,7 @@ void stream_reset(struct stream *stream)
         }
 }
 
-static struct stream *make(struct host *from, struct link *there, struct link *back)
-{
+static struct stream *make(struct host *from, struct link *there, struct link *back) {
     for (size_t i = 0; i < STREAMS; i++) {
         struct stream *stream = &world.streams[i];
         if (stream->used)
@@ -256,8 +239,7 @@ static struct stream *make(struct host *from, struct link *there, struct link *b
     fail("the world has no more streams");
 }
 
-static bool listens(const struct fd *fd, const struct host *host, uint32_t address, uint16_t port)
-{
+static bool listens(const struct fd *fd, const struct host *host, uint32_t address, uint16_t port) {
     if (fd->kind != LISTENER || fd->port != port || (fd->address != 0 && fd->address != address))
         return false;
     if (fd->device[0] == '\0')
@@ -275,8 +257,7 @@ static bool listens(const struct fd *fd, const struct host *host, uint32_t addre
 }
 
 // The program that listens there, or NULL.
-static struct program *listener_at(struct host *host, uint32_t address, uint16_t port, int *fd)
-{
+static struct program *listener_at(struct host *host, uint32_t address, uint16_t port, int *fd) {
     struct program *program = &world.programs[host->number];
     if (program->life == DEAD || !host_has(host, address))
         return NULL;
@@ -291,8 +272,7 @@ static struct program *listener_at(struct host *host, uint32_t address, uint16_t
 static void arrive(void *arg, uint64_t tag);
 
 // A SYN that was lost is repeated, after twice as long each time.
-static void repeat_syn(struct stream *stream)
-{
+static void repeat_syn(struct stream *stream) {
     if (++stream->syns <= 6) {
         at(world.now_us + (SECOND << (stream->syns - 1)), arrive, stream, stream->number);
         return;
@@ -301,8 +281,7 @@ static void repeat_syn(struct stream *stream)
     wake_end(stream, 0);
 }
 
-static void arrive(void *arg, uint64_t tag)
-{
+static void arrive(void *arg, uint64_t tag) {
     struct stream *stream = arg;
     struct host *host = stream->hosts[1];
     int fd = -1;
@@ -340,15 +319,13 @@ static void arrive(void *arg, uint64_t tag)
     wake_end(stream, 0);
 }
 
-void stream_accept(struct stream *stream, struct program *program, int fd)
-{
+void stream_accept(struct stream *stream, struct program *program, int fd) {
     stream->ends[1] = program;
     stream->fds[1] = fd;
 }
 
 struct stream *stream_connect(struct host *from, struct program *program, int fd,
-                              struct actor *actor, uint32_t address, uint16_t port)
-{
+                              struct actor *actor, uint32_t address, uint16_t port) {
     bool is_server = address == SERVER_ADDRESS;
     struct stream *stream = make(from, is_server ? from->to_server : from->to_laptop,
                                  is_server ? from->from_server : from->from_laptop);

@@ -54,42 +54,30 @@ struct flow {
 static struct flow flows[LAPTOPS][FLOWS];
 static uint32_t inside[LAPTOPS]; // the TUN's address
 
-static uint16_t sum_up(const uint8_t *bytes, size_t length, uint32_t sum)
-{
-    for (size_t i = 0; i + 1 < length; i += 2)
-        sum += (uint32_t)(bytes[i] << 8 | bytes[i + 1]);
+static uint16_t sum_up(const uint8_t *bytes, size_t length, uint32_t sum) {
+    for (size_t i = 0; i + 1 < length; i += 2) sum += (uint32_t)(bytes[i] << 8 | bytes[i + 1]);
     if (length % 2 == 1)
         sum += (uint32_t)bytes[length - 1] << 8;
-    while (sum >> 16 != 0)
-        sum = (sum & 0xffff) + (sum >> 16);
+    while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
     return (uint16_t)~sum;
 }
 
-static void put16(uint8_t *at, uint32_t value)
-{
+static void put16(uint8_t *at, uint32_t value) {
     at[0] = (uint8_t)(value >> 8);
     at[1] = (uint8_t)value;
 }
 
-static void put32(uint8_t *at, uint32_t value)
-{
+static void put32(uint8_t *at, uint32_t value) {
     put16(at, value >> 16);
     put16(at + 2, value);
 }
 
-static uint32_t get16(const uint8_t *at)
-{
-    return (uint32_t)(at[0] << 8 | at[1]);
-}
+static uint32_t get16(const uint8_t *at) { return (uint32_t)(at[0] << 8 | at[1]); }
 
-static uint32_t get32(const uint8_t *at)
-{
-    return get16(at) << 16 | get16(at + 2);
-}
+static uint32_t get32(const uint8_t *at) { return get16(at) << 16 | get16(at + 2); }
 
 // Fills the IP header and all checksums of a packet of `length` bytes.
-static void finish(uint8_t *packet, size_t length, uint8_t protocol, uint32_t from, uint32_t to)
-{
+static void finish(uint8_t *packet, size_t length, uint8_t protocol, uint32_t from, uint32_t to) {
     static uint16_t identification;
     size_t place = protocol == 6 ? 16 : protocol == 17 ? 6 : 2;
     packet[0] = 0x45;
@@ -108,8 +96,7 @@ static void finish(uint8_t *packet, size_t length, uint8_t protocol, uint32_t fr
     put16(packet + 20 + place, sum_up(packet + 20, length - 20, pseudo));
 }
 
-static void fill(uint8_t *payload, size_t length, const struct flow *flow)
-{
+static void fill(uint8_t *payload, size_t length, const struct flow *flow) {
     for (size_t i = 0; i + UNIT <= length; i += UNIT) {
         memset(payload + i, 0, UNIT);
         memcpy(payload + i, MARK, MARKED);
@@ -120,8 +107,7 @@ static void fill(uint8_t *payload, size_t length, const struct flow *flow)
 }
 
 // Whether the payload is this flow's, all of it.
-static bool is_of(const uint8_t *payload, size_t length, const struct flow *flow)
-{
+static bool is_of(const uint8_t *payload, size_t length, const struct flow *flow) {
     for (size_t i = 0; i + UNIT <= length; i += UNIT)
         if (memcmp(payload + i, MARK, MARKED) != 0 || payload[i + MARKED] != flow->laptop ||
             payload[i + MARKED + 1] != flow->number ||
@@ -131,8 +117,7 @@ static bool is_of(const uint8_t *payload, size_t length, const struct flow *flow
 }
 
 static void send_from(struct flow *flow, bool is_here, uint8_t *packet, size_t length,
-                      uint8_t protocol)
-{
+                      uint8_t protocol) {
     uint8_t frame[VNET + ETHER + 1600] = {0};
     world.packets++;
     if (is_here) {
@@ -159,14 +144,12 @@ static void send_from(struct flow *flow, bool is_here, uint8_t *packet, size_t l
 
 enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16 };
 
-static struct tcp *end_of(struct flow *flow, bool is_here)
-{
+static struct tcp *end_of(struct flow *flow, bool is_here) {
     return is_here ? &flow->here : &flow->there;
 }
 
 static void send_segment(struct flow *flow, bool is_here, uint8_t flags, uint32_t from,
-                         size_t length)
-{
+                         size_t length) {
     uint8_t packet[40 + CHUNK] = {0};
     struct tcp *tcp = end_of(flow, is_here);
     put16(packet + 20, is_here ? flow->port : flow->remote_port);
@@ -182,8 +165,7 @@ static void send_segment(struct flow *flow, bool is_here, uint8_t flags, uint32_
 
 static void on_timer(void *arg, uint64_t tag);
 
-static void set_timer(struct flow *flow, bool is_here, bool is_again)
-{
+static void set_timer(struct flow *flow, bool is_here, bool is_again) {
     struct tcp *tcp = end_of(flow, is_here);
     tcp->rto_us = !is_again ? RTO_FIRST : tcp->rto_us < RTO_MOST ? 2 * tcp->rto_us : RTO_MOST;
     tcp->timer++;
@@ -191,8 +173,7 @@ static void set_timer(struct flow *flow, bool is_here, bool is_again)
 }
 
 // Sequence number 0 is the SYN's; the data begin at 1.
-static void push(struct flow *flow, bool is_here)
-{
+static void push(struct flow *flow, bool is_here) {
     struct tcp *tcp = end_of(flow, is_here);
     if (!tcp->is_open)
         return;
@@ -206,8 +187,7 @@ static void push(struct flow *flow, bool is_here)
         set_timer(flow, is_here, false);
 }
 
-static void on_timer(void *arg, uint64_t tag)
-{
+static void on_timer(void *arg, uint64_t tag) {
     struct flow *flow = arg;
     bool is_here = (tag & 1) != 0;
     struct tcp *tcp = end_of(flow, is_here);
@@ -226,8 +206,7 @@ static void on_timer(void *arg, uint64_t tag)
     set_timer(flow, is_here, true);
 }
 
-static void begin_connection(struct flow *flow)
-{
+static void begin_connection(struct flow *flow) {
     static uint16_t ports = 40000;
     uint64_t timers[2] = {flow->here.timer + 1, flow->there.timer + 1};
     flow->life++;
@@ -240,8 +219,8 @@ static void begin_connection(struct flow *flow)
     set_timer(flow, true, false);
 }
 
-static void take_segment(struct flow *flow, bool is_here, const uint8_t *tcp_header, size_t length)
-{
+static void take_segment(struct flow *flow, bool is_here, const uint8_t *tcp_header,
+                         size_t length) {
     struct tcp *tcp = end_of(flow, is_here);
     struct tcp *other = end_of(flow, !is_here);
     uint8_t flags = tcp_header[13];
@@ -291,8 +270,7 @@ static void take_segment(struct flow *flow, bool is_here, const uint8_t *tcp_hea
 
 // ---- questions and pings ----
 
-static void send_question(struct flow *flow, bool is_here)
-{
+static void send_question(struct flow *flow, bool is_here) {
     uint8_t packet[28 + UNIT] = {0};
     put16(packet + 20, is_here ? flow->port : flow->remote_port);
     put16(packet + 22, is_here ? flow->remote_port : flow->outside_port);
@@ -301,8 +279,7 @@ static void send_question(struct flow *flow, bool is_here)
     send_from(flow, is_here, packet, sizeof packet, 17);
 }
 
-static void send_ping(struct flow *flow, bool is_here, uint32_t sequence)
-{
+static void send_ping(struct flow *flow, bool is_here, uint32_t sequence) {
     uint8_t packet[28 + UNIT] = {0};
     packet[20] = is_here ? 8 : 0;
     put16(packet + 24, is_here ? flow->port : flow->outside_port);
@@ -312,8 +289,7 @@ static void send_ping(struct flow *flow, bool is_here, uint32_t sequence)
 }
 
 // While all is well no ping is lost.
-static void ask(struct flow *flow)
-{
+static void ask(struct flow *flow) {
     int64_t *asked_us = &flow->asked_us[flow->asked % 64];
     if (*asked_us != 0 && *asked_us >= world.calm_from_us && world.calm_from_us > 0)
         fail("laptop %d lost its ping of %.1f s though all was well", flow->laptop,
@@ -322,8 +298,7 @@ static void ask(struct flow *flow)
     send_ping(flow, true, (uint32_t)flow->asked++);
 }
 
-static void take_turn(void *arg, uint64_t tag)
-{
+static void take_turn(void *arg, uint64_t tag) {
     struct flow *flow = arg;
     static const int64_t pauses_us[] = {20 * SECOND, 500 * MS,   600 * SECOND,
                                         30 * SECOND, 3 * SECOND, 1 * SECOND};
@@ -357,17 +332,14 @@ static void take_turn(void *arg, uint64_t tag)
         flow->asked++;
         send_question(flow, true);
         break;
-    case PINGS:
-        ask(flow);
-        break;
+    case PINGS: ask(flow); break;
     }
     int64_t pause_us = pauses_us[flow->what] / (world.is_busy && flow->what <= BULK_UP ? 10 : 1);
     at(world.now_us + pause_us / 2 + (int64_t)chance_below(&world.chance, (uint64_t)pause_us),
        take_turn, flow, flow->turn);
 }
 
-void traffic_init(void)
-{
+void traffic_init(void) {
     for (int laptop = 0; laptop < LAPTOPS; laptop++)
         for (int i = 0; i < FLOWS; i++) {
             struct flow *flow = &flows[laptop][i];
@@ -383,8 +355,7 @@ void traffic_init(void)
 
 // ---- what arrives ----
 
-static struct flow *find_outside(uint32_t remote, uint32_t remote_port, const uint8_t *payload)
-{
+static struct flow *find_outside(uint32_t remote, uint32_t remote_port, const uint8_t *payload) {
     if (memcmp(payload, MARK, MARKED) != 0 || payload[MARKED] >= LAPTOPS ||
         payload[MARKED + 1] >= FLOWS)
         return NULL;
@@ -396,8 +367,7 @@ static struct flow *find_outside(uint32_t remote, uint32_t remote_port, const ui
 
 // A TCP segment without payload: by its sequence numbers, as a host would by its ports.
 static struct flow *find_by_port(uint32_t remote, uint32_t outside_port, uint32_t sequence,
-                                 bool is_syn)
-{
+                                 bool is_syn) {
     for (int i = 0; i < LAPTOPS * FLOWS; i++) {
         struct flow *flow = &flows[i / FLOWS][i % FLOWS];
         if (flow->what >= QUESTIONS || flow->remote != remote)
@@ -408,16 +378,14 @@ static struct flow *find_by_port(uint32_t remote, uint32_t outside_port, uint32_
     return NULL;
 }
 
-static void note_port(struct flow *flow, uint32_t port)
-{
+static void note_port(struct flow *flow, uint32_t port) {
     if (flow->what < QUESTIONS && flow->outside_port != 0 && flow->outside_port != port)
         fail("flow %d of laptop %d comes from port %u, and came from %u", flow->number,
              flow->laptop, (unsigned)port, (unsigned)flow->outside_port);
     flow->outside_port = port;
 }
 
-static void take_tcp_outside(const uint8_t *packet, size_t length)
-{
+static void take_tcp_outside(const uint8_t *packet, size_t length) {
     const uint8_t *header = packet + 20;
     size_t head = (size_t)(header[12] >> 4) * 4;
     bool is_syn = (header[13] & SYN) != 0;
@@ -435,8 +403,7 @@ static void take_tcp_outside(const uint8_t *packet, size_t length)
     take_segment(flow, false, header, length - 20);
 }
 
-void traffic_to_internet(const uint8_t *frame, size_t length)
-{
+void traffic_to_internet(const uint8_t *frame, size_t length) {
     const uint8_t *packet = frame + VNET + ETHER;
     if (length < VNET + ETHER + 28)
         fail("the server sends a frame of %zu bytes", length);
@@ -446,9 +413,7 @@ void traffic_to_internet(const uint8_t *frame, size_t length)
     struct flow *flow;
     const uint8_t *payload = packet + 28;
     switch (packet[9]) {
-    case 6:
-        take_tcp_outside(packet, length);
-        return;
+    case 6: take_tcp_outside(packet, length); return;
     case 17:
         flow = find_outside(get32(packet + 16), get16(packet + 22), payload);
         if (flow == NULL)
@@ -463,13 +428,11 @@ void traffic_to_internet(const uint8_t *frame, size_t length)
         note_port(flow, get16(packet + 24));
         send_ping(flow, false, get16(packet + 26));
         return;
-    default:
-        fail("the server sends protocol %d", packet[9]);
+    default: fail("the server sends protocol %d", packet[9]);
     }
 }
 
-static struct flow *find_inside(int laptop, const uint8_t *packet)
-{
+static struct flow *find_inside(int laptop, const uint8_t *packet) {
     uint32_t port = packet[9] == 1 ? get16(packet + 24) : get16(packet + 22);
     for (int i = 0; i < FLOWS; i++) {
         struct flow *flow = &flows[laptop][i];
@@ -480,8 +443,7 @@ static struct flow *find_inside(int laptop, const uint8_t *packet)
     return NULL;
 }
 
-void traffic_to_laptop(struct program *client, const uint8_t *bytes, size_t length)
-{
+void traffic_to_laptop(struct program *client, const uint8_t *bytes, size_t length) {
     const uint8_t *packet = bytes + VNET;
     int laptop = client->host->number;
     if (length < VNET + 20)
@@ -513,8 +475,7 @@ void traffic_to_laptop(struct program *client, const uint8_t *bytes, size_t leng
 // ---- the laptop's address, and what is permitted ----
 
 // The TUN's address is known: connections begin, or are lost with the old one.
-static void look_at_address(int laptop)
-{
+static void look_at_address(int laptop) {
     struct host *host = laptop_host(laptop);
     uint32_t address = 0;
     for (size_t i = 0; i < ADDRESSES; i++) {
@@ -531,22 +492,16 @@ static void look_at_address(int laptop)
         traffic_forgive(laptop);
 }
 
-static void look(void *arg, uint64_t tag)
-{
+static void look(void *arg, uint64_t tag) {
     (void)arg, (void)tag;
     kernel_expire();
-    for (int i = 0; i < LAPTOPS; i++)
-        look_at_address(i);
+    for (int i = 0; i < LAPTOPS; i++) look_at_address(i);
     at(world.now_us + 100 * MS, look, NULL, 0);
 }
 
-void check_init(void)
-{
-    at(0, look, NULL, 0);
-}
+void check_init(void) { at(0, look, NULL, 0); }
 
-void traffic_forgive(int laptop)
-{
+void traffic_forgive(int laptop) {
     for (int i = 0; i < FLOWS; i++) {
         struct flow *flow = &flows[laptop][i];
         flow->alive_us = world.now_us;
@@ -557,14 +512,11 @@ void traffic_forgive(int laptop)
     }
 }
 
-void traffic_forgive_all(void)
-{
-    for (int i = 0; i < LAPTOPS; i++)
-        traffic_forgive(i);
+void traffic_forgive_all(void) {
+    for (int i = 0; i < LAPTOPS; i++) traffic_forgive(i);
 }
 
-static bool gets_on(const struct flow *flow, int64_t since_us)
-{
+static bool gets_on(const struct flow *flow, int64_t since_us) {
     bool waits = flow->here.unacked != flow->here.wanted ||
                  flow->there.unacked != flow->there.wanted || !flow->here.is_open;
     if (flow->what == PINGS)
@@ -572,8 +524,7 @@ static bool gets_on(const struct flow *flow, int64_t since_us)
     return flow->what == QUESTIONS || !waits || flow->alive_us >= since_us;
 }
 
-static void must_be_alive(void *arg, uint64_t tag)
-{
+static void must_be_alive(void *arg, uint64_t tag) {
     int laptop = (int)tag;
     int64_t since_us = (int64_t)(intptr_t)arg;
     for (int i = 0; i < FLOWS; i++)
@@ -582,8 +533,7 @@ static void must_be_alive(void *arg, uint64_t tag)
                  (double)flows[laptop][i].alive_us / SECOND);
 }
 
-void traffic_expect(int laptop, int64_t within_us)
-{
+void traffic_expect(int laptop, int64_t within_us) {
     at(world.now_us + within_us + 10 * SECOND, must_be_alive,
        (void *)(intptr_t)(world.now_us + within_us), (uint64_t)laptop);
 }
