@@ -33,7 +33,11 @@ const POLICY = `default-src 'none'; ${/script-src [^;]*/.exec(RESPONSE)[0]}; sty
 function embedded(name) {
   const text = fs.readFileSync(path.join(HTML, name), "utf8");
   const [first, rest] = [text.slice(0, text.indexOf("\n") + 1), text.slice(text.indexOf("\n") + 1)];
-  return !/\.(js|css)$/.test(name) ? text : first + rest.replace(/^\t*\/\*[^]*?\*\/\n/gm, "").replace(/^\t+/gm, "");
+  if (/\.html$/.test(name)) {
+    return text.split(/(^\t*<script>[^]*?<\/script>)/m).map((part, i) => i % 2 ? part : part.replace(/^\t+/gm, "")).join("");
+  }
+  return !/\.(js|css)$/.test(name) ? text : first +
+    rest.replace(/^\t*\/\*[^]*?\*\/\n/gm, "").replace(/^\t+/gm, "").replace(/ +\/\/ .*$/gm, "").replace(/^\n/gm, "");
 }
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
