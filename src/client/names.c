@@ -212,8 +212,10 @@ void names_tick(struct names *names) {
 
 void names_open(struct names *names) {
     static const struct dns_plan nobody;
+    const struct client_options *options = names->options;
+    bool takes_all = options->route_count == 0 && !options->no_routes;
     names->rules.fd = names->bus = -1;
-    if (!client_options_names(names->options))
+    if (options->dns.count == 0 && (!takes_all || options->no_dns))
         return;
     names->state = NAMES_UNKNOWN;
     names->plan = dns_choose(&names->options->dns, &nobody);

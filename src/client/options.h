@@ -35,12 +35,6 @@ struct client_options {
     uint8_t key[KEY_SIZE]; // otherwise
 };
 
-// Whether programs on the laptop shall resolve names through the tether.
-static inline bool client_options_names(const struct client_options *options) {
-    bool takes_all = options->route_count == 0 && !options->no_routes;
-    return options->dns.count > 0 || (takes_all && !options->no_dns);
-}
-
 // Reads the command line, and the key that it names. A key in `argv` is overwritten there, so that
 // a list of processes shows it for a moment only. Returns -1 to go on, or an exit status after
 // having said why: 0 for --help and --version, 2 for wrong usage.

@@ -308,6 +308,44 @@ static void hosts(void) {
     }
 }
 
+static bool is_127_or_arg(const void *arg, uint32_t address)
+{
+    return address >> 24 == 127 || address == *(const uint32_t *)arg;
+}
+
+// A host that knows its addresses is called by none of others, unless a person trusts that one.
+static void own_addresses(void)
+{
+    static const struct {
+        const char *headers;
+        bool trusted;
+    } cases[] = {
+        {"Host: 192.168.43.77:6354\r\n", true},
+        {"Host: 192.168.43.77\r\n", true},
+        {"Host: 192.168.43.57:6354\r\n", false},
+        {"Host: 0.0.0.0:6354\r\n", false},
+        {"Host: 8.8.8.8\r\n", false},
+        {"Host: 127.0.0.1:6354\r\n", true},
+        {"Host: 192.168.1.2:1\r\n", true},
+        {"Host: localhost:6354\r\n", true},
+        {"Host: [::1]:6354\r\n", true},
+        {"Host: tether.example\r\n", true},
+        {"Host: evil.example\r\n", false},
+    };
+    static const uint32_t own = 0xc0a82b4d; // 192.168.43.77
+    struct http_trust trust = trusting(NULL, listed, COUNT(listed));
+    trust.is_here = is_127_or_arg;
+    trust.arg = &own;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        static struct http_request request;
+        test_row("%s", cases[i].headers);
+        char *bytes = read_request(&request, "1.1", cases[i].headers);
+        bool trusted = http_host_is_trusted(&trust, &request);
+        free(bytes);
+        CHECK_INT(trusted, cases[i].trusted);
+    }
+}
+
 static const struct {
     const char *server;
     const char *headers;
@@ -463,6 +501,7 @@ int main(void) {
     TEST("a host's name is of letters, digits, dots, hyphens and underscores", strange_bytes);
     TEST("a Host must be an address, localhost or the host of a listed origin", hosts);
     TEST("a page is let in from here, from the server, or from a listed origin", pages_let_in);
+    TEST("a host that knows its addresses is not called by others", own_addresses);
     TEST("without a list only the own page is let in", nobody_trusted);
     TEST("only an origin that is one, and alone, is shown", shown_origins);
     return test_end();
