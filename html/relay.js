@@ -270,7 +270,6 @@ function TetherRelay(report) {
 			try {
 				var answer = JSON.parse(request.responseText);
 				session = answer.session;
-				session.names = answer.names;
 				sessionAt = Date.now();
 				server.heard = session.state === "up" || server.heard;
 				laptop.heard = true;
