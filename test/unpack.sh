@@ -12,7 +12,7 @@ rm -rf build/resolvers
 mkdir -p build/resolvers
 cd build/resolvers
 # shellcheck disable=SC2086 # a list of names
-said=$(apt-get -qq download $packages 2>&1) || {
+said=$(apt-get -qq download $packages 2>&1 || { apt-get -qq update && apt-get -qq download $packages; } 2>&1) || {
 	echo "$said" >&2
 	echo "test/unpack.sh: apt-get could not download $packages" >&2
 	exit 1
