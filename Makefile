@@ -307,7 +307,7 @@ demo:
 	test/demo.sh
 
 include dist/install.mk
-include test/world/world.mk
+-include test/world/world.mk
 
 clean:
 	rm -rf $(BUILD)
