@@ -134,7 +134,8 @@ class Traces:
                          if (step.packet.source[1] == account.WEB_PORT) == down]
             kinds, records_most = account.bytes_by_kind(link, inner, page.window)
             rows |= {f"{direction}: {kind}": count for kind, count in kinds.items()}
-            rows |= {f"{direction}: in all": sum(kinds.values()), f"{direction}: on the link": page.delivered[direction],
+            rows |= {f"{direction}: in all": sum(kinds.values()),
+                     f"{direction}: on the link": page.delivered[direction],
                      f"{direction}: records at most": records_most}
         return rows
 

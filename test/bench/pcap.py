@@ -16,7 +16,8 @@ TICKS = {0xA1B2C3D4: 1000, 0xA1B23C4D: 1}  # ns a unit of a time's second half
 SYN, ACK = 2, 16
 MOST = 1 << 31  # bytes of a stream
 
-# sender is the Ethernet address; source and target are (address, port). What is not TCP has no ports, flags, numbers and payload.
+# sender is the Ethernet address; source and target are (address, port). What is not TCP has no ports, flags, numbers
+# and payload.
 Packet = collections.namedtuple("Packet", "at_ns sender size is_tcp source target flags seq ack payload")
 
 

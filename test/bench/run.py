@@ -4,10 +4,9 @@
 
     test/bench/run.py DRIVER... [--link L]... [--phone relay|chromium]... [--repeat N] [--quick | --smoke]
 
-Drivers are goodput, pages, account, latency, cpu, memory, outage, fairness, or all. Prints a table, each figure as a median with
-its ratio to each peer measured beside it (a ratio is the median of the rounds' own ratios, and the greatest of
-them), and keeps
-everything in build/bench/results.json; a driver replaces what was there of its own driver, link and phone.
+Drivers are goodput, pages, account, latency, cpu, memory, outage, fairness, or all. Prints a table, each figure as
+a median with its ratio to each peer measured beside it (a ratio is the median of the rounds' own ratios, and the
+greatest of them), and keeps everything in build/bench/results.json; a driver replaces what was there of its own driver, link and phone.
 Both name the congestion control that the hosts had, and the tether's own connections over the link.
 Needs root, make bench-programs, and: test/packages.sh lab bench
 """
