@@ -12,9 +12,6 @@
 #include "../ws/base64.h"
 #include "mode.h"
 
-#define CALM_US    1000000 // so long after a small packet nobody hurries any more
-#define CALM_BYTES 6000    // of a message: of four segments, which have one header more than one
-
 struct session *tunnel_link_session(const struct tunnel_link *link, int64_t now_us) {
     return link->keys != NULL ? session_to_seal(link->keys, now_us / 1000) : NULL;
 }
@@ -76,42 +73,33 @@ static bool may_send_packet(struct tunnel_link *link, int64_t now_us) {
     return next > 0 && next <= FLOW_SMALL;
 }
 
-// How long a message may be. On a slow link a longer one costs fewer headers, but keeps whoever
-// hurries waiting; so it is twice as long for a time in which nobody did.
-static size_t message_most(const struct tunnel_link *link, int64_t now_us) {
+// The most bytes of packets that the next message may have; its first packet is taken however long
+// it is.
+static size_t packets_most(struct tunnel_link *link, int64_t now_us) {
     size_t most = flow_message_size(&link->flow);
-    if (now_us - link->hurried_us < CALM_US || most > CALM_BYTES || flow_is_silent(&link->flow))
-        return most;
-    return 2 * most < CALM_BYTES ? 2 * most : CALM_BYTES;
+    size_t room = flow_room(&link->flow, now_us);
+    size_t first = may_send_packet(link, now_us) ? fair_queue_next(&link->queue) : 0;
+    if (most > room)
+        most = room;
+    return first > most ? first : most;
 }
 
-// The most bytes of packets that the next message may have; its first packet is taken however long
-// it is. A short message goes whole where there is room for a part: many small ones would cost more
-// headers.
-static size_t packets_most(struct tunnel_link *link, int64_t now_us) {
-    if (!may_send_packet(link, now_us))
-        return 0;
-    size_t most = message_most(link, now_us);
-    size_t room = flow_room(&link->flow, now_us);
-    size_t first = fair_queue_next(&link->queue);
-    if (room > 0 && room < CALM_BYTES)
-        room = CALM_BYTES;
-    most = most < room ? most : room;
-    return first > most ? first : most;
+// The next packet of the queue, which may be a super-packet's record. Returns its length.
+static size_t take_counted(struct tunnel_link *link, uint8_t *to) {
+    size_t length = tunnel_take_packet(link, to);
+    link->super_packets_sent += to[0] == RECORD_SUPER_PACKET;
+    return length;
 }
 
 // Moves what waits to where a message is made, at most so many bytes of packets. Returns their
 // length.
-static size_t take_packets(struct tunnel_link *link, uint8_t *to, size_t most, int64_t now_us) {
-    bool joins = super_packet_most(link, IP_TCP, now_us) > 0;
+static size_t take_packets(struct tunnel_link *link, uint8_t *to, size_t most) {
     size_t taken = 0;
     while (taken < most) {
         size_t length = fair_queue_next(&link->queue);
         if (length == 0 || length > most - taken)
             break;
-        if (length <= FLOW_SMALL)
-            link->hurried_us = now_us;
-        taken += tunnel_take_run(link, to + taken, joins ? most - taken : 0);
+        taken += take_counted(link, to + taken);
     }
     return taken;
 }
@@ -124,7 +112,7 @@ static size_t make_sealed(struct tunnel_link *link, struct session *session, uin
     size_t control = link->control_length;
     memcpy(records, link->control, control);
     link->control_length = 0;
-    size_t packets = take_packets(link, records + control, most, now_us);
+    size_t packets = take_packets(link, records + control, most);
     size_t whole = SEALED_OVERHEAD + control + packets;
     uint32_t counter = (uint32_t)session->next_counter;
     if (!session_seal(session, message, control + packets)) {

@@ -31,7 +31,6 @@ struct tunnel_link {
     struct flow flow;              // keyed: what is on its way,
     struct flow_receiver receiver; // and what is to be acknowledged
     int64_t unsent;                // what the kernel is told to keep unsent at most
-    int64_t hurried_us;            // keyed: when a small packet was last sent
     size_t control_length;         // of the records in control[], which go before packets
     // Counters for status.json.
     uint64_t packets_sent; // super-packets are one each,

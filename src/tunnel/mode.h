@@ -26,9 +26,6 @@ extern const struct tunnel_mode tunnel_keyed;
 
 // link.c: moves the chosen packet to where a message is made. Returns its length in bytes.
 size_t tunnel_take_packet(struct tunnel_link *link, uint8_t *to);
-// run.c: the same for a packet that may be a super-packet's record, and with it those behind it in
-// its flow that one header does for, together at most so many bytes; 0: it alone.
-size_t tunnel_take_run(struct tunnel_link *link, uint8_t *to, size_t most);
 // Puts a message into the send buffer. Returns false when there is no room.
 bool tunnel_put_message(struct ws_conn *conn, bool text, const uint8_t *message, size_t length);
 // Whether there is enough in the send buffer: what else waits stays in the queue until the loop has

@@ -3,7 +3,6 @@
 // in segments else.
 #include "keyed_lab.h"
 #include "super_lab.h"
-#include "tunnel/mode.h"
 
 #define BOTH (SESSION_TAKES_TCP_SUPER | SESSION_TAKES_UDP_SUPER)
 #define SIZE 1400
@@ -13,7 +12,7 @@ static struct given_list direct;  // the segments that it must become
 static struct given_list arrived; // what came, and
 static struct given_list cut;     // its segments
 static uint16_t
-    next_port; // each packet from a connection of its own, so that none is joined to another
+    next_port; // each packet from a connection of its own, so that CoDel forgets nothing
 
 // Queues a super-packet; what it must become is added to `direct`.
 static void queue_super(uint8_t protocol, size_t payload_length) {
@@ -169,7 +168,6 @@ static void slow_links(void) {
             most = (size_t)2 * TUN_MTU;
         queue_super(PACKET_TCP, 60000);
         make_fast();
-        near->peer_takes = 0; // so that they stay as they were queued
         take_all();
         CHECK(given_same(&cut, &direct));
         for (size_t k = 0; k < arrived.count; k++) {
@@ -211,10 +209,9 @@ static void without_a_session(void) {
     CHECK(begin(BOTH));
     near->live = false;
     queue_super(PACKET_TCP, 10000);
-    CHECK_INT(end.queue.count, 8);
     near->live = true;
     take_all();
-    CHECK_INT(arrived.count, 1); // now that it is known who takes it
+    CHECK_INT(arrived.count, 8);
     CHECK(given_same(&cut, &direct));
     close_link();
 }
@@ -247,163 +244,6 @@ static void what_does_not_fit(void) {
     close_link();
 }
 
-// ---- Segments that wait side by side.
-
-enum change { NONE, PUSHES, ACKNOWLEDGES, IS_WRONG, IS_LATER, IS_SHORT, IS_SUPER, COMES_AGAIN };
-
-// Queues the next segment of a connection, which differs from those before in something.
-static void queue_next(struct packet_spec *stream, enum change change) {
-    static uint8_t bytes[IP_PACKET_MAX];
-    static uint8_t scratch[IP_PACKET_MAX];
-    struct ip_packet packet;
-    struct ip_offload offload = {.segment_size = 0};
-    stream->payload_length = change == IS_SUPER ? 3 * SIZE : change == IS_SHORT ? SIZE / 2 : SIZE;
-    stream->sequence += change == IS_LATER ? SIZE : 0;
-    stream->sequence -= change == COMES_AGAIN ? SIZE : 0;
-    stream->tcp_flags = change == PUSHES ? TCP_ACK | TCP_PSH_FLAG : TCP_ACK;
-    size_t length = packet_make(bytes, stream);
-    bytes[31] ^= change == ACKNOWLEDGES; // of the acknowledgment
-    if (change == IS_SUPER)
-        packet_fill_partial_checksum(bytes, length);
-    else
-        packet_fill_checksum(bytes, length);
-    bytes[length - 1] ^= change == IS_WRONG;
-    CHECK_INT(ip_parse(&packet, bytes, length), IP_GOOD);
-    if (change == IS_SUPER) {
-        packet.partial_checksum = true;
-        CHECK_INT(ip_offload_of_super(&offload, &packet, SIZE), 0);
-    }
-    tunnel_link_queue_offloaded(&end, &packet, &offload, clock_us);
-    CHECK(ip_segment(&packet, &offload, 0, scratch, sizeof scratch, given_add, &direct) > 0);
-    stream->sequence += (uint32_t)stream->payload_length;
-}
-
-// The same segments but for their PSH, and so for their checksums, which are right or wrong as they
-// were.
-static bool same_but_push(const struct given_list *a, const struct given_list *b) {
-    for (size_t i = 0; i < a->count && a->count == b->count; i++) {
-        struct given *x = &((struct given_list *)(uintptr_t)a)->items[i];
-        struct given *y = &((struct given_list *)(uintptr_t)b)->items[i];
-        bool good = packet_checksum_is_good(x->bytes);
-        if (x->length != y->length || good != packet_checksum_is_good(y->bytes))
-            return false;
-        x->bytes[33] &= (uint8_t)~TCP_PSH_FLAG;
-        y->bytes[33] &= (uint8_t)~TCP_PSH_FLAG;
-        x->bytes[36] = x->bytes[37] = y->bytes[36] = y->bytes[37] = 0;
-        x->bytes[10] = x->bytes[11] = y->bytes[10] = y->bytes[11] = 0;
-        x->bytes[4] = x->bytes[5] = y->bytes[4] = y->bytes[5] = 0; // may not be fragmented
-        if (memcmp(x->bytes, y->bytes, x->length) != 0)
-            return false;
-    }
-    return a->count == b->count;
-}
-
-static const struct {
-    enum change changes[4];
-    uint8_t takes;
-    size_t records;
-} joins[] = {
-    {{NONE, NONE, NONE, NONE}, BOTH, 1},
-    {{NONE, NONE, NONE, NONE}, SESSION_TAKES_UDP_SUPER, 4},
-    {{PUSHES, PUSHES, NONE, PUSHES}, BOTH, 1}, // no boundary (RFC 9293 section 3.9.1.2)
-    {{IS_SUPER, NONE, IS_SUPER, NONE}, BOTH, 1},
-    {{NONE, IS_SUPER, NONE, IS_SHORT}, BOTH, 1},
-    {{NONE, IS_SHORT, NONE, NONE}, BOTH, 2},
-    {{NONE, NONE, ACKNOWLEDGES, NONE}, BOTH, 3},
-    {{NONE, IS_WRONG, NONE, NONE}, BOTH, 3}, // it stays wrong
-    {{IS_WRONG, NONE, NONE, NONE}, BOTH, 2},
-    {{NONE, NONE, IS_LATER, NONE}, BOTH, 2},
-    {{NONE, NONE, COMES_AGAIN, NONE}, BOTH, 2},
-    {{ACKNOWLEDGES, IS_WRONG, IS_SUPER, IS_LATER}, BOTH, 4},
-};
-
-// Of a connection's segments that wait, those leave as one that one header does for.
-static void side_by_side(void) {
-    for (size_t i = 0; i < COUNT(joins); i++) {
-        test_row("case %lu", (unsigned long)i);
-        CHECK(begin(joins[i].takes));
-        struct packet_spec stream = {
-            .protocol = PACKET_TCP,
-            .source = ADDRESS(10, 0, 0, 1),
-            .destination = ADDRESS(198, 51, 100, 9),
-            .source_port = 1,
-            .destination_port = 443,
-            .fragment = 0x4000,
-            .sequence = 0xfffff000,
-            .payload = payload,
-        };
-        for (int n = 0; n < 4; n++) queue_next(&stream, joins[i].changes[n]);
-        take_all();
-        CHECK_INT(arrived.count, joins[i].records);
-        CHECK_INT(end.packets_sent, joins[i].records);
-        CHECK(same_but_push(&cut, &direct));
-        close_link();
-    }
-}
-
-// On a slow link messages are of four segments for as long as nobody hurries, and of two for a
-// second after a small packet.
-static void calm_and_hurry(void) {
-    struct packet_spec stream = {
-        .protocol = PACKET_TCP,
-        .source = ADDRESS(10, 0, 0, 1),
-        .destination = ADDRESS(198, 51, 100, 9),
-        .source_port = 1,
-        .destination_port = 443,
-        .fragment = 0x4000,
-        .payload = payload,
-    };
-    static const struct {
-        int64_t after_us;
-        size_t segments;
-    } cases[] = {{999999, 2}, {1000000, 4}};
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        size_t length;
-        test_row("case %lu", (unsigned long)i);
-        CHECK(begin(BOTH));
-        make_rate(200000);
-        stream.payload_length = 20;
-        tunnel_link_queue(&end, payload, packet_make(payload, &stream), clock_us);
-        tunnel_link_pump(&end, clock_us);
-        CHECK(next_sealed(WS_BINARY, &length) != NULL);
-        clock_us += 10000;
-        acknowledge_newest();
-        clock_us = end.hurried_us + cases[i].after_us;
-        for (int n = 0; n < 8; n++) queue_next(&stream, NONE);
-        tunnel_link_pump(&end, clock_us);
-        uint8_t *records = next_sealed(WS_BINARY, &length);
-        CHECK(records != NULL);
-        CHECK_INT(length, SUPER_PACKET_HEAD + 40 + cases[i].segments * SIZE);
-        close_link();
-    }
-}
-
-// A connection whose segments are taken together gives way to the others for as long.
-static void turns_stay_fair(void) {
-    size_t of[2] = {0, 0};
-    struct packet_spec streams[2];
-    CHECK(begin(BOTH));
-    for (int f = 0; f < 2; f++)
-        streams[f] = (struct packet_spec){.protocol = PACKET_TCP,
-                                          .source = ADDRESS(10, 0, 0, 1),
-                                          .destination = ADDRESS(198, 51, 100, 9),
-                                          .source_port = (uint16_t)(1 + f),
-                                          .destination_port = 443,
-                                          .fragment = 0x4000,
-                                          .payload = payload};
-    for (int n = 0; n < 100; n++) {
-        queue_next(&streams[0], NONE);
-        queue_next(&streams[1], n % 2 == 0 ? NONE : IS_LATER); // two at a time
-    }
-    for (int n = 0; n < 60; n++) {
-        (void)fair_queue_next(&end.queue);
-        size_t length = tunnel_take_run(&end, end.message, 8 * SIZE);
-        of[end.message[SUPER_PACKET_HEAD + 21] == 2] += length;
-    }
-    CHECK(of[0] > of[1] - 10 * SIZE && of[0] < of[1] + 10 * SIZE);
-    close_link();
-}
-
 int main(void) {
     test_random_bytes(payload, sizeof payload);
     TEST("super-packets of a protocol go whole to who takes them, and in segments to who does not",
@@ -413,8 +253,5 @@ int main(void) {
     TEST("without a session there are no super-packets", without_a_session);
     TEST("without phone and session a super-packet is dropped and counted", without_a_phone);
     TEST("an offload that does not fit its packet is counted", what_does_not_fit);
-    TEST("segments of a connection that wait side by side leave as one", side_by_side);
-    TEST("on a slow link they are four for as long as nobody hurries", calm_and_hurry);
-    TEST("those who wait beside them get their share", turns_stay_fair);
     return test_end();
 }
