@@ -68,7 +68,7 @@ const COMMANDS = {
           resolve(data.server.failures ? "refused" : "open");
         }
       };
-      worker.postMessage({ command: "start", laptop: null, server: address, status: null });
+      worker.postMessage({ command: "start", laptop: null, server: [address], status: null });
     }), url);
   },
   async fill(rest) {
