@@ -122,7 +122,7 @@ closes_at_once() { # ADDRESS: of the laptop's, where it serves nothing
 
 client_itself() { pgrep -P "${LAB_PID[client]}" -x tether-client; }
 sockets_of_laptop() { lab_exec laptop ss -Hltnu | awk '{ print $1, $5 }' | sort; }
-remember_all() { remember laptop; sockets_of_laptop >"$LAB_DIR/sockets"; }
+remember_all() { wait_for 10 addresses_settled laptop; remember laptop; sockets_of_laptop >"$LAB_DIR/sockets"; }
 is_as_before() { soon_unchanged laptop && diff "$LAB_DIR/sockets" <(sockets_of_laptop); }
 
 test_hotspot() {

@@ -150,11 +150,11 @@ becomes_narrow_in_tmux() { # COLUMNS
 
 test_narrowing() {
 	check "the client starts in tmux" start_in_tmux
-	check "its status line is there" tmux_soon_has 'phone down  server down'
+	check "its status line is there" tmux_soon_has 'phone down  waiting for a phone'
 	check "the window becomes so narrow that the line is broken" becomes_narrow_in_tmux 20
 	check "then there is a short one, and nothing of the old one" tmux_soon_has 'phone down'
 	check "the window becomes wide" becomes_narrow_in_tmux 60
-	check "then the whole line is there, and nothing else" tmux_soon_has 'phone down  server down'
+	check "then the whole line is there, and nothing else" tmux_soon_has 'phone down  waiting for a phone'
 	check "it becomes narrow again, and the client ends" eval 'becomes_narrow_in_tmux 20 && tmux_do send-keys C-c'
 	check "then nothing of the status line is left in tmux" tmux_soon_has ''
 	tmux_do kill-server
