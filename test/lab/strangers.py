@@ -33,7 +33,7 @@ TICK_S = 0.01
 OFFER_SIZE = 74
 OFFER = 1
 BINARY = 2
-UPGRADE = (b"GET /websocket HTTP/1.1\r\nHost: 192.0.2.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+UPGRADE = (b"GET /websocket HTTP/1.1\r\nHost: 169.254.134.89:6354\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
            b"Sec-WebSocket-Key: c2l4dGVlbiBieXRlcyEhIQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
 
 

@@ -42,7 +42,7 @@ stop_tether() {
 
 start_second_laptop() {
 	lab_add_pair laptop2 phone2 198.51.101 &&
-		lab_start client2 laptop2 "$LAB_BUILD/tether-client" --open --wifi wifi0 --server "$SERVER" &&
+		lab_start client2 laptop2 "$LAB_BUILD/tether-client" --open --wifi wifi0 --dns none --server "$SERVER" &&
 		lab_wait_listening client2 laptop2 6354 || return
 	lab_start relay2 phone2 "$LAB_BUILD/tether-relay" --laptop "ws://$LAPTOP:6354/websocket" \
 		--server "ws://$SERVER:8080/websocket"
