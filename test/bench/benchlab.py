@@ -157,7 +157,7 @@ class Lab:
     def start_tether(self, phone):
         """Server, laptop and a phone, "relay" or "chromium"; returns when the laptop is online."""
         self.do("start_server")
-        self.do("start_client")
+        self.do("start_client --dns none")  # whose questions would be in the figures
         self.do(f"start_phone {phone}")
         self.do("tunnel_ready 60")
         self.do(f"lab_congestion {self.congestion} laptop")
