@@ -308,14 +308,12 @@ static void hosts(void) {
     }
 }
 
-static bool is_127_or_arg(const void *arg, uint32_t address)
-{
+static bool is_127_or_arg(const void *arg, uint32_t address) {
     return address >> 24 == 127 || address == *(const uint32_t *)arg;
 }
 
 // A host that knows its addresses is called by none of others, unless a person trusts that one.
-static void own_addresses(void)
-{
+static void own_addresses(void) {
     static const struct {
         const char *headers;
         bool trusted;
