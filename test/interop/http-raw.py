@@ -36,13 +36,19 @@ SECRET = "this file is outside the page's folder"
 
 
 def read_file(name):
-    """One of the page's files as programs have it: scripts and styles without comments and indentation."""
+    """One of the page's files as programs have it (tools/embed.c): scripts and styles without comments, empty lines
+    and indentation, the page without indentation outside its own script."""
     with open(os.path.join(HTML, name), "rb") as file:
         content = file.read()
+    if name.endswith(".html"):
+        parts = re.split(rb"(?ms)(^\t*<script>.*?</script>)", content)
+        return b"".join(part if i % 2 else re.sub(rb"(?m)^\t+", b"", part) for i, part in enumerate(parts))
     if not name.endswith((".js", ".css")):
         return content
     first, rest = content.split(b"\n", 1)
-    return first + b"\n" + re.sub(rb"(?m)^\t+", b"", re.sub(rb"(?ms)^\t*/\*.*?\*/\n", b"", rest))
+    for stripped in (rb"(?ms)^\t*/\*.*?\*/\n", rb"(?m)^\t+", rb"(?m) +// .*$", rb"(?m)^\n"):
+        rest = re.sub(stripped, b"", rest)
+    return first + b"\n" + rest
 
 
 def inline_script():
