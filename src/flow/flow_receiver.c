@@ -6,10 +6,10 @@
 // cost more than 2 %. But an end that sends next to nothing knows only how fast the other direction
 // is at least; so each 12 KiB is acknowledged, which costs 0.9 % of what comes. How long it was
 // kept back is part of it, and when the message came, by this end's clock.
-#include "flow.h"
-
 #include "../base/bytes.h"
+#include "../base/compare.h"
 #include "../base/units.h"
+#include "flow.h"
 
 #define OWED_BYTES    (128 * 1024) // an acknowledgement goes at once for so much,
 #define OWED_LEAST_US 10000  // after this for FLOW_OWED_SOME, or where the other direction is fast,
@@ -36,17 +36,30 @@ int64_t flow_owed_us(const struct flow_receiver *receiver, int64_t reverse_rate)
     // An end that sends little knows only how fast the other direction is at least.
     if (receiver->bytes >= FLOW_OWED_SOME || wait_us < OWED_LEAST_US)
         wait_us = receiver->bytes >= OWED_BYTES ? 0 : OWED_LEAST_US;
-    if (wait_us > OWED_MOST_US)
-        wait_us = OWED_MOST_US;
-    return receiver->first_us + wait_us;
+    return receiver->first_us + smaller(wait_us, OWED_MOST_US);
 }
 
-// index (4), the counter's low half (4), delay in microseconds (4), the time when it came (4)
+// The fields of an acknowledgement's body, four bytes each.
+enum { INDEX, COUNTER, DELAY, RECEIVED, FIELDS };
+
 void flow_acknowledge(struct flow_receiver *receiver, uint8_t body[ACKNOWLEDGEMENT_BYTES],
                       int64_t now_us) {
-    put_be32(body, receiver->index);
-    put_be32(body + 4, receiver->counter);
-    put_be32(body + 8, (uint32_t)(now_us - receiver->newest_us));
-    put_be32(body + 12, (uint32_t)receiver->newest_us);
+    const uint32_t said[FIELDS] = {
+        [INDEX] = receiver->index,
+        [COUNTER] = receiver->counter,
+        [DELAY] = (uint32_t)(now_us - receiver->newest_us),
+        [RECEIVED] = (uint32_t)receiver->newest_us,
+    };
+    for (size_t i = 0; i < FIELDS; i++) put_be32(body + i * sizeof said[i], said[i]);
     receiver->owes = false;
+}
+
+void flow_hear(struct flow *flow, const uint8_t *body, size_t length, int64_t now_us) {
+    bool has_received = length >= ACKNOWLEDGEMENT_BYTES;
+    uint32_t said[FIELDS] = {0};
+    for (size_t i = 0; i < (size_t)(has_received ? FIELDS : RECEIVED); i++)
+        said[i] = get_be32(body + i * sizeof said[i]);
+    const struct flow_report report = {said[INDEX], said[COUNTER], said[DELAY], said[RECEIVED],
+                                       has_received};
+    flow_acknowledged(flow, &report, now_us);
 }

@@ -57,6 +57,12 @@ _Static_assert(QUEUE_FLOWS < UINT16_MAX, "flows are numbered with 16 bits");
 // What begins so far behind the newest data, in bytes, is another connection's.
 #define REPEATED_MOST (1 << 24)
 
+// A connection has only begun for the first four round trips of its slow start, of 10, 20, 40 and
+// 80 segments (RFC 6928, RFC 5681), and again after a pause as long as the least time-out of TCP
+// (RFC 5681 section 4.1, RFC 6298 section 2.4).
+#define BEGUN_BYTES    (150 * TUN_MTU)
+#define BEGUN_AGAIN_US 1000000
+
 // The lower two bits of the traffic class (RFC 3168 section 5): 00 says that the sender does not
 // know marks, 11 is the mark.
 #define ECN_BITS   0x03
@@ -320,6 +326,9 @@ void fair_queue_push_headed(struct fair_queue *queue, const uint8_t *head, size_
         .head_length = (uint8_t)head_length,
     };
     insert_packet(queue, index, cell, is_repeated);
+    if (now_us - queue->flows[index].pushed_us > BEGUN_AGAIN_US)
+        queue->flows[index].begun = 0;
+    queue->flows[index].pushed_us = now_us;
     slow_down(queue, index);
 }
 
@@ -382,8 +391,18 @@ size_t fair_queue_take(struct fair_queue *queue, uint8_t *out) {
     size_t size = size_of(packet);
     cells_read(&queue->cells, flow->first, out, packet->head_length, packet->length);
     flow->credit -= (int32_t)size;
+    if (flow->begun < BEGUN_BYTES) {
+        flow->begun += (uint32_t)size;
+        queue->has_begun |= CELLS_OF(size) > 1;
+    }
     remove_first_packet(queue, queue->chosen);
     queue->taken = queue->chosen;
     queue->chosen = NO_FLOW;
     return size;
+}
+
+bool fair_queue_took_begun(struct fair_queue *queue) {
+    bool has_begun = queue->has_begun;
+    queue->has_begun = false;
+    return has_begun;
 }

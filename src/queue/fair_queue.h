@@ -32,6 +32,8 @@ struct fair_queue_flow {
     uint32_t bytes;    // that wait
     uint32_t pardoned; // so many leave before its sender is told again to slow down
     uint32_t end;      // TCP: where the newest data ends, a sequence number
+    uint32_t begun;    // bytes taken since it began, as far as they count
+    int64_t pushed_us; // when something was pushed last
     int32_t credit;    // bytes that it may still send in this turn; below 0 what it sent too much
     uint16_t first;    // packets, or NO_CELL
     uint16_t last;
@@ -54,6 +56,7 @@ struct fair_queue {
     struct fair_queue_list old_flows;
     uint16_t chosen; // flow whose first packet is next,
     uint16_t taken;  // and from which the last one was taken
+    bool has_begun;  // something was taken of one that has only begun
     size_t count;    // packets that wait,
     size_t bytes;    // and their bytes, heads included
     // Counters for status.json.
@@ -106,3 +109,6 @@ bool fair_queue_has_small(const struct fair_queue *queue, size_t most);
 // Moves the chosen packet to `out`. Returns its length as fair_queue_next() did, or 0 where none is
 // chosen.
 size_t fair_queue_take(struct fair_queue *queue, uint8_t *out);
+// Whether any packet that was taken since the last call is of a connection that has only begun, or
+// begins anew after a pause, and sends more than small packets.
+bool fair_queue_took_begun(struct fair_queue *queue);

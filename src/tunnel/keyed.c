@@ -120,7 +120,8 @@ static size_t make_sealed(struct tunnel_link *link, struct session *session, uin
         return 0;
     }
     if (packets > 0)
-        flow_sent(&link->flow, session->send_index, counter, whole, link->queue.count == 0, now_us);
+        flow_sent(&link->flow, session->send_index, counter, whole,
+                  fair_queue_took_begun(&link->queue), now_us);
     link->messages_sent++;
     return whole;
 }

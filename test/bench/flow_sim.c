@@ -38,8 +38,9 @@
 #define OBJECTS      70
 #define PAGE_BYTES   2000000
 #define FIRST_WINDOW 10
-#define QUIET_S      2   // before each page, but for pings
-#define PAGE_MOST_S  200 // a page that takes longer counts as this
+#define BEGUN        (150 * TUN_MTU) // as fair_queue.c has it
+#define QUIET_S      2               // before each page, but for pings
+#define PAGE_MOST_S  200             // a page that takes longer counts as this
 
 struct message {
     size_t payload; // bytes of a transfer
@@ -50,6 +51,7 @@ struct message {
     struct flow_report report;
     uint8_t segments[CONNECTIONS]; // of pages, or that it acknowledges
     uint32_t calls;                // connections that open, or ask for an object
+    bool has_begun;                // one of those whose segments it has
 };
 
 // What a segment on a link belongs to.
@@ -66,6 +68,7 @@ struct end {
     struct message messages[MESSAGES];
     uint32_t next;
     bool is_hungry;
+    size_t begun;                  // bytes of the transfer that were sent
     unsigned segments;             // that TCP has not acknowledged
     size_t owed;                   // bytes that the transfer's receiver has not acknowledged
     int small;                     // packets of such acknowledgements that wait
@@ -81,6 +84,7 @@ struct connection {
     unsigned left;      // segments of the object that the host has still to send
     unsigned in_flight; // that are not acknowledged,
     unsigned window;    // and how many may be
+    unsigned sent;      // segments in all
     unsigned wanted;    // that the laptop waits for; 0: it may ask for another object
 };
 
@@ -108,7 +112,7 @@ static void put_segment(struct end *end, size_t length, struct segment segment) 
     cell_link_arrive(&end->out, packet, sim.now_us * 1000);
 }
 
-static void send_message(struct end *end, struct message message, size_t packets, bool is_starved) {
+static void send_message(struct end *end, struct message message, size_t packets, bool has_begun) {
     uint8_t body[ACKNOWLEDGEMENT_BYTES];
     struct flow_receiver *receiver = &end->receiver;
     message.tells = receiver->owes;
@@ -122,7 +126,7 @@ static void send_message(struct end *end, struct message message, size_t packets
         flow_acknowledge(receiver, body, sim.now_us);
     }
     if (message.counts)
-        flow_sent(&end->flow, 0, end->next, message.sealed, is_starved, sim.now_us);
+        flow_sent(&end->flow, 0, end->next, message.sealed, has_begun, sim.now_us);
     end->messages[end->next % MESSAGES] = message;
     size_t left = message.sealed + FRAME_HEAD;
     for (; left > SEGMENT; left -= SEGMENT)
@@ -150,8 +154,10 @@ static void send_transfer(struct end *end) {
     size_t records = (most < room ? most : room) / record;
     if (records == 0)
         records = 1;
+    bool has_begun = end->begun < BEGUN;
+    end->begun += records * each * INNER_SEGMENT;
     send_message(end, (struct message){.payload = records * each * INNER_SEGMENT}, records * record,
-                 !end->is_hungry);
+                 has_begun);
 }
 
 static bool may_send_small(const struct end *end) {
@@ -182,6 +188,8 @@ static size_t take_turn(struct end *end, struct message *message, size_t left, s
         count = end->waiting[end->turn];
     end->waiting[end->turn] -= (unsigned)count;
     message->segments[end->turn] += (uint8_t)count;
+    message->has_begun |= sim.connections[end->turn].sent * INNER_SEGMENT < BEGUN;
+    sim.connections[end->turn].sent += (unsigned)count;
     end->turn = (end->turn + 1) % CONNECTIONS;
     return count == 0 ? 0
                       : count * INNER_SEGMENT + INNER_HEADER + (count > 1 ? SUPER_PACKET_HEAD : 0);
@@ -198,7 +206,7 @@ static void send_page(struct end *end) {
             break;
         message.sealed += took;
     }
-    send_message(end, message, message.sealed, !has_segments(end));
+    send_message(end, message, message.sealed, message.has_begun);
 }
 
 // What is small: a page's connections that open or ask, and acknowledgements.
@@ -217,7 +225,7 @@ static void send_small_of_page(struct end *end) {
     }
     end->calls = 0;
     if (packets > 0)
-        send_message(end, message, packets, is_laptop || !has_segments(end));
+        send_message(end, message, packets, false);
 }
 
 static void pump_itself(struct end *end) {
@@ -243,12 +251,12 @@ static void pump(struct end *end) {
     while (end->ping > 0 && may_send_small(end)) {
         int ping = end->ping;
         end->ping = 0;
-        send_message(end, (struct message){.ping = ping}, PING_PACKET, !end->is_hungry);
+        send_message(end, (struct message){.ping = ping}, PING_PACKET, false);
     }
     while (end->small > 0 && may_send_small(end)) {
         int count = end->small < 10 ? end->small : 10;
         end->small -= count;
-        send_message(end, (struct message){0}, (size_t)count * INNER_HEADER, !end->is_hungry);
+        send_message(end, (struct message){0}, (size_t)count * INNER_HEADER, false);
     }
     bool has_small = end->calls != 0 || (end == &sim.ends[1] && has_segments(end));
     if (has_small && may_send_small(end))
@@ -315,7 +323,6 @@ static void take_message(struct end *end, const struct end *other, uint32_t coun
     const struct message *message = &other->messages[counter % MESSAGES];
     if (message->counts)
         flow_received(&end->receiver, 0, counter, message->sealed, sim.now_us);
-    end->flow.is_unbounded &= !message->tells;
     if (message->tells)
         flow_acknowledged(&end->flow, &message->report, sim.now_us);
     end->received += message->payload;
