@@ -32,9 +32,11 @@
 // loss of its first packet, which is noticed soonest. TCP repeats one lost segment of a window
 // within a round trip, but a second one may take it until a time-out, which a standstill makes a
 // minute. So it is told once: again only when all has left that waited, and twice the limit more,
-// which was sent before it could know. What it repeats others wait for at the far end; that goes
-// before all else, and is not what is dropped. Who is no TCP, and for whom the latest counts, is
-// told at a part of this, and at twice that loses whatever is too much.
+// which was sent before it could know. What it repeats is not what is dropped. Nor does it go
+// first: a sender takes all that it sent before a repetition, and that has not come when the
+// repetition has, for lost (RFC 8985 section 3), and would repeat whatever waits here. Who is no
+// TCP, and for whom the latest counts, is told at a part of this, and at twice that loses whatever
+// is too much.
 #include "fair_queue.h"
 
 #include <string.h>
@@ -78,8 +80,7 @@ void fair_queue_init(struct fair_queue *queue, const struct siphash_key *key) {
 void fair_queue_clear(struct fair_queue *queue) {
     memset(queue->flows, 0, sizeof queue->flows);
     memset(queue->held, 0, sizeof queue->held);
-    for (size_t i = 0; i < QUEUE_FLOWS; i++)
-        queue->flows[i].first = queue->flows[i].repeated = NO_CELL;
+    for (size_t i = 0; i < QUEUE_FLOWS; i++) queue->flows[i].first = NO_CELL;
     queue->new_flows.first = queue->old_flows.first = NO_FLOW;
     queue->chosen = queue->taken = NO_FLOW;
     queue->count = queue->bytes = 0;
@@ -135,16 +136,8 @@ static size_t size_of(const struct fair_queue_packet *packet) {
     return (size_t)packet->head_length + packet->length;
 }
 
-// A flow's packet that stands behind this one, or its first where that is NO_CELL.
-static uint16_t *link_behind(struct fair_queue *queue, struct fair_queue_flow *flow,
-                             uint16_t cell) {
-    return cell == NO_CELL ? &flow->first : &queue->packets[cell].next;
-}
-
-// Notes where a flow's data ends. Returns whether this packet repeats some that does not wait: it
-// begins before all that does.
-static bool repeats(struct fair_queue *queue, struct fair_queue_flow *flow, const uint8_t *packet,
-                    size_t length) {
+// Notes where a flow's data ends. Returns whether this packet repeats some of it.
+static bool repeats(struct fair_queue_flow *flow, const uint8_t *packet, size_t length) {
     size_t at = tcp_at(packet, length);
     size_t headers = at + (size_t)(at > 0 ? packet[at + TCP_AT_DATA_OFFSET] >> 4 : 0) * 4;
     flow->is_tcp = at > 0;
@@ -156,26 +149,18 @@ static bool repeats(struct fair_queue *queue, struct fair_queue_flow *flow, cons
     if (!is_repeated || length - headers > behind)
         flow->end = from + (uint32_t)(length - headers);
     flow->has_end = true;
-    uint16_t first = *link_behind(queue, flow, flow->repeated);
-    if (!is_repeated || first == NO_CELL)
-        return is_repeated;
-    const uint8_t *waiting = cells_packet(&queue->cells, first);
-    at = tcp_at(waiting, queue->packets[first].length);
-    return at > 0 && get_be32(waiting + at + TCP_AT_SEQUENCE) - from - 1 < REPEATED_MOST;
+    return is_repeated;
 }
 
-static void insert_packet(struct fair_queue *queue, uint16_t index, uint16_t cell,
-                          bool is_repeated) {
+static void append_packet(struct fair_queue *queue, uint16_t index, uint16_t cell) {
     struct fair_queue_flow *flow = &queue->flows[index];
     struct fair_queue_packet *packet = &queue->packets[cell];
-    uint16_t before = flow->first == NO_CELL || is_repeated ? flow->repeated : flow->last;
-    uint16_t *link = link_behind(queue, flow, before);
-    packet->next = *link;
-    *link = cell;
-    if (packet->next == NO_CELL)
-        flow->last = cell;
-    if (is_repeated)
-        flow->repeated = cell;
+    packet->next = NO_CELL;
+    if (flow->first == NO_CELL)
+        flow->first = cell;
+    else
+        queue->packets[flow->last].next = cell;
+    flow->last = cell;
     flow->bytes += (uint32_t)size_of(packet);
     queue->held[index] += (uint16_t)CELLS_OF(packet->length);
     queue->bytes += size_of(packet);
@@ -187,11 +172,9 @@ static void insert_packet(struct fair_queue *queue, uint16_t index, uint16_t cel
     }
 }
 
-// Removes the packet that stands behind this one.
-static void remove_packet(struct fair_queue *queue, uint16_t index, uint16_t before) {
+static void remove_first_packet(struct fair_queue *queue, uint16_t index) {
     struct fair_queue_flow *flow = &queue->flows[index];
-    uint16_t *link = link_behind(queue, flow, before);
-    uint16_t cell = *link;
+    uint16_t cell = flow->first;
     const struct fair_queue_packet *packet = &queue->packets[cell];
     uint32_t size = (uint32_t)size_of(packet);
     flow->bytes -= size;
@@ -200,15 +183,7 @@ static void remove_packet(struct fair_queue *queue, uint16_t index, uint16_t bef
     queue->bytes -= size;
     queue->count--;
     cells_free(&queue->cells, cell, packet->last_cell, packet->length);
-    *link = packet->next;
-    if (flow->last == cell)
-        flow->last = before;
-    if (flow->repeated == cell)
-        flow->repeated = NO_CELL;
-}
-
-static void remove_first_packet(struct fair_queue *queue, uint16_t index) {
-    remove_packet(queue, index, NO_CELL);
+    flow->first = packet->next;
 }
 
 static uint16_t fattest_flow(const struct fair_queue *queue) {
@@ -286,15 +261,14 @@ static void slow_down(struct fair_queue *queue, uint16_t index) {
     limit = limit < room ? limit : room;
     limit = limit > QUEUE_FLOW_BEGUN ? limit : QUEUE_FLOW_BEGUN;
     bool is_far_too_much = !flow->is_tcp && flow->bytes > 2 * limit;
-    uint16_t cell = *link_behind(queue, flow, flow->repeated);
-    if (flow->bytes <= limit || cell == flow->last || cell == NO_CELL ||
-        (flow->pardoned > 0 && !is_far_too_much))
+    if (flow->bytes <= limit || flow->first == flow->last ||
+        queue->packets[flow->first].is_repeated || (flow->pardoned > 0 && !is_far_too_much))
         return;
     if (flow->pardoned == 0)
         flow->pardoned = flow->bytes + 2 * (uint32_t)limit;
-    if (!is_far_too_much && mark_packet(queue, cell))
+    if (!is_far_too_much && mark_packet(queue, flow->first))
         return;
-    remove_packet(queue, index, flow->repeated);
+    remove_first_packet(queue, index);
     queue->dropped_late++;
 }
 
@@ -313,7 +287,7 @@ void fair_queue_push_headed(struct fair_queue *queue, const uint8_t *head, size_
     uint16_t index = flow_of(queue, packet, length);
     queue->pushed_packets++;
     queue->pushed_bytes += head_length + length;
-    bool is_repeated = repeats(queue, &queue->flows[index], packet, length);
+    bool is_repeated = repeats(&queue->flows[index], packet, length);
     if (head_length == 0 && replace_last(queue, index, packet, length))
         return;
     queue->chosen = NO_FLOW;
@@ -324,8 +298,9 @@ void fair_queue_push_headed(struct fair_queue *queue, const uint8_t *head, size_
         .length = (uint16_t)length,
         .last_cell = last_cell,
         .head_length = (uint8_t)head_length,
+        .is_repeated = is_repeated,
     };
-    insert_packet(queue, index, cell, is_repeated);
+    append_packet(queue, index, cell);
     if (now_us - queue->flows[index].pushed_us > BEGUN_AGAIN_US)
         queue->flows[index].begun = 0;
     queue->flows[index].pushed_us = now_us;

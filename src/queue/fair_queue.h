@@ -26,6 +26,7 @@ struct fair_queue_packet {
     uint16_t last_cell;
     uint16_t next; // in its flow, or NO_CELL
     uint8_t head_length;
+    bool is_repeated; // TCP sent its data before
 };
 
 struct fair_queue_flow {
@@ -37,7 +38,6 @@ struct fair_queue_flow {
     int32_t credit;    // bytes that it may still send in this turn; below 0 what it sent too much
     uint16_t first;    // packets, or NO_CELL
     uint16_t last;
-    uint16_t repeated; // the last of the repetitions, which wait before all others; or NO_CELL
     uint16_t next;     // flow in its list
     bool is_listed;
     bool is_tcp;  // as its newest packet was

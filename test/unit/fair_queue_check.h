@@ -50,17 +50,14 @@ static inline const char *fair_queue_wrong_flow(const struct fair_queue *q,
     size_t bytes = sums->bytes;
     const char *wrong = NULL;
     uint16_t last = NO_CELL;
-    bool seen_repeated = flow->repeated == NO_CELL;
     for (uint16_t at = flow->first; at != NO_CELL && wrong == NULL; at = q->packets[at].next) {
         wrong = fair_queue_wrong_packet(q, sums, at);
         last = at;
-        seen_repeated = seen_repeated || at == flow->repeated;
     }
     if (wrong != NULL)
         return wrong;
     FAIR_QUEUE_NEEDS(flow->first == NO_CELL || flow->last == last);
     FAIR_QUEUE_NEEDS(flow->first == NO_CELL || flow->is_listed);
-    FAIR_QUEUE_NEEDS(seen_repeated);
     FAIR_QUEUE_NEEDS(flow->bytes == sums->bytes - bytes);
     FAIR_QUEUE_NEEDS(q->held[index] == sums->cells - cells);
     FAIR_QUEUE_NEEDS(flow->credit <= QUEUE_QUANTUM && flow->credit > -65552);
