@@ -184,9 +184,9 @@ static void time_takes_nothing(void) {
     CHECK_INT(queue.dropped_late + queue.dropped_full, 0);
 }
 
-// What is repeated stays behind what was sent before it: came it first, its sender would take all
-// that waits for lost and repeat that, too (RFC 8985 section 3). It is not what is dropped: while it
-// is the first, its sender is not told to slow down.
+// What is repeated stays behind what was sent before it. If it came first, its sender would take
+// all that waits for lost and repeat that, too (RFC 8985 section 3). It is not what is dropped:
+// while it is the first, its sender is not told to slow down.
 static void repetitions_stay_in_order(void) {
     start();
     push_segments(1, 0, 20, 0);
