@@ -5,7 +5,6 @@
 
 #include <poll.h>
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "../limits.h"
 

@@ -2,8 +2,6 @@
 // A program's command line: its words one by one; what every program has is done here.
 #pragma once
 
-#include <stdbool.h>
-
 #include "log.h"
 
 struct option_name {

@@ -4,10 +4,6 @@
 // the echo server of the tests.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "../base/address.h"
 #include "../base/crowd.h"
 #include "../base/loop.h"

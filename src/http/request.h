@@ -3,10 +3,6 @@
 // of a request, and of the response that a WebSocket client gets.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "../base/address.h"
 #include "../limits.h"
 

@@ -2,9 +2,6 @@
 // Fragmentation (RFC 791 section 3.2).
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "packet.h"
 
 // Cuts a packet, which may be a fragment itself, into fragments of at most `mtu` bytes, made in

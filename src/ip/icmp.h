@@ -3,10 +3,6 @@
 // making our own.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "header.h"
 #include "packet.h"
 

@@ -9,7 +9,6 @@
 // of a segment, but whose checksum is left at the pseudo-header's, for who cuts it into segments.
 #include "segment.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "../base/bytes.h"

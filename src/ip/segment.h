@@ -4,10 +4,6 @@
 // or had not yet taken apart (TSO), are cut into segments, or into smaller super-packets.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "offload.h"
 
 // Takes a packet: a finished one, or with a `segment_size` above 0 a super-packet of such segments,

@@ -3,10 +3,6 @@
 // nat.h is the door.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "../base/siphash.h"
 #include "../ip/icmp.h"
 #include "../ip/packet.h"

@@ -3,8 +3,6 @@
 // RFC 7857 section 2).
 #pragma once
 
-#include <stdint.h>
-
 #include "state.h"
 
 // What was seen: bits.

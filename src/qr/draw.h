@@ -2,8 +2,6 @@
 // A QR code as text, for a terminal.
 #pragma once
 
-#include <stddef.h>
-
 #include "symbol.h"
 
 // Light modules around the symbol (ISO/IEC 18004, section "Quiet zone").

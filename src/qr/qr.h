@@ -2,8 +2,6 @@
 // QR codes (ISO/IEC 18004) of short texts: text in, dark and light modules out.
 #pragma once
 
-#include <stddef.h>
-
 #include "symbol.h"
 
 // The longest text, in bytes.

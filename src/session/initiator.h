@@ -4,10 +4,6 @@
 // the caller's to say.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "handshake.h"
 #include "session.h"
 

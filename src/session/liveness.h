@@ -2,9 +2,6 @@
 // Whether the other end still answers, and how long that takes. Times in milliseconds.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "record.h"
 
 struct liveness {

@@ -3,10 +3,6 @@
 // any laptop. Pure: messages in, messages out, time as an argument.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "../base/rate.h"
 #include "../limits.h"
 #include "handshake.h"

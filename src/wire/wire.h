@@ -4,9 +4,6 @@
 #pragma once
 
 #include <net/if.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
