@@ -8,15 +8,8 @@
 #include "parts.h"
 #include "tcp.h"
 
-// What must never leave, whoever sent it; errors are answered where one is owed.
-static enum nat_verdict read_packet(struct nat_passage *passage, uint8_t *bytes, size_t length) {
-    struct ip_packet *packet = &passage->packet;
-    enum ip_result result = ip_parse(packet, bytes, length);
-    if (result == IP_NOT_IPV4)
-        return NAT_NOT_IPV4;
-    if (result != IP_GOOD)
-        return NAT_BAD_PACKET;
-    packet->partial_checksum = passage->offload != NULL && passage->offload->partial_checksum;
+enum nat_verdict nat_check_outbound(const struct nat_passage *passage) {
+    const struct ip_packet *packet = &passage->packet;
     // A laptop's own network is private. Everything else is forged, or could not be answered
     // anyway.
     if (ip_scope_of(packet->source) != SCOPE_PRIVATE ||
@@ -193,9 +186,7 @@ static void identify(struct nat_passage *passage) {
     *next = (uint16_t)(*next + segments);
 }
 
-// Everything after reading: judges, translates and sends the packet, or its datagram's first
-// fragment.
-static enum nat_verdict forward(struct nat_passage *passage, uint16_t *receiver) {
+enum nat_verdict nat_forward_outbound(struct nat_passage *passage, uint16_t *receiver) {
     bool hairpin;
     enum nat_verdict verdict = judge_destination(passage, receiver, &hairpin);
     if (verdict != NAT_PASS)
@@ -221,9 +212,4 @@ static enum nat_verdict forward(struct nat_passage *passage, uint16_t *receiver)
         identify(passage);
     nat_emit(passage, *receiver);
     return NAT_PASS;
-}
-
-enum nat_verdict nat_go_out(struct nat_passage *passage, uint8_t *bytes, size_t length) {
-    enum nat_verdict verdict = read_packet(passage, bytes, length);
-    return verdict == NAT_PASS ? nat_pass(passage, forward) : verdict;
 }

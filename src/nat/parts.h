@@ -17,9 +17,12 @@ struct nat_passage {
 
 // ---- outbound.c and inbound.c ----
 
-// A packet of a laptop; a packet from the wire or from the server's own stack.
-enum nat_verdict nat_go_out(struct nat_passage *passage, uint8_t *bytes, size_t length);
-enum nat_verdict nat_come_in(struct nat_passage *passage, uint8_t *bytes, size_t length);
+// What must not pass, of laptops' packets, and of those from the wire or the server's own stack.
+enum nat_verdict nat_check_outbound(const struct nat_passage *passage);
+enum nat_verdict nat_check_inbound(const struct nat_passage *passage);
+// What passes is judged, translated and sent: a packet, or its datagram's first fragment.
+enum nat_verdict nat_forward_outbound(struct nat_passage *passage, uint16_t *receiver);
+enum nat_verdict nat_forward_inbound(struct nat_passage *passage, uint16_t *receiver);
 // Translates what was read, and finds the laptop it is for.
 enum nat_verdict nat_translate_inbound(struct nat_passage *passage, uint16_t *receiver);
 

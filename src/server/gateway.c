@@ -67,7 +67,7 @@ static void to_laptop(void *arg, uint16_t laptop, const struct ip_packet *packet
 static void on_captured(void *arg, uint8_t *bytes, size_t length,
                         const struct ip_offload *offload) {
     struct gateway *gateway = arg;
-    nat_inbound(&gateway->nat, bytes, length, offload, gateway->loop->now_ms);
+    nat_take(&gateway->nat, NAT_OUTSIDE, bytes, length, offload, gateway->loop->now_ms);
 }
 
 static void end_batch(const struct gateway *gateway) {
@@ -96,7 +96,8 @@ static void on_host(void *arg, short events) {
         ssize_t length = tun_read(&gateway->host_tun, gateway->host_packet, &packet, &offload);
         if (length <= 0)
             break;
-        nat_from_host(&gateway->nat, packet, (size_t)length, &offload, gateway->loop->now_ms);
+        nat_take(&gateway->nat, NAT_TO_HOST, packet, (size_t)length, &offload,
+                 gateway->loop->now_ms);
     }
     end_batch(gateway);
 }
@@ -109,7 +110,8 @@ static void on_arp(void *arg, short events) {
 
 static void on_local_port(void *arg, int protocol, uint16_t port) {
     struct gateway *gateway = arg;
-    nat_reserve_port(&gateway->nat, protocol == IPPROTO_TCP ? IP_TCP : IP_UDP, port);
+    struct nat *nat = &gateway->nat;
+    nat_ports_reserve(protocol == IPPROTO_TCP ? &nat->tcp_ports : &nat->udp_ports, port);
 }
 
 // The runs of free ports. When local sockets have cut the range into too many, the rest is left
@@ -220,7 +222,7 @@ void gateway_tick(struct gateway *gateway) {
 
 void gateway_send(struct gateway *gateway, uint16_t laptop, uint8_t *bytes, size_t length,
                   const struct ip_offload *offload) {
-    nat_outbound(&gateway->nat, laptop, bytes, length, offload, gateway->loop->now_ms);
+    nat_take(&gateway->nat, laptop, bytes, length, offload, gateway->loop->now_ms);
 }
 
 void gateway_flush(struct gateway *gateway) { wire_flush(&gateway->wire); }

@@ -177,7 +177,7 @@ static void bench_packets(uint8_t protocol, size_t size, uint32_t flows) {
         }
         double began = now_seconds();
         for (uint32_t i = 0; i < BATCH; i++) {
-            nat_outbound(&nat, 0, out[i], size, NULL, 1);
+            nat_take(&nat, 0, out[i], size, NULL, 1);
             memcpy(in[i], translated, headers);
         }
         spent_out += now_seconds() - began;
@@ -193,7 +193,7 @@ static void bench_packets(uint8_t protocol, size_t size, uint32_t flows) {
             packet_make(in[i], &back);
         }
         began = now_seconds();
-        for (uint32_t i = 0; i < BATCH; i++) nat_inbound(&nat, in[i], size, NULL, 1);
+        for (uint32_t i = 0; i < BATCH; i++) nat_take(&nat, NAT_OUTSIDE, in[i], size, NULL, 1);
         spent_in += now_seconds() - began;
     }
     double packets = (double)BATCH * ROUNDS;

@@ -95,9 +95,9 @@ static enum nat_verdict send(enum from from, uint16_t laptop, const uint8_t *byt
     for (int i = 0; i < NAT_VERDICT_COUNT; i++) drops += nat.dropped[i];
     sent.count = 0;
     enum nat_verdict verdict =
-        from == FROM_LAPTOP ? nat_outbound(&nat, laptop, copy, length, offload, now_ms)
-        : from == FROM_WIRE ? nat_inbound(&nat, copy, length, offload, now_ms)
-                            : nat_from_host(&nat, copy, length, offload, now_ms);
+        from == FROM_LAPTOP ? nat_take(&nat, laptop, copy, length, offload, now_ms)
+        : from == FROM_WIRE ? nat_take(&nat, NAT_OUTSIDE, copy, length, offload, now_ms)
+                            : nat_take(&nat, NAT_TO_HOST, copy, length, offload, now_ms);
     EXPECT(verdict >= NAT_PASS && verdict < NAT_VERDICT_COUNT);
     for (int i = 0; i < NAT_VERDICT_COUNT; i++) drops -= nat.dropped[i];
     EXPECT(verdict == NAT_PASS || verdict == NAT_HELD || drops != 0); // each drop is counted

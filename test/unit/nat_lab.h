@@ -132,7 +132,7 @@ static inline void lab_wait(int64_t ms) {
 static inline enum nat_verdict out_bytes(uint16_t laptop, const uint8_t *bytes, size_t length) {
     uint8_t *copy = test_copy(bytes, length);
     lab_clear();
-    enum nat_verdict verdict = nat_outbound(&nat, laptop, copy, length, NULL, lab.now_ms);
+    enum nat_verdict verdict = nat_take(&nat, laptop, copy, length, NULL, lab.now_ms);
     free(copy);
     return verdict;
 }
@@ -141,7 +141,7 @@ static inline enum nat_verdict in_bytes(const uint8_t *bytes, size_t length,
                                         const struct ip_offload *offload) {
     uint8_t *copy = test_copy(bytes, length);
     lab_clear();
-    enum nat_verdict verdict = nat_inbound(&nat, copy, length, offload, lab.now_ms);
+    enum nat_verdict verdict = nat_take(&nat, NAT_OUTSIDE, copy, length, offload, lab.now_ms);
     free(copy);
     return verdict;
 }
@@ -149,7 +149,7 @@ static inline enum nat_verdict in_bytes(const uint8_t *bytes, size_t length,
 static inline enum nat_verdict host_bytes(const uint8_t *bytes, size_t length) {
     uint8_t *copy = test_copy(bytes, length);
     lab_clear();
-    enum nat_verdict verdict = nat_from_host(&nat, copy, length, NULL, lab.now_ms);
+    enum nat_verdict verdict = nat_take(&nat, NAT_TO_HOST, copy, length, NULL, lab.now_ms);
     free(copy);
     return verdict;
 }

@@ -419,7 +419,7 @@ static void reserved_ports(void) {
     struct nat_config config = lab_config();
     config.port_high = config.port_low + 99;
     lab_start_with(&config);
-    for (uint16_t port = 20000; port < 20050; port++) nat_reserve_port(&nat, IP_UDP, port);
+    for (uint16_t port = 20000; port < 20050; port++) nat_ports_reserve(&nat.udp_ports, port);
     for (uint16_t port = 1; port <= 25; port++) CHECK(port_out(0, udp(port)) >= 20050);
     CHECK_INT(out(0, to(udp(5), OUTSIDE, 20007)), NAT_PASS);
     CHECK(only(TO_HOST) != NULL);
