@@ -16,9 +16,6 @@ struct nat_inside {
 // Whether it is one of the server's addresses beside the outside one.
 bool nat_is_own_address(const struct nat *nat, uint32_t address);
 
-// The outside ports of a protocol (of ICMP: identifiers).
-struct nat_ports *nat_ports_of(struct nat *nat, uint8_t protocol);
-
 // The mapping of an inside endpoint, or of an outside port; NO_ENTRY where there is none.
 uint32_t nat_find_inside(const struct nat *nat, const struct nat_inside *inside);
 uint32_t nat_find_outside(const struct nat *nat, uint8_t protocol, uint16_t port);

@@ -33,9 +33,8 @@ const char *nat_verdict_name(enum nat_verdict verdict) { return verdict_names[ve
 void nat_init(struct nat *nat, const struct nat_config *config) {
     memset(nat, 0, offsetof(struct nat, mappings));
     nat->config = *config;
-    nat_ports_init(&nat->tcp_ports, config->port_low, config->port_high);
-    nat_ports_init(&nat->udp_ports, config->port_low, config->port_high);
-    nat_ports_init(&nat->icmp_identifiers, config->port_low, config->port_high);
+    for (int kind = 0; kind < NAT_PORT_KINDS; kind++)
+        nat_ports_init(&nat->ports[kind], config->port_low, config->port_high);
     for (size_t laptop = 0; laptop < NAT_LAPTOPS; laptop++)
         for (int queue = 0; queue < NAT_QUEUE_COUNT; queue++)
             nat_queue_init(&nat->laptops[laptop].queues[queue]);

@@ -43,6 +43,9 @@ enum nat_verdict {
     NAT_VERDICT_COUNT,
 };
 
+// What has outside ports of its own.
+enum nat_port_kind { NAT_TCP, NAT_UDP, NAT_ICMP, NAT_PORT_KINDS };
+
 // Queues, each with its time limit.
 enum nat_queue_name {
     NAT_UDP_QUEUE,         // mappings
@@ -116,7 +119,7 @@ struct nat_laptop {
     struct nat_queue queues[NAT_QUEUE_COUNT];
     uint32_t mappings;
     uint32_t connections;
-    uint32_t ports[3]; // outside ports held: TCP, UDP, ICMP identifiers
+    uint32_t ports[NAT_PORT_KINDS]; // outside ports held
     struct nat_bucket answers;
     struct nat_bucket queries; // for the server's resolver
 };
@@ -171,9 +174,7 @@ struct nat {
     uint32_t mapping_count;
     uint32_t connection_count;
 
-    struct nat_ports tcp_ports;
-    struct nat_ports udp_ports;
-    struct nat_ports icmp_identifiers;
+    struct nat_ports ports[NAT_PORT_KINDS]; // of ICMP: identifiers
 
     struct nat_laptop laptops[NAT_LAPTOPS];
     struct nat_bucket outside_answers;

@@ -110,8 +110,7 @@ static void on_arp(void *arg, short events) {
 
 static void on_local_port(void *arg, int protocol, uint16_t port) {
     struct gateway *gateway = arg;
-    struct nat *nat = &gateway->nat;
-    nat_ports_reserve(protocol == IPPROTO_TCP ? &nat->tcp_ports : &nat->udp_ports, port);
+    nat_ports_reserve(&gateway->nat.ports[protocol == IPPROTO_TCP ? NAT_TCP : NAT_UDP], port);
 }
 
 // The runs of free ports. When local sockets have cut the range into too many, the rest is left
@@ -172,8 +171,8 @@ static int set_up_nat(struct gateway *gateway, const struct siphash_key *port_ke
     if (wire_local_ports(on_local_port, gateway) < 0)
         log_warn(gateway->log, "cannot see which ports local sockets use: %s", strerror(errno));
     warn_of_overlap(gateway);
-    find_ranges(&gateway->nat.tcp_ports, &tcp);
-    find_ranges(&gateway->nat.udp_ports, &udp);
+    find_ranges(&gateway->nat.ports[NAT_TCP], &tcp);
+    find_ranges(&gateway->nat.ports[NAT_UDP], &udp);
     if (tcp.count == 0 || udp.count == 0) {
         log_error(gateway->log, "local sockets use all of the NAT's ports: give others (--ports)");
         return -1;

@@ -224,9 +224,9 @@ static void expect_consistent(void) {
         connections += carried;
     }
     EXPECT(connections == nat.connection_count && tcp + udp + icmp == nat.mapping_count);
-    EXPECT(tcp == range - nat.tcp_ports.free_count);
-    EXPECT(udp == range - nat.udp_ports.free_count);
-    EXPECT(icmp == range - nat.icmp_identifiers.free_count);
+    EXPECT(tcp == range - nat.ports[NAT_TCP].free_count);
+    EXPECT(udp == range - nat.ports[NAT_UDP].free_count);
+    EXPECT(icmp == range - nat.ports[NAT_ICMP].free_count);
     for (size_t i = 0; i < NAT_HELD_FRAGMENTS; i++)
         EXPECT(nat.held[i].datagram == NULL || nat.held[i].datagram->used);
 }

@@ -301,8 +301,8 @@ static inline bool is_error(const struct sent *sent, uint8_t type, uint8_t code)
 static inline bool is_empty(void) {
     uint32_t range = (uint32_t)(nat.config.port_high - nat.config.port_low) + 1;
     bool empty = nat.mapping_count == 0 && nat.connection_count == 0 &&
-                 nat.tcp_ports.free_count == range && nat.udp_ports.free_count == range &&
-                 nat.icmp_identifiers.free_count == range;
+                 nat.ports[NAT_TCP].free_count == range && nat.ports[NAT_UDP].free_count == range &&
+                 nat.ports[NAT_ICMP].free_count == range;
     for (size_t i = 0; i < NAT_LAPTOPS; i++) {
         const struct nat_laptop *laptop = &nat.laptops[i];
         empty = empty && laptop->mappings == 0 && laptop->connections == 0 &&
