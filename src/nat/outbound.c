@@ -3,6 +3,8 @@
 // connection) found or made, and its source rewritten. Most go to the wire; what is for the server
 // itself goes to its own stack; and what is for an outside port that a laptop has goes back in
 // (hairpinning, RFC 4787 REQ-9): the receiver sees the sender's outside endpoint.
+#include "../base/rate.h"
+#include "../base/units.h"
 #include "../ip/scope.h"
 #include "entries.h"
 #include "parts.h"
@@ -38,13 +40,14 @@ static bool is_hairpin(struct nat *nat, const struct ip_packet *packet) {
 static enum nat_verdict judge_query(struct nat_passage *passage, uint16_t *receiver) {
     struct nat *nat = passage->nat;
     const struct ip_packet *packet = &passage->packet;
+    const int64_t query_us = US / NAT_QUERIES_PER_SECOND;
     bool is_udp = packet->protocol == IP_UDP;
     bool is_syn = packet->protocol == IP_TCP && (packet->tcp_flags & TCP_SYN) != 0;
     if (packet->protocol == IP_ICMP || packet->destination_port != NAT_RESOLVER_PORT ||
         packet->is_fragment || nat->config.resolver == 0)
         return NAT_REFUSED;
-    if ((is_udp || is_syn) && !nat_take_token(&nat->laptops[passage->sender].queries, NAT_QUERIES,
-                                              NAT_QUERIES_PER_SECOND, passage->now_ms))
+    if ((is_udp || is_syn) && !bucket_take(&nat->laptops[passage->sender].queries, query_us,
+                                           NAT_QUERIES * query_us, passage->now_ms * 1000))
         return NAT_MANY_QUERIES;
     if (nat_is_own_address(nat, nat->config.resolver) && nat->config.output.to_host != NULL)
         *receiver = NAT_TO_HOST;

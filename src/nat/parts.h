@@ -37,10 +37,6 @@ bool nat_fits(const struct nat_passage *passage, uint16_t receiver);
 // Answers the packet, as it came, with an ICMP error, if one is owed and there were not too many.
 void nat_answer(struct nat_passage *passage, uint8_t type, uint8_t code, uint16_t mtu);
 
-// Takes a token, if there is one.
-bool nat_take_token(struct nat_bucket *bucket, uint32_t at_once, uint32_t per_second,
-                    int64_t now_ms);
-
 // ---- fragment.c ----
 
 // How a packet goes on that is no fragment, or its datagram's first: sets where it went.

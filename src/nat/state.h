@@ -107,12 +107,6 @@ struct nat_connection {
     uint8_t queue;       // enum nat_queue_name
 };
 
-// A token bucket: so many at once, and so many a second.
-struct nat_bucket {
-    int64_t filled_ms;
-    uint32_t tokens;
-};
-
 // What one laptop has.
 struct nat_laptop {
     uint64_t identity; // who it is: see nat_set_laptop()
@@ -120,8 +114,8 @@ struct nat_laptop {
     uint32_t mappings;
     uint32_t connections;
     uint32_t ports[NAT_PORT_KINDS]; // outside ports held
-    struct nat_bucket answers;
-    struct nat_bucket queries; // for the server's resolver
+    int64_t answers; // buckets, see bucket_take(), in microseconds: of errors that it gets,
+    int64_t queries; // of queries for the server's resolver
 };
 
 // A SYN from outside that nobody has asked for (syn.c).
@@ -177,7 +171,7 @@ struct nat {
     struct nat_ports ports[NAT_PORT_KINDS]; // of ICMP: identifiers
 
     struct nat_laptop laptops[NAT_LAPTOPS];
-    struct nat_bucket outside_answers;
+    int64_t outside_answers;
     struct nat_pool mapping_pool;
     struct nat_pool connection_pool;
     struct nat_index by_inside;
