@@ -10,7 +10,7 @@
 // up for a laptop, first what has expired goes, then the oldest transitory entry of the laptop that
 // holds most: a TCP connection that opens or closes, or a UDP or ICMP mapping. An established
 // connection never does.
-#include "entries.h"
+#include "parts.h"
 
 // UDP lives 5 minutes after its last outbound packet (RFC 4787 REQ-5 asks for 2 at least and
 // recommends 5), an ICMP query 60 s (RFC 5508 REQ-2), TCP that opens or closes 4 minutes, an

@@ -5,7 +5,6 @@
 // finds the mapping; an error from a laptop holds one with an inside endpoint as its destination.
 // The embedded addresses are translated with the outer ones. An error changes nothing about a
 // mapping.
-#include "entries.h"
 #include "parts.h"
 
 // TCP errors must speak of a connection that there is.

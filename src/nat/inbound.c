@@ -7,9 +7,7 @@
 // REQ-8), or with --filter address from those that were sent to; TCP only within a connection that
 // the inside has begun.
 #include "../ip/scope.h"
-#include "entries.h"
 #include "parts.h"
-#include "tcp.h"
 
 // Nobody's address, a group's, loopback or one of our own: no packet that comes by the wire has
 // these honestly.

@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "entries.h"
 #include "parts.h"
 
 static const char *const verdict_names[NAT_VERDICT_COUNT] = {

@@ -6,9 +6,7 @@
 #include "../base/rate.h"
 #include "../base/units.h"
 #include "../ip/scope.h"
-#include "entries.h"
 #include "parts.h"
-#include "tcp.h"
 
 enum nat_verdict nat_check_outbound(const struct nat_passage *passage) {
     const struct ip_packet *packet = &passage->packet;

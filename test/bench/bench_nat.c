@@ -4,7 +4,7 @@
 // among few mappings stays in the processor's cache and among many does not: that, and not the
 // number of steps, is what makes the second slower. "random" goes through the mappings in random
 // order, which is the worst; "in order" is what a burst of one connection after another looks like.
-#include "nat/entries.h"
+#include "nat/parts.h"
 
 #include <stdio.h>
 #include <time.h>
