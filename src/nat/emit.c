@@ -3,7 +3,6 @@
 // by a token bucket for each laptop (section 4.3.2.8), and one for the outside.
 #include "../base/rate.h"
 #include "../base/units.h"
-#include "../ip/fragment.h"
 #include "parts.h"
 
 #define ANSWERS_AT_ONCE 64
@@ -48,8 +47,9 @@ struct pieces {
     uint16_t receiver;
 };
 
-static void on_piece(void *arg, uint8_t *bytes, size_t length) {
+static void on_piece(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size) {
     const struct pieces *pieces = arg;
+    (void)segment_size;
     struct ip_packet packet;
     if (ip_parse(&packet, bytes, length) == IP_GOOD)
         give(pieces->nat, &packet, pieces->receiver, NULL, false);
