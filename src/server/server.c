@@ -15,7 +15,6 @@
 #include "../os/sandbox.h"
 #include "../ws/door.h"
 #include "keys.h"
-#include "mode.h"
 #include "status.h"
 
 struct server {

@@ -3,7 +3,6 @@
 #include "status.h"
 
 #include "../tunnel/counters.h"
-#include "mode.h"
 
 static void write_drops(const struct gateway *gateway, const struct tunnel_counters *counters,
                         struct text *text) {
