@@ -11,6 +11,7 @@
 
 #include "../crypto/random.h"
 #include "../session/record.h"
+#include "laptops.h"
 
 // What laptops look like to this host: 192.0.0.0/29 is set aside for such use (RFC 7335).
 #define HOST_TUN_ADDRESS 0xc0000001 // 192.0.0.1, the TUN device's own
@@ -22,11 +23,11 @@
 #define BATCH_EVERY 8  // and before laptops get what they may
 
 void gateway_init(struct gateway *gateway, const struct server_options *options,
-                  const struct log *log, struct loop *loop, const struct gateway_output *output) {
+                  const struct log *log, struct loop *loop, struct laptops *laptops) {
     gateway->options = options;
     gateway->log = log;
     gateway->loop = loop;
-    gateway->output = *output;
+    gateway->laptops = laptops;
     gateway->host_tun.fd = gateway->host_tun.netlink.fd = -1;
 }
 
@@ -60,7 +61,7 @@ static void to_host(void *arg, const struct ip_packet *packet, const struct ip_o
 static void to_laptop(void *arg, uint16_t laptop, const struct ip_packet *packet,
                       const struct ip_offload *offload) {
     const struct gateway *gateway = arg;
-    gateway->output.packet(gateway->output.arg, laptop, packet, offload);
+    laptops_queue(gateway->laptops, laptop, packet, offload);
 }
 
 // A packet from outside, on its way back.
@@ -70,10 +71,6 @@ static void on_captured(void *arg, uint8_t *bytes, size_t length,
     nat_take(&gateway->nat, NAT_OUTSIDE, bytes, length, offload, gateway->loop->now_ms);
 }
 
-static void end_batch(const struct gateway *gateway) {
-    gateway->output.batch_end(gateway->output.arg);
-}
-
 static void on_capture_ready(void *arg, short events) {
     struct gateway *gateway = arg;
     (void)events;
@@ -81,9 +78,9 @@ static void on_capture_ready(void *arg, short events) {
         if (wire_receive(&gateway->wire, on_captured, gateway) < WIRE_BATCH)
             break;
         if (i % BATCH_EVERY == BATCH_EVERY - 1)
-            end_batch(gateway);
+            laptops_pump(gateway->laptops);
     }
-    end_batch(gateway);
+    laptops_pump(gateway->laptops);
 }
 
 // Packets of this host's own stack, for laptops.
@@ -99,7 +96,7 @@ static void on_host(void *arg, short events) {
         nat_take(&gateway->nat, NAT_TO_HOST, packet, (size_t)length, &offload,
                  gateway->loop->now_ms);
     }
-    end_batch(gateway);
+    laptops_pump(gateway->laptops);
 }
 
 static void on_arp(void *arg, short events) {

@@ -7,7 +7,7 @@
 // runs.
 //
 // Read main() first. A packet's way out begins in open.c, or keyed.c, and goes on in gateway.c; its
-// answer comes back through gateway.c and to_laptop().
+// answer comes back through gateway.c and laptops.c.
 #include <errno.h>
 #include <string.h>
 
@@ -30,18 +30,6 @@ struct server {
     char ports[8 * HTTP_LISTENERS]; // which phones may try, the likeliest first: "8080,443,80"
     int64_t started_ms;
 };
-
-// A packet from outside, on its way back.
-static void to_laptop(void *arg, uint16_t number, const struct ip_packet *packet,
-                      const struct ip_offload *offload) {
-    struct server *server = arg;
-    laptops_queue(&server->laptops, number, packet, offload);
-}
-
-static void on_batch_end(void *arg) {
-    struct server *server = arg;
-    laptops_pump(&server->laptops);
-}
 
 static int on_dynamic(void *arg, const struct endpoint *peer, const struct http_text *path,
                       char *body, size_t size) {
@@ -126,7 +114,6 @@ static void undo_host(struct server *server) {
 
 // Gives each part what it works with. Returns 0, or -1 after having said what is wrong.
 static int init(struct server *server) {
-    const struct gateway_output output = {to_laptop, on_batch_end, server};
     const struct server_mode *mode = server->options.open ? &server_open : &server_keyed;
     const struct http_host_config config = {
         .path = "/websocket",
@@ -139,7 +126,7 @@ static int init(struct server *server) {
     };
     server->started_ms = server->loop.now_ms;
     server->door = (struct ws_door){server_phones_accept, &server->phones};
-    gateway_init(&server->gateway, &server->options, &server->log, &server->loop, &output);
+    gateway_init(&server->gateway, &server->options, &server->log, &server->loop, &server->laptops);
     server_phones_init(&server->phones, mode, &server->log, &server->loop, &server->laptops);
     http_host_init(&server->host, &server->loop, &config);
     return laptops_init(&server->laptops, &server->log, &server->loop, &server->gateway);
