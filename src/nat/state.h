@@ -3,6 +3,7 @@
 // nat.h is the door.
 #pragma once
 
+#include "../base/crowd.h"
 #include "../base/siphash.h"
 #include "../ip/icmp.h"
 #include "../ip/packet.h"
@@ -151,7 +152,6 @@ struct nat_datagram {
 // A fragment that came before its datagram's first.
 struct nat_held {
     struct nat_datagram *datagram; // NULL: free
-    uint64_t serial;               // the older, the smaller
     size_t length;
     uint8_t bytes[NAT_HELD_BYTES];
 };
@@ -164,7 +164,6 @@ struct nat {
     uint64_t unanswered; // errors that were not sent, for there were too many
     uint16_t next_identification;
     uint32_t next_serial;
-    uint64_t next_held;
     uint32_t mapping_count;
     uint32_t connection_count;
 
@@ -182,7 +181,9 @@ struct nat {
     uint32_t first_syn;
     uint32_t syn_count;
     struct nat_datagram datagrams[NAT_DATAGRAMS];
+    struct crowd_place datagram_crowd[NAT_DATAGRAMS]; // whose they are
     struct nat_held held[NAT_HELD_FRAGMENTS];
+    struct crowd_place held_crowd[NAT_HELD_FRAGMENTS];
 
     struct nat_mapping mappings[NAT_MAPPINGS];
     struct nat_link mapping_links[NAT_MAPPINGS];
