@@ -59,3 +59,5 @@ bool http_read_forwarded(struct endpoint *client, const struct http_request *req
 bool http_text_is(const struct http_text *text, const char *value);
 // The same, any letter case.
 bool http_text_is_nocase(const struct http_text *text, const char *value);
+// How many characters it begins with that are letters, digits or one of the others.
+size_t http_text_span(const struct http_text *text, const char *others);
