@@ -60,10 +60,8 @@ static void on_tick(void *arg, short events) {
 // A listening socket; where the host has no IPv6, "[::]" means all of IPv4.
 static int open_listener(const struct endpoint *endpoint) {
     struct endpoint ipv4;
-    char text[ENDPOINT_TEXT_MAX];
     int fd = socket_listen(endpoint, NULL);
-    endpoint_format(endpoint, text);
-    if (fd < 0 && errno == EAFNOSUPPORT && strncmp(text, "[::]:", 5) == 0 &&
+    if (fd < 0 && errno == EAFNOSUPPORT && endpoint_is_wildcard(endpoint) &&
         endpoint_parse(&ipv4, "0.0.0.0", endpoint_port(endpoint)) == 0)
         fd = socket_listen(&ipv4, NULL);
     return fd;
