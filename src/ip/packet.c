@@ -48,7 +48,7 @@ static bool udp_is_good(const struct ip_packet *p, const uint8_t *transport, siz
 static enum ip_result read_transport(struct ip_packet *p) {
     const uint8_t *transport = p->bytes + p->header_length;
     size_t length = p->length - p->header_length;
-    if (p->is_fragment && !p->is_first_fragment)
+    if (p->fragment_start != 0)
         return IP_GOOD;
     if ((p->protocol == IP_TCP && !read_tcp(p, transport, length)) ||
         (p->protocol == IP_UDP && !udp_is_good(p, transport, length)) ||
@@ -82,7 +82,6 @@ static enum ip_result read_header(struct ip_packet *p, uint8_t *bytes, size_t le
     p->more_fragments = (fragment & 0x2000) != 0;
     p->fragment_start = (size_t)(fragment & 0x1fff) * 8;
     p->is_fragment = p->more_fragments || p->fragment_start != 0;
-    p->is_first_fragment = p->more_fragments && p->fragment_start == 0;
     p->protocol = bytes[IP_AT_PROTOCOL];
     p->ttl = bytes[IP_AT_TTL];
     p->source = get_be32(bytes + IP_AT_SOURCE);

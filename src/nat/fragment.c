@@ -183,7 +183,7 @@ static enum nat_verdict take_fragment(struct nat_passage *passage) {
         d = begin(passage);
     if (!note_part(d, &passage->packet))
         return NAT_FRAGMENT;
-    if (passage->packet.is_first_fragment)
+    if (passage->packet.fragment_start == 0)
         return NAT_PASS;
     if (!d->translated)
         return hold(nat, d, &passage->packet);
@@ -226,7 +226,7 @@ enum nat_verdict nat_pass(struct nat_passage *passage, nat_forwarder *forward) {
     if (!as_it_came.is_fragment)
         return forward(passage, &receiver);
     enum nat_verdict verdict = take_fragment(passage);
-    if (verdict != NAT_PASS || !as_it_came.is_first_fragment)
+    if (verdict != NAT_PASS || as_it_came.fragment_start != 0)
         return verdict;
     verdict = forward(passage, &receiver);
     if (verdict == NAT_PASS)
