@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#include "../base/bytes.h"
 #include "chacha20.h"
 #include "memory.h"
 #include "poly1305.h"

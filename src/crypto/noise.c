@@ -15,7 +15,6 @@
 #include "aead.h"
 #include "hkdf.h"
 #include "memory.h"
-#include "sha256.h"
 #include "x25519.h"
 
 #define MESSAGES 2 // of a handshake

@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "policy.h"
-#include "request.h"
 #include "response.h"
 
 #define ACCEPTS_AT_A_TIME 64

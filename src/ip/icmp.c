@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#include "../base/bytes.h"
 #include "checksum.h"
 #include "scope.h"
 

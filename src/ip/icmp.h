@@ -3,7 +3,6 @@
 // making our own.
 #pragma once
 
-#include "header.h"
 #include "packet.h"
 
 // The longest error that we make, in bytes (RFC 1812 section 4.3.2.3).

@@ -9,7 +9,6 @@
 
 #include <string.h>
 
-#include "../base/bytes.h"
 #include "checksum.h"
 
 #define TRANSPORT_START 8 // what an ICMP error quotes at least (RFC 792)

@@ -16,7 +16,6 @@
 
 #include <string.h>
 
-#include "../base/bytes.h"
 #include "checksum.h"
 
 #define MORE_FRAGMENTS 0x2000

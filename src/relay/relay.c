@@ -21,8 +21,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "../base/log.h"
-#include "../base/loop.h"
 #include "../base/options.h"
 #include "../http/origin.h"
 #include "../ws/base64.h"

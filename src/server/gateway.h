@@ -4,7 +4,6 @@
 // and belongs to a laptop is handed on.
 #pragma once
 
-#include "../base/log.h"
 #include "../base/loop.h"
 #include "../nat/nat.h"
 #include "../tun/tun.h"

@@ -5,7 +5,6 @@
 #pragma once
 
 #include "handshake.h"
-#include "session.h"
 
 struct initiator {
     uint8_t key[KEY_SIZE];

@@ -9,8 +9,6 @@
 // A ping carries the sender's own clock and comes back as it is, so nothing need be remembered.
 #include "liveness.h"
 
-#include "../base/bytes.h"
-
 void liveness_init(struct liveness *liveness, int64_t now_ms) {
     *liveness = (struct liveness){-1, now_ms - LIVENESS_IDLE_MS};
 }

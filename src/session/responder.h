@@ -4,10 +4,8 @@
 #pragma once
 
 #include "../base/rate.h"
-#include "../limits.h"
 #include "handshake.h"
 #include "record.h"
-#include "session.h"
 
 // What a connection may hold before anybody has shown on it that he is there now and knows the key:
 // an offer that was answered. A recorded offer gets this far too, and no farther.

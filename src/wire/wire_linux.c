@@ -21,7 +21,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "../base/bytes.h"
 #include "../ip/scope.h"
 
 static void on_default_route(void *arg, uint16_t type, const uint8_t *body, size_t length) {
