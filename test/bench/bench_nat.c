@@ -4,12 +4,13 @@
 // among few mappings stays in the processor's cache and among many does not: that, and not the
 // number of steps, is what makes the second slower. "random" goes through the mappings in random
 // order, which is the worst; "in order" is what a burst of one connection after another looks like.
-#include "nat/parts.h"
+#include "nat/nat.h"
 
 #include <stdio.h>
 #include <time.h>
 
 #include "../unit/packets.h"
+#include "nat/parts.h"
 
 #define INSIDE  ADDRESS(10, 0, 0, 1)
 #define OUTSIDE ADDRESS(203, 0, 113, 7)
