@@ -68,21 +68,18 @@ void nat_emit(struct nat_passage *passage, uint16_t receiver) {
         nat->dropped[NAT_TOO_BIG]++;
 }
 
-static bool may_answer(struct nat *nat, int64_t *bucket, int64_t now_ms) {
-    bool may = bucket_take(bucket, ANSWER_US, ANSWERS_AT_ONCE * ANSWER_US, now_ms * 1000);
-    nat->answered += may;
-    nat->unanswered += !may;
-    return may;
-}
-
 void nat_answer(struct nat_passage *passage, uint8_t type, uint8_t code, uint16_t mtu) {
     struct nat *nat = passage->nat;
     uint8_t bytes[ICMP_ERROR_MAX];
     struct ip_packet answer;
     bool from_laptop = passage->sender < NAT_LAPTOPS;
     int64_t *bucket = from_laptop ? &nat->laptops[passage->sender].answers : &nat->outside_answers;
-    if (passage->sender == NAT_TO_HOST || !icmp_may_answer(&passage->packet) ||
-        !may_answer(nat, bucket, passage->now_ms))
+    if (passage->sender == NAT_TO_HOST || !icmp_may_answer(&passage->packet))
+        return;
+    bool may = bucket_take(bucket, ANSWER_US, ANSWERS_AT_ONCE * ANSWER_US, passage->now_ms * 1000);
+    nat->answered += may;
+    nat->unanswered += !may;
+    if (!may)
         return;
     size_t length =
         icmp_make_error(bytes, nat->config.outside_address, type, code, mtu, &passage->packet);
