@@ -227,8 +227,12 @@ static void expect_consistent(void) {
     EXPECT(tcp == range - nat.ports[NAT_TCP].free_count);
     EXPECT(udp == range - nat.ports[NAT_UDP].free_count);
     EXPECT(icmp == range - nat.ports[NAT_ICMP].free_count);
-    for (size_t i = 0; i < NAT_HELD_FRAGMENTS; i++)
+    for (size_t i = 0; i < NAT_DATAGRAMS; i++)
+        EXPECT((nat.datagram_crowd[i].held > 0) == nat.datagrams[i].used);
+    for (size_t i = 0; i < NAT_HELD_FRAGMENTS; i++) {
         EXPECT(nat.held[i].datagram == NULL || nat.held[i].datagram->used);
+        EXPECT((nat.held_crowd[i].held > 0) == (nat.held[i].datagram != NULL));
+    }
 }
 
 static void step(struct input *input) {
