@@ -30,20 +30,21 @@ void log_init(struct log *log, const char *program) {
     (void)write_time(first, sizeof first);
 }
 
-static void log_line(const struct log *log, enum log_level level, const char *label,
-                     const char *format, va_list args) __attribute__((format(printf, 4, 0)));
-
-static void log_line(const struct log *log, enum log_level level, const char *label,
-                     const char *format, va_list args) {
+void log_say(const struct log *log, enum log_level level, const char *format, ...) {
+    static const char *const labels[] = {"error: ", "warning: ", "", "debug: "};
     char line[512];
+    va_list args;
     if (level > log->level)
         return;
     int head = log->has_times ? write_time(line, sizeof line) : 0;
-    head += snprintf(line + head, sizeof line - (size_t)head, "%s: %s", log->program, label);
+    head +=
+        snprintf(line + head, sizeof line - (size_t)head, "%s: %s", log->program, labels[level]);
     if ((size_t)head >= sizeof line)
         return;
     size_t room = sizeof line - (size_t)head - 1;
+    va_start(args, format);
     int body = vsnprintf(line + head, room, format, args);
+    va_end(args);
     if (body < 0)
         return;
     size_t length = (size_t)head + ((size_t)body < room ? (size_t)body : room - 1);
@@ -57,34 +58,6 @@ static void log_line(const struct log *log, enum log_level level, const char *la
     (void)written; // stderr is the last resort: a failure to write there has nowhere to be told
     if (log->terminal != NULL)
         terminal_show_again(log->terminal);
-}
-
-void log_error(const struct log *log, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    log_line(log, LOG_LEVEL_ERROR, "error: ", format, args);
-    va_end(args);
-}
-
-void log_warn(const struct log *log, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    log_line(log, LOG_LEVEL_WARN, "warning: ", format, args);
-    va_end(args);
-}
-
-void log_info(const struct log *log, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    log_line(log, LOG_LEVEL_INFO, "", format, args);
-    va_end(args);
-}
-
-void log_debug(const struct log *log, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    log_line(log, LOG_LEVEL_DEBUG, "debug: ", format, args);
-    va_end(args);
 }
 
 void log_no_random(const struct log *log) {

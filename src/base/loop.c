@@ -168,8 +168,6 @@ int loop_run(struct loop *loop) {
     return loop->failed ? -1 : 0;
 }
 
-void loop_stop(struct loop *loop) { loop->stop = true; }
-
 void loop_fail(struct loop *loop) {
     loop->failed = true;
     loop->stop = true;

@@ -5,7 +5,6 @@
 
 #include <poll.h>
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "../limits.h"
 
@@ -57,11 +56,10 @@ int loop_every(struct loop *loop, int64_t every_ms, loop_callback *callback, voi
 #define LOOP_NEVER INT64_MAX
 struct loop_timer *loop_alarm(struct loop *loop, loop_callback *callback, void *arg);
 
-// Runs until loop_stop() or a signal. Returns 0, or -1 after loop_fail() or when poll() itself
+// Runs until `stop` or a signal. Returns 0, or -1 after loop_fail() or when poll() itself
 // failed.
 int loop_run(struct loop *loop);
-void loop_stop(struct loop *loop);
-// The same, and loop_run() returns -1: the program cannot go on, and has said why.
+// Stops it, and loop_run() returns -1: the program cannot go on, and has said why.
 void loop_fail(struct loop *loop);
 
 // Milliseconds and microseconds of a clock that nobody sets, and that goes on in suspend.

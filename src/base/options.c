@@ -11,13 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HELP = -1, VERSION = -2, VERBOSE = -3, QUIET = -4 };
-
-static const struct option_name common_names[] = {
-    {"-h", HELP, false},    {"--help", HELP, false}, {"--version", VERSION, false},
-    {"-v", VERBOSE, false}, {"-q", QUIET, false},    {NULL, 0, false},
-};
-
 int options_wrong(const char *program, const char *format, ...) {
     va_list args;
     fprintf(stderr, "%s: error: ", program);
@@ -36,41 +29,50 @@ static const struct option_name *find(const struct option_name *names, const cha
     return NULL;
 }
 
-// Takes an option. Returns -1 to go on, or an exit status.
-static int take(const struct options *options, int id, char *value) {
-    if (id == HELP)
-        return fputs(options->usage, stdout), 0;
-    if (id == VERSION)
-        return printf("%s " TETHER_VERSION "\n", options->program), 0;
-    if (id < 0) {
-        *options->level = id == VERBOSE ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN;
-        return -1;
-    }
-    int status = options->take(options->arg, id, value);
-    return status == 0 ? -1 : status;
+// Takes an option. Returns 0, or an exit status.
+static int take(const struct option_name *name, char *value) {
+    if (name->take != NULL)
+        return name->take(name->arg, value);
+    if (name->text != NULL)
+        *name->text = value;
+    else
+        *name->flag = true;
+    return 0;
 }
 
 int options_read(const struct options *options, int argc, char **argv) {
+    bool help = false, version = false, verbose = false, quiet = false;
+    const struct option_name common[] = {
+        {"-h", .flag = &help},    {"--help", .flag = &help}, {"--version", .flag = &version},
+        {"-v", .flag = &verbose}, {"-q", .flag = &quiet},    {.name = NULL},
+    };
     for (int i = 1; i < argc; i++) {
         char *word = argv[i];
         size_t length = strcspn(word, "=");
         char *value = word[length] == '=' ? word + length + 1 : NULL;
         if (word[0] != '-')
             return options_wrong(options->program, "unexpected argument %s", word);
-        const struct option_name *name = find(common_names, word, length);
+        const struct option_name *name = find(common, word, length);
         if (name == NULL)
             name = find(options->names, word, length);
         if (name == NULL)
             return options_wrong(options->program, "there is no option %.*s", (int)length, word);
-        if (!name->has_value && value != NULL)
+        if (name->flag != NULL && value != NULL)
             return options_wrong(options->program, "%s takes no value", name->name);
-        if (name->has_value && value == NULL && i + 1 < argc && argv[i + 1][0] != '-')
+        if (name->flag == NULL && value == NULL && i + 1 < argc && argv[i + 1][0] != '-')
             value = argv[++i];
-        if (name->has_value && (value == NULL || *value == '\0'))
+        if (name->flag == NULL && (value == NULL || *value == '\0'))
             return options_wrong(options->program, "%s wants a value", name->name);
-        int status = take(options, name->id, value);
-        if (status >= 0)
+        int status = take(name, value);
+        if (status != 0)
             return status;
+        if (help)
+            return fputs(options->usage, stdout), 0;
+        if (version)
+            return printf("%s " TETHER_VERSION "\n", options->program), 0;
+        if (verbose || quiet)
+            *options->level = verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN;
+        verbose = quiet = false;
     }
     return -1;
 }

@@ -2,14 +2,17 @@
 // A program's command line: its words one by one; what every program has is done here.
 #pragma once
 
-#include <stdbool.h>
-
 #include "log.h"
 
+// An option, and one of three that takes it.
 struct option_name {
-    const char *name; // whole, with its "--"
-    int id;           // 0 or more, for take()
-    bool has_value;
+    const char *name;  // whole, with its "--"
+    bool *flag;        // it has no value: becomes true
+    const char **text; // becomes its value, which is not empty and lies in argv
+    // Takes the value, which may be overwritten in argv. Returns 0, or an exit status after having
+    // said why.
+    int (*take)(void *arg, char *value);
+    void *arg;
 };
 
 struct options {
@@ -17,10 +20,6 @@ struct options {
     const char *usage;               // what --help shows
     const struct option_name *names; // the last one's name is NULL
     enum log_level *level;           // which -v and -q change
-    // Takes an option; `value` is NULL where it has none, and else not empty. It lies in argv and
-    // may be overwritten there. Returns 0, or an exit status after having said why.
-    int (*take)(void *arg, int id, char *value);
-    void *arg;
 };
 
 // Reads the command line; -h, --help, --version, -v and -q are known already. Returns -1 to go on,

@@ -28,6 +28,14 @@
 
 #define NOBODY UINT64_MAX // no address has this source
 
+bool bucket_take(int64_t *full, int64_t interval, int64_t burst, int64_t now) {
+    int64_t next = (*full > now ? *full : now) + interval;
+    if (next - now > burst)
+        return false;
+    *full = next;
+    return true;
+}
+
 void rate_init(struct rate *rate, int64_t interval_ms, unsigned burst) {
     rate->interval_ms = interval_ms;
     rate->burst_ms = interval_ms * burst;
@@ -50,10 +58,8 @@ static struct rate_bucket *find_bucket(struct rate *rate, uint64_t source) {
 
 bool rate_take(struct rate *rate, uint64_t source, int64_t now_ms) {
     struct rate_bucket *bucket = find_bucket(rate, source);
-    int64_t full_ms = bucket->full_ms > now_ms ? bucket->full_ms : now_ms;
-    if (full_ms + rate->interval_ms - now_ms > rate->burst_ms)
+    if (!bucket_take(&bucket->full_ms, rate->interval_ms, rate->burst_ms, now_ms))
         return false;
     bucket->source = source;
-    bucket->full_ms = full_ms + rate->interval_ms;
     return true;
 }

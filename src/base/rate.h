@@ -3,9 +3,12 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "../limits.h"
+
+// Takes a token of a bucket, if there is one. `full` is when the bucket is full again, at first 0
+// or any time that is past; it gets a token each `interval`, and is filled in the time `burst`.
+bool bucket_take(int64_t *full, int64_t interval, int64_t burst, int64_t now);
 
 struct rate_bucket {
     uint64_t source;

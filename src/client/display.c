@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "../ip/scope.h"
-#include "../qr/draw.h"
 #include "../qr/qr.h"
 #include "display.h"
 

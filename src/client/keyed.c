@@ -43,7 +43,7 @@ static void path_moved(struct client_phones *phones, struct client_conn *conn) {
 // Records that opened under the session, from a connection.
 static void on_records(struct keyed *keyed, struct client_conn *conn, bool is_newest,
                        uint8_t *bytes, size_t length) {
-    liveness_heard(&conn->liveness, keyed->loop->now_ms);
+    liveness_answered(&conn->liveness);
     keyed->cut_pause_ms = LIVENESS_DEAD_MS;
     if (keyed->said_silent)
         log_info(keyed->log, "the server answers again");
@@ -61,7 +61,7 @@ static void on_session(struct keyed *keyed, struct client_conn *conn) {
         log_info(keyed->log, "the session with the server is up");
     else
         log_debug(keyed->log, "the session has new keys");
-    liveness_heard(&conn->liveness, keyed->loop->now_ms);
+    liveness_answered(&conn->liveness);
     path_join(&keyed->phones->path, &conn->phone, keyed->loop->now_us);
     if (!path_is_on(&conn->phone))
         client_phones_take(keyed->phones, conn);
@@ -93,7 +93,7 @@ static void message(struct client_conn *conn, uint8_t opcode, uint8_t *data, siz
     case INITIATOR_RECORDS: on_records(keyed, conn, true, bytes, length); break;
     case INITIATOR_LATE: on_records(keyed, conn, false, bytes, length); break;
     case INITIATOR_WRONG_KEY:
-        liveness_excuse(&conn->liveness); // not the others: anybody could have said it
+        liveness_answered(&conn->liveness); // not the others: anybody could have said it
         say_wrong_key(keyed);
         break;
     case INITIATOR_GREETING:
@@ -117,7 +117,7 @@ static void opened(struct client_phones *phones, struct client_conn *conn) {
 static void path_closed(struct client_phones *phones, uint16_t status) {
     log_info(phones->log, "the phone is gone (status %u); waiting for it to return", status);
     for (size_t i = 0; i < CLIENT_CONNS; i++) {
-        liveness_excuse(&phones->conns[i].liveness);
+        liveness_answered(&phones->conns[i].liveness);
         ping(phones->keyed, &phones->conns[i]);
     }
 }

@@ -29,7 +29,7 @@ static void message(struct client_conn *conn, uint8_t opcode, uint8_t *data, siz
     const uint8_t *packet = tunnel_link_read(&phones->link, opcode, data, &length);
     if (packet != NULL) {
         conn->heard = true;
-        liveness_heard(&conn->liveness, phones->loop->now_ms);
+        liveness_answered(&conn->liveness);
         machine_give(phones->machine, packet, length);
     } else if ((length == REFUSAL_SIZE && data[0] == MESSAGE_REFUSAL && data[1] == REFUSAL_KEYED) ||
                (length == GREETING_SIZE && data[0] == MESSAGE_GREETING)) {

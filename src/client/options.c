@@ -39,40 +39,8 @@ static int wrong(const char *text, const char *value) {
     return options_wrong(PROGRAM, "%s %s", text, value);
 }
 
-enum {
-    OPT_OPEN,
-    OPT_KEY,
-    OPT_KEY_FILE,
-    OPT_SERVER,
-    OPT_LISTEN,
-    OPT_WIFI,
-    OPT_DNS,
-    OPT_HOTSPOT,
-    OPT_TUN,
-    OPT_ROUTE,
-    OPT_NO_ROUTES,
-    OPT_ORIGIN,
-    OPT_HTML
-};
-
-static const struct option_name names[] = {
-    {"--open", OPT_OPEN, false},
-    {"--key", OPT_KEY, true},
-    {"--key-file", OPT_KEY_FILE, true},
-    {"--server", OPT_SERVER, true},
-    {"--listen", OPT_LISTEN, true},
-    {"--wifi", OPT_WIFI, true},
-    {"--dns", OPT_DNS, true},
-    {"--hotspot", OPT_HOTSPOT, true},
-    {"--tun", OPT_TUN, true},
-    {"--route", OPT_ROUTE, true},
-    {"--no-routes", OPT_NO_ROUTES, false},
-    {"--origin", OPT_ORIGIN, true},
-    {"--html", OPT_HTML, true},
-    {NULL, 0, false},
-};
-
-static int add_route_option(struct client_options *options, const char *value) {
+static int take_route(void *arg, char *value) {
+    struct client_options *options = arg;
     if (options->route_count == CLIENT_ROUTES)
         return wrong("too many --route, at", value);
     if (cidr_parse(&options->routes[options->route_count], value) < 0)
@@ -81,7 +49,8 @@ static int add_route_option(struct client_options *options, const char *value) {
     return 0;
 }
 
-static int add_dns_option(struct client_options *options, const char *value) {
+static int take_dns(void *arg, char *value) {
+    struct client_options *options = arg;
     struct cidr address = {0, 0};
     if (strcmp(value, "none") == 0)
         options->no_dns = true;
@@ -123,7 +92,8 @@ static int take_key(struct client_options *options, const enum log_level *level)
 }
 
 // An origin as browsers write it; people end it with a slash, too.
-static int add_origin_option(struct http_trust *trust, const char *value) {
+static int take_origin(void *arg, char *value) {
+    struct http_trust *trust = arg;
     struct http_text text = {value, strlen(value)};
     if (text.length > 0 && value[text.length - 1] == '/')
         text.length--;
@@ -141,7 +111,8 @@ static int add_origin_option(struct http_trust *trust, const char *value) {
 }
 
 // The page is told it as JSON, where it needs no escaping; its host's pages may be the relay.
-static int take_server(struct client_options *options, const char *value) {
+static int take_server(void *arg, char *value) {
+    struct client_options *options = arg;
     struct http_place place;
     bool is_place = http_read_place(&place, value) && strlen(value) < SERVER_NAME_MAX;
     const char *wanted = host_wants(place.authority.start);
@@ -153,7 +124,8 @@ static int take_server(struct client_options *options, const char *value) {
                     : wrong("--server wants HOST[:PORT] or ws[s]://HOST[:PORT]/PATH, not", value);
 }
 
-static int take_key_file(struct client_options *options, const char *value) {
+static int take_key_file(void *arg, char *value) {
+    struct client_options *options = arg;
     if (key_file_name_is_key(value))
         return options_wrong(PROGRAM,
                              "--key-file wants a file's name, not a key (--key takes a key)");
@@ -161,37 +133,41 @@ static int take_key_file(struct client_options *options, const char *value) {
     return 0;
 }
 
-// Takes one option. Returns 0, or an exit status.
-static int take_option(void *arg, int id, char *value) {
+static int take_key_text(void *arg, char *value) {
     struct client_options *options = arg;
-    switch (id) {
-    case OPT_OPEN: options->open = true; return 0;
-    case OPT_KEY: options->key_text = value; return 0;
-    case OPT_KEY_FILE: return take_key_file(options, value);
-    case OPT_SERVER: return take_server(options, value);
-    case OPT_LISTEN:
-        options->listens_there = true;
-        return endpoint_parse(&options->listen, value, LAPTOP_PORT) == 0
-                   ? 0
-                   : wrong("--listen wants ADDR:PORT, not", value);
-    case OPT_HOTSPOT: options->hotspot = value; return 0;
-    case OPT_WIFI: options->wifi = value; return 0;
-    case OPT_DNS: return add_dns_option(options, value);
-    case OPT_TUN: options->tun_name = value; return 0;
-    case OPT_ROUTE: return add_route_option(options, value);
-    case OPT_NO_ROUTES: options->no_routes = true; return 0;
-    case OPT_ORIGIN: return add_origin_option(&options->trust, value);
-    default: // OPT_HTML
-        options->html = value;
+    options->key_text = value;
+    return 0;
+}
+
+static int take_listen(void *arg, char *value) {
+    struct client_options *options = arg;
+    options->listens_there = true;
+    if (endpoint_parse(&options->listen, value, LAPTOP_PORT) == 0)
         return 0;
-    }
+    return wrong("--listen wants ADDR:PORT, not", value);
 }
 
 int client_options_parse(struct client_options *options, enum log_level *level, int argc,
                          char **argv) {
+    const struct option_name names[] = {
+        {"--open", .flag = &options->open},
+        {"--key", .take = take_key_text, .arg = options},
+        {"--key-file", .take = take_key_file, .arg = options},
+        {"--server", .take = take_server, .arg = options},
+        {"--listen", .take = take_listen, .arg = options},
+        {"--wifi", .text = &options->wifi},
+        {"--dns", .take = take_dns, .arg = options},
+        {"--hotspot", .text = &options->hotspot},
+        {"--tun", .text = &options->tun_name},
+        {"--route", .take = take_route, .arg = options},
+        {"--no-routes", .flag = &options->no_routes},
+        {"--origin", .take = take_origin, .arg = &options->trust},
+        {"--html", .text = &options->html},
+        {.name = NULL},
+    };
+    const struct options line = {PROGRAM, usage, names, level};
     options->tun_name = "tether%d";
     endpoint_parse(&options->listen, "0.0.0.0", LAPTOP_PORT);
-    const struct options line = {PROGRAM, usage, names, level, take_option, options};
     int status = options_read(&line, argc, argv);
     if (status >= 0)
         return status;

@@ -2,9 +2,6 @@
 // The command line of tether-client.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "../base/address.h"
 #include "../base/log.h"
 #include "../dns/dns.h"

@@ -3,8 +3,6 @@
 // they mean is the mode's part: open.c, keyed.c.
 #pragma once
 
-#include <stddef.h>
-
 #include "../base/crowd.h"
 #include "../base/log.h"
 #include "../base/loop.h"

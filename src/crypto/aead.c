@@ -7,10 +7,14 @@
 
 #include <string.h>
 
-#include "../base/bytes.h"
 #include "chacha20.h"
 #include "memory.h"
 #include "poly1305.h"
+
+void aead_nonce(uint8_t nonce[AEAD_NONCE], uint64_t counter) {
+    put_le32(nonce, 0);
+    put_le64(nonce + 4, counter);
+}
 
 static void add_padded(struct poly1305 *poly, const uint8_t *bytes, size_t length) {
     static const uint8_t zeros[15];

@@ -10,6 +10,10 @@
 #define AEAD_NONCE 12
 #define AEAD_TAG   16
 
+// The nonce that a counter makes: four zero bytes, then the counter in little-endian order (The
+// Noise Protocol Framework, revision 34, section 12.3).
+void aead_nonce(uint8_t nonce[AEAD_NONCE], uint64_t counter);
+
 // Encrypts `length` bytes in place and writes the tag behind them, for which there must be room.
 // `data` is authenticated with them and not sent; may be NULL with length 0.
 void aead_seal(uint8_t *bytes, size_t length, const uint8_t key[AEAD_KEY],

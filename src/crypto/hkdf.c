@@ -46,20 +46,19 @@ void hmac_end(struct hmac *hmac, uint8_t tag[SHA256_SIZE]) {
     crypto_wipe(inner, sizeof inner);
 }
 
-static void extract(uint8_t key[SHA256_SIZE], const void *salt, size_t salt_length,
-                    const void *secret, size_t secret_length) {
+int hkdf(uint8_t *out, size_t length, const void *salt, size_t salt_length, const void *secret,
+         size_t secret_length, const void *info, size_t info_length) {
     struct hmac hmac;
-    hmac_init(&hmac, salt, salt_length); // no salt is as good as one of zeros: HMAC pads with them
+    uint8_t key[SHA256_SIZE];
+    uint8_t block[SHA256_SIZE];
+    if (length > 255 * SHA256_SIZE)
+        return -1;
+    // Extract. No salt is as good as one of zeros: HMAC pads with them.
+    hmac_init(&hmac, salt, salt_length);
     hmac_add(&hmac, secret, secret_length);
     hmac_end(&hmac, key);
-}
-
-static void expand(uint8_t *out, size_t length, const uint8_t key[SHA256_SIZE], const void *info,
-                   size_t info_length) {
-    struct hmac hmac;
-    uint8_t block[SHA256_SIZE];
-    for (uint8_t counter = 1; length > 0; counter++) {
-        hmac_init(&hmac, key, SHA256_SIZE);
+    for (uint8_t counter = 1; length > 0; counter++) { // expand
+        hmac_init(&hmac, key, sizeof key);
         if (counter > 1)
             hmac_add(&hmac, block, sizeof block);
         hmac_add(&hmac, info, info_length);
@@ -71,15 +70,6 @@ static void expand(uint8_t *out, size_t length, const uint8_t key[SHA256_SIZE], 
         length -= taken;
     }
     crypto_wipe(block, sizeof block);
-}
-
-int hkdf(uint8_t *out, size_t length, const void *salt, size_t salt_length, const void *secret,
-         size_t secret_length, const void *info, size_t info_length) {
-    uint8_t key[SHA256_SIZE];
-    if (length > 255 * SHA256_SIZE)
-        return -1;
-    extract(key, salt, salt_length, secret, secret_length);
-    expand(out, length, key, info, info_length);
     crypto_wipe(key, sizeof key);
     return 0;
 }

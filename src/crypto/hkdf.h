@@ -2,9 +2,6 @@
 // HMAC (RFC 2104) and HKDF (RFC 5869) over SHA-256.
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "sha256.h"
 
 // HMAC while its message comes in pieces.

@@ -12,11 +12,9 @@
 
 #include <string.h>
 
-#include "../base/bytes.h"
 #include "aead.h"
 #include "hkdf.h"
 #include "memory.h"
-#include "sha256.h"
 #include "x25519.h"
 
 #define MESSAGES 2 // of a handshake
@@ -29,40 +27,25 @@ static void mix_hash(struct noise *noise, const void *bytes, size_t length) {
     sha256_end(&hash, noise->hash);
 }
 
-static void initialize_key(struct noise *noise, const uint8_t key[32]) {
+// MixKey(), and with `hashes` MixKeyAndHash(), which has one more output. HKDF of section 4.3 is
+// that of RFC 5869, with the chaining key as its salt, the outputs one behind the other, and
+// nothing to expand with.
+static void mix_key(struct noise *noise, const uint8_t input[32], bool hashes) {
+    uint8_t outputs[3 * 32];
+    const uint8_t *key = outputs + (hashes ? 64 : 32);
+    hkdf(outputs, sizeof outputs, noise->chaining, sizeof noise->chaining, input, 32, NULL, 0);
+    memcpy(noise->chaining, outputs, sizeof noise->chaining);
+    if (hashes)
+        mix_hash(noise, outputs + 32, 32);
     memcpy(noise->key, key, sizeof noise->key);
     noise->nonce = 0;
-}
-
-// HKDF of section 4.3 is that of RFC 5869, with the chaining key as its salt, the outputs one
-// behind the other, and nothing to expand with.
-static void mix_key(struct noise *noise, const uint8_t input[32]) {
-    uint8_t outputs[2 * 32];
-    hkdf(outputs, sizeof outputs, noise->chaining, sizeof noise->chaining, input, 32, NULL, 0);
-    memcpy(noise->chaining, outputs, sizeof noise->chaining);
-    initialize_key(noise, outputs + 32);
     crypto_wipe(outputs, sizeof outputs);
-}
-
-static void mix_key_and_hash(struct noise *noise, const uint8_t input[32]) {
-    uint8_t outputs[3 * 32];
-    hkdf(outputs, sizeof outputs, noise->chaining, sizeof noise->chaining, input, 32, NULL, 0);
-    memcpy(noise->chaining, outputs, sizeof noise->chaining);
-    mix_hash(noise, outputs + 32, 32);
-    initialize_key(noise, outputs + 64);
-    crypto_wipe(outputs, sizeof outputs);
-}
-
-// Section 12.3: four zero bytes, and the counter in little-endian order.
-static void next_nonce(struct noise *noise, uint8_t nonce[AEAD_NONCE]) {
-    put_le32(nonce, 0);
-    put_le64(nonce + 4, noise->nonce++);
 }
 
 // In place; the tag goes behind.
 static void encrypt_and_hash(struct noise *noise, uint8_t *bytes, size_t length) {
     uint8_t nonce[AEAD_NONCE];
-    next_nonce(noise, nonce);
+    aead_nonce(nonce, noise->nonce++); // section 12.3
     aead_seal(bytes, length, noise->key, nonce, noise->hash, sizeof noise->hash);
     mix_hash(noise, bytes, length + AEAD_TAG);
 }
@@ -73,7 +56,7 @@ static bool decrypt_and_hash(struct noise *noise, uint8_t *payload, const uint8_
     uint8_t nonce[AEAD_NONCE];
     uint8_t hash[32];
     memcpy(hash, noise->hash, sizeof hash);
-    next_nonce(noise, nonce);
+    aead_nonce(nonce, noise->nonce++); // section 12.3
     mix_hash(noise, sealed, length);
     return aead_open_into(payload, sealed, length, noise->key, nonce, hash, sizeof hash);
 }
@@ -85,12 +68,12 @@ static bool mix_message(struct noise *noise, const uint8_t public_key[32]) {
     uint8_t shared[32];
     bool is_good = true;
     if (noise->step == 0)
-        mix_key_and_hash(noise, noise->psk);
+        mix_key(noise, noise->psk, true);
     mix_hash(noise, public_key, 32);
-    mix_key(noise, public_key);
+    mix_key(noise, public_key, false);
     if (noise->step == 1) {
         is_good = x25519(shared, noise->ephemeral, noise->remote);
-        mix_key(noise, shared);
+        mix_key(noise, shared, false);
         crypto_wipe(shared, sizeof shared);
         crypto_wipe(noise->ephemeral, sizeof noise->ephemeral);
     }
@@ -99,12 +82,8 @@ static bool mix_message(struct noise *noise, const uint8_t public_key[32]) {
 }
 
 // Messages take turns, and the first is the initiator's.
-static bool writes_next(const struct noise *noise) {
-    return noise->step < MESSAGES && noise->is_initiator == (noise->step == 0);
-}
-
-static bool reads_next(const struct noise *noise) {
-    return noise->step < MESSAGES && noise->is_initiator != (noise->step == 0);
+static bool is_next(const struct noise *noise, bool writes) {
+    return noise->step < MESSAGES && noise->is_initiator == (writes == (noise->step == 0));
 }
 
 void noise_init(struct noise *noise, bool is_initiator, const uint8_t psk[NOISE_KEY],
@@ -126,7 +105,7 @@ ptrdiff_t noise_write(struct noise *noise, const uint8_t ephemeral[32], const ui
     struct noise next;
     uint8_t public_key[32];
     ptrdiff_t written = -1;
-    if (!writes_next(noise))
+    if (!is_next(noise, true))
         return -1;
     next = *noise;
     memcpy(next.ephemeral, ephemeral, sizeof next.ephemeral);
@@ -146,7 +125,7 @@ ptrdiff_t noise_write(struct noise *noise, const uint8_t ephemeral[32], const ui
 ptrdiff_t noise_read(struct noise *noise, const uint8_t *message, size_t length, uint8_t *payload) {
     struct noise next;
     ptrdiff_t got = -1;
-    if (!reads_next(noise) || length < NOISE_OVERHEAD)
+    if (!is_next(noise, false) || length < NOISE_OVERHEAD)
         return -1;
     next = *noise;
     memcpy(next.remote, message, sizeof next.remote);

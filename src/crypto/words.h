@@ -6,8 +6,6 @@
 // serves both.
 #pragma once
 
-#include <stdint.h>
-
 #include "../base/bytes.h"
 
 #ifdef __SIZEOF_INT128__

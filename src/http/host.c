@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "policy.h"
-#include "request.h"
 #include "response.h"
 
 #define ACCEPTS_AT_A_TIME 64
@@ -269,31 +268,23 @@ static void respond_with_copy(struct http_slot *slot, const struct http_response
     }
 }
 
-// Answers with an error. `keep_alive` where the request was read whole and more may follow.
-static void refuse_saying(struct http_slot *slot, int status, const char *body, const char *extra,
-                          bool keep_alive) {
+// Answers with an error: what is `said`, or with NULL the status's own words. `keep_alive` where
+// the request was read whole and more may follow.
+static void refuse(struct http_slot *slot, int status, const char *said, bool keep_alive) {
+    const char *body = said != NULL ? said : http_reason(status);
     struct http_response response = {
         .status = status,
         .type = "text/plain; charset=utf-8",
-        .extra = extra,
         .body_length = strlen(body),
         .upgrade = status == 426,
         .keep_alive = keep_alive,
     };
+    if (status == 426) // RFC 6455 section 4.4, RFC 9110 section 15.5.22
+        response.extra = slot->host->config.protocol->required;
+    else if (status == 405)
+        response.extra = "Allow: GET, HEAD\r\n";
     slot->host->refused++;
     respond_with_copy(slot, &response, body);
-}
-
-static void refuse(struct http_slot *slot, int status, const char *extra, bool keep_alive) {
-    refuse_saying(slot, status, http_reason(status), extra, keep_alive);
-}
-
-static void refuse_with(struct http_slot *slot, int status) {
-    // 426: RFC 6455 section 4.4, RFC 9110 section 15.5.22
-    const char *extra = status == 426   ? slot->host->config.protocol->required
-                        : status == 405 ? "Allow: GET, HEAD\r\n"
-                                        : NULL;
-    refuse(slot, status, extra, false);
 }
 
 // The socket leaves this slot and lives on elsewhere. `used`: the request's length.
@@ -316,7 +307,7 @@ static void hand_on(struct http_slot *slot, const struct http_request *request, 
     if (loop_add(host->loop, slot->fd, POLLIN, on_slot, slot) < 0)
         free_slot(slot);
     else
-        refuse_with(slot, status);
+        refuse(slot, status, NULL, false);
 }
 
 static bool path_is_protocol(const struct http_host *host, const struct http_text *path) {
@@ -406,7 +397,7 @@ static bool admit(struct http_slot *slot, const struct http_request *request, bo
     if (status == 0)
         return true;
     host->forbidden++;
-    refuse_saying(slot, status, said, NULL, false);
+    refuse(slot, status, said, false);
     return false;
 }
 
@@ -422,9 +413,9 @@ static void serve(struct http_slot *slot, const struct http_request *request, si
     if (is_upgrade)
         hand_on(slot, request, used);
     else if (!is_get && !is_head)
-        refuse_with(slot, 405);
+        refuse(slot, 405, NULL, false);
     else if (is_protocol)
-        refuse_with(slot, 426);
+        refuse(slot, 426, NULL, false);
     else if (!send_dynamic(slot, request))
         send_file(slot, request);
 }

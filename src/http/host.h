@@ -4,16 +4,10 @@
 // the echo server of the tests.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "../base/address.h"
 #include "../base/crowd.h"
 #include "../base/loop.h"
 #include "../base/text.h"
 #include "page.h"
-#include "request.h"
 
 struct http_host;
 

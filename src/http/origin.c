@@ -21,10 +21,6 @@
 
 #include "../base/bytes.h"
 
-static bool is_alphanumeric(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 static bool is_same(const struct http_text *a, const struct http_text *b) {
     return a->length == b->length && strncasecmp(a->start, b->start, a->length) == 0;
 }
@@ -63,18 +59,14 @@ static bool is_same_host(const struct http_text *a, const struct http_text *b) {
 // The length of the host that a text begins with, or 0. A name is of letters, digits, '.', '-' and
 // '_': others have been encoded before they come here (RFC 6454 section 4).
 static size_t host_length(const struct http_text *text) {
-    size_t length = 0;
     if (text->length > 0 && text->start[0] == '[') {
         const char *end = memchr(text->start, ']', text->length);
-        length = end != NULL ? (size_t)(end - text->start) + 1 : 0;
+        size_t length = end != NULL ? (size_t)(end - text->start) + 1 : 0;
         const struct http_text host = {text->start, length};
         struct in6_addr address;
         return read_ipv6(&address, &host) ? length : 0;
     }
-    while (length < text->length &&
-           (is_alphanumeric(text->start[length]) || memchr(".-_", text->start[length], 3) != NULL))
-        length++;
-    return length;
+    return http_text_span(text, ".-_");
 }
 
 bool http_read_authority(struct http_text *host, uint16_t *port, const struct http_text *text) {
@@ -104,10 +96,7 @@ static uint16_t default_port(const struct http_text *scheme) {
 
 // The length of the scheme before "://" (RFC 3986 section 3.1), or 0.
 static size_t scheme_length(const struct http_text *text) {
-    size_t length = 0;
-    while (length < text->length &&
-           (is_alphanumeric(text->start[length]) || memchr("+-.", text->start[length], 3) != NULL))
-        length++;
+    size_t length = http_text_span(text, "+-.");
     if (text->length < length + 3 || memcmp(text->start + length, "://", 3) != 0)
         return 0;
     return length > 0 && (text->start[0] < '0' || text->start[0] > '9') ? length : 0;

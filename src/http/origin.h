@@ -2,11 +2,6 @@
 // Which web pages may talk to a host: by the Origin and Host headers that a browser sends.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "../limits.h"
 #include "request.h"
 
 // The longest origin that is shown: "https://", a name as long as DNS has them, and a port.

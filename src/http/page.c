@@ -44,26 +44,14 @@ int page_open(struct page *page, const char *folder, const char *only) {
     return page->folder < 0 ? -1 : 0;
 }
 
-static bool is_name_char(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '-' || c == '_';
-}
-
 static bool path_to_name(const struct http_text *path, char name[HTTP_NAME_MAX]) {
-    if (path->length == 1) {
-        snprintf(name, HTTP_NAME_MAX, "index.html");
-        return true;
-    }
-    size_t length = path->length - 1;
-    if (length >= HTTP_NAME_MAX || path->start[1] == '.')
+    const struct http_text wanted = {path->start + 1, path->length - 1};
+    if (wanted.length >= HTTP_NAME_MAX || http_text_span(&wanted, ".-_") < wanted.length)
         return false;
-    for (size_t i = 0; i < length; i++) {
-        if (!is_name_char(path->start[1 + i]))
-            return false;
-        name[i] = path->start[1 + i];
-    }
-    name[length] = '\0';
-    return true;
+    snprintf(name, HTTP_NAME_MAX, "%.*s", (int)wanted.length, wanted.start);
+    if (wanted.length == 0)
+        snprintf(name, HTTP_NAME_MAX, "index.html");
+    return name[0] != '.';
 }
 
 static bool find_embedded(const char *name, struct page_body *body) {

@@ -2,10 +2,6 @@
 // The page's files: embedded in the program when it was built, or read from a folder (--html).
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "request.h"
 
 #define PAGE_ETAG_MAX 64

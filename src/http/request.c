@@ -14,13 +14,6 @@ struct cursor {
     const char *end;
 };
 
-// tchar of RFC 9110 section 5.6.2: what methods and header names are made of.
-static bool is_token_char(char c) {
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-        return true;
-    return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
-}
-
 static bool is_value_char(char c) {
     unsigned char u = (unsigned char)c;
     return c == '\t' || (u >= 0x20 && u != 0x7f);
@@ -34,6 +27,17 @@ bool http_text_is(const struct http_text *text, const char *value) {
 bool http_text_is_nocase(const struct http_text *text, const char *value) {
     size_t length = strlen(value);
     return text->length == length && strncasecmp(text->start, value, length) == 0;
+}
+
+size_t http_text_span(const struct http_text *text, const char *others) {
+    size_t length = 0;
+    for (; length < text->length; length++) {
+        char c = text->start[length];
+        if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') &&
+            (c == '\0' || strchr(others, c) == NULL))
+            break;
+    }
+    return length;
 }
 
 // Takes the next line, without its CRLF. The caller has made sure that the head is whole, so a line
@@ -60,11 +64,9 @@ static struct http_text take_word(struct http_text *line) {
     return word;
 }
 
+// tchar of RFC 9110 section 5.6.2: what methods and header names are made of.
 static bool is_token(const struct http_text *text) {
-    for (size_t i = 0; i < text->length; i++)
-        if (!is_token_char(text->start[i]))
-            return false;
-    return text->length > 0;
+    return text->length > 0 && http_text_span(text, "!#$%&'*+-.^_`|~") == text->length;
 }
 
 static void trim(struct http_text *text) {

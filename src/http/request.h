@@ -3,10 +3,6 @@
 // of a request, and of the response that a WebSocket client gets.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "../base/address.h"
 #include "../limits.h"
 
@@ -63,3 +59,5 @@ bool http_read_forwarded(struct endpoint *client, const struct http_request *req
 bool http_text_is(const struct http_text *text, const char *value);
 // The same, any letter case.
 bool http_text_is_nocase(const struct http_text *text, const char *value);
+// How many characters it begins with that are letters, digits or one of the others.
+size_t http_text_span(const struct http_text *text, const char *others);

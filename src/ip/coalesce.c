@@ -12,7 +12,6 @@
 
 #include <string.h>
 
-#include "../base/bytes.h"
 #include "checksum.h"
 
 // The acknowledgment, and behind it the header's length and the bits that RFC 9293 reserves, of

@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#include "../base/bytes.h"
 #include "checksum.h"
 #include "scope.h"
 
@@ -68,7 +67,7 @@ static bool is_one_host(uint32_t address) {
 }
 
 bool icmp_may_answer(const struct ip_packet *packet) {
-    if (packet->is_fragment && !packet->is_first_fragment)
+    if (packet->fragment_start != 0)
         return false;
     if (packet->protocol == IP_ICMP && packet->has_transport && icmp_is_error(packet->icmp_type))
         return false;

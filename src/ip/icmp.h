@@ -3,11 +3,6 @@
 // making our own.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "header.h"
 #include "packet.h"
 
 // The longest error that we make, in bytes (RFC 1812 section 4.3.2.3).

@@ -5,10 +5,6 @@
 // one.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "packet.h"
 
 // Places count from the packet's first byte.

@@ -9,61 +9,52 @@
 
 #include <string.h>
 
-#include "../base/bytes.h"
 #include "checksum.h"
 
 #define TRANSPORT_START 8 // what an ICMP error quotes at least (RFC 792)
+
+// The ports, or what stands for them, which lie in the first 8 bytes.
+static void read_ports(struct ip_packet *p) {
+    const uint8_t *transport = p->bytes + p->header_length;
+    p->has_transport = true;
+    if (p->protocol == IP_ICMP) {
+        p->icmp_type = transport[0];
+        p->source_port = p->destination_port = get_be16(transport + ICMP_AT_IDENTIFIER);
+    } else if (p->protocol == IP_TCP || p->protocol == IP_UDP) {
+        p->source_port = get_be16(transport + TCP_AT_SOURCE_PORT);
+        p->destination_port = get_be16(transport + TCP_AT_DESTINATION_PORT);
+    } else {
+        p->has_transport = false;
+    }
+}
 
 static bool read_tcp(struct ip_packet *p, const uint8_t *transport, size_t length) {
     if (length < TCP_HEADER_MIN)
         return false;
     size_t header = (size_t)(transport[TCP_AT_DATA_OFFSET] >> 4) * 4;
-    if (header < TCP_HEADER_MIN || header > length)
-        return false;
-    p->source_port = get_be16(transport + TCP_AT_SOURCE_PORT);
-    p->destination_port = get_be16(transport + TCP_AT_DESTINATION_PORT);
     p->tcp_sequence = get_be32(transport + TCP_AT_SEQUENCE);
     p->tcp_acknowledgment = get_be32(transport + TCP_AT_ACKNOWLEDGMENT);
     p->tcp_flags = transport[TCP_AT_FLAGS];
-    return true;
+    return header >= TCP_HEADER_MIN && header <= length;
 }
 
-static bool read_udp(struct ip_packet *p, const uint8_t *transport, size_t length) {
-    if (length < UDP_HEADER)
-        return false;
-    size_t claimed = get_be16(transport + UDP_AT_LENGTH);
-    // A first fragment holds less than the datagram's length.
-    if (claimed < UDP_HEADER || (claimed > length && !p->is_fragment))
-        return false;
-    p->source_port = get_be16(transport + TCP_AT_SOURCE_PORT);
-    p->destination_port = get_be16(transport + TCP_AT_DESTINATION_PORT);
-    return true;
-}
-
-static bool read_icmp(struct ip_packet *p, const uint8_t *transport, size_t length) {
-    if (length < ICMP_HEADER)
-        return false;
-    p->icmp_type = transport[0];
-    p->source_port = p->destination_port = get_be16(transport + ICMP_AT_IDENTIFIER);
-    return true;
+// A first fragment holds less than the datagram's length.
+static bool udp_is_good(const struct ip_packet *p, const uint8_t *transport, size_t length) {
+    size_t claimed = length < UDP_HEADER ? 0 : get_be16(transport + UDP_AT_LENGTH);
+    return claimed >= UDP_HEADER && (claimed <= length || p->is_fragment);
 }
 
 static enum ip_result read_transport(struct ip_packet *p) {
     const uint8_t *transport = p->bytes + p->header_length;
     size_t length = p->length - p->header_length;
-    bool good = true;
-    p->has_transport = p->is_first_fragment || !p->is_fragment;
-    if (!p->has_transport)
+    if (p->fragment_start != 0)
         return IP_GOOD;
-    if (p->protocol == IP_TCP)
-        good = read_tcp(p, transport, length);
-    else if (p->protocol == IP_UDP)
-        good = read_udp(p, transport, length);
-    else if (p->protocol == IP_ICMP)
-        good = read_icmp(p, transport, length);
-    else
-        p->has_transport = false;
-    return good ? IP_GOOD : IP_BAD_TRANSPORT;
+    if ((p->protocol == IP_TCP && !read_tcp(p, transport, length)) ||
+        (p->protocol == IP_UDP && !udp_is_good(p, transport, length)) ||
+        (p->protocol == IP_ICMP && length < ICMP_HEADER))
+        return IP_BAD_TRANSPORT;
+    read_ports(p);
+    return IP_GOOD;
 }
 
 // Reads the IP header of a packet of which `length` bytes are there. p->length becomes the total
@@ -90,7 +81,6 @@ static enum ip_result read_header(struct ip_packet *p, uint8_t *bytes, size_t le
     p->more_fragments = (fragment & 0x2000) != 0;
     p->fragment_start = (size_t)(fragment & 0x1fff) * 8;
     p->is_fragment = p->more_fragments || p->fragment_start != 0;
-    p->is_first_fragment = p->more_fragments && p->fragment_start == 0;
     p->protocol = bytes[IP_AT_PROTOCOL];
     p->ttl = bytes[IP_AT_TTL];
     p->source = get_be32(bytes + IP_AT_SOURCE);
@@ -111,19 +101,9 @@ enum ip_result ip_parse_start(struct ip_packet *p, uint8_t *bytes, size_t length
         return result;
     if (p->length > length)
         p->length = length;
-    const uint8_t *transport = bytes + p->header_length;
     if (p->length < p->header_length + TRANSPORT_START || p->fragment_start != 0)
         return IP_BAD_LENGTH;
-    p->has_transport = true;
-    if (p->protocol == IP_ICMP) {
-        p->icmp_type = transport[0];
-        p->source_port = p->destination_port = get_be16(transport + ICMP_AT_IDENTIFIER);
-    } else if (p->protocol == IP_TCP || p->protocol == IP_UDP) {
-        p->source_port = get_be16(transport + TCP_AT_SOURCE_PORT);
-        p->destination_port = get_be16(transport + TCP_AT_DESTINATION_PORT);
-    } else {
-        p->has_transport = false;
-    }
+    read_ports(p);
     return IP_GOOD;
 }
 

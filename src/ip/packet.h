@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "../base/bytes.h"
 #include "header.h"
@@ -53,9 +52,8 @@ struct ip_packet {
     bool dont_fragment;
     bool is_fragment; // one of several
     uint16_t identification;
-    size_t fragment_start; // in bytes of the datagram's payload
+    size_t fragment_start; // in bytes of the datagram's payload; the first, at 0, has the ports
     bool more_fragments;
-    bool is_first_fragment; // offset 0: has the transport header
     // Where the checksum covers only the pseudo-header, because a network card was to do the rest:
     // set by the caller after ip_parse().
     bool partial_checksum;

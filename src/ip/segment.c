@@ -7,13 +7,19 @@
 //
 // A piece may also be several segments: a smaller super-packet, whose headers are made like those
 // of a segment, but whose checksum is left at the pseudo-header's, for who cuts it into segments.
+//
+// Fragments (RFC 791 section 3.2) repeat the IP header with their own length, offset (in units of 8
+// bytes) and checksum; "more fragments" is set on all but the last, which keeps the original's.
+// Packets with header options are refused: some options go into every fragment and some do not, and
+// none is worth the code.
 #include "segment.h"
 
-#include <stdbool.h>
 #include <string.h>
 
-#include "../base/bytes.h"
 #include "checksum.h"
+
+#define MORE_FRAGMENTS 0x2000
+#define UNIT           8
 
 // Completes a checksum: sums from its start, with the pseudo-header's sum that is in its field.
 static bool complete_checksum(const struct ip_packet *p, const struct ip_offload *offload) {
@@ -123,5 +129,26 @@ int ip_segment(const struct ip_packet *p, const struct ip_offload *offload, size
         piece.number += step / size;
         count++;
     } while (piece.offset < payload);
+    return count;
+}
+
+int ip_fragment(const struct ip_packet *packet, size_t mtu, uint8_t *scratch,
+                ip_piece_receiver *out, void *arg) {
+    size_t payload = packet->length - packet->header_length;
+    uint16_t field = get_be16(packet->bytes + IP_AT_FRAGMENT);
+    if (packet->header_length != IP_HEADER_MIN || mtu < IP_HEADER_MIN + UNIT)
+        return -1;
+    size_t most = (mtu - IP_HEADER_MIN) / UNIT * UNIT;
+    int count = 0;
+    for (size_t at = 0; at < payload; count++) {
+        size_t piece = payload - at < most ? payload - at : most;
+        uint16_t more = at + piece < payload ? MORE_FRAGMENTS : 0;
+        memcpy(scratch, packet->bytes, IP_HEADER_MIN);
+        memcpy(scratch + IP_HEADER_MIN, packet->bytes + IP_HEADER_MIN + at, piece);
+        put_be16(scratch + IP_AT_FRAGMENT, (uint16_t)((field + at / UNIT) | more));
+        ip_set_length(scratch, IP_HEADER_MIN, IP_HEADER_MIN + piece);
+        out(arg, scratch, IP_HEADER_MIN + piece, 0);
+        at += piece;
+    }
     return count;
 }

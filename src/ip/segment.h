@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: ISC
 // Packets as a network card's offloads leave them, made into packets for the wire: checksums that
 // were left for the card are completed, and super-packets that the kernel had put together (GRO),
-// or had not yet taken apart (TSO), are cut into segments, or into smaller super-packets.
+// or had not yet taken apart (TSO), are cut into segments, or into smaller super-packets. And
+// packets too large for a link, which are cut into fragments.
 #pragma once
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #include "offload.h"
 
@@ -24,3 +21,10 @@ int ip_segment(const struct ip_packet *packet, const struct ip_offload *offload,
 
 // Makes the checksum of a TCP or UDP packet anew: all of it, or of the pseudo-header only.
 void ip_set_transport_checksum(uint8_t *packet, size_t header_length, size_t length, bool partial);
+
+// Cuts a packet, which may be a fragment itself, into fragments of at most `mtu` bytes, made in
+// `scratch` (at least `mtu` bytes), and calls `out` with each. Its checksum must be whole, not
+// partial. Returns the number of fragments, or -1 where it cannot be done: header options, an MTU
+// too small.
+int ip_fragment(const struct ip_packet *packet, size_t mtu, uint8_t *scratch,
+                ip_piece_receiver *out, void *arg);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: ISC
 // The ways out, and the errors that a router owes (RFC 1812 section 4.3): their number is limited
 // by a token bucket for each laptop (section 4.3.2.8), and one for the outside.
-#include "../ip/fragment.h"
+#include "../base/rate.h"
+#include "../base/units.h"
 #include "parts.h"
 
-#define ANSWERS_AT_ONCE    64
-#define ANSWERS_PER_SECOND 64
+#define ANSWERS_AT_ONCE 64
+#define ANSWER_US       (US / 64) // 64 a second
 
 static void give(struct nat *nat, const struct ip_packet *packet, uint16_t receiver,
                  const struct ip_offload *offload, bool lasting) {
@@ -46,8 +47,9 @@ struct pieces {
     uint16_t receiver;
 };
 
-static void on_piece(void *arg, uint8_t *bytes, size_t length) {
+static void on_piece(void *arg, uint8_t *bytes, size_t length, uint16_t segment_size) {
     const struct pieces *pieces = arg;
+    (void)segment_size;
     struct ip_packet packet;
     if (ip_parse(&packet, bytes, length) == IP_GOOD)
         give(pieces->nat, &packet, pieces->receiver, NULL, false);
@@ -66,36 +68,18 @@ void nat_emit(struct nat_passage *passage, uint16_t receiver) {
         nat->dropped[NAT_TOO_BIG]++;
 }
 
-bool nat_take_token(struct nat_bucket *bucket, uint32_t at_once, uint32_t per_second,
-                    int64_t now_ms) {
-    int64_t earned = (now_ms - bucket->filled_ms) * per_second / 1000;
-    if (earned > 0 || bucket->filled_ms == 0) {
-        bool is_full = bucket->filled_ms == 0 || earned >= at_once - bucket->tokens;
-        bucket->tokens = is_full ? at_once : bucket->tokens + (uint32_t)earned;
-        bucket->filled_ms = now_ms;
-    }
-    if (bucket->tokens == 0)
-        return false;
-    bucket->tokens--;
-    return true;
-}
-
-static bool may_answer(struct nat *nat, struct nat_bucket *bucket, int64_t now_ms) {
-    bool may = nat_take_token(bucket, ANSWERS_AT_ONCE, ANSWERS_PER_SECOND, now_ms);
-    nat->answered += may;
-    nat->unanswered += !may;
-    return may;
-}
-
 void nat_answer(struct nat_passage *passage, uint8_t type, uint8_t code, uint16_t mtu) {
     struct nat *nat = passage->nat;
     uint8_t bytes[ICMP_ERROR_MAX];
     struct ip_packet answer;
     bool from_laptop = passage->sender < NAT_LAPTOPS;
-    struct nat_bucket *bucket =
-        from_laptop ? &nat->laptops[passage->sender].answers : &nat->outside_answers;
-    if (passage->sender == NAT_TO_HOST || !icmp_may_answer(&passage->packet) ||
-        !may_answer(nat, bucket, passage->now_ms))
+    int64_t *bucket = from_laptop ? &nat->laptops[passage->sender].answers : &nat->outside_answers;
+    if (passage->sender == NAT_TO_HOST || !icmp_may_answer(&passage->packet))
+        return;
+    bool may = bucket_take(bucket, ANSWER_US, ANSWERS_AT_ONCE * ANSWER_US, passage->now_ms * 1000);
+    nat->answered += may;
+    nat->unanswered += !may;
+    if (!may)
         return;
     size_t length =
         icmp_make_error(bytes, nat->config.outside_address, type, code, mtu, &passage->packet);

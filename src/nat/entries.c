@@ -10,7 +10,7 @@
 // up for a laptop, first what has expired goes, then the oldest transitory entry of the laptop that
 // holds most: a TCP connection that opens or closes, or a UDP or ICMP mapping. An established
 // connection never does.
-#include "entries.h"
+#include "parts.h"
 
 // UDP lives 5 minutes after its last outbound packet (RFC 4787 REQ-5 asks for 2 at least and
 // recommends 5), an ICMP query 60 s (RFC 5508 REQ-2), TCP that opens or closes 4 minutes, an
@@ -45,14 +45,8 @@ bool nat_is_own_address(const struct nat *nat, uint32_t address) {
     return false;
 }
 
-struct nat_ports *nat_ports_of(struct nat *nat, uint8_t protocol) {
-    if (protocol == IP_TCP)
-        return &nat->tcp_ports;
-    return protocol == IP_UDP ? &nat->udp_ports : &nat->icmp_identifiers;
-}
-
-static size_t port_kind(uint8_t protocol) {
-    return protocol == IP_TCP ? 0 : protocol == IP_UDP ? 1 : 2;
+static enum nat_port_kind kind_of(uint8_t protocol) {
+    return protocol == IP_TCP ? NAT_TCP : protocol == IP_UDP ? NAT_UDP : NAT_ICMP;
 }
 
 static enum nat_queue_name queue_of(uint8_t protocol) {
@@ -85,7 +79,7 @@ uint32_t nat_find_outside(const struct nat *nat, uint8_t protocol, uint16_t port
 bool nat_has_port(struct nat *nat, uint8_t protocol, uint16_t port) {
     if (protocol != IP_TCP && protocol != IP_UDP)
         return false;
-    const struct nat_ports *ports = nat_ports_of(nat, protocol);
+    const struct nat_ports *ports = &nat->ports[kind_of(protocol)];
     if (port < ports->low || port > ports->high)
         return false;
     // A port that is taken, but by no mapping, is reserved for a local socket.
@@ -124,9 +118,9 @@ static void remove_mapping(struct nat *nat, uint32_t mapping) {
         nat_queue_remove(&laptop->queues[queue_of(m->protocol)], nat->mapping_links, mapping);
     nat_index_remove(&nat->by_inside, mapping);
     nat_index_remove(&nat->by_outside, mapping);
-    nat_ports_give(nat_ports_of(nat, m->protocol), m->outside_port);
+    nat_ports_give(&nat->ports[kind_of(m->protocol)], m->outside_port);
     nat_pool_give(&nat->mapping_pool, nat->mapping_links, mapping);
-    laptop->ports[port_kind(m->protocol)]--;
+    laptop->ports[kind_of(m->protocol)]--;
     laptop->mappings--;
     nat->mapping_count--;
 }
@@ -204,7 +198,7 @@ static void count(struct nat *nat, enum scarce_kind kind, uint8_t protocol, stru
         scarce->free = NAT_CONNECTIONS - nat->connection_count;
         scarce->queues |= 1U << NAT_PERMISSION_QUEUE;
     } else {
-        scarce->free = nat_ports_of(nat, protocol)->free_count;
+        scarce->free = nat->ports[kind_of(protocol)].free_count;
         scarce->queues = protocol == IP_TCP ? transitory : 1U << queue_of(protocol);
     }
     scarce->total = scarce->free;
@@ -212,7 +206,7 @@ static void count(struct nat *nat, enum scarce_kind kind, uint8_t protocol, stru
         const struct nat_laptop *laptop = &nat->laptops[i];
         scarce->held[i] = kind == SCARCE_MAPPINGS      ? laptop->mappings
                           : kind == SCARCE_CONNECTIONS ? laptop->connections
-                                                       : laptop->ports[port_kind(protocol)];
+                                                       : laptop->ports[kind_of(protocol)];
         scarce->total += scarce->held[i];
     }
 }
@@ -300,7 +294,7 @@ enum nat_verdict nat_add_mapping(struct nat *nat, const struct nat_inside *insid
         return NAT_TABLE_FULL;
     uint32_t entry = nat_pool_take(&nat->mapping_pool, nat->mapping_links);
     uint16_t port =
-        nat_ports_take(nat_ports_of(nat, inside->protocol), preferred_place(nat, inside));
+        nat_ports_take(&nat->ports[kind_of(inside->protocol)], preferred_place(nat, inside));
     nat->mappings[entry] = (struct nat_mapping){
         .inside_address = inside->address,
         .inside_port = inside->port,
@@ -314,7 +308,7 @@ enum nat_verdict nat_add_mapping(struct nat *nat, const struct nat_inside *insid
     if (inside->protocol != IP_TCP)
         nat_queue_append(&laptop->queues[queue_of(inside->protocol)], nat->mapping_links, entry,
                          now_ms);
-    laptop->ports[port_kind(inside->protocol)]++;
+    laptop->ports[kind_of(inside->protocol)]++;
     laptop->mappings++;
     nat->mapping_count++;
     *mapping = entry;

@@ -28,17 +28,23 @@ static struct nat_datagram *find(struct nat *nat, uint16_t sender, const struct 
     return NULL;
 }
 
+static void release(struct nat *nat, size_t held) {
+    nat->held[held].datagram = NULL;
+    crowd_leave(nat->held_crowd, NAT_HELD_FRAGMENTS, held);
+}
+
 static void drop_held(struct nat *nat, const struct nat_datagram *d) {
     for (size_t i = 0; i < NAT_HELD_FRAGMENTS; i++) {
         if (nat->held[i].datagram != d)
             continue;
-        nat->held[i].datagram = NULL;
+        release(nat, i);
         nat->dropped[NAT_FRAGMENT]++;
     }
 }
 
 static void forget(struct nat *nat, struct nat_datagram *d) {
     d->used = false;
+    crowd_leave(nat->datagram_crowd, NAT_DATAGRAMS, (size_t)(d - nat->datagrams));
     drop_held(nat, d);
 }
 
@@ -66,32 +72,17 @@ void nat_forget_fragments(struct nat *nat, uint16_t sender) {
     }
 }
 
-// The oldest datagram of the sender that has most.
-static struct nat_datagram *choose_victim(struct nat *nat) {
-    uint32_t held[NAT_LAPTOPS + 2] = {0};
-    struct nat_datagram *victim = &nat->datagrams[0];
-    for (size_t i = 0; i < NAT_DATAGRAMS; i++) held[nat->datagrams[i].sender]++;
-    for (size_t i = 1; i < NAT_DATAGRAMS; i++) {
-        struct nat_datagram *d = &nat->datagrams[i];
-        if (held[d->sender] > held[victim->sender] ||
-            (held[d->sender] == held[victim->sender] && d->began_ms < victim->began_ms))
-            victim = d;
-    }
-    return victim;
-}
-
 static struct nat_datagram *begin(const struct nat_passage *passage) {
     struct nat *nat = passage->nat;
     const struct ip_packet *packet = &passage->packet;
-    struct nat_datagram *d = NULL;
-    for (size_t i = 0; i < NAT_DATAGRAMS && d == NULL; i++)
-        if (!nat->datagrams[i].used)
-            d = &nat->datagrams[i];
-    if (d == NULL) {
-        d = choose_victim(nat);
-        forget(nat, d);
+    size_t place = 0;
+    while (place < NAT_DATAGRAMS && nat->datagrams[place].used) place++;
+    if (place == NAT_DATAGRAMS) {
+        place = crowd_gives_way(nat->datagram_crowd, NAT_DATAGRAMS, CROWD_NOBODY);
+        forget(nat, &nat->datagrams[place]);
     }
-    *d = (struct nat_datagram){
+    crowd_enter(nat->datagram_crowd, NAT_DATAGRAMS, place, passage->sender);
+    nat->datagrams[place] = (struct nat_datagram){
         .used = true,
         .sender = passage->sender,
         .protocol = packet->protocol,
@@ -100,7 +91,7 @@ static struct nat_datagram *begin(const struct nat_passage *passage) {
         .identification = packet->identification,
         .began_ms = passage->now_ms,
     };
-    return d;
+    return &nat->datagrams[place];
 }
 
 // Notes which part of the datagram a fragment is. Returns false where it lies or was there before.
@@ -155,21 +146,12 @@ static enum nat_verdict follow(struct nat_passage *passage, struct nat_datagram 
 // A free place in the pool; or, where the pool is full, that of the oldest fragment of the sender
 // that has most of it. What is out of order by chance waits for milliseconds, and what never has a
 // first goes on.
-static struct nat_held *find_place(struct nat *nat) {
-    uint32_t counts[NAT_LAPTOPS + 2] = {0};
-    struct nat_held *victim = &nat->held[0];
-    for (size_t i = 0; i < NAT_HELD_FRAGMENTS; i++) {
+static size_t find_place(struct nat *nat) {
+    for (size_t i = 0; i < NAT_HELD_FRAGMENTS; i++)
         if (nat->held[i].datagram == NULL)
-            return &nat->held[i];
-        counts[nat->held[i].datagram->sender]++;
-    }
-    for (size_t i = 1; i < NAT_HELD_FRAGMENTS; i++) {
-        struct nat_held *held = &nat->held[i];
-        uint32_t here = counts[held->datagram->sender];
-        uint32_t there = counts[victim->datagram->sender];
-        if (here > there || (here == there && held->serial < victim->serial))
-            victim = held;
-    }
+            return i;
+    size_t victim = crowd_gives_way(nat->held_crowd, NAT_HELD_FRAGMENTS, CROWD_NOBODY);
+    release(nat, victim);
     nat->dropped[NAT_FRAGMENT]++;
     return victim;
 }
@@ -178,8 +160,9 @@ static enum nat_verdict hold(struct nat *nat, struct nat_datagram *d,
                              const struct ip_packet *packet) {
     if (packet->length > NAT_HELD_BYTES)
         return NAT_FRAGMENT;
-    struct nat_held *held = find_place(nat);
-    held->serial = nat->next_held++;
+    size_t place = find_place(nat);
+    struct nat_held *held = &nat->held[place];
+    crowd_enter(nat->held_crowd, NAT_HELD_FRAGMENTS, place, d->sender);
     held->datagram = d;
     held->length = packet->length;
     memcpy(held->bytes, packet->bytes, packet->length);
@@ -200,7 +183,7 @@ static enum nat_verdict take_fragment(struct nat_passage *passage) {
         d = begin(passage);
     if (!note_part(d, &passage->packet))
         return NAT_FRAGMENT;
-    if (passage->packet.is_first_fragment)
+    if (passage->packet.fragment_start == 0)
         return NAT_PASS;
     if (!d->translated)
         return hold(nat, d, &passage->packet);
@@ -227,7 +210,7 @@ static void let_others_follow(struct nat_passage *passage, const struct ip_packe
         struct nat_passage other = *passage;
         if (held->datagram != d)
             continue;
-        held->datagram = NULL;
+        release(nat, i);
         other.lasting = false;
         other.offload = NULL;
         if (ip_parse(&other.packet, held->bytes, held->length) != IP_GOOD ||
@@ -243,7 +226,7 @@ enum nat_verdict nat_pass(struct nat_passage *passage, nat_forwarder *forward) {
     if (!as_it_came.is_fragment)
         return forward(passage, &receiver);
     enum nat_verdict verdict = take_fragment(passage);
-    if (verdict != NAT_PASS || !as_it_came.is_first_fragment)
+    if (verdict != NAT_PASS || as_it_came.fragment_start != 0)
         return verdict;
     verdict = forward(passage, &receiver);
     if (verdict == NAT_PASS)

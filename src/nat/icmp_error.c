@@ -5,16 +5,7 @@
 // finds the mapping; an error from a laptop holds one with an inside endpoint as its destination.
 // The embedded addresses are translated with the outer ones. An error changes nothing about a
 // mapping.
-#include "entries.h"
 #include "parts.h"
-
-// Reads and checks the error and what is in it (REQ-3).
-static enum nat_verdict read_error(struct nat_passage *passage, struct ip_packet *embedded) {
-    if (!icmp_checksum_is_good(&passage->packet) ||
-        !icmp_parse_embedded(embedded, &passage->packet))
-        return NAT_BAD_PACKET;
-    return NAT_PASS;
-}
 
 // TCP errors must speak of a connection that there is.
 static bool belongs(const struct nat *nat, uint32_t mapping, uint8_t protocol, uint32_t remote,
@@ -28,9 +19,8 @@ enum nat_verdict nat_error_inbound(struct nat_passage *passage, uint16_t *receiv
     const struct nat *nat = passage->nat;
     struct ip_packet *packet = &passage->packet;
     struct ip_packet embedded;
-    enum nat_verdict verdict = read_error(passage, &embedded);
-    if (verdict != NAT_PASS)
-        return verdict;
+    if (!icmp_checksum_is_good(packet) || !icmp_parse_embedded(&embedded, packet)) // REQ-3
+        return NAT_BAD_PACKET;
     // What went out to the wire had the outside address; to the server itself, the host's view of
     // us.
     uint32_t source = packet->destination;
@@ -51,9 +41,8 @@ enum nat_verdict nat_error_outbound(struct nat_passage *passage, uint16_t *recei
     const struct nat *nat = passage->nat;
     struct ip_packet *packet = &passage->packet;
     struct ip_packet embedded;
-    enum nat_verdict verdict = read_error(passage, &embedded);
-    if (verdict != NAT_PASS)
-        return verdict;
+    if (!icmp_checksum_is_good(packet) || !icmp_parse_embedded(&embedded, packet)) // REQ-3
+        return NAT_BAD_PACKET;
     struct nat_inside inside = {passage->sender, embedded.protocol, embedded.destination,
                                 embedded.destination_port};
     uint32_t mapping = nat_find_inside(nat, &inside);

@@ -7,9 +7,7 @@
 // REQ-8), or with --filter address from those that were sent to; TCP only within a connection that
 // the inside has begun.
 #include "../ip/scope.h"
-#include "entries.h"
 #include "parts.h"
-#include "tcp.h"
 
 // Nobody's address, a group's, loopback or one of our own: no packet that comes by the wire has
 // these honestly.
@@ -19,17 +17,11 @@ static bool comes_from_a_host(const struct nat *nat, uint32_t source) {
            scope != SCOPE_NOWHERE && scope != SCOPE_MULTICAST && scope != SCOPE_LOOPBACK;
 }
 
-static enum nat_verdict read_packet(struct nat_passage *passage, uint8_t *bytes, size_t length) {
-    struct ip_packet *packet = &passage->packet;
+enum nat_verdict nat_check_inbound(const struct nat_passage *passage) {
+    const struct ip_packet *packet = &passage->packet;
     const struct nat_config *config = &passage->nat->config;
-    enum ip_result result = ip_parse(packet, bytes, length);
-    if (result == IP_NOT_IPV4)
-        return NAT_NOT_IPV4;
-    if (result != IP_GOOD)
-        return NAT_BAD_PACKET;
     if (ip_has_source_route(packet))
         return NAT_SOURCE_ROUTE;
-    packet->partial_checksum = passage->offload != NULL && passage->offload->partial_checksum;
     uint32_t ours = passage->sender == NAT_TO_HOST ? config->host_address : config->outside_address;
     if (packet->destination != ours)
         return NAT_NO_MAPPING;
@@ -125,7 +117,7 @@ static enum nat_verdict check_forwarding(struct nat_passage *passage) {
     return expired ? NAT_TTL_EXPIRED : NAT_TOO_BIG;
 }
 
-static enum nat_verdict forward(struct nat_passage *passage, uint16_t *receiver) {
+enum nat_verdict nat_forward_inbound(struct nat_passage *passage, uint16_t *receiver) {
     enum nat_verdict verdict = check_forwarding(passage);
     if (verdict == NAT_PASS)
         verdict = nat_translate_inbound(passage, receiver);
@@ -134,9 +126,4 @@ static enum nat_verdict forward(struct nat_passage *passage, uint16_t *receiver)
     ip_decrement_ttl(&passage->packet);
     nat_emit(passage, *receiver);
     return NAT_PASS;
-}
-
-enum nat_verdict nat_come_in(struct nat_passage *passage, uint8_t *bytes, size_t length) {
-    enum nat_verdict verdict = read_packet(passage, bytes, length);
-    return verdict == NAT_PASS ? nat_pass(passage, forward) : verdict;
 }

@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "entries.h"
 #include "parts.h"
 
 static const char *const verdict_names[NAT_VERDICT_COUNT] = {
@@ -33,9 +32,8 @@ const char *nat_verdict_name(enum nat_verdict verdict) { return verdict_names[ve
 void nat_init(struct nat *nat, const struct nat_config *config) {
     memset(nat, 0, offsetof(struct nat, mappings));
     nat->config = *config;
-    nat_ports_init(&nat->tcp_ports, config->port_low, config->port_high);
-    nat_ports_init(&nat->udp_ports, config->port_low, config->port_high);
-    nat_ports_init(&nat->icmp_identifiers, config->port_low, config->port_high);
+    for (int kind = 0; kind < NAT_PORT_KINDS; kind++)
+        nat_ports_init(&nat->ports[kind], config->port_low, config->port_high);
     for (size_t laptop = 0; laptop < NAT_LAPTOPS; laptop++)
         for (int queue = 0; queue < NAT_QUEUE_COUNT; queue++)
             nat_queue_init(&nat->laptops[laptop].queues[queue]);
@@ -47,42 +45,25 @@ void nat_init(struct nat *nat, const struct nat_config *config) {
     nat->next_identification = (uint16_t)siphash_2_words(&config->key, 0, 0);
 }
 
-void nat_reserve_port(struct nat *nat, enum ip_protocol protocol, uint16_t port) {
-    if (protocol == IP_TCP)
-        nat_ports_reserve(&nat->tcp_ports, port);
-    else if (protocol == IP_UDP)
-        nat_ports_reserve(&nat->udp_ports, port);
-}
-
 void nat_set_laptop(struct nat *nat, uint16_t laptop, uint64_t identity) {
     nat->laptops[laptop].identity = identity;
 }
 
-static enum nat_verdict counted(struct nat *nat, enum nat_verdict verdict) {
+enum nat_verdict nat_take(struct nat *nat, uint16_t sender, uint8_t *bytes, size_t length,
+                          const struct ip_offload *offload, int64_t now_ms) {
+    bool is_outbound = sender < NAT_LAPTOPS;
+    struct nat_passage passage = {
+        .nat = nat, .sender = sender, .offload = offload, .lasting = is_outbound, .now_ms = now_ms};
+    enum ip_result result = ip_parse(&passage.packet, bytes, length);
+    enum nat_verdict verdict = result == IP_NOT_IPV4 ? NAT_NOT_IPV4 : NAT_BAD_PACKET;
+    passage.packet.partial_checksum = offload != NULL && offload->partial_checksum;
+    if (result == IP_GOOD)
+        verdict = is_outbound ? nat_check_outbound(&passage) : nat_check_inbound(&passage);
+    if (verdict == NAT_PASS)
+        verdict = nat_pass(&passage, is_outbound ? nat_forward_outbound : nat_forward_inbound);
     if (verdict != NAT_PASS && verdict != NAT_HELD)
         nat->dropped[verdict]++;
     return verdict;
-}
-
-enum nat_verdict nat_outbound(struct nat *nat, uint16_t laptop, uint8_t *bytes, size_t length,
-                              const struct ip_offload *offload, int64_t now_ms) {
-    struct nat_passage passage = {
-        .nat = nat, .sender = laptop, .offload = offload, .lasting = true, .now_ms = now_ms};
-    return counted(nat, nat_go_out(&passage, bytes, length));
-}
-
-enum nat_verdict nat_inbound(struct nat *nat, uint8_t *bytes, size_t length,
-                             const struct ip_offload *offload, int64_t now_ms) {
-    struct nat_passage passage = {
-        .nat = nat, .sender = NAT_OUTSIDE, .offload = offload, .now_ms = now_ms};
-    return counted(nat, nat_come_in(&passage, bytes, length));
-}
-
-enum nat_verdict nat_from_host(struct nat *nat, uint8_t *bytes, size_t length,
-                               const struct ip_offload *offload, int64_t now_ms) {
-    struct nat_passage passage = {
-        .nat = nat, .sender = NAT_TO_HOST, .offload = offload, .now_ms = now_ms};
-    return counted(nat, nat_come_in(&passage, bytes, length));
 }
 
 void nat_expire(struct nat *nat, int64_t now_ms) {

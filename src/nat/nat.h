@@ -14,28 +14,18 @@
 // An empty NAT. `config` is copied; what its output points at must stay.
 void nat_init(struct nat *nat, const struct nat_config *config);
 
-// Leaves a port that a local socket uses out of the range.
-void nat_reserve_port(struct nat *nat, enum ip_protocol protocol, uint16_t port);
-
 // Tells who has a laptop's number, so that it gets the outside ports that it had before a restart,
 // whatever its number was. Each laptop's identity should be another, and known to no other laptop:
 // two with the same want the same ports, and can tell each other's. It is 0 until it is told, and
 // after the laptop was forgotten. What is mapped already stays as it is.
 void nat_set_laptop(struct nat *nat, uint16_t laptop, uint64_t identity);
 
-// A laptop's packet on its way out; translated in place, and given to nat->config.output: to the
-// wire, to a laptop (hairpinning), or to the server itself. An error is answered where a router
-// owes one.
-enum nat_verdict nat_outbound(struct nat *nat, uint16_t laptop, uint8_t *bytes, size_t length,
-                              const struct ip_offload *offload, int64_t now_ms);
-
-// A packet from outside on its way in; translated in place and given to a laptop.
-enum nat_verdict nat_inbound(struct nat *nat, uint8_t *bytes, size_t length,
-                             const struct ip_offload *offload, int64_t now_ms);
-
-// A packet of the server's own stack, for config.host_address.
-enum nat_verdict nat_from_host(struct nat *nat, uint8_t *bytes, size_t length,
-                               const struct ip_offload *offload, int64_t now_ms);
+// Takes a packet of a laptop on its way out (`sender` is its number), from the wire on its way in
+// (NAT_OUTSIDE), or of the server's own stack, for config.host_address (NAT_TO_HOST). It is
+// translated in place, and given to nat->config.output: to the wire, to a laptop (another one's:
+// hairpinning), or to the server itself. An error is answered where a router owes one.
+enum nat_verdict nat_take(struct nat *nat, uint16_t sender, uint8_t *bytes, size_t length,
+                          const struct ip_offload *offload, int64_t now_ms);
 
 // Removes what has run out of time, and sends the errors that have waited. Costs as much as there
 // is to remove. Call about once a second.

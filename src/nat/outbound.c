@@ -3,20 +3,13 @@
 // connection) found or made, and its source rewritten. Most go to the wire; what is for the server
 // itself goes to its own stack; and what is for an outside port that a laptop has goes back in
 // (hairpinning, RFC 4787 REQ-9): the receiver sees the sender's outside endpoint.
+#include "../base/rate.h"
+#include "../base/units.h"
 #include "../ip/scope.h"
-#include "entries.h"
 #include "parts.h"
-#include "tcp.h"
 
-// What must never leave, whoever sent it; errors are answered where one is owed.
-static enum nat_verdict read_packet(struct nat_passage *passage, uint8_t *bytes, size_t length) {
-    struct ip_packet *packet = &passage->packet;
-    enum ip_result result = ip_parse(packet, bytes, length);
-    if (result == IP_NOT_IPV4)
-        return NAT_NOT_IPV4;
-    if (result != IP_GOOD)
-        return NAT_BAD_PACKET;
-    packet->partial_checksum = passage->offload != NULL && passage->offload->partial_checksum;
+enum nat_verdict nat_check_outbound(const struct nat_passage *passage) {
+    const struct ip_packet *packet = &passage->packet;
     // A laptop's own network is private. Everything else is forged, or could not be answered
     // anyway.
     if (ip_scope_of(packet->source) != SCOPE_PRIVATE ||
@@ -45,13 +38,14 @@ static bool is_hairpin(struct nat *nat, const struct ip_packet *packet) {
 static enum nat_verdict judge_query(struct nat_passage *passage, uint16_t *receiver) {
     struct nat *nat = passage->nat;
     const struct ip_packet *packet = &passage->packet;
+    const int64_t query_us = US / NAT_QUERIES_PER_SECOND;
     bool is_udp = packet->protocol == IP_UDP;
     bool is_syn = packet->protocol == IP_TCP && (packet->tcp_flags & TCP_SYN) != 0;
     if (packet->protocol == IP_ICMP || packet->destination_port != NAT_RESOLVER_PORT ||
         packet->is_fragment || nat->config.resolver == 0)
         return NAT_REFUSED;
-    if ((is_udp || is_syn) && !nat_take_token(&nat->laptops[passage->sender].queries, NAT_QUERIES,
-                                              NAT_QUERIES_PER_SECOND, passage->now_ms))
+    if ((is_udp || is_syn) && !bucket_take(&nat->laptops[passage->sender].queries, query_us,
+                                           NAT_QUERIES * query_us, passage->now_ms * 1000))
         return NAT_MANY_QUERIES;
     if (nat_is_own_address(nat, nat->config.resolver) && nat->config.output.to_host != NULL)
         *receiver = NAT_TO_HOST;
@@ -193,9 +187,7 @@ static void identify(struct nat_passage *passage) {
     *next = (uint16_t)(*next + segments);
 }
 
-// Everything after reading: judges, translates and sends the packet, or its datagram's first
-// fragment.
-static enum nat_verdict forward(struct nat_passage *passage, uint16_t *receiver) {
+enum nat_verdict nat_forward_outbound(struct nat_passage *passage, uint16_t *receiver) {
     bool hairpin;
     enum nat_verdict verdict = judge_destination(passage, receiver, &hairpin);
     if (verdict != NAT_PASS)
@@ -221,9 +213,4 @@ static enum nat_verdict forward(struct nat_passage *passage, uint16_t *receiver)
         identify(passage);
     nat_emit(passage, *receiver);
     return NAT_PASS;
-}
-
-enum nat_verdict nat_go_out(struct nat_passage *passage, uint8_t *bytes, size_t length) {
-    enum nat_verdict verdict = read_packet(passage, bytes, length);
-    return verdict == NAT_PASS ? nat_pass(passage, forward) : verdict;
 }

@@ -3,10 +3,7 @@
 // nat.h is the door.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
+#include "../base/crowd.h"
 #include "../base/siphash.h"
 #include "../ip/icmp.h"
 #include "../ip/packet.h"
@@ -46,6 +43,9 @@ enum nat_verdict {
     NAT_MANY_QUERIES,  // for the server's resolver, more than a laptop may ask
     NAT_VERDICT_COUNT,
 };
+
+// What has outside ports of its own.
+enum nat_port_kind { NAT_TCP, NAT_UDP, NAT_ICMP, NAT_PORT_KINDS };
 
 // Queues, each with its time limit.
 enum nat_queue_name {
@@ -108,21 +108,15 @@ struct nat_connection {
     uint8_t queue;       // enum nat_queue_name
 };
 
-// A token bucket: so many at once, and so many a second.
-struct nat_bucket {
-    int64_t filled_ms;
-    uint32_t tokens;
-};
-
 // What one laptop has.
 struct nat_laptop {
     uint64_t identity; // who it is: see nat_set_laptop()
     struct nat_queue queues[NAT_QUEUE_COUNT];
     uint32_t mappings;
     uint32_t connections;
-    uint32_t ports[3]; // outside ports held: TCP, UDP, ICMP identifiers
-    struct nat_bucket answers;
-    struct nat_bucket queries; // for the server's resolver
+    uint32_t ports[NAT_PORT_KINDS]; // outside ports held
+    int64_t answers; // buckets, see bucket_take(), in microseconds: of errors that it gets,
+    int64_t queries; // of queries for the server's resolver
 };
 
 // A SYN from outside that nobody has asked for (syn.c).
@@ -158,7 +152,6 @@ struct nat_datagram {
 // A fragment that came before its datagram's first.
 struct nat_held {
     struct nat_datagram *datagram; // NULL: free
-    uint64_t serial;               // the older, the smaller
     size_t length;
     uint8_t bytes[NAT_HELD_BYTES];
 };
@@ -171,16 +164,13 @@ struct nat {
     uint64_t unanswered; // errors that were not sent, for there were too many
     uint16_t next_identification;
     uint32_t next_serial;
-    uint64_t next_held;
     uint32_t mapping_count;
     uint32_t connection_count;
 
-    struct nat_ports tcp_ports;
-    struct nat_ports udp_ports;
-    struct nat_ports icmp_identifiers;
+    struct nat_ports ports[NAT_PORT_KINDS]; // of ICMP: identifiers
 
     struct nat_laptop laptops[NAT_LAPTOPS];
-    struct nat_bucket outside_answers;
+    int64_t outside_answers;
     struct nat_pool mapping_pool;
     struct nat_pool connection_pool;
     struct nat_index by_inside;
@@ -191,7 +181,9 @@ struct nat {
     uint32_t first_syn;
     uint32_t syn_count;
     struct nat_datagram datagrams[NAT_DATAGRAMS];
+    struct crowd_place datagram_crowd[NAT_DATAGRAMS]; // whose they are
     struct nat_held held[NAT_HELD_FRAGMENTS];
+    struct crowd_place held_crowd[NAT_HELD_FRAGMENTS];
 
     struct nat_mapping mappings[NAT_MAPPINGS];
     struct nat_link mapping_links[NAT_MAPPINGS];

@@ -12,7 +12,7 @@
 // A RST may be forged by somebody who sees nothing of the connection. inbound.c leaves out those
 // whose sequence number is not credible (compare RFC 5961 section 3); and traffic that goes on
 // after a RST shows that its receiver did not heed it, and makes the connection established again.
-#include "tcp.h"
+#include "parts.h"
 
 // Gone on with by the inside, which has acknowledged a SYN that was not seen, and not yet by the
 // outside.

@@ -8,7 +8,7 @@
 // So what is of one colour is background alone, and of the rest the dark half is background: a seam
 // is then a thin dark line in a light module, which readers bear better than one through the dark
 // modules of a finder pattern.
-#include "draw.h"
+#include "qr.h"
 
 #include <stdbool.h>
 #include <string.h>

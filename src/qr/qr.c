@@ -12,9 +12,6 @@
 // more than one alignment pattern, and from version 7 on, the version written in the symbol.
 #include "qr.h"
 
-#include <stdint.h>
-#include <string.h>
-
 #include "reed_solomon.h"
 
 #define CODEWORDS_MAX 100

@@ -21,8 +21,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "../base/log.h"
-#include "../base/loop.h"
 #include "../base/options.h"
 #include "../http/origin.h"
 #include "../ws/base64.h"
@@ -444,35 +442,31 @@ static void init_side(struct side *side, struct end *end, struct side *other) {
                  side->tx, sizeof side->tx);
 }
 
-enum { OPT_LAPTOP, OPT_SERVER };
-
-static const struct option_name names[] = {
-    {"--laptop", OPT_LAPTOP, true},
-    {"--server", OPT_SERVER, true},
-    {NULL, 0, false},
-};
-
-// Takes one option. Returns 0, or an exit status.
-static int take_option(void *arg, int id, char *value) {
+// Takes an end's option, which is named as the end is.
+static int take_end(void *arg, char *value) {
     static const uint16_t server_ports[WAYS] = {8080, 443, 80};
     static const uint16_t laptop_port = LAPTOP_PORT;
-    struct relay *relay = arg;
-    bool is_laptop = id == OPT_LAPTOP;
-    struct end *end = is_laptop ? &relay->laptop_end : &relay->server_end;
+    struct end *end = arg;
+    bool is_laptop = end == &end->relay->laptop_end;
     const char *wanted = host_wants(strncmp(value, "ws://", 5) == 0 ? value + 5 : value);
     if (strncmp(value, "wss://", 6) == 0)
         wanted = "ws://, as I speak no TLS (a browser does, and socat: see man tether-relay)";
     if (wanted == NULL &&
         parse_end(end, value, is_laptop ? &laptop_port : server_ports, is_laptop ? 1 : WAYS))
         return 0;
-    return options_wrong(PROGRAM, "%s wants %s, not %s", is_laptop ? "--laptop" : "--server",
+    return options_wrong(PROGRAM, "--%s wants %s, not %s", end->name,
                          wanted != NULL ? wanted : "an address such as ws://HOST:PORT/websocket",
                          value);
 }
 
 // Reads the command line. Returns -1 to go on, or an exit status.
 static int parse_options(struct relay *relay, int argc, char **argv) {
-    const struct options line = {PROGRAM, usage, names, &relay->log.level, take_option, relay};
+    const struct option_name names[] = {
+        {"--laptop", .take = take_end, .arg = &relay->laptop_end},
+        {"--server", .take = take_end, .arg = &relay->server_end},
+        {.name = NULL},
+    };
+    const struct options line = {PROGRAM, usage, names, &relay->log.level};
     parse_end(&relay->laptop_end, DEFAULT_LAPTOP, NULL, 0);
     int status = options_read(&line, argc, argv);
     if (status >= 0)
@@ -485,6 +479,8 @@ static int parse_options(struct relay *relay, int argc, char **argv) {
 int main(int argc, char **argv) {
     static struct relay relay;
     log_init(&relay.log, PROGRAM);
+    init_end(&relay.laptop_end, &relay, "laptop");
+    init_end(&relay.server_end, &relay, "server");
     int status = parse_options(&relay, argc, argv);
     if (status >= 0)
         return status;
@@ -493,8 +489,6 @@ int main(int argc, char **argv) {
         return 1;
     }
     relay.asked_ms = -1;
-    init_end(&relay.laptop_end, &relay, "laptop");
-    init_end(&relay.server_end, &relay, "server");
     init_side(&relay.laptop, &relay.laptop_end, &relay.servers[0]);
     for (int i = 0; i < SERVERS; i++)
         init_side(&relay.servers[i], &relay.server_end, &relay.laptop);

@@ -11,6 +11,7 @@
 
 #include "../crypto/random.h"
 #include "../session/record.h"
+#include "laptops.h"
 
 // What laptops look like to this host: 192.0.0.0/29 is set aside for such use (RFC 7335).
 #define HOST_TUN_ADDRESS 0xc0000001 // 192.0.0.1, the TUN device's own
@@ -22,11 +23,11 @@
 #define BATCH_EVERY 8  // and before laptops get what they may
 
 void gateway_init(struct gateway *gateway, const struct server_options *options,
-                  const struct log *log, struct loop *loop, const struct gateway_output *output) {
+                  const struct log *log, struct loop *loop, struct laptops *laptops) {
     gateway->options = options;
     gateway->log = log;
     gateway->loop = loop;
-    gateway->output = *output;
+    gateway->laptops = laptops;
     gateway->host_tun.fd = gateway->host_tun.netlink.fd = -1;
 }
 
@@ -60,18 +61,14 @@ static void to_host(void *arg, const struct ip_packet *packet, const struct ip_o
 static void to_laptop(void *arg, uint16_t laptop, const struct ip_packet *packet,
                       const struct ip_offload *offload) {
     const struct gateway *gateway = arg;
-    gateway->output.packet(gateway->output.arg, laptop, packet, offload);
+    laptops_queue(gateway->laptops, laptop, packet, offload);
 }
 
 // A packet from outside, on its way back.
 static void on_captured(void *arg, uint8_t *bytes, size_t length,
                         const struct ip_offload *offload) {
     struct gateway *gateway = arg;
-    nat_inbound(&gateway->nat, bytes, length, offload, gateway->loop->now_ms);
-}
-
-static void end_batch(const struct gateway *gateway) {
-    gateway->output.batch_end(gateway->output.arg);
+    nat_take(&gateway->nat, NAT_OUTSIDE, bytes, length, offload, gateway->loop->now_ms);
 }
 
 static void on_capture_ready(void *arg, short events) {
@@ -81,9 +78,9 @@ static void on_capture_ready(void *arg, short events) {
         if (wire_receive(&gateway->wire, on_captured, gateway) < WIRE_BATCH)
             break;
         if (i % BATCH_EVERY == BATCH_EVERY - 1)
-            end_batch(gateway);
+            laptops_pump(gateway->laptops);
     }
-    end_batch(gateway);
+    laptops_pump(gateway->laptops);
 }
 
 // Packets of this host's own stack, for laptops.
@@ -96,9 +93,10 @@ static void on_host(void *arg, short events) {
         ssize_t length = tun_read(&gateway->host_tun, gateway->host_packet, &packet, &offload);
         if (length <= 0)
             break;
-        nat_from_host(&gateway->nat, packet, (size_t)length, &offload, gateway->loop->now_ms);
+        nat_take(&gateway->nat, NAT_TO_HOST, packet, (size_t)length, &offload,
+                 gateway->loop->now_ms);
     }
-    end_batch(gateway);
+    laptops_pump(gateway->laptops);
 }
 
 static void on_arp(void *arg, short events) {
@@ -109,7 +107,7 @@ static void on_arp(void *arg, short events) {
 
 static void on_local_port(void *arg, int protocol, uint16_t port) {
     struct gateway *gateway = arg;
-    nat_reserve_port(&gateway->nat, protocol == IPPROTO_TCP ? IP_TCP : IP_UDP, port);
+    nat_ports_reserve(&gateway->nat.ports[protocol == IPPROTO_TCP ? NAT_TCP : NAT_UDP], port);
 }
 
 // The runs of free ports. When local sockets have cut the range into too many, the rest is left
@@ -170,8 +168,8 @@ static int set_up_nat(struct gateway *gateway, const struct siphash_key *port_ke
     if (wire_local_ports(on_local_port, gateway) < 0)
         log_warn(gateway->log, "cannot see which ports local sockets use: %s", strerror(errno));
     warn_of_overlap(gateway);
-    find_ranges(&gateway->nat.tcp_ports, &tcp);
-    find_ranges(&gateway->nat.udp_ports, &udp);
+    find_ranges(&gateway->nat.ports[NAT_TCP], &tcp);
+    find_ranges(&gateway->nat.ports[NAT_UDP], &udp);
     if (tcp.count == 0 || udp.count == 0) {
         log_error(gateway->log, "local sockets use all of the NAT's ports: give others (--ports)");
         return -1;
@@ -220,7 +218,7 @@ void gateway_tick(struct gateway *gateway) {
 
 void gateway_send(struct gateway *gateway, uint16_t laptop, uint8_t *bytes, size_t length,
                   const struct ip_offload *offload) {
-    nat_outbound(&gateway->nat, laptop, bytes, length, offload, gateway->loop->now_ms);
+    nat_take(&gateway->nat, laptop, bytes, length, offload, gateway->loop->now_ms);
 }
 
 void gateway_flush(struct gateway *gateway) { wire_flush(&gateway->wire); }

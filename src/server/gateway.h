@@ -4,29 +4,19 @@
 // and belongs to a laptop is handed on.
 #pragma once
 
-#include "../base/log.h"
 #include "../base/loop.h"
 #include "../nat/nat.h"
 #include "../tun/tun.h"
 #include "../wire/wire.h"
 #include "options.h"
 
-// Who takes what is for laptops.
-struct gateway_output {
-    // A packet for the laptop with this number, valid during the call. `offload`: what a network
-    // card would have to do on it yet, or NULL.
-    void (*packet)(void *arg, uint16_t laptop, const struct ip_packet *packet,
-                   const struct ip_offload *offload);
-    // Some packets were handed on: a good time to send.
-    void (*batch_end)(void *arg);
-    void *arg;
-};
+struct laptops;
 
 struct gateway {
     const struct server_options *options;
     const struct log *log;
     struct loop *loop;
-    struct gateway_output output;
+    struct laptops *laptops; // who take what is for them
     struct wire wire;
     struct nat nat;
     uint32_t resolver;              // which laptops may ask, though it is private; 0: none
@@ -39,7 +29,7 @@ struct gateway {
 
 // The pointers must stay valid; all in `gateway` is zero.
 void gateway_init(struct gateway *gateway, const struct server_options *options,
-                  const struct log *log, struct loop *loop, const struct gateway_output *output);
+                  const struct log *log, struct loop *loop, struct laptops *laptops);
 // In this order: finds the interface, whose address is known then; opens the way to this host's own
 // services; and, when the sockets that listen are open, begins to translate. `port_key` chooses the
 // NAT's outside ports. Each returns 0, or -1 after having said what is wrong.

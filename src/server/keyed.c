@@ -10,7 +10,7 @@
 #include "../os/resolvers.h"
 #include "../ws/base64.h"
 #include "keys.h"
-#include "mode.h"
+#include "phones.h"
 
 // ---- laptops ----
 

@@ -4,7 +4,6 @@
 // is printed for the laptop; `address` is this host's in that line, host byte order, 0: not known.
 #pragma once
 
-#include "../base/log.h"
 #include "../base/siphash.h"
 #include "../session/key.h"
 #include "options.h"

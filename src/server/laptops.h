@@ -53,7 +53,7 @@ int laptops_init(struct laptops *laptops, const struct log *log, struct loop *lo
 // begins its link. NULL when all are here.
 struct laptop *laptops_find(struct laptops *laptops, const char *id, const struct endpoint *phone,
                             int64_t away_ms);
-// Queues a packet for the laptop with this number, for struct gateway_output.
+// Queues a packet for the laptop with this number.
 void laptops_queue(struct laptops *laptops, uint16_t number, const struct ip_packet *packet,
                    const struct ip_offload *offload);
 // Sends what was queued.

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "../crypto/random.h"
-#include "mode.h"
+#include "phones.h"
 
 #define BESIDE_MS 3000
 

@@ -40,36 +40,8 @@ static int wrong(const char *text, const char *value) {
     return options_wrong(PROGRAM, "%s %s", text, value);
 }
 
-enum {
-    OPT_OPEN,
-    OPT_KEY_FILE,
-    OPT_NEW_KEY,
-    OPT_LISTEN,
-    OPT_PAGE,
-    OPT_FRONT,
-    OPT_INTERFACE,
-    OPT_PORTS,
-    OPT_ALLOW_PRIVATE,
-    OPT_FILTER,
-    OPT_HTML
-};
-
-static const struct option_name names[] = {
-    {"--open", OPT_OPEN, false},
-    {"--key-file", OPT_KEY_FILE, true},
-    {"--new-key", OPT_NEW_KEY, false},
-    {"--listen", OPT_LISTEN, true},
-    {"--page", OPT_PAGE, true},
-    {"--front", OPT_FRONT, true},
-    {"--interface", OPT_INTERFACE, true},
-    {"--ports", OPT_PORTS, true},
-    {"--allow-private", OPT_ALLOW_PRIVATE, false},
-    {"--filter", OPT_FILTER, true},
-    {"--html", OPT_HTML, true},
-    {NULL, 0, false},
-};
-
-static int take_ports(struct server_options *options, const char *value) {
+static int take_ports(void *arg, char *value) {
+    struct server_options *options = arg;
     char low_text[8];
     unsigned long low;
     unsigned long high;
@@ -89,7 +61,7 @@ static int take_ports(struct server_options *options, const char *value) {
 }
 
 // Takes one more address to listen on.
-static int take_listen(struct server_options *options, const char *value, uint16_t port) {
+static int add_listener(struct server_options *options, const char *value, uint16_t port) {
     if (options->listen_count == HTTP_LISTENERS)
         return wrong("too many addresses to listen on, at", value);
     if (endpoint_parse(&options->listen[options->listen_count++], value, port) == 0)
@@ -99,61 +71,63 @@ static int take_listen(struct server_options *options, const char *value, uint16
                  value);
 }
 
+static int take_listen(void *arg, char *value) { return add_listener(arg, value, DEFAULT_PORT); }
+
 // Adds the addresses that nobody named, and the one of --page. Returns -1, or an exit status.
 static int complete_listen(struct server_options *options) {
     const char *page = options->page;
     bool is_default = options->listen_count == 0 && page == NULL;
     if (options->listen_count == 0)
-        (void)take_listen(options, "::", DEFAULT_PORT);
+        (void)add_listener(options, "::", DEFAULT_PORT);
     options->must_count = options->listen_count;
     if (is_default)
-        (void)take_listen(options, "::", TLS_PORT);
+        (void)add_listener(options, "::", TLS_PORT);
     if ((page == NULL && !is_default) || (page != NULL && strcmp(page, "none") == 0))
         return -1;
-    return take_listen(options, is_default ? "::" : page, PAGE_PORT) == 0 ? -1 : 2;
+    return add_listener(options, is_default ? "::" : page, PAGE_PORT) == 0 ? -1 : 2;
 }
 
-static int take_front(struct server_options *options, const char *value) {
-    if (endpoint_parse(&options->front, value, 0) == 0 && endpoint_port(&options->front) == 0)
+static int take_front(void *arg, char *value) {
+    struct endpoint *front = arg;
+    if (endpoint_parse(front, value, 0) == 0 && endpoint_port(front) == 0)
         return 0;
     return wrong("--front wants an address such as 127.0.0.1, not", value);
 }
 
-static int take_key_file(struct server_options *options, const char *value) {
+static int take_key_file(void *arg, char *value) {
+    const char **key_file = arg;
     if (key_file_name_is_key(value))
         return options_wrong(PROGRAM, "--key-file wants a file's name, not a key: the server makes "
                                       "its key itself, and keeps it in that file");
-    options->key_file = value;
+    *key_file = value;
     return 0;
 }
 
-// Takes one option. Returns 0, or an exit status.
-static int take_option(void *arg, int id, char *value) {
-    struct server_options *options = arg;
-    switch (id) {
-    case OPT_OPEN: options->open = true; return 0;
-    case OPT_KEY_FILE: return take_key_file(options, value);
-    case OPT_NEW_KEY: options->new_key = true; return 0;
-    case OPT_LISTEN: return take_listen(options, value, DEFAULT_PORT);
-    case OPT_PAGE: options->page = value; return 0;
-    case OPT_FRONT: return take_front(options, value);
-    case OPT_INTERFACE: options->interface = value; return 0;
-    case OPT_PORTS: return take_ports(options, value);
-    case OPT_ALLOW_PRIVATE: options->allow_private = true; return 0;
-    case OPT_FILTER:
-        options->filter_by_address = strcmp(value, "address") == 0;
-        if (options->filter_by_address || strcmp(value, "none") == 0)
-            return 0;
-        return wrong("--filter wants address or none, not", value);
-    default: // OPT_HTML
-        options->html = value;
+static int take_filter(void *arg, char *value) {
+    bool *by_address = arg;
+    *by_address = strcmp(value, "address") == 0;
+    if (*by_address || strcmp(value, "none") == 0)
         return 0;
-    }
+    return wrong("--filter wants address or none, not", value);
 }
 
 int server_options_parse(struct server_options *options, enum log_level *level, int argc,
                          char **argv) {
-    const struct options line = {PROGRAM, usage, names, level, take_option, options};
+    const struct option_name names[] = {
+        {"--open", .flag = &options->open},
+        {"--key-file", .take = take_key_file, .arg = &options->key_file},
+        {"--new-key", .flag = &options->new_key},
+        {"--listen", .take = take_listen, .arg = options},
+        {"--page", .text = &options->page},
+        {"--front", .take = take_front, .arg = &options->front},
+        {"--interface", .text = &options->interface},
+        {"--ports", .take = take_ports, .arg = options},
+        {"--allow-private", .flag = &options->allow_private},
+        {"--filter", .take = take_filter, .arg = &options->filter_by_address},
+        {"--html", .text = &options->html},
+        {.name = NULL},
+    };
+    const struct options line = {PROGRAM, usage, names, level};
     options->port_low = PORTS_LOW;
     options->port_high = PORTS_HIGH;
     int status = options_read(&line, argc, argv);

@@ -2,9 +2,6 @@
 // The command line of tether-server.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "../base/address.h"
 #include "../base/log.h"
 #include "../limits.h"

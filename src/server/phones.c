@@ -3,8 +3,6 @@
 // part: open.c, keyed.c.
 #include "phones.h"
 
-#include "mode.h"
-
 struct laptop *server_phones_laptop(const struct server_conn *conn) {
     const struct path *path = conn->phone.path;
     return path != NULL ? &conn->phones->laptops->places[path->laptop] : NULL;

@@ -7,7 +7,7 @@
 // runs.
 //
 // Read main() first. A packet's way out begins in open.c, or keyed.c, and goes on in gateway.c; its
-// answer comes back through gateway.c and to_laptop().
+// answer comes back through gateway.c and laptops.c.
 #include <errno.h>
 #include <string.h>
 
@@ -15,7 +15,6 @@
 #include "../os/sandbox.h"
 #include "../ws/door.h"
 #include "keys.h"
-#include "mode.h"
 #include "status.h"
 
 struct server {
@@ -31,18 +30,6 @@ struct server {
     char ports[8 * HTTP_LISTENERS]; // which phones may try, the likeliest first: "8080,443,80"
     int64_t started_ms;
 };
-
-// A packet from outside, on its way back.
-static void to_laptop(void *arg, uint16_t number, const struct ip_packet *packet,
-                      const struct ip_offload *offload) {
-    struct server *server = arg;
-    laptops_queue(&server->laptops, number, packet, offload);
-}
-
-static void on_batch_end(void *arg) {
-    struct server *server = arg;
-    laptops_pump(&server->laptops);
-}
 
 static int on_dynamic(void *arg, const struct endpoint *peer, const struct http_text *path,
                       char *body, size_t size) {
@@ -73,10 +60,8 @@ static void on_tick(void *arg, short events) {
 // A listening socket; where the host has no IPv6, "[::]" means all of IPv4.
 static int open_listener(const struct endpoint *endpoint) {
     struct endpoint ipv4;
-    char text[ENDPOINT_TEXT_MAX];
     int fd = socket_listen(endpoint, NULL);
-    endpoint_format(endpoint, text);
-    if (fd < 0 && errno == EAFNOSUPPORT && strncmp(text, "[::]:", 5) == 0 &&
+    if (fd < 0 && errno == EAFNOSUPPORT && endpoint_is_wildcard(endpoint) &&
         endpoint_parse(&ipv4, "0.0.0.0", endpoint_port(endpoint)) == 0)
         fd = socket_listen(&ipv4, NULL);
     return fd;
@@ -127,7 +112,6 @@ static void undo_host(struct server *server) {
 
 // Gives each part what it works with. Returns 0, or -1 after having said what is wrong.
 static int init(struct server *server) {
-    const struct gateway_output output = {to_laptop, on_batch_end, server};
     const struct server_mode *mode = server->options.open ? &server_open : &server_keyed;
     const struct http_host_config config = {
         .path = "/websocket",
@@ -140,7 +124,7 @@ static int init(struct server *server) {
     };
     server->started_ms = server->loop.now_ms;
     server->door = (struct ws_door){server_phones_accept, &server->phones};
-    gateway_init(&server->gateway, &server->options, &server->log, &server->loop, &output);
+    gateway_init(&server->gateway, &server->options, &server->log, &server->loop, &server->laptops);
     server_phones_init(&server->phones, mode, &server->log, &server->loop, &server->laptops);
     http_host_init(&server->host, &server->loop, &config);
     return laptops_init(&server->laptops, &server->log, &server->loop, &server->gateway);

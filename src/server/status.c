@@ -3,7 +3,6 @@
 #include "status.h"
 
 #include "../tunnel/counters.h"
-#include "mode.h"
 
 static void write_drops(const struct gateway *gateway, const struct tunnel_counters *counters,
                         struct text *text) {
@@ -19,22 +18,16 @@ static void write_drops(const struct gateway *gateway, const struct tunnel_count
              (unsigned long long)wire->send_failed, (unsigned long long)wire->bad_capture);
 }
 
-// Adds up what all laptops' links have counted. Returns how many have a phone.
-static unsigned sum_links(const struct laptops *laptops, struct tunnel_counters *counters) {
-    unsigned connected = 0;
-    for (size_t i = 0; i < SERVER_LINKS; i++) {
-        connected += laptops->places[i].link.conn != NULL;
-        tunnel_counters_add(counters, &laptops->places[i].link);
-    }
-    return connected;
-}
-
 void write_server_status(struct text *text, const struct server_phones *phones,
                          const struct http_host *host, int64_t uptime_ms) {
     const struct laptops *laptops = phones->laptops;
     const struct nat *nat = &laptops->gateway->nat;
     struct tunnel_counters counters = {{0}};
-    unsigned links = sum_links(laptops, &counters);
+    unsigned links = 0; // that have a phone
+    for (size_t i = 0; i < SERVER_LINKS; i++) {
+        links += laptops->places[i].link.conn != NULL;
+        tunnel_counters_add(&counters, &laptops->places[i].link);
+    }
     counters.values[TUNNEL_BAD_OFFLOAD] += laptops->gateway->bad_offload;
     text_add(text, "{\"program\":\"tether-server\",\"version\":\"%s\",\"uptime_s\":%lld",
              TETHER_VERSION, (long long)uptime_ms / 1000);

@@ -2,7 +2,6 @@
 // What tether-server tells of itself.
 #pragma once
 
-#include "../base/text.h"
 #include "../http/host.h"
 #include "phones.h"
 

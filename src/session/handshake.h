@@ -14,10 +14,6 @@
 // Payloads may grow: a reader leaves aside what it does not know.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "../crypto/noise.h"
 #include "key.h"
 #include "session.h"

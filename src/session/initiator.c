@@ -70,14 +70,11 @@ static void begin_anew(struct initiator *initiator, int64_t now_ms) {
     initiator_hurry(initiator, now_ms);
 }
 
-static bool wants_session(struct initiator *initiator, int64_t now_ms) {
-    const struct session *session = session_to_seal(&initiator->keys, now_ms);
-    return initiator->trying || session == NULL || session_is_old(session, now_ms);
-}
-
 size_t initiator_due(struct initiator *initiator, int64_t now_ms, uint8_t message[OFFER_SIZE],
                      bool *try_other_form) {
-    if (!wants_session(initiator, now_ms) || now_ms < initiator->due_ms)
+    const struct session *session = session_to_seal(&initiator->keys, now_ms);
+    bool has_session = session != NULL && !session_is_old(session, now_ms);
+    if ((has_session && !initiator->trying) || now_ms < initiator->due_ms)
         return 0;
     if ((!initiator->trying || now_ms - initiator->began_ms >= OFFER_LIFETIME_MS) &&
         !begin(initiator, now_ms))

@@ -4,12 +4,7 @@
 // the caller's to say.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "handshake.h"
-#include "session.h"
 
 struct initiator {
     uint8_t key[KEY_SIZE];

@@ -3,8 +3,6 @@
 // alone.
 #pragma once
 
-#include <stdbool.h>
-
 #include "../base/log.h"
 #include "../limits.h"
 #include "key.h"

@@ -9,10 +9,8 @@
 // A ping carries the sender's own clock and comes back as it is, so nothing need be remembered.
 #include "liveness.h"
 
-#include "../base/bytes.h"
-
 void liveness_init(struct liveness *liveness, int64_t now_ms) {
-    *liveness = (struct liveness){now_ms, -1, now_ms - LIVENESS_IDLE_MS};
+    *liveness = (struct liveness){-1, now_ms - LIVENESS_IDLE_MS};
 }
 
 void liveness_sent(struct liveness *liveness, int64_t now_ms) {
@@ -20,12 +18,7 @@ void liveness_sent(struct liveness *liveness, int64_t now_ms) {
         liveness->waiting_ms = now_ms;
 }
 
-void liveness_heard(struct liveness *liveness, int64_t now_ms) {
-    liveness->heard_ms = now_ms;
-    liveness->waiting_ms = -1;
-}
-
-void liveness_excuse(struct liveness *liveness) { liveness->waiting_ms = -1; }
+void liveness_answered(struct liveness *liveness) { liveness->waiting_ms = -1; }
 
 int64_t liveness_silence(const struct liveness *liveness, int64_t now_ms) {
     return liveness->waiting_ms < 0 ? 0 : now_ms - liveness->waiting_ms;

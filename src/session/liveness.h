@@ -2,24 +2,19 @@
 // Whether the other end still answers, and how long that takes. Times in milliseconds.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "record.h"
 
 struct liveness {
-    int64_t heard_ms;   // when the peer was last heard, at first the time of liveness_init()
     int64_t waiting_ms; // since when something that we sent awaits any answer; -1: nothing does
     int64_t pinged_ms;  // when the last ping went
 };
 
 // Nothing is owed, and a ping is due.
 void liveness_init(struct liveness *liveness, int64_t now_ms);
-// A message went, or came.
+// A message went.
 void liveness_sent(struct liveness *liveness, int64_t now_ms);
-void liveness_heard(struct liveness *liveness, int64_t now_ms);
-// What was sent until now need not be answered.
-void liveness_excuse(struct liveness *liveness);
+// A message came, or none need come: of what was sent until now, no answer is owed.
+void liveness_answered(struct liveness *liveness);
 
 // Whether a ping is due: something was sent and not answered for a while, or the last ping is long
 // ago.

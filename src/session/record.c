@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#include "../base/bytes.h"
-
 #define IPV6_HEADER 40
 
 // The length of the IP packet that starts here by its own account, or 0.

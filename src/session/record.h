@@ -7,10 +7,6 @@
 //   4..   body
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "../ip/offload.h"
 #include "../limits.h"
 

@@ -3,15 +3,9 @@
 // any laptop. Pure: messages in, messages out, time as an argument.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "../base/rate.h"
-#include "../limits.h"
 #include "handshake.h"
 #include "record.h"
-#include "session.h"
 
 // What a connection may hold before anybody has shown on it that he is there now and knows the key:
 // an offer that was answered. A recorded offer gets this far too, and no farther.

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: ISC
 // Sealing and opening. The counter is the nonce of the cipher, so that no nonce is used twice under
-// a key: 4 zero bytes, then the counter with its low byte first, as the Noise Protocol Framework
-// (revision 34, section 12.3) has it for ChaChaPoly. It travels in the clear, because messages may
-// be lost or overtake each other when one phone takes over from another. Index and counter need no
-// authentication of their own: the tag is right only under the key that the index names and the
-// nonce that the counter makes.
+// a key. It travels in the clear, because messages may be lost or overtake each other when one
+// phone takes over from another. Index and counter need no authentication of their own: the tag is
+// right only under the key that the index names and the nonce that the counter makes.
 //
 // A key is used for a limited time and a limited number of messages, so that who steals the memory
 // of a laptop or server can read a few minutes of what was recorded and no more.
@@ -32,11 +30,6 @@ void session_begin(struct session *session, uint32_t receive_index, uint32_t sen
 
 void session_end(struct session *session) { crypto_wipe(session, sizeof *session); }
 
-static void make_nonce(uint8_t nonce[AEAD_NONCE], uint64_t counter) {
-    for (size_t i = 0; i < AEAD_NONCE; i++)
-        nonce[i] = i < 4 ? 0 : (uint8_t)(counter >> (8 * (i - 4)));
-}
-
 bool session_seal(struct session *session, uint8_t *message, size_t length) {
     uint8_t nonce[AEAD_NONCE];
     if (!session->live || session->next_counter == UINT64_MAX) {
@@ -49,7 +42,7 @@ bool session_seal(struct session *session, uint8_t *message, size_t length) {
     message[0] = MESSAGE_SEALED;
     put_be32(message + 1, session->send_index);
     put_be64(message + 5, counter);
-    make_nonce(nonce, counter);
+    aead_nonce(nonce, counter);
     aead_seal(message + SEALED_HEAD, length, session->send_key, nonce, NULL, 0);
     return true;
 }
@@ -63,7 +56,7 @@ enum sealed_verdict session_open(struct session *session, uint8_t *message, size
     uint64_t counter = get_be64(message + 5);
     if (!replay_may_be_new(&session->replay, counter))
         return SEALED_REPLAYED;
-    make_nonce(nonce, counter);
+    aead_nonce(nonce, counter);
     if (!aead_open(message + SEALED_HEAD, length - SEALED_HEAD, session->receive_key, nonce, NULL,
                    0))
         return SEALED_FORGED;

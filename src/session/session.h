@@ -10,10 +10,6 @@
 //   last 16 bytes: the tag
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "../crypto/aead.h"
 #include "replay.h"
 

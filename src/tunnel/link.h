@@ -8,10 +8,6 @@
 // Either goes as binary, or as text that holds the base64 of the same bytes.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "../flow/flow.h"
 #include "../ip/segment.h"
 #include "../limits.h"

@@ -2,8 +2,6 @@
 // Choosing the path among a laptop's connections; path.h says by what rule.
 #include "path.h"
 
-#include <stddef.h>
-
 #define FAILED_MS 2000 // a path that was silent for so long may be overtaken by an older one
 
 void path_init(struct path *path, struct tunnel_link *link, uint16_t laptop) {

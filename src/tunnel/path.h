@@ -10,9 +10,6 @@
 // does not work takes nothing over.
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "link.h"
 
 struct path;

@@ -6,7 +6,6 @@
 #include <linux/if_ether.h>
 #include <string.h>
 
-#include "../base/bytes.h"
 #include "wire.h"
 
 // Everything that never changes between system calls.

@@ -65,15 +65,9 @@ static bool run_iptables(const char *const *arguments) {
     return wait_for(child);
 }
 
-// Our chain, and what stands for it: one on each interface.
-static void chain_name(const struct wire *wire, char name[32]) {
-    snprintf(name, 32, "tether-%s", wire->interface);
-}
-
 // Returns whether there is no such chain any more.
 static bool remove_chain(const struct wire *wire) {
-    char chain[32];
-    chain_name(wire, chain);
+    const char *chain = wire->chain;
     (void)run_iptables((const char *[]){"-D", "PREROUTING", "-j", chain, NULL});
     (void)run_iptables((const char *[]){"-F", chain, NULL});
     (void)run_iptables((const char *[]){"-X", chain, NULL});
@@ -82,28 +76,18 @@ static bool remove_chain(const struct wire *wire) {
 
 static bool add_ranges(const struct wire *wire, const char *protocol,
                        const struct port_ranges *ranges) {
-    char chain[32];
     char address[INET_ADDRSTRLEN];
     char ports[16];
     struct in_addr in = {htonl(wire->address)};
-    chain_name(wire, chain);
     inet_ntop(AF_INET, &in, address, sizeof address);
     for (size_t i = 0; i < ranges->count; i++) {
         const struct port_range *range = &ranges->ranges[i];
         snprintf(ports, sizeof ports, "%u:%u", (unsigned)range->low, (unsigned)range->high);
-        if (!run_iptables((const char *[]){"-A", chain, "-d", address, "-p", protocol, "--dport",
-                                           ports, "-j", "DROP", NULL}))
+        if (!run_iptables((const char *[]){"-A", wire->chain, "-d", address, "-p", protocol,
+                                           "--dport", ports, "-j", "DROP", NULL}))
             return false;
     }
     return true;
-}
-
-// The lock's file.
-static void lock_name(const struct wire *wire, char name[64]) {
-    struct stat namespace = {.st_ino = 0}; // without /proc there is one name for all
-    (void)stat("/proc/self/ns/net", &namespace);
-    snprintf(name, 64, LOCK_FOLDER "/tether-%s-%llu.lock", wire->interface,
-             (unsigned long long)namespace.st_ino);
 }
 
 // Locks the file, if nobody else has. Returns its descriptor, or -1 with errno set (EWOULDBLOCK:
@@ -126,18 +110,20 @@ static int try_lock(const char *name) {
 
 // Takes the lock, and waits while an old guardian has it. Returns its descriptor, or -1 after
 // having said what is wrong.
-static int take_lock(const struct wire *wire) {
-    char name[64];
-    lock_name(wire, name);
+static int take_lock(struct wire *wire) {
+    struct stat namespace = {.st_ino = 0}; // without /proc there is one name for all
+    (void)stat("/proc/self/ns/net", &namespace);
+    snprintf(wire->lock, sizeof wire->lock, LOCK_FOLDER "/tether-%s-%llu.lock", wire->interface,
+             (unsigned long long)namespace.st_ino);
     for (int i = 0; i < LOCK_TRIES; i++) {
-        int fd = try_lock(name);
+        int fd = try_lock(wire->lock);
         if (fd >= 0)
             return fd;
         if (errno != EWOULDBLOCK)
             break;
         poll(NULL, 0, LOCK_WAIT_MS);
     }
-    log_error(wire->log, "cannot lock %s: %s%s", name, strerror(errno),
+    log_error(wire->log, "cannot lock %s: %s%s", wire->lock, strerror(errno),
               errno == EWOULDBLOCK ? " (is another tether-server running?)" : "");
     return -1;
 }
@@ -145,12 +131,11 @@ static int take_lock(const struct wire *wire) {
 // The guardian's life. `wait_fd`: the reading end of the pipe.
 static _Noreturn void guard(const struct wire *wire, int wait_fd, int lock_fd) {
     char byte;
-    char lock[64];
     ssize_t got;
     setsid();
-    prctl(PR_SET_NAME,
-          "tether-guardian"); // so that "killall -9 tether-server" does not mean it too
-    signal(SIGINT, SIG_IGN);  // and so does the iptables program that it runs
+    // So that "killall -9 tether-server" does not mean it too.
+    prctl(PR_SET_NAME, "tether-guardian");
+    signal(SIGINT, SIG_IGN); // and so does the iptables program that it runs
     signal(SIGTERM, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     for (int fd = 0; fd < LOOP_MAX_FDS; fd++)
@@ -159,8 +144,7 @@ static _Noreturn void guard(const struct wire *wire, int wait_fd, int lock_fd) {
     do got = read(wait_fd, &byte, 1);
     while (got > 0 || (got < 0 && errno == EINTR));
     bool is_gone = remove_chain(wire);
-    lock_name(wire, lock);
-    (void)unlink(lock);
+    (void)unlink(wire->lock);
     _exit(is_gone ? 0 : 1);
 }
 
@@ -183,8 +167,7 @@ static bool start_guardian(struct wire *wire, int lock_fd) {
 
 bool wire_silence_by_iptables(struct wire *wire, const struct port_ranges *tcp,
                               const struct port_ranges *udp) {
-    char chain[32];
-    chain_name(wire, chain);
+    snprintf(wire->chain, sizeof wire->chain, "tether-%s", wire->interface);
     int lock_fd = take_lock(wire);
     if (lock_fd < 0)
         return false;
@@ -193,9 +176,9 @@ bool wire_silence_by_iptables(struct wire *wire, const struct port_ranges *tcp,
     if (!guarded)
         return false;
     (void)remove_chain(wire);
-    return run_iptables((const char *[]){"-N", chain, NULL}) && add_ranges(wire, "tcp", tcp) &&
-           add_ranges(wire, "udp", udp) &&
-           run_iptables((const char *[]){"-I", "PREROUTING", "-j", chain, NULL});
+    return run_iptables((const char *[]){"-N", wire->chain, NULL}) &&
+           add_ranges(wire, "tcp", tcp) && add_ranges(wire, "udp", udp) &&
+           run_iptables((const char *[]){"-I", "PREROUTING", "-j", wire->chain, NULL});
 }
 
 void wire_unsilence_by_iptables(struct wire *wire) {

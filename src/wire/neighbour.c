@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "../base/bytes.h"
 #include "wire.h"
 
 #define ROUTE_MS     5000

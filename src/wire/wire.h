@@ -4,9 +4,6 @@
 #pragma once
 
 #include <net/if.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -92,6 +89,8 @@ struct wire {
     struct netlink rules; // our nftables table lives as long as this socket
     pid_t guardian;       // the process that undoes our iptables rules; 0: there are none
     int guardian_fd;      // it waits until this descriptor is closed
+    char chain[32];       // ours, one on each interface,
+    char lock[64];        // and the file that it locks
 
     // Drops, for status.json.
     uint64_t no_route;

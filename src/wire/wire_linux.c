@@ -21,7 +21,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "../base/bytes.h"
 #include "../ip/scope.h"
 
 static void on_default_route(void *arg, uint16_t type, const uint8_t *body, size_t length) {
@@ -78,21 +77,18 @@ static void read_own_addresses(struct wire *wire) {
 }
 
 // Asks the kernel for one property of the interface.
-static int ask(struct wire *wire, int fd, unsigned long what, struct ifreq *request) {
-    memset(request, 0, sizeof *request);
+static int ask(const struct wire *wire, unsigned long what, struct ifreq *request) {
     snprintf(request->ifr_name, sizeof request->ifr_name, "%s", wire->interface);
-    return ioctl(fd, what, request);
+    return ioctl(wire->arp_fd, what, request);
 }
 
 // The interface's address: that which we use, if it has it, or else its first. 0: none.
 static uint32_t find_address(const struct wire *wire) {
     struct ifreq request;
     struct sockaddr_in address = {.sin_family = AF_INET};
-    memset(&request, 0, sizeof request);
-    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", wire->interface);
     address.sin_addr.s_addr = htonl(wire->address); // the kernel looks for this one first
     memcpy(&request.ifr_addr, &address, sizeof address);
-    if (ioctl(wire->arp_fd, SIOCGIFADDR, &request) < 0)
+    if (ask(wire, SIOCGIFADDR, &request) < 0)
         return 0;
     memcpy(&address, &request.ifr_addr, sizeof address);
     return ntohl(address.sin_addr.s_addr);
@@ -101,19 +97,12 @@ static uint32_t find_address(const struct wire *wire) {
 static int read_interface(struct wire *wire) {
     struct ifreq request;
     const char *name = wire->interface;
-    int fd = wire->arp_fd;
-    if (ask(wire, fd, SIOCGIFINDEX, &request) < 0) {
-        log_error(wire->log, "there is no network interface %s (ip link shows them)", name);
-        return -1;
-    }
-    wire->index = request.ifr_ifindex;
-    if (ask(wire, fd, SIOCGIFHWADDR, &request) < 0 ||
-        request.ifr_hwaddr.sa_family != ARPHRD_ETHER) {
+    if (ask(wire, SIOCGIFHWADDR, &request) < 0 || request.ifr_hwaddr.sa_family != ARPHRD_ETHER) {
         log_error(wire->log, "%s is not an Ethernet interface", name);
         return -1;
     }
     memcpy(wire->mac, request.ifr_hwaddr.sa_data, MAC_SIZE);
-    if (ask(wire, fd, SIOCGIFMTU, &request) < 0) {
+    if (ask(wire, SIOCGIFMTU, &request) < 0) {
         log_error(wire->log, "cannot read the MTU of %s: %s", name, strerror(errno));
         return -1;
     }
@@ -124,7 +113,7 @@ static int read_interface(struct wire *wire) {
         return -1;
     }
     read_own_addresses(wire);
-    if (ask(wire, fd, SIOCGIFFLAGS, &request) < 0 || (request.ifr_flags & IFF_UP) == 0) {
+    if (ask(wire, SIOCGIFFLAGS, &request) < 0 || (request.ifr_flags & IFF_UP) == 0) {
         log_error(wire->log, "%s is down: ip link set %s up", name, name);
         return -1;
     }
@@ -166,14 +155,13 @@ static bool follow_address(struct wire *wire) {
 bool wire_follow(struct wire *wire) {
     struct ifreq request;
     const char *name = wire->interface;
-    bool is_there = ask(wire, wire->arp_fd, SIOCGIFINDEX, &request) == 0;
+    bool is_there = ask(wire, SIOCGIFINDEX, &request) == 0;
     if (!is_there || request.ifr_ifindex != wire->index) {
         log_error(wire->log, "the network interface %s %s", name,
                   is_there ? "was made anew: start me again" : "is gone");
         return false;
     }
-    if (ask(wire, wire->arp_fd, SIOCGIFMTU, &request) == 0 &&
-        (uint32_t)request.ifr_mtu != wire->mtu) {
+    if (ask(wire, SIOCGIFMTU, &request) == 0 && (uint32_t)request.ifr_mtu != wire->mtu) {
         log_info(wire->log, "the MTU of %s was %u and is %d now", name, (unsigned)wire->mtu,
                  request.ifr_mtu);
         wire->mtu = (uint32_t)request.ifr_mtu;

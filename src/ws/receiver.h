@@ -3,10 +3,6 @@
 // code over a buffer that its owner gives.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "frame.h"
 #include "utf8.h"
 

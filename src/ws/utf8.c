@@ -19,28 +19,21 @@ static size_t ascii_run(const uint8_t *bytes, size_t length) {
 }
 
 static bool begin_character(struct utf8 *state, uint8_t byte) {
-    if (byte < 0x80)
+    static const struct {
+        uint8_t first, last; // of first bytes
+        struct utf8 then;
+    } table[] = {
+        {0x00, 0x7f, {0, 0x80, 0xbf}}, {0xc2, 0xdf, {1, 0x80, 0xbf}}, {0xe0, 0xe0, {2, 0xa0, 0xbf}},
+        {0xe1, 0xec, {2, 0x80, 0xbf}}, {0xed, 0xed, {2, 0x80, 0x9f}}, {0xee, 0xef, {2, 0x80, 0xbf}},
+        {0xf0, 0xf0, {3, 0x90, 0xbf}}, {0xf1, 0xf3, {3, 0x80, 0xbf}}, {0xf4, 0xf4, {3, 0x80, 0x8f}},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (byte < table[i].first || byte > table[i].last)
+            continue;
+        *state = table[i].then;
         return true;
-    if (byte < 0xc2 || byte > 0xf4)
-        return false;
-    state->low = 0x80;
-    state->high = 0xbf;
-    if (byte < 0xe0) {
-        state->left = 1;
-    } else if (byte < 0xf0) {
-        state->left = 2;
-        if (byte == 0xe0)
-            state->low = 0xa0;
-        if (byte == 0xed)
-            state->high = 0x9f;
-    } else {
-        state->left = 3;
-        if (byte == 0xf0)
-            state->low = 0x90;
-        if (byte == 0xf4)
-            state->high = 0x8f;
     }
-    return true;
+    return false;
 }
 
 bool utf8_check(struct utf8 *state, const uint8_t *bytes, size_t length) {

@@ -4,12 +4,13 @@
 // among few mappings stays in the processor's cache and among many does not: that, and not the
 // number of steps, is what makes the second slower. "random" goes through the mappings in random
 // order, which is the worst; "in order" is what a burst of one connection after another looks like.
-#include "nat/entries.h"
+#include "nat/nat.h"
 
 #include <stdio.h>
 #include <time.h>
 
 #include "../unit/packets.h"
+#include "nat/parts.h"
 
 #define INSIDE  ADDRESS(10, 0, 0, 1)
 #define OUTSIDE ADDRESS(203, 0, 113, 7)
@@ -177,7 +178,7 @@ static void bench_packets(uint8_t protocol, size_t size, uint32_t flows) {
         }
         double began = now_seconds();
         for (uint32_t i = 0; i < BATCH; i++) {
-            nat_outbound(&nat, 0, out[i], size, NULL, 1);
+            nat_take(&nat, 0, out[i], size, NULL, 1);
             memcpy(in[i], translated, headers);
         }
         spent_out += now_seconds() - began;
@@ -193,7 +194,7 @@ static void bench_packets(uint8_t protocol, size_t size, uint32_t flows) {
             packet_make(in[i], &back);
         }
         began = now_seconds();
-        for (uint32_t i = 0; i < BATCH; i++) nat_inbound(&nat, in[i], size, NULL, 1);
+        for (uint32_t i = 0; i < BATCH; i++) nat_take(&nat, NAT_OUTSIDE, in[i], size, NULL, 1);
         spent_in += now_seconds() - began;
     }
     double packets = (double)BATCH * ROUNDS;

@@ -74,9 +74,9 @@ def options_of_synopsis(page):
 
 
 def options_of_parser(program):
-    rows = r'\{"(--?[\w-]+)",\s*\w+,\s*(true|false)\}'
+    rows = r'\{"(--?[\w-]+)",\s*\.(flag|text|take) = '
     found = re.findall(rows, sources(program)) + re.findall(rows, read("src/base/options.c"))
-    return {name: has_value == "true" for name, has_value in found}
+    return {name: taken_by != "flag" for name, taken_by in found}
 
 
 def options_of_help(program):

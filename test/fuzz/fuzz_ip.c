@@ -42,7 +42,7 @@ static void expect_fields(const struct ip_packet *p, const uint8_t *bytes, size_
     EXPECT(packet_header_checksum_is_good(bytes));
     if (!p->has_transport)
         return;
-    EXPECT(!p->is_fragment || p->is_first_fragment);
+    EXPECT(p->fragment_start == 0);
     EXPECT(transport >= (p->protocol == PACKET_TCP ? 20 : 8));
     if (p->protocol == PACKET_TCP)
         EXPECT((size_t)(bytes[p->header_length + 12] >> 4) * 4 <= transport);

@@ -95,9 +95,9 @@ static enum nat_verdict send(enum from from, uint16_t laptop, const uint8_t *byt
     for (int i = 0; i < NAT_VERDICT_COUNT; i++) drops += nat.dropped[i];
     sent.count = 0;
     enum nat_verdict verdict =
-        from == FROM_LAPTOP ? nat_outbound(&nat, laptop, copy, length, offload, now_ms)
-        : from == FROM_WIRE ? nat_inbound(&nat, copy, length, offload, now_ms)
-                            : nat_from_host(&nat, copy, length, offload, now_ms);
+        from == FROM_LAPTOP ? nat_take(&nat, laptop, copy, length, offload, now_ms)
+        : from == FROM_WIRE ? nat_take(&nat, NAT_OUTSIDE, copy, length, offload, now_ms)
+                            : nat_take(&nat, NAT_TO_HOST, copy, length, offload, now_ms);
     EXPECT(verdict >= NAT_PASS && verdict < NAT_VERDICT_COUNT);
     for (int i = 0; i < NAT_VERDICT_COUNT; i++) drops -= nat.dropped[i];
     EXPECT(verdict == NAT_PASS || verdict == NAT_HELD || drops != 0); // each drop is counted
@@ -224,11 +224,15 @@ static void expect_consistent(void) {
         connections += carried;
     }
     EXPECT(connections == nat.connection_count && tcp + udp + icmp == nat.mapping_count);
-    EXPECT(tcp == range - nat.tcp_ports.free_count);
-    EXPECT(udp == range - nat.udp_ports.free_count);
-    EXPECT(icmp == range - nat.icmp_identifiers.free_count);
-    for (size_t i = 0; i < NAT_HELD_FRAGMENTS; i++)
+    EXPECT(tcp == range - nat.ports[NAT_TCP].free_count);
+    EXPECT(udp == range - nat.ports[NAT_UDP].free_count);
+    EXPECT(icmp == range - nat.ports[NAT_ICMP].free_count);
+    for (size_t i = 0; i < NAT_DATAGRAMS; i++)
+        EXPECT((nat.datagram_crowd[i].held > 0) == nat.datagrams[i].used);
+    for (size_t i = 0; i < NAT_HELD_FRAGMENTS; i++) {
         EXPECT(nat.held[i].datagram == NULL || nat.held[i].datagram->used);
+        EXPECT((nat.held_crowd[i].held > 0) == (nat.held[i].datagram != NULL));
+    }
 }
 
 static void step(struct input *input) {

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "qr/draw.h"
 #include "qr/qr.h"
 
 #define SCALE 4 // pixels of a module's side

@@ -73,7 +73,7 @@ lab_passed || exit 1
 tour "$TOUR" || LAB_FAILED=1
 
 check "a stop that has another name now is noticed" \
-	notices 'has no nat_outbounds\(\)' "$(rename nat_outbound nat_outbounds)"
+	notices 'has no nat_takes\(\)' "$(rename nat_take nat_takes)"
 check "a stop that is in another file now is noticed" \
 	notices 'wire_linux.c has no wire_flush\(\)' "$(move wire_flush 'src\/wire\/wire_linux.c')"
 check "two stops in the wrong order are noticed" \

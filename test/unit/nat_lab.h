@@ -132,7 +132,7 @@ static inline void lab_wait(int64_t ms) {
 static inline enum nat_verdict out_bytes(uint16_t laptop, const uint8_t *bytes, size_t length) {
     uint8_t *copy = test_copy(bytes, length);
     lab_clear();
-    enum nat_verdict verdict = nat_outbound(&nat, laptop, copy, length, NULL, lab.now_ms);
+    enum nat_verdict verdict = nat_take(&nat, laptop, copy, length, NULL, lab.now_ms);
     free(copy);
     return verdict;
 }
@@ -141,7 +141,7 @@ static inline enum nat_verdict in_bytes(const uint8_t *bytes, size_t length,
                                         const struct ip_offload *offload) {
     uint8_t *copy = test_copy(bytes, length);
     lab_clear();
-    enum nat_verdict verdict = nat_inbound(&nat, copy, length, offload, lab.now_ms);
+    enum nat_verdict verdict = nat_take(&nat, NAT_OUTSIDE, copy, length, offload, lab.now_ms);
     free(copy);
     return verdict;
 }
@@ -149,7 +149,7 @@ static inline enum nat_verdict in_bytes(const uint8_t *bytes, size_t length,
 static inline enum nat_verdict host_bytes(const uint8_t *bytes, size_t length) {
     uint8_t *copy = test_copy(bytes, length);
     lab_clear();
-    enum nat_verdict verdict = nat_from_host(&nat, copy, length, NULL, lab.now_ms);
+    enum nat_verdict verdict = nat_take(&nat, NAT_TO_HOST, copy, length, NULL, lab.now_ms);
     free(copy);
     return verdict;
 }
@@ -301,8 +301,8 @@ static inline bool is_error(const struct sent *sent, uint8_t type, uint8_t code)
 static inline bool is_empty(void) {
     uint32_t range = (uint32_t)(nat.config.port_high - nat.config.port_low) + 1;
     bool empty = nat.mapping_count == 0 && nat.connection_count == 0 &&
-                 nat.tcp_ports.free_count == range && nat.udp_ports.free_count == range &&
-                 nat.icmp_identifiers.free_count == range;
+                 nat.ports[NAT_TCP].free_count == range && nat.ports[NAT_UDP].free_count == range &&
+                 nat.ports[NAT_ICMP].free_count == range;
     for (size_t i = 0; i < NAT_LAPTOPS; i++) {
         const struct nat_laptop *laptop = &nat.laptops[i];
         empty = empty && laptop->mappings == 0 && laptop->connections == 0 &&

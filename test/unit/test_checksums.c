@@ -157,7 +157,7 @@ static void send_and_check(uint16_t laptop, struct packet_spec *spec, uint16_t *
     *spec = fill(*spec, 1500);
     size_t length = make(spec, &kind);
     lab_clear();
-    CHECK_INT(nat_outbound(&nat, laptop, packet, length, NULL, lab.now_ms), NAT_PASS);
+    CHECK_INT(nat_take(&nat, laptop, packet, length, NULL, lab.now_ms), NAT_PASS);
     CHECK(only(TO_WIRE) != NULL);
     check_kind(&lab.sent[0], kind);
     *port = source_port_of(lab.sent[0].bytes);
@@ -182,8 +182,9 @@ static void answer_and_check(uint16_t laptop, struct packet_spec back) {
         .segment_size = super ? (uint16_t)(500 + test_below(880)) : 0,
     };
     lab_clear();
-    CHECK_INT(nat_inbound(&nat, packet, length, kind == PARTIAL ? &offload : NULL, lab.now_ms),
-              NAT_PASS);
+    CHECK_INT(
+        nat_take(&nat, NAT_OUTSIDE, packet, length, kind == PARTIAL ? &offload : NULL, lab.now_ms),
+        NAT_PASS);
     CHECK(only(TO_LAPTOP) != NULL);
     CHECK_INT(lab.sent[0].laptop, laptop);
     check_kind(&lab.sent[0], kind);

@@ -35,7 +35,7 @@ static void on_last_timer(void *arg, short events) {
         slept_s += HOURS_8_S;
     awake_s++;
     if (heard == 3)
-        loop_stop(&loop);
+        loop.stop = true;
 }
 
 static void goes_on_in_suspend(void) {

@@ -24,7 +24,7 @@ static struct loop loop;
 
 static void stop(void *arg, short events) {
     (void)events;
-    loop_stop(arg);
+    ((struct loop *)arg)->stop = true;
 }
 
 static void on_end(void *arg, short events) {
@@ -351,7 +351,7 @@ static void signals_end_the_loop(void) {
 static void stop_at_tenth(void *arg, short events) {
     on_tick(&ticks, events);
     if (ticks == 10)
-        loop_stop(arg);
+        ((struct loop *)arg)->stop = true;
 }
 
 static void ignored_hangup(void) {

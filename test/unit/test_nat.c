@@ -223,7 +223,7 @@ static void hairpin(void) {
     CHECK_INT(nat.mapping_count, 3);
     // Nobody's port.
     uint16_t nobody = 20000;
-    while (nat_ports_is_taken(&nat.udp_ports, nobody)) nobody++;
+    while (nat_ports_is_taken(&nat.ports[NAT_UDP], nobody)) nobody++;
     CHECK_INT(out(1, to(udp(5000), OUTSIDE, nobody)), NAT_NO_MAPPING);
     CHECK_INT(lab.count, 0);
 }
@@ -419,7 +419,7 @@ static void reserved_ports(void) {
     struct nat_config config = lab_config();
     config.port_high = config.port_low + 99;
     lab_start_with(&config);
-    for (uint16_t port = 20000; port < 20050; port++) nat_reserve_port(&nat, IP_UDP, port);
+    for (uint16_t port = 20000; port < 20050; port++) nat_ports_reserve(&nat.ports[NAT_UDP], port);
     for (uint16_t port = 1; port <= 25; port++) CHECK(port_out(0, udp(port)) >= 20050);
     CHECK_INT(out(0, to(udp(5), OUTSIDE, 20007)), NAT_PASS);
     CHECK(only(TO_HOST) != NULL);

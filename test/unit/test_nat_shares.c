@@ -69,9 +69,9 @@ static void check_counters(void) {
     uint32_t range = (uint32_t)(nat.config.port_high - nat.config.port_low) + 1;
     CHECK_INT(mappings, nat.mapping_count);
     CHECK_INT(connections, nat.connection_count);
-    CHECK_INT(ports[0], range - nat.tcp_ports.free_count);
-    CHECK_INT(ports[1], range - nat.udp_ports.free_count);
-    CHECK_INT(ports[2], range - nat.icmp_identifiers.free_count);
+    CHECK_INT(ports[0], range - nat.ports[NAT_TCP].free_count);
+    CHECK_INT(ports[1], range - nat.ports[NAT_UDP].free_count);
+    CHECK_INT(ports[2], range - nat.ports[NAT_ICMP].free_count);
 }
 
 // ---- hostile laptops ----
@@ -155,7 +155,7 @@ static void the_greediest_gives_way(void) {
         for (uint16_t port = 1; port <= SHARE; port++)
             CHECK(port_out(laptop, tcp(port, TCP_SYN)) != 0); // what was kept
     CHECK_INT(nat.evicted, ALL / 2 - SHARE);
-    CHECK_INT(nat.tcp_ports.free_count, 0);
+    CHECK_INT(nat.ports[NAT_TCP].free_count, 0);
     for (uint16_t port = 101; port <= 140; port++) CHECK(port_out(1, tcp(port, TCP_SYN)) != 0);
     CHECK_INT(in_queue(1, NAT_TRANSITORY_QUEUE), SHARE + 40);
     CHECK_INT(in_queue(0, NAT_TRANSITORY_QUEUE), ALL / 2 + SHARE - 40);

@@ -21,10 +21,10 @@ static enum nat_verdict send_super(enum from from, uint16_t laptop, struct packe
     if (ip_parse(&packet, copy, length) == IP_GOOD &&
         ip_offload_of_super(&last_offload, &packet, segment_size) == 0)
         verdict = from == FROM_LAPTOP
-                      ? nat_outbound(&nat, laptop, copy, length, &last_offload, lab.now_ms)
+                      ? nat_take(&nat, laptop, copy, length, &last_offload, lab.now_ms)
                   : from == FROM_WIRE
-                      ? nat_inbound(&nat, copy, length, &last_offload, lab.now_ms)
-                      : nat_from_host(&nat, copy, length, &last_offload, lab.now_ms);
+                      ? nat_take(&nat, NAT_OUTSIDE, copy, length, &last_offload, lab.now_ms)
+                      : nat_take(&nat, NAT_TO_HOST, copy, length, &last_offload, lab.now_ms);
     free(copy);
     return verdict;
 }

@@ -265,7 +265,7 @@ static void syn_flood(void) {
 // A port that the server's own stack has is its own to answer.
 static void a_syn_for_the_host(void) {
     lab_start();
-    nat_reserve_port(&nat, IP_TCP, 20022);
+    nat_ports_reserve(&nat.ports[NAT_TCP], 20022);
     CHECK_INT(in(stranger(20022)), NAT_NO_MAPPING);
     CHECK_INT(in(stranger(22)), NAT_NO_MAPPING);
     lab_wait(7 * SECOND);

@@ -6,24 +6,14 @@
 
 #include "test.h"
 
-enum { OPEN, KEY_FILE, SERVER };
-
-static const struct option_name names[] = {
-    {"--open", OPEN, false},
-    {"--key-file", KEY_FILE, true},
-    {"--server", SERVER, true},
-    {NULL, 0, false},
-};
-
-static char taken[256]; // "0 1=value "
+static char taken[256]; // "1=KEY-FILE 2=SERVER text=TEXT 0 ", the last for --open
 static char said[1024]; // on stdout and stderr
 
-static int take(void *arg, int id, char *value) {
+static int take(void *arg, char *value) {
+    const char *name = arg;
     size_t length = strlen(taken);
-    (void)arg;
-    snprintf(taken + length, sizeof taken - length, "%d%s%s ", id, value != NULL ? "=" : "",
-             value != NULL ? value : "");
-    return value != NULL && strcmp(value, "bad") == 0 ? 7 : 0;
+    snprintf(taken + length, sizeof taken - length, "%s=%s ", name, value);
+    return strcmp(value, "bad") == 0 ? 7 : 0;
 }
 
 // Reads a command line, its words split at spaces. What is printed meanwhile is in said[] then.
@@ -32,7 +22,17 @@ static int read_line(const char *line, enum log_level *level) {
     char words[256];
     char *argv[16] = {program};
     int argc = 1;
-    const struct options options = {"prog", "usage: prog\n", names, level, take, NULL};
+    bool open = false;
+    const char *text = NULL;
+    char key_file[] = "1", server[] = "2";
+    const struct option_name names[] = {
+        {"--open", .flag = &open},
+        {"--key-file", .take = take, .arg = key_file},
+        {"--server", .take = take, .arg = server},
+        {"--text", .text = &text},
+        {.name = NULL},
+    };
+    const struct options options = {"prog", "usage: prog\n", names, level};
     FILE *file = tmpfile();
     int out = dup(STDOUT_FILENO);
     int err = dup(STDERR_FILENO);
@@ -43,6 +43,9 @@ static int read_line(const char *line, enum log_level *level) {
     dup2(fileno(file), STDOUT_FILENO);
     dup2(fileno(file), STDERR_FILENO);
     int status = options_read(&options, argc, argv);
+    size_t length = strlen(taken);
+    snprintf(taken + length, sizeof taken - length, "%s%s%s%s", text != NULL ? "text=" : "",
+             text != NULL ? text : "", text != NULL ? " " : "", open ? "0 " : "");
     fflush(stdout);
     dup2(out, STDOUT_FILENO);
     dup2(err, STDERR_FILENO);
@@ -62,9 +65,10 @@ static const struct {
 } lines[] = {
     {"", -1, "", ""},
     {"--open", -1, "0 ", ""},
-    {"--key-file a --open --server b", -1, "1=a 0 2=b ", ""},
+    {"--key-file a --open --server b", -1, "1=a 2=b 0 ", ""},
     {"--key-file=a --server=b=c", -1, "1=a 2=b=c ", ""},
     {"--server a --server b", -1, "2=a 2=b ", ""},
+    {"--text=a --open --text b", -1, "text=b 0 ", ""},
     {"--key-file=-a", -1, "1=-a ", ""},
     {"--server bad --open", 7, "2=bad ", ""},
     // Abbreviations.
@@ -87,6 +91,7 @@ static const struct {
     {"--open --key-file", 2, "0 ", "prog: error: --key-file wants a value\n"},
     {"--key-file --open", 2, "", "prog: error: --key-file wants a value\n"},
     {"--key-file=", 2, "", "prog: error: --key-file wants a value\n"},
+    {"--text --open", 2, "", "prog: error: --text wants a value\n"},
     {"--open surplus", 2, "0 ", "prog: error: unexpected argument surplus\n"},
     {"surplus --help", 2, "", "prog: error: unexpected argument surplus\n"},
 };

@@ -4,7 +4,6 @@
 // it does not know how they are made, and forgives no error.
 #include "qr/qr.h"
 
-#include "qr/draw.h"
 #include "qr/reed_solomon.h"
 #include "test.h"
 

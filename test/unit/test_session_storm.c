@@ -31,7 +31,7 @@
 #include "crypto/random.h"
 #include "os/resolvers.h"
 #include "server/keys.h"
-#include "server/mode.h"
+#include "server/phones.h"
 #include "test.h"
 
 #define LAPTOPS       3

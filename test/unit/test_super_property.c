@@ -209,9 +209,9 @@ static void pass(const struct given_list *from, bool outwards, struct given_list
                     (!is_super || ip_offload_of_super(&offload, &packet, item->segment_size) == 0);
         lab_clear();
         enum nat_verdict verdict =
-            outwards
-                ? nat_outbound(&nat, 3, copy, item->length, is_super ? &offload : NULL, lab.now_ms)
-                : nat_inbound(&nat, copy, item->length, is_super ? &offload : NULL, lab.now_ms);
+            outwards ? nat_take(&nat, 3, copy, item->length, is_super ? &offload : NULL, lab.now_ms)
+                     : nat_take(&nat, NAT_OUTSIDE, copy, item->length, is_super ? &offload : NULL,
+                                lab.now_ms);
         free(copy);
         CHECK(good);
         CHECK_INT(verdict, NAT_PASS);

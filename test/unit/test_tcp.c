@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // What the NAT makes of TCP flags (RFC 5382, RFC 7857).
-#include "nat/tcp.h"
+#include "nat/parts.h"
 
 #include "test.h"
 
