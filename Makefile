@@ -5,6 +5,7 @@
 #   make STATIC=1                the same, as static binaries
 #   make SMALL=1                 for a device with 32 MB of memory (doc/small.md)
 #   make dist                    a release: static binaries for nine kinds of processors (dist/build.mk)
+#   make macos                   client and relay for a Mac, cross-built; on a Mac, make itself does it (doc/macos.md)
 #   make CC=arm-linux-gnueabihf-gcc BUILD=build/armhf    cross
 #   make install PREFIX=/usr/local DESTDIR=    and uninstall; deb: a Debian package (dist/install.mk)
 #   make demo                    the three hosts on this machine, in front of your eyes (root)
@@ -236,6 +237,7 @@ test:
 SUITES := \
 	'test/build/test-build.sh' \
 	'test/build/test-house.sh' \
+	'test/build/test-macos.sh' \
 	'test/dist/documents.py' \
 	'test/dist/test-install.sh' \
 	'test/unit/run.sh native' \
