@@ -60,6 +60,12 @@ int cidr_parse(struct cidr *cidr, const char *text);
 // %s"); NULL where nothing is wrong that can be seen without asking a resolver.
 const char *host_wants(const char *text);
 
+// A socket to the kernel itself: netlink on Linux (os/netlink.h), a routing socket on macOS.
+struct kernel_socket {
+    int fd;
+    uint32_t sequence; // of netlink
+};
+
 // A whole decimal number of at most `max`, nothing before or after it. Returns 0 or -1.
 int number_parse(unsigned long *number, const char *text, unsigned long max);
 

@@ -118,13 +118,10 @@ static bool tell_service(const struct dns_told *told, const struct calls *calls)
     return publish(told, calls, "IPv4", make_dictionary(calls, fields, values, FIELDS));
 }
 
-static void open_store(struct dns_told *told, const struct calls *calls) {
+static ref open_store(const struct calls *calls) {
     static const char *const field = "UseSessionKeys";
-    ref name = make_text(calls, "tether-client");
-    ref options = make_dictionary(calls, &field, calls->yes, 1);
-    told->store = calls->open(NULL, name, options, NULL, NULL);
-    calls->release(name);
-    calls->release(options);
+    return calls->open(NULL, make_text(calls, "tether-client"),
+                       make_dictionary(calls, &field, calls->yes, 1), NULL, NULL);
 }
 
 void dns_tell(struct dns_told *told) {
@@ -134,7 +131,7 @@ void dns_tell(struct dns_told *told) {
     told->frameworks[0] = dlopen(FRAMEWORK("CoreFoundation"), RTLD_LAZY | RTLD_LOCAL);
     told->frameworks[1] = dlopen(FRAMEWORK("SystemConfiguration"), RTLD_LAZY | RTLD_LOCAL);
     if (find_calls(&calls, told))
-        open_store(told, &calls);
+        told->store = open_store(&calls);
     if (told->store == NULL || !tell_resolver(told, &calls) || !tell_service(told, &calls))
         log_warn(told->log, "macOS takes no resolver from the tether: if names do not resolve, "
                             "choose a public one in the Network settings");

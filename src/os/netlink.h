@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernel.h"
+#include "../base/address.h"
 
 // A request under construction: nlmsghdr, the family's own header, attributes. Sizes in bytes.
 struct netlink_request {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: ISC
 // A routing socket's messages (route(4)) are a head, which begins with a length (2 bytes), a
 // version and a type, and has a set of bits that says which addresses follow; then these, in the
-// order of the bits. Each address begins with its length and family, and takes a multiple of 4
-// bytes, at least 4. A netmask may be shorter than an address: the rest is zeros.
+// order of the bits. Each begins with its length and family, and takes a multiple of 4 bytes, at
+// least 4.
 #include "xnu.h"
 
 #include <string.h>
@@ -129,12 +129,8 @@ static void read_link(struct xnu_message *message, const uint8_t *bytes, size_t 
 
 static void read_alias(struct xnu_message *message, const uint8_t *bytes, size_t length) {
     const uint8_t *address = find(bytes, length, ALIAS_HEAD, RTA_IFA);
-    const uint8_t *mask = find(bytes, length, ALIAS_HEAD, RTA_NETMASK);
-    if (address == NULL || address[0] < 8 || address[1] != XNU_AF_INET)
-        return;
-    message->address = get_be32(address + 4);
-    for (size_t i = 4; mask != NULL && i < mask[0] && i < 8; i++)
-        for (unsigned bits = mask[i]; bits != 0; bits &= bits - 1) message->prefix++;
+    if (address != NULL && address[0] >= 8 && address[1] == XNU_AF_INET)
+        message->address = get_be32(address + 4);
 }
 
 size_t xnu_read(struct xnu_message *message, const uint8_t *bytes, size_t length) {

@@ -19,6 +19,8 @@
 #define XNU_CTLIOCGINFO      0xc0644e03
 #define XNU_SIOCAIFADDR      0x8040691a
 #define XNU_SIOCAIFADDR_IN6  0x8080691a
+#define XNU_SIOCGIFFLAGS     0xc0206911
+#define XNU_SIOCSIFFLAGS     0x80206910
 #define XNU_SIOCSIFMTU       0x80206934
 #define XNU_CTL_NET          4
 #define XNU_NET_RT_IFLIST    3
@@ -27,6 +29,7 @@
 #define XNU_RTM_DELADDR 0xd
 #define XNU_RTM_IFINFO  0xe
 #define XNU_RTM_IFINFO2 0x12
+#define XNU_IFF_UP      0x1
 #define XNU_IFF_RUNNING 0x40
 #define XNU_IFT_ETHER   6
 
@@ -64,7 +67,6 @@ struct xnu_message {
     uint8_t kind;        // XNU_IFT_...
     char name[XNU_NAME]; // ends with 0
     uint32_t address;    // 0: none, or none of IPv4
-    uint8_t prefix;
 };
 
 // Reads the message at the head of `bytes`. Returns its length, or 0 where there is no whole one.

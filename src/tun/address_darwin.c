@@ -33,7 +33,6 @@ static int take(struct interface_address *list, int count, const struct xnu_mess
         last->is_up = (message->flags & XNU_IFF_RUNNING) != 0;
     } else if (is_alias) {
         last->address = message->address;
-        last->prefix_length = message->prefix;
         last->is_dynamic = true;
     }
     return count;

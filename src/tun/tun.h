@@ -16,7 +16,6 @@
 #include "../base/log.h"
 #include "../ip/offload.h"
 #include "../limits.h"
-#include "../os/kernel.h"
 
 struct tun {
     int fd;                // one read() is one packet, one write() too

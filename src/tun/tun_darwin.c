@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: ISC
 // macOS: a utun device, which the kernel has itself (xnu: bsd/net/if_utun.c). It is the other end
 // of a socket, and goes with it; so do its address and its routes. A packet has its family before
-// it, and is single. Where the device's queue is full, a write fails with ENOBUFS or ENOSPC, and
-// the packet is lost as in any queue; poll() says nothing of that.
+// it, and is single. Its name is utun and a number, the first free one where none is asked for.
+// Where the device's queue is full, a write fails with ENOBUFS or ENOSPC, and the packet is lost as
+// in any queue; poll() says nothing of that.
 //
 // All of this takes root, at the time of the call. So it is done at the start, before privilege is
 // given up.
 #include "tun.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
@@ -26,39 +28,23 @@ const char *tun_advice(int error) {
     return error == EBUSY ? " (another program has this device: choose another name)" : "";
 }
 
-// The number of a name utunN, and 1; 0, any, for one that leaves the number open (%d).
-static int read_unit(uint32_t *unit, const char *name) {
-    unsigned long number;
-    *unit = 0;
-    if (strchr(name, '%') != NULL)
-        return 0;
-    if (strncmp(name, "utun", 4) != 0 || number_parse(&number, name + 4, UINT16_MAX) < 0)
-        return -1;
-    *unit = (uint32_t)number + 1;
-    return 0;
-}
-
-static int make_device(struct tun *tun, uint32_t unit) {
+static int make_device(struct tun *tun, const char *name) {
+    unsigned number;
     uint8_t info[XNU_CTL_INFO] = XNU_CTL_UTUN;
     uint8_t address[XNU_CTL_ADDRESS];
     socklen_t size = sizeof tun->name;
     tun->fd = socket_new(XNU_PF_SYSTEM, SOCK_DGRAM, XNU_SYSPROTO_CONTROL);
     if (tun->fd < 0 || ioctl(tun->fd, XNU_CTLIOCGINFO, info) < 0)
         return -1;
-    xnu_control_address(address, info, unit);
+    xnu_control_address(address, info, sscanf(name, "utun%u", &number) == 1 ? number + 1 : 0);
     if (connect(tun->fd, (const struct sockaddr *)address, sizeof address) < 0)
         return -1;
     return getsockopt(tun->fd, XNU_SYSPROTO_CONTROL, XNU_UTUN_OPT_IFNAME, tun->name, &size);
 }
 
 int tun_open(struct tun *tun, const char *name, const struct log *log) {
-    uint32_t unit;
     *tun = (struct tun){.fd = -1, .kernel = {.fd = -1}, .log = log};
-    if (read_unit(&unit, name) < 0) {
-        log_error(log, "%s is no name for a network device: choose another name", name);
-        return -1;
-    }
-    if (make_device(tun, unit) < 0) {
+    if (make_device(tun, name) < 0) {
         log_error(log, "cannot make the TUN device %s: %s%s", name, strerror(errno),
                   tun_advice(errno));
         return -1;
@@ -79,29 +65,34 @@ static int ask(int family, int type, unsigned long request, void *bytes, size_t 
     return result < 0 ? -1 : 0;
 }
 
-int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint32_t mtu) {
+// A utun does not come up by itself.
+static int set_up(const struct tun *tun, uint32_t address, uint8_t prefix_length, uint32_t mtu) {
     uint8_t bytes[4];
     uint8_t alias[XNU_ALIAS_IN6];
     uint8_t request[XNU_IFREQ];
-    if (tun->address == address) // and its routes let no longer packets through than any MTU does
-        return 0;
-    if (tun->address != 0) {
-        log_error(tun->log, "the server has given this laptop another address, which takes rights "
-                            "that were given up: start me again");
-        return -1;
-    }
     put_be32(bytes, address);
     xnu_alias(alias, tun->name, XNU_AF_INET, bytes, prefix_length);
     xnu_request(request, tun->name, mtu);
     if (ask(AF_INET, SOCK_DGRAM, XNU_SIOCAIFADDR, alias, 0) < 0 ||
-        ask(AF_INET, SOCK_DGRAM, XNU_SIOCSIFMTU, request, 0) < 0) {
+        ask(AF_INET, SOCK_DGRAM, XNU_SIOCSIFMTU, request, 0) < 0 ||
+        ask(AF_INET, SOCK_DGRAM, XNU_SIOCGIFFLAGS, request, 0) < 0)
+        return -1;
+    request[XNU_NAME] |= XNU_IFF_UP;
+    return ask(AF_INET, SOCK_DGRAM, XNU_SIOCSIFFLAGS, request, 0);
+}
+
+int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint32_t mtu) {
+    if (tun->address == address) // and its routes let no longer packets through than any MTU does
+        return 0;
+    if (tun->address != 0)
+        log_error(tun->log, "the server has given this laptop another address, which takes rights "
+                            "that were given up: start me again");
+    else if (set_up(tun, address, prefix_length, mtu) < 0)
         log_error(tun->log, "cannot set up the TUN device %s: %s%s", tun->name, strerror(errno),
                   tun_advice(errno));
-        return -1;
-    }
-    tun->address = address;
-    tun->prefix_length = prefix_length;
-    return 0;
+    else
+        tun->address = address;
+    return tun->address == address ? 0 : -1;
 }
 
 static int add_route(const struct tun *tun, int family, const uint8_t *network, uint8_t length,

@@ -29,6 +29,8 @@ static void requests_have_their_numbers(void) {
     CHECK_INT(XNU_CTLIOCGINFO, in_out | XNU_CTL_INFO << 16 | 'N' << 8 | 3);
     CHECK_INT(XNU_SIOCAIFADDR, in | XNU_ALIAS << 16 | 'i' << 8 | 26);
     CHECK_INT(XNU_SIOCAIFADDR_IN6, in | XNU_ALIAS_IN6 << 16 | 'i' << 8 | 26);
+    CHECK_INT(XNU_SIOCSIFFLAGS, in | XNU_IFREQ << 16 | 'i' << 8 | 16);
+    CHECK_INT(XNU_SIOCGIFFLAGS, in_out | XNU_IFREQ << 16 | 'i' << 8 | 17);
     CHECK_INT(XNU_SIOCSIFMTU, in | XNU_IFREQ << 16 | 'i' << 8 | 52);
 }
 
@@ -173,25 +175,24 @@ struct alias {
     uint8_t bits;
     const char *addresses;
     uint32_t address;
-    uint8_t prefix_length;
 };
 #define LAPTOP "\x10\2\0\0\xc0\xa8\x2b\x39\0\0\0\0\0\0\0\0"
 
 static const struct alias aliases[] = {
     {"a short mask, as the kernel's tree has it (sa_len 7, padded to 8)", 20 + 8 + 16, 0xc, 0x24,
-     "\7\0\0\0\xff\xff\xff\0" LAPTOP, 0xc0a82b39, 24},
+     "\7\0\0\0\xff\xff\xff\0" LAPTOP, 0xc0a82b39},
     {"a whole mask, link, address and broadcast", 20 + 16 + 20 + 16 + 16, 0xc, 0xb4,
      "\x10\2\0\0\xff\xff\xff\xf0\0\0\0\0\0\0\0\0"
      "\x14\x12\4\0\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" LAPTOP LAPTOP,
-     0xc0a82b39, 28},
-    {"an empty mask takes 4 bytes", 20 + 4 + 16, 0xd, 0x24, "\0\0\0\0" LAPTOP, 0xc0a82b39, 0},
+     0xc0a82b39},
+    {"an empty mask takes 4 bytes", 20 + 4 + 16, 0xd, 0x24, "\0\0\0\0" LAPTOP, 0xc0a82b39},
     {"padding of the last one is left out", 20 + 4 + 9, 0xc, 0x24, "\0\0\0\0\x9\2\0\0\xa\1\2\3",
-     0x0a010203, 0},
+     0x0a010203},
     {"an address of IPv6", 20 + 28, 0xc, 0x20,
-     "\x1c\x1e\0\0\0\0\0\0\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0", 0, 0},
-    {"an address that is cut", 20 + 10, 0xc, 0x20, "\x10\2\0\0\xa\1\2\3\0", 0, 0},
-    {"no address", 20, 0xc, 0, "", 0, 0},
-    {"an address that is announced and is not there", 20, 0xc, 0x20, "", 0, 0},
+     "\x1c\x1e\0\0\0\0\0\0\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0", 0},
+    {"an address that is cut", 20 + 10, 0xc, 0x20, "\x10\2\0\0\xa\1\2\3\0", 0},
+    {"no address", 20, 0xc, 0, "", 0},
+    {"an address that is announced and is not there", 20, 0xc, 0x20, "", 0},
 };
 
 static void addresses_are_read(void) {
@@ -206,7 +207,6 @@ static void addresses_are_read(void) {
         CHECK_INT(message.type, alias->type);
         CHECK_INT(message.index, 4);
         CHECK_INT(message.address, alias->address);
-        CHECK_INT(message.prefix, alias->prefix_length);
     }
 }
 
