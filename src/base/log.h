@@ -28,5 +28,5 @@ void log_init(struct log *log, const char *program);
 void log_say(const struct log *log, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-// Says that getrandom(2) has failed, as errno has it: there is nothing to go on with.
+// Says that getentropy(3) has failed, as errno has it: there is nothing to go on with.
 void log_no_random(const struct log *log);

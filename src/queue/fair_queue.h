@@ -38,7 +38,7 @@ struct fair_queue_flow {
     int32_t credit;    // bytes that it may still send in this turn; below 0 what it sent too much
     uint16_t first;    // packets, or NO_CELL
     uint16_t last;
-    uint16_t next;     // flow in its list
+    uint16_t next; // flow in its list
     bool is_listed;
     bool is_tcp;  // as its newest packet was
     bool has_end; // is known
