@@ -307,7 +307,9 @@ demo:
 	test/demo.sh
 
 include dist/install.mk
+comma := ,
 -include test/world/world.mk
+-include test/darwin/darwin.mk
 
 clean:
 	rm -rf $(BUILD)

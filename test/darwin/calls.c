@@ -240,7 +240,9 @@ static int option_of(int fd, int name) {
 }
 
 static bool is_same(int a, int b) {
-    return a != b && bound[b].length != 0 && bound[b].length == bound[a].length &&
+    const struct sockaddr_in *in = (const struct sockaddr_in *)&bound[a].address;
+    return a != b && in->sin_port != 0 && // at the same place for IPv6
+           bound[b].length != 0 && bound[b].length == bound[a].length &&
            bound[a].type == bound[b].type &&
            memcmp(&bound[a].address, &bound[b].address, bound[a].length) == 0;
 }

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: ISC
+# The stand-in for Darwin's calls (README.md beside this).
+DARWIN := $(BUILD)/darwin
+DARWIN_WRAPPED := socket close connect bind listen read write readv writev recv send ioctl getsockopt setsockopt sysctl \
+	setuid dlopen dlsym
+DARWIN_LAYER := $(addprefix test/darwin/,calls.c ioctl.c kernel.c message.c route.c store.c utun.c)
+DARWIN_LD := $(addprefix -Wl$(comma)--wrap=,$(DARWIN_WRAPPED)) -pthread
+
+$(DARWIN)/layer: test/darwin/layer.c $(call objects,$(DARWIN_LAYER))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(DARWIN_LD) -o $@ $^
