@@ -45,20 +45,28 @@ int darwin_fail(int error) {
 
 // ---- what is said ----
 
-// The record is opened for each line: whoever the process is by then, the file lets it write.
-static void record(const char *what, const char *format, va_list arguments) {
+#define HIGH_FD 900 // out of the way of the program's
+
+static int record_fd = -1;
+
+// Opened before the program runs: later it may see no files.
+__attribute__((constructor)) static void open_record(void) {
     const char *path = getenv("DARWIN_RECORD");
+    int fd = path != NULL ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return;
+    record_fd = fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
+    syscall(SYS_close, fd);
+}
+
+static void record(const char *what, const char *format, va_list arguments) {
     char line[512];
     int saved = errno;
     int length = snprintf(line, sizeof line, "%s: ", what);
     vsnprintf(line + length, sizeof line - (size_t)length - 1, format, arguments);
     strcat(line, "\n");
-    int fd = path != NULL ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
-    if (fd >= 0) {
-        ssize_t ignored = syscall(SYS_write, fd, line, strlen(line));
-        (void)ignored;
-        syscall(SYS_close, fd);
-    }
+    if (record_fd >= 0)
+        (void)syscall(SYS_write, record_fd, line, strlen(line));
     if (strcmp(what, "refused") == 0)
         fprintf(stderr, "darwin: %s", line);
     errno = saved;

@@ -39,6 +39,7 @@
 #define D_SIOCGIFFLAGS          D_IOC(D_IN | D_OUT, 'i', 17, D_IFREQ)
 #define D_SIOCDIFADDR           D_IOC(D_IN, 'i', 25, D_IFREQ)
 #define D_SIOCAIFADDR           D_IOC(D_IN, 'i', 26, D_IFALIASREQ)
+#define D_SIOCAIFADDR_IN6       D_IOC(D_IN, 'i', 26, D_IN6_ALIASREQ)
 #define D_SIOCGIFMTU            D_IOC(D_IN | D_OUT, 'i', 51, D_IFREQ)
 #define D_SIOCSIFMTU            D_IOC(D_IN, 'i', 52, D_IFREQ)
 #define D_SIOCGIFTYPE           D_IOC(D_IN | D_OUT, 'i', 159, D_IFREQ)
@@ -168,6 +169,7 @@ size_t sockaddr_mask(uint8_t *out, int prefix_length);
 // so.
 int kernel_route(const struct route_request *request);
 int kernel_address(int index, uint32_t address_be, uint32_t peer_be, int prefix_length, bool add);
+int kernel_address6(int index, const uint8_t address[16], int prefix_length);
 int kernel_link(int index, bool set_flags, bool up, uint32_t mtu);
 // Lists interfaces, each followed by its addresses. Returns how many entries there are.
 #define INTERFACES_MAX 128

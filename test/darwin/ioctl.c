@@ -62,6 +62,36 @@ static int add_address(const struct darwin_interface *interface, const uint8_t *
     return error;
 }
 
+// struct in6_aliasreq: name, address, peer, mask (28 bytes each), flags, when it ends and is not
+// preferred any more (8 each, set by the kernel), and for how long it is valid and preferred.
+static int add_address6(const struct darwin_interface *interface, const uint8_t *argument) {
+    static const uint8_t head[8] = {D_SOCKADDR_IN6, D_AF_INET6};
+    static const uint8_t zeros[28];
+    const uint8_t *mask = argument + 72;
+    uint32_t valid, preferred;
+    int bits = 0;
+    memcpy(&valid, argument + 120, 4);
+    memcpy(&preferred, argument + 124, 4);
+    if (memcmp(argument + 16, head, 8) != 0 || memcmp(mask, head, 8) != 0 ||
+        memcmp(argument + 40, zeros, 4) != 0 || memcmp(mask + 24, zeros, 4) != 0) {
+        darwin_refuse("SIOCAIFADDR_IN6: address or mask is no sockaddr_in6");
+        return EINVAL;
+    }
+    if (memcmp(argument + 44, zeros, 28) != 0 || memcmp(argument + 100, zeros, 20) != 0 ||
+        valid < preferred || preferred == 0) {
+        darwin_refuse("SIOCAIFADDR_IN6: a peer, flags, times, or no lifetime");
+        return EINVAL;
+    }
+    while (bits < 128 && (mask[8 + bits / 8] >> (7 - bits % 8) & 1) == 1) bits++;
+    for (int i = bits; i < 128; i++)
+        if ((mask[8 + i / 8] >> (7 - i % 8) & 1) == 1) {
+            darwin_refuse("SIOCAIFADDR_IN6: the mask is none of a prefix");
+            return EINVAL;
+        }
+    darwin_note("IPv6 address add %s /%d", interface->name, bits);
+    return kernel_address6(interface->index, argument + 24, bits);
+}
+
 static int delete_address(const struct darwin_interface *interface, const uint8_t *argument) {
     static struct darwin_interface list[INTERFACES_MAX];
     const uint8_t *address = argument + 16;

@@ -142,6 +142,17 @@ int kernel_address(int index, uint32_t address, uint32_t peer, int prefix_length
     return talk(&request, NULL, NULL);
 }
 
+int kernel_address6(int index, const uint8_t address[16], int prefix_length) {
+    struct request request;
+    begin(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, sizeof request.address);
+    request.address = (struct ifaddrmsg){.ifa_family = AF_INET6,
+                                         .ifa_prefixlen = (uint8_t)prefix_length,
+                                         .ifa_flags = IFA_F_NODAD,
+                                         .ifa_index = (unsigned)index};
+    put(&request, IFA_LOCAL, address, 16);
+    return talk(&request, NULL, NULL);
+}
+
 int kernel_link(int index, bool set_flags, bool up, uint32_t mtu) {
     struct request request;
     begin(&request, RTM_SETLINK, 0, sizeof request.link);

@@ -202,7 +202,8 @@ static void test_notices(void) {
     struct pollfd polled = {routes, POLLIN, 0};
     ssize_t length = 0;
     while (recv(routes, notice, sizeof notice, MSG_DONTWAIT) > 0) continue;
-    run("ip link add wifi0 type veth peer name far && ip address add 172.20.10.5/28 brd + dev wifi0");
+    run("ip link add wifi0 type veth peer name far && ip address add 172.20.10.5/28 brd + dev "
+        "wifi0");
     while (poll(&polled, 1, 2000) > 0) {
         length = read(routes, notice, sizeof notice);
         if (notice[3] == 0xc)
