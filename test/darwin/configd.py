@@ -16,6 +16,7 @@ import os
 import re
 import selectors
 import socket
+import struct
 import sys
 
 
@@ -80,6 +81,9 @@ class Store:
         return None
 
     def do(self, session, verb, key, text):
+        if not session.is_root:
+            print(f"refused: {verb} {key}: the session was not opened by root", file=sys.stderr, flush=True)
+            return False
         if verb.startswith("open"):
             session.keys = "session keys" in verb
             return True
@@ -119,7 +123,9 @@ class Store:
 
 
 class Session:
-    def __init__(self):
+    def __init__(self, connection):
+        _, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        self.is_root = user == 0  # when it was opened: configd keeps that, too
         self.rest = b""
         self.keys = False
 
@@ -135,7 +141,8 @@ def main(path, resolv_conf):
     while True:
         for key, _ in selector.select():
             if key.fileobj is listener:
-                selector.register(listener.accept()[0], selectors.EVENT_READ, Session())
+                connection = listener.accept()[0]
+                selector.register(connection, selectors.EVENT_READ, Session(connection))
                 continue
             data = key.fileobj.recv(4096)
             if not data:

@@ -159,6 +159,7 @@ static int carry_out(uint32_t request, uint8_t *argument,
     }
     switch (request) {
     case D_SIOCAIFADDR: return add_address(interface, argument);
+    case D_SIOCAIFADDR_IN6: return add_address6(interface, argument);
     case D_SIOCDIFADDR: return delete_address(interface, argument);
     case D_SIOCSIFFLAGS: return set_flags(interface, argument);
     case D_SIOCSIFMTU: return set_mtu(interface, argument);
