@@ -9,3 +9,8 @@ DARWIN_LD := $(addprefix -Wl$(comma)--wrap=,$(DARWIN_WRAPPED)) -pthread
 $(DARWIN)/layer: test/darwin/layer.c $(call objects,$(DARWIN_LAYER))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(DARWIN_LD) -o $@ $^
+
+# The macOS client's own files, with the layer in Darwin's place.
+$(DARWIN)/tether-client: $(call objects,$(DARWIN_LAYER)) FORCE
+	@for object in $(call objects,$(DARWIN_LAYER)); do [ ! $$object -nt $@ ] || rm -f $@; done
+	@$(MAKE) -s OS=darwin BUILD=$(DARWIN) CC=$(CC) SYSTEM_LD=-pie LDFLAGS='$(DARWIN_LD) $(call objects,$(DARWIN_LAYER))' $@
