@@ -2,6 +2,7 @@
 // The layer itself, by calls with bytes written by hand after route(4) and xnu's public headers: it
 // carries out what is as documented, and refuses each of many ways to be wrong. Run it in a network
 // namespace of its own:  unshare -n build/darwin/layer
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -238,6 +239,73 @@ static void test_sockets(void) {
     check(socket(AF_NETLINK, SOCK_RAW, 0) < 0, "Darwin has no netlink");
 }
 
+// ---- the dynamic store ----
+
+#define FRAMEWORKS "/System/Library/Frameworks/"
+
+typedef void *create_string(const void *, const char *, uint32_t);
+typedef void *create_array(const void *, const void **, long, const void *);
+typedef void *create_dictionary(const void *, const void **, const void **, long, const void *,
+                                const void *);
+typedef void *create_store(const void *, const void *, const void *, void *, void *);
+typedef unsigned char set_value(const void *, const void *, const void *);
+
+struct frameworks {
+    create_string *string;
+    create_array *array;
+    create_dictionary *dictionary;
+    create_store *store;
+    set_value *set;
+    const void *arrays, *keys, *values, **session_keys, **yes;
+};
+
+static void load(struct frameworks *f) {
+    void *cf = dlopen(FRAMEWORKS "CoreFoundation.framework/CoreFoundation", RTLD_LAZY);
+    void *sc = dlopen(FRAMEWORKS "SystemConfiguration.framework/SystemConfiguration", RTLD_LAZY);
+    *(void **)&f->string = dlsym(cf, "CFStringCreateWithCString");
+    *(void **)&f->array = dlsym(cf, "CFArrayCreate");
+    *(void **)&f->dictionary = dlsym(cf, "CFDictionaryCreate");
+    *(void **)&f->store = dlsym(sc, "SCDynamicStoreCreateWithOptions");
+    *(void **)&f->set = dlsym(sc, "SCDynamicStoreSetValue");
+    f->arrays = dlsym(cf, "kCFTypeArrayCallBacks");
+    f->keys = dlsym(cf, "kCFTypeDictionaryKeyCallBacks");
+    f->values = dlsym(cf, "kCFTypeDictionaryValueCallBacks");
+    f->session_keys = dlsym(sc, "kSCDynamicStoreUseSessionKeys");
+    f->yes = dlsym(cf, "kCFBooleanTrue");
+}
+
+static bool publish(const struct frameworks *f, void *store, const char *key, const char *property,
+                    const char *text, bool in_array) {
+    const void *value = f->string(NULL, text, 0x08000100);
+    const void *array = f->array(NULL, &value, 1, f->arrays);
+    const void *name = f->string(NULL, property, 0x08000100);
+    const void *content = in_array ? array : value;
+    return f->set(store, f->string(NULL, key, 0x08000100),
+                  f->dictionary(NULL, &name, &content, 1, f->keys, f->values)) != 0;
+}
+
+static void test_store(void) {
+    struct frameworks f;
+    const char *key = "State:/Network/Service/tether/DNS";
+    load(&f);
+    const void *option = *f.session_keys, *yes = *f.yes;
+    void *store = f.store(NULL, f.string(NULL, "tether", 0x08000100),
+                          f.dictionary(NULL, &option, &yes, 1, f.keys, f.values), NULL, NULL);
+    check(store != NULL, "the store opens a session");
+    if (store == NULL)
+        return;
+    check(publish(&f, store, key, "ServerAddresses", "192.0.2.81", true),
+          "a resolver is published");
+    check(!publish(&f, store, "State:/Network/Global/DNS", "ServerAddresses", "192.0.2.81", true),
+          "not for everybody: that is configd's own");
+    check(!publish(&f, store, key, "ServerAddresses", "192.0.2.81", false), "not without an array");
+    check(!publish(&f, store, key, "ServerAddresses", "ns.example", true), "not by name");
+    check(!publish(&f, store, key, "ServerAddress", "192.0.2.81", true), "nor by another property");
+    check(f.string(NULL, "tether", 4) == NULL, "a string has an encoding that is known");
+    check(f.set(store, store, store) == 0, "a session is no value");
+    check(dlopen("/usr/lib/libresolv.dylib", RTLD_LAZY) == NULL, "other libraries are not there");
+}
+
 static void test_rights(void) {
     uint8_t request[64];
     memcpy(request, alias, 64);
@@ -264,6 +332,8 @@ int main(void) {
     test_answers();
     test_notices();
     test_sockets();
+    if (getenv("DARWIN_CONFIGD") != NULL)
+        test_store();
     test_rights();
     close(utun);
     check(!kernel_interface("utun0", 0, &found), "the utun goes when it is closed");
