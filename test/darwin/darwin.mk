@@ -13,4 +13,4 @@ $(DARWIN)/layer: test/darwin/layer.c $(call objects,$(DARWIN_LAYER))
 # The macOS client's own files, with the layer in Darwin's place.
 $(DARWIN)/tether-client: $(call objects,$(DARWIN_LAYER)) FORCE
 	@for object in $(call objects,$(DARWIN_LAYER)); do [ ! $$object -nt $@ ] || rm -f $@; done
-	@$(MAKE) -s OS=darwin BUILD=$(DARWIN) CC=$(CC) SYSTEM_LD=-pie LDFLAGS='$(DARWIN_LD) $(call objects,$(DARWIN_LAYER))' $@
+	@$(MAKE) -s OS=darwin BUILD=$(DARWIN) CC=$(CC) PIE_LD=-pie LDFLAGS='$(DARWIN_LD) $(call objects,$(DARWIN_LAYER))' $@
