@@ -416,6 +416,14 @@ static void keep_power(void) {
         darwin_refuse("the layer could not keep its capabilities: %s", strerror(errno));
 }
 
+// Linux has no /var/empty (hier(7)): DARWIN_EMPTY names a folder that stands for it.
+int __real_chdir(const char *path);
+int __wrap_chdir(const char *path);
+int __wrap_chdir(const char *path) {
+    const char *empty = getenv("DARWIN_EMPTY");
+    return __real_chdir(strcmp(path, "/var/empty") == 0 && empty != NULL ? empty : path);
+}
+
 int __wrap_setuid(uid_t user);
 int __wrap_setuid(uid_t user) {
     (void)prctl(PR_SET_KEEPCAPS, 1L, 0L, 0L, 0L);

@@ -2,7 +2,7 @@
 # The stand-in for Darwin's calls (README.md beside this).
 DARWIN := $(BUILD)/darwin
 DARWIN_WRAPPED := socket close connect bind listen read write readv writev recv send ioctl getsockopt setsockopt sysctl \
-	setuid dlopen dlsym
+	setuid chdir dlopen dlsym
 DARWIN_LAYER := $(addprefix test/darwin/,calls.c ioctl.c kernel.c message.c route.c store.c utun.c)
 DARWIN_LD := $(addprefix -Wl$(comma)--wrap=,$(DARWIN_WRAPPED)) -pthread
 
@@ -13,4 +13,4 @@ $(DARWIN)/layer: test/darwin/layer.c $(call objects,$(DARWIN_LAYER))
 # The macOS client's own files, with the layer in Darwin's place.
 $(DARWIN)/tether-client: $(call objects,$(DARWIN_LAYER)) FORCE
 	@for object in $(call objects,$(DARWIN_LAYER)); do [ ! $$object -nt $@ ] || rm -f $@; done
-	@$(MAKE) -s OS=darwin BUILD=$(DARWIN) CC=$(CC) PIE_LD=-pie LDFLAGS='$(DARWIN_LD) $(call objects,$(DARWIN_LAYER))' $@
+	@$(MAKE) -s OS=darwin BUILD=$(DARWIN) CC=$(CC) PIE_LD=-pie FORTIFY= LDFLAGS='$(DARWIN_LD) $(call objects,$(DARWIN_LAYER))' $@

@@ -128,7 +128,6 @@ static const struct fault faults[] = {
     {"a netmask whose bit is missing", 12, 4, "\x03\0\0\0"},
     {"a bit for an address that is missing", 12, 4, "\x27\0\0\0"},
     {"no destination", 12, 4, "\x06\0\0\0"},
-    {"no rtm_seq", 20, 4, "\0\0\0\0"},
     {"metrics that rtm_inits does not name", 40, 4, "\xdc\x05\0\0"},
     {"a destination without its length", 92, 1, "\0"},
     {"a destination with Linux's layout", 92, 2, "\x02\0"},

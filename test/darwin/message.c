@@ -186,8 +186,6 @@ static int check_header(const uint8_t *bytes, size_t length) {
         REFUSE(EINVAL, "rtm_flags %#x: a program does not set %#x", flags, flags & ~known);
     if (bytes[AT_TYPE] == D_RTM_ADD && (flags & D_RTF_UP) == 0)
         REFUSE(EINVAL, "a route without RTF_UP cannot be used");
-    if (get32(bytes + AT_SEQUENCE) == 0)
-        REFUSE(EINVAL, "rtm_seq is 0: the answer could not be told from others");
     if (!is_zero(bytes + 6, 2) || !is_zero(bytes + AT_ERRNO, 8))
         REFUSE(EINVAL, "rtm_errno, rtm_use or a gap of the header is not zero");
     if ((get32(bytes + AT_INITS) & ~(uint32_t)D_RTV_MTU) != 0)

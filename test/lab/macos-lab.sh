@@ -17,6 +17,7 @@ start_configd() { # NAME SOCKET RESOLV_CONF; in the laptop's files, where it has
 # Hosts, targets, a resolver in the Internet, and a server; the phone's own resolver knows no names.
 macos_lab_up() {
 	lab_up
+	mkdir "$LAB_DIR/empty"
 	own_files laptop && own_files server || lab_die "no files of the laptop's own"
 	resolv_conf laptop "$HOTSPOT.1"
 	resolv_conf server 192.0.2.81
@@ -37,8 +38,8 @@ nothing_refused() { ! grep -e '^refused' "$LAB_DIR/record"; }
 start_mac() { # [NAME=VALUE...] [ARGUMENTS...]
 	local settings=()
 	while [[ ${1:-} == *=* ]]; do settings+=("$1") && shift; done
-	start_in client laptop env DARWIN_RECORD="$LAB_DIR/record" DARWIN_CONFIGD="$LAB_DIR/configd.socket" "${settings[@]}" \
-		"$MAC" --key-file "$LAB_DIR/key" --server "$SERVER" "$@"
+	start_in client laptop env DARWIN_RECORD="$LAB_DIR/record" DARWIN_CONFIGD="$LAB_DIR/configd.socket" \
+		DARWIN_EMPTY="$LAB_DIR/empty" "${settings[@]}" "$MAC" --key-file "$LAB_DIR/key" --server "$SERVER" "$@"
 	lab_wait_listening client laptop 6354
 }
 

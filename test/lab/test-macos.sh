@@ -66,6 +66,7 @@ coproc DRIVER { lab_exec phone node "$LAB_ROOT/test/browser/driver.js" 2>"$(lab_
 exec 7<&"${DRIVER[0]}" 8>&"${DRIVER[1]}"
 check "without the tether no name resolves" no_name
 check "the macOS client starts in the phone's hotspot" start_mac
+lab_passed || exit 1
 check "it shows its address there" shows "$AT"
 check "the page loads in Chromium on the phone" page open "http://$AT:6354/"
 check "the page says that the laptop is online" page says "The laptop is online"
@@ -76,6 +77,7 @@ check "names resolve" by_getent
 check "the client says that they do" wait_for 30 names_are work
 check "a page loads in Chromium on the laptop, by its name" chromium_loads
 check "the client is not root any more" [ "$(user_of_client)" != 0 ]
+check "it sees no file" [ "$(readlink "/proc/${LAB_PID[client]}/root")" = "$LAB_DIR/empty" ]
 
 change_address "$HOTSPOT.77"
 check "another address that the phone gives is shown" shows "$HOTSPOT.77"
