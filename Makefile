@@ -5,6 +5,7 @@
 #   make STATIC=1                the same, as static binaries
 #   make SMALL=1                 for a device with 32 MB of memory (doc/small.md)
 #   make dist                    a release: static binaries for nine kinds of processors (dist/build.mk)
+#   make macos                   client and relay for a Mac, cross-built; on a Mac, make itself does it (doc/macos.md)
 #   make CC=arm-linux-gnueabihf-gcc BUILD=build/armhf    cross
 #   make install PREFIX=/usr/local DESTDIR=    and uninstall; deb: a Debian package (dist/install.mk)
 #   make demo                    the three hosts on this machine, in front of your eyes (root)
@@ -27,12 +28,23 @@ CFLAGS   ?= -O2 -g
 HARDEN   := -fstack-protector-strong -fno-strict-overflow
 FORTIFY  ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 
+# The system that the programs are for; a Mac has no server. What only the other one has is named so.
+OS ?= $(shell uname -s | tr A-Z a-z)
+ifeq ($(OS),darwin)
+ELSEWHERE := %_linux.c
+PROGRAMS  := tether-client tether-relay
+PIE_CC    := -fPIE
+PIE_LD    := -Wl,-dead_strip
+else
+ELSEWHERE := %_darwin.c
+PROGRAMS  := tether-client tether-server tether-relay
 ifeq ($(STATIC),1)
 PIE_CC := -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 PIE_LD := -static -Wl,--gc-sections -Wl,-z,noseparate-code
 else
 PIE_CC := -fPIE
 PIE_LD := -pie -Wl,-z,relro,-z,now
+endif
 endif
 
 # musl's compiler wrapper hides the kernel's headers, which are not part of any libc.
@@ -45,10 +57,9 @@ ALL_CPPFLAGS := -Isrc -I$(BUILD) -D_GNU_SOURCE -DTETHER_VERSION='"$(VERSION)"' $
 ALL_CFLAGS   := -std=c11 $(WARNINGS) $(HARDEN) $(PIE_CC) $(CFLAGS)
 ALL_LDFLAGS  := $(PIE_LD) $(LDFLAGS)
 
-PROGRAMS := tether-client tether-server tether-relay
-
-# One folder, one idea; see README.md for what each is. A program is its own folder and the folders it needs.
-sources = $(foreach folder,$(1),$(wildcard src/$(folder)/*.c))
+# One folder, one idea; see README.md for what each is. A program is its own folder and the folders it needs, less
+# what other systems have.
+sources = $(filter-out $(ELSEWHERE),$(foreach folder,$(1),$(wildcard src/$(folder)/*.c)))
 RELAY_NEEDS  := base os sha1 http ws
 KEYED_NEEDS  := $(RELAY_NEEDS) crypto ip session flow queue tunnel tun
 CLIENT := $(call sources,client $(KEYED_NEEDS) dhcp dns qr)
@@ -100,7 +111,7 @@ $(PAGE): $(BUILD)/page_files.c
 	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 # Everything but the programs' own folders, for the tests.
-LIBRARY := $(filter-out $(call sources,client server relay),$(wildcard src/*/*.c))
+LIBRARY := $(filter-out $(ELSEWHERE) $(call sources,client server relay),$(wildcard src/*/*.c))
 
 $(BUILD)/libtether.a: $(call objects,$(LIBRARY)) $(PAGE)
 	rm -f $@
@@ -226,6 +237,7 @@ test:
 SUITES := \
 	'test/build/test-build.sh' \
 	'test/build/test-house.sh' \
+	'test/build/test-macos.sh' \
 	'test/dist/documents.py' \
 	'test/dist/test-install.sh' \
 	'test/unit/run.sh native' \

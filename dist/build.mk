@@ -3,6 +3,7 @@
 #
 #   make SMALL=1     programs for a device with 32 MB of memory (doc/small.md)
 #   make dist        a release for every processor, in build/dist/ (test/packages.sh dist)
+#   make macos       programs for a Mac, cross-built (doc/macos.md)
 
 # Each of these costs something; doc/small.md says what.
 ifeq ($(SMALL),1)
@@ -20,6 +21,12 @@ endif
 dist:
 	test/packages.sh dist
 	dist/release.sh $(VERSION)
+
+# The client and the relay for a Mac, whatever this is: build/macos/arm64 and build/macos/x86_64.
+macos:
+	test/packages.sh dist
+	dist/macos.sh arm64 build/macos/arm64
+	dist/macos.sh x86_64 build/macos/x86_64
 
 # Its tests: those of make test, and those that take longer or need machines to boot.
 DIST_SUITES := \
@@ -56,4 +63,4 @@ test-dist:
 	$(MAKE) -s all
 	TEST_TIMEOUT=3600 test/run.sh $(DIST_MORE_SUITES)
 
-.PHONY: dist test-dist
+.PHONY: dist macos test-dist

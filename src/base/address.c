@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// Parsing and printing of addresses, and TCP sockets. Everything here is plain POSIX but for two
-// socket options: SO_BINDTODEVICE and TCP_NOTSENT_LOWAT.
+// Parsing and printing of addresses, and TCP sockets. Everything here is plain POSIX but for the
+// socket option TCP_NOTSENT_LOWAT, which Linux and macOS have.
 #include "address.h"
 
 #include <arpa/inet.h>
@@ -13,13 +13,6 @@
 #include <unistd.h>
 
 #include "bytes.h"
-
-// TCP goes on for so long with what is not acknowledged, longer than anybody here waits for it.
-#define PATIENCE_MS 120000
-
-#ifndef TCP_RTO_MAX_MS // of linux/tcp.h, since 6.15
-#define TCP_RTO_MAX_MS 44
-#endif
 
 int number_parse(unsigned long *number, const char *text, unsigned long max) {
     unsigned long value = 0;
@@ -218,79 +211,45 @@ const char *host_wants(const char *text) {
     return "an IPv4 address of four numbers up to 255, such as 203.0.113.10";
 }
 
-static int close_failed(int fd) {
+int socket_close_failed(int fd) {
     int saved = errno;
     close(fd);
     errno = saved;
     return -1;
 }
 
-// Has TCP send by CUBIC (RFC 9438) where the kernel lets us, also where BBR is the host's choice.
-// The tunnel measures the link by itself, and what it sends fits on it. BBR measures too: every ten
-// seconds it lets the way run empty for 200 ms, and sends what waited in a burst. What a listening
-// socket accepts inherits the choice.
-static void prefer_cubic(int fd) {
-    static const char cubic[] = "cubic";
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, cubic, sizeof cubic - 1);
-}
-
-int socket_bind_to_device(int fd, const char *device) {
-    return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device));
-}
-
 int socket_bind(const struct endpoint *endpoint, const char *device) {
     int on = 1;
     int off = 0;
     int family = endpoint->address.ss_family;
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket_new(family, SOCK_STREAM, 0);
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     if (device != NULL && socket_bind_to_device(fd, device) < 0)
-        return close_failed(fd);
-    prefer_cubic(fd);
+        return socket_close_failed(fd);
     if (bind(fd, (const struct sockaddr *)&endpoint->address, endpoint->length) < 0)
-        return close_failed(fd);
+        return socket_close_failed(fd);
     return fd;
 }
 
 int socket_listen(const struct endpoint *endpoint, const char *device) {
     int fd = socket_bind(endpoint, device);
-    return fd >= 0 && listen(fd, SOMAXCONN) < 0 ? close_failed(fd) : fd;
-}
-
-int socket_accept(int listener, struct endpoint *peer) {
-    int on = 1;
-    peer->length = sizeof peer->address;
-    int fd = accept4(listener, (struct sockaddr *)&peer->address, &peer->length,
-                     SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0)
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return fd;
+    return fd >= 0 && listen(fd, SOMAXCONN) < 0 ? socket_close_failed(fd) : fd;
 }
 
 int socket_connect(const struct endpoint *endpoint) {
     int on = 1;
-    int fd = socket(endpoint->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket_new(endpoint->address.ss_family, SOCK_STREAM, 0);
     if (fd < 0)
         return -1;
-    prefer_cubic(fd);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (connect(fd, (const struct sockaddr *)&endpoint->address, endpoint->length) < 0 &&
         errno != EINPROGRESS)
-        return close_failed(fd);
+        return socket_close_failed(fd);
     return fd;
-}
-
-void socket_limit_backoff(int fd, int ms) {
-    unsigned patience_ms = PATIENCE_MS;
-    // A kernel before 6.15 doubles the pause up to two minutes. It gives a connection up after so
-    // many repetitions, which with short pauses is soon, unless it is told for how long to go on
-    // (RFC 5482).
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &ms, sizeof ms);
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms, sizeof patience_ms);
 }
 
 void socket_limit_unsent(int fd, int bytes) {

@@ -60,19 +60,34 @@ int cidr_parse(struct cidr *cidr, const char *text);
 // %s"); NULL where nothing is wrong that can be seen without asking a resolver.
 const char *host_wants(const char *text);
 
+// A socket to the kernel itself: netlink on Linux (os/netlink.h), a routing socket on macOS.
+struct kernel_socket {
+    int fd;
+    uint32_t sequence; // of netlink
+};
+
 // A whole decimal number of at most `max`, nothing before or after it. Returns 0 or -1.
 int number_parse(unsigned long *number, const char *text, unsigned long max);
 
-// A non-blocking TCP socket to listen with; with `device`, it will take connections from that
-// network interface alone and answer through it whatever the routes say. Several may have one port
-// until one listens. Returns the descriptor, or -1 with errno set. IPv6 wildcard sockets take IPv4
-// connections too.
+// What follows is in socket_linux.c and socket_darwin.c as far as systems differ.
+
+// A socket that blocks nobody, and that no executed program gets. Returns the
+// descriptor, or -1 with errno set.
+int socket_new(int family, int type, int protocol);
+// Closes a socket, with errno as it was. Returns -1.
+int socket_close_failed(int fd);
+// Whether a socket that is bound to a network interface hears only what comes there, so that
+// several may listen at one port.
+bool socket_hears_its_device(void);
+// A non-blocking TCP socket to listen with; with `device`, it will answer through that
+// network interface whatever the routes say. Returns the descriptor, or -1 with errno set. IPv6
+// wildcard sockets take IPv4 connections too.
 int socket_bind(const struct endpoint *endpoint, const char *device);
 // The same, and listens.
 int socket_listen(const struct endpoint *endpoint, const char *device);
 // Binds a socket to a network interface by its name, also one that listens and was bound to
-// another: an interface that was made anew is another one. That takes CAP_NET_RAW. Returns 0, or -1
-// with errno set.
+// another: an interface that was made anew is another one. On Linux that takes CAP_NET_RAW. Returns
+// 0, or -1 with errno set.
 int socket_bind_to_device(int fd, const char *device);
 // Accepts a non-blocking connection with TCP_NODELAY. Returns the descriptor or -1 with errno.
 int socket_accept(int listener, struct endpoint *peer);

@@ -31,12 +31,19 @@ static inline void put_be64(uint8_t *p, uint64_t v) {
     put_be32(p + 4, (uint32_t)v);
 }
 
+static inline uint16_t get_le16(const uint8_t *p) { return (uint16_t)((p[1] << 8) | p[0]); }
+
 static inline uint32_t get_le32(const uint8_t *p) {
     return ((uint32_t)p[3] << 24) | ((uint32_t)p[2] << 16) | ((uint32_t)p[1] << 8) | p[0];
 }
 
 static inline uint64_t get_le64(const uint8_t *p) {
     return ((uint64_t)get_le32(p + 4) << 32) | get_le32(p);
+}
+
+static inline void put_le16(uint8_t *p, uint16_t v) {
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
 }
 
 static inline void put_le32(uint8_t *p, uint32_t v) {

@@ -28,5 +28,5 @@ void log_info(const struct log *log, const char *format, ...) __attribute__((for
 void log_debug(const struct log *log, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-// Says that getrandom(2) has failed, as errno has it: there is nothing to go on with.
+// Says that getentropy(3) has failed, as errno has it: there is nothing to go on with.
 void log_no_random(const struct log *log);

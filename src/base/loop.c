@@ -5,20 +5,22 @@
 // descriptor, its own included: what moves into a gap was either seen already (its events are
 // cleared) or is new (it has none).
 //
-// Signals arrive through a signalfd, as one more descriptor: no handler runs, so there is no global
-// state and no interrupted system call to think about. A signalfd gets ignored signals too, so a
-// SIGHUP that nohup(1) has set to be ignored is left out of it.
+// Signals are blocked, and arrive through a signalfd, as one more descriptor: no handler runs, so
+// there is no global state and no interrupted system call to think about. It gets ignored signals
+// too, so a SIGHUP that nohup(1) has set to be ignored is left out. A system without it (macOS) is
+// asked for signals that wait, some times a second.
 //
 // The clock goes on while the machine sleeps (suspend), so that keys age then too. Thus the time
 // may jump by hours from one poll() to the next. A timer runs once then, however often it was due.
 #include "loop.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
+
+#define SIGNALS_EVERY_MS 200
+#define SIGNAL_BYTES     128 // signalfd(2)
 
 // POSIX leaves it open whether CLOCK_MONOTONIC stands still in suspend. On Linux it does.
 #ifdef CLOCK_BOOTTIME
@@ -42,10 +44,13 @@ static void read_clock(struct loop *loop) {
 
 static void on_signal(void *arg, short events) {
     struct loop *loop = arg;
-    (void)events;
-    struct signalfd_siginfo info;
-    if (read(loop->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
-        loop->stop = true;
+    uint8_t info[SIGNAL_BYTES];
+    sigset_t waiting;
+    if (events != 0) // it is the signalfd
+        loop->stop |= read(loop->signal_fd, info, sizeof info) > 0;
+    else if (sigpending(&waiting) == 0)
+        loop->stop |= sigismember(&waiting, SIGINT) == 1 || sigismember(&waiting, SIGTERM) == 1 ||
+                      sigismember(&waiting, SIGHUP) == 1;
 }
 
 static bool is_ignored(int number) {
@@ -66,9 +71,9 @@ int loop_init(struct loop *loop) {
         sigaddset(&set, SIGHUP);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         return -1;
-    loop->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    loop->signal_fd = loop_signal_fd(&set);
     if (loop->signal_fd < 0)
-        return -1;
+        return loop_every(loop, SIGNALS_EVERY_MS, on_signal, loop);
     return loop_add(loop, loop->signal_fd, POLLIN, on_signal, loop);
 }
 

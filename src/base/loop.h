@@ -4,6 +4,7 @@
 #pragma once
 
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -63,6 +64,9 @@ int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 // The same, and loop_run() returns -1: the program cannot go on, and has said why.
 void loop_fail(struct loop *loop);
+
+// A descriptor that can be read when one of the signals waits, or -1 (socket_linux.c, _darwin.c).
+int loop_signal_fd(const sigset_t *signals);
 
 // Milliseconds and microseconds of a clock that nobody sets, and that goes on in suspend.
 int64_t loop_clock_ms(void);

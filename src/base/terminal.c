@@ -20,6 +20,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#define FLAGS        (O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
 #define ERASE_TO_END "\x1b[J"
 #define TO_START     "\r"
 
@@ -29,12 +30,15 @@
 
 bool terminal_open(struct terminal *terminal) {
     const char *type = getenv("TERM");
+    const char *name;
     terminal->fd = -1;
     terminal->line[0] = '\0';
     if (type == NULL || type[0] == '\0' || strcmp(type, "dumb") == 0 || !isatty(STDERR_FILENO))
         return false;
     terminal->group = getpgrp();
-    terminal->fd = open("/proc/self/fd/2", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    terminal->fd = open("/proc/self/fd/2", FLAGS);
+    if (terminal->fd < 0 && (name = ttyname(STDERR_FILENO)) != NULL) // a system without /proc
+        terminal->fd = open(name, FLAGS);
     if (terminal->fd < 0)
         terminal->fd = dup(STDERR_FILENO);
     return terminal->fd >= 0;

@@ -53,8 +53,7 @@ static void on_tun(void *arg, short events) {
     (void)events;
     if (machine_read(&client->machine, &client->phones.link, client->loop.now_us) < 0) {
         log_error(&client->log, "cannot read from %s: %s%s", client->machine.tun.name,
-                  strerror(errno),
-                  errno == EBADFD ? " (somebody has removed it: start me again)" : "");
+                  strerror(errno), tun_advice(errno));
         loop_fail(&client->loop);
     }
     client_phones_pump(&client->phones);
@@ -108,10 +107,10 @@ static void introduce(struct client *client) {
         .admit_arg = &client->guard,
         .dynamic = client_status_write,
         .dynamic_arg = &client->status,
-        .welcome = client->options.listens_there ? NULL : places_have,
+        .welcome = client->options.listens_there ? NULL : places_welcome,
     };
     bool open = client->options.open;
-    client->options.trust.is_here = config.welcome;
+    client->options.trust.is_here = client->options.listens_there ? NULL : places_have;
     client->options.trust.arg = config.welcome_arg = &client->places;
     client->door = (struct ws_door){client_phones_accept, &client->phones};
     client->guard = (struct guard){&client->places, &client->loop, &client->log, 0};

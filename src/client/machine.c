@@ -22,7 +22,7 @@
 
 void machine_init(struct machine *machine, const struct log *log) {
     machine->log = log;
-    machine->tun.fd = machine->tun.netlink.fd = -1;
+    machine->tun.fd = machine->tun.kernel.fd = -1;
     machine->mtu = TUN_MTU;
     ip_coalescer_init(&machine->coalescer);
     rate_init(&machine->refusals, REFUSAL_INTERVAL_MS, REFUSAL_BURST);
@@ -52,15 +52,16 @@ void machine_close(struct machine *machine) { tun_close(&machine->tun); }
 
 // The old address goes, and with it the connections that were begun: else a server could put any
 // number of addresses here. Of four million addresses two laptops hardly ever choose the same.
-void machine_configure(struct machine *machine, uint32_t address, uint32_t mtu) {
+int machine_configure(struct machine *machine, uint32_t address, uint32_t mtu) {
     if (address == machine->address && mtu == machine->mtu)
-        return;
+        return 0;
     if (tun_configure(&machine->tun, address, KEYED_PREFIX, mtu) < 0)
-        return;
+        return -1;
     if (address != machine->address)
         log_debug(machine->log, "the server has given this laptop another address");
     machine->address = address;
     machine->mtu = mtu;
+    return 0;
 }
 
 uint8_t machine_takes(const struct machine *machine) {

@@ -30,7 +30,8 @@ void machine_init(struct machine *machine, const struct log *log);
 int machine_open(struct machine *machine, const struct client_options *options);
 void machine_close(struct machine *machine);
 // The server says which address the laptop has (host byte order), and how long its packets may be.
-void machine_configure(struct machine *machine, uint32_t address, uint32_t mtu);
+// Returns 0, or -1 after having said what is wrong.
+int machine_configure(struct machine *machine, uint32_t address, uint32_t mtu);
 // SESSION_TAKES_...: what its kernel takes beside plain packets.
 uint8_t machine_takes(const struct machine *machine);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: ISC
 // The laptop's programs resolve names through the tether, whomever they ask: dns/ decides what goes
-// where, and here the system is told, so that all of it goes when this process ends.
+// where, and tells the system.
 #pragma once
 
-#include "../dns/dns.h"
+#include "../dns/told.h"
 #include "machine.h"
 #include "phones.h"
 
@@ -22,15 +22,11 @@ struct names {
     struct machine *machine;
     const struct client_phones *phones;
     struct dns_plan plan;
-    size_t turn;          // whose it is in the plan
-    bool has_loopback;    // what is sent to 127.0.0.1 is caught, too
-    struct netlink rules; // our nftables table lives as long as this socket; fd -1: there is none
-    bool has_rules;
-    int bus; // D-Bus
+    size_t turn; // whose it is in the plan
+    struct dns_told told;
 
     // The check whether names resolve.
     enum names_state state;
-    uint32_t own; // whom the laptop's programs ask
     int socket;
     uint8_t query[DNS_QUERY_BYTES];
     int64_t due_ms;   // when it is sent; 0: some time after the tether came up

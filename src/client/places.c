@@ -3,7 +3,7 @@
 //
 // Without --listen that is each private or link-local address of each interface but tunnels, or of
 // --wifi's interface alone, which is lent one. They come and go: a phone gives the laptop another
-// address, a Wi-Fi is joined, an adapter is made anew. The kernel tells of it (rtnetlink), and a
+// address, a Wi-Fi is joined, an adapter is made anew. The kernel tells of it, and a
 // moment later the program looks what is there.
 //
 // A socket bound to an interface answers through it whatever the routes say, so the phone stays
@@ -11,11 +11,14 @@
 // another address (os/sandbox_linux.c). So there is a store of them, each for all addresses, and
 // one is bound to an interface when that needs it. What comes for an address that is not in the
 // list, such as a public one, is closed at once. One more socket is bound to the loopback
-// interface: for the laptop itself, and for a phone at a cable (adb reverse).
+// interface: for the laptop itself, and for a phone at a cable (adb reverse). Where a socket that
+// is bound hears all interfaces nevertheless (macOS), there is one for all, and a phone's
+// connection is bound when it is there.
 #include "places.h"
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../ip/scope.h"
 #include "display.h"
@@ -24,11 +27,26 @@
 #define WIRED       (UINT64_C(4) << 56)
 #define SETTLE_MS   100 // an address that is changed goes first, and the new one comes then
 
+static const struct place *find(const struct places *places, uint32_t address) {
+    for (size_t i = 0; i < places->count && address != 0; i++)
+        if (places->list[i].on.address == address)
+            return &places->list[i];
+    return NULL;
+}
+
 bool places_have(const void *arg, uint32_t address) {
-    const struct places *places = arg;
-    size_t i = 0;
-    while (i < places->count && places->list[i].on.address != address) i++;
-    return address >> 24 == 127 || (i < places->count && address != 0);
+    return address >> 24 == 127 || find(arg, address) != NULL;
+}
+
+bool places_welcome(const void *arg, int fd, const struct endpoint *peer) {
+    struct endpoint here = {.length = sizeof here.address};
+    if (getsockname(fd, (struct sockaddr *)&here.address, &here.length) < 0 ||
+        !places_have(arg, endpoint_ipv4(&here)))
+        return false;
+    const struct place *place = find(arg, endpoint_ipv4(&here));
+    if (place != NULL && !socket_hears_its_device() && !places_have(arg, endpoint_ipv4(peer)))
+        (void)socket_bind_to_device(fd, place->on.name);
+    return true;
 }
 
 // ---- the list ----
@@ -84,7 +102,7 @@ static bool look(struct places *places) {
     struct place list[CLIENT_PLACES];
     size_t count = 0;
     size_t same = 0;
-    int all = interfaces_list(&places->lent.netlink, found);
+    int all = interfaces_list(&places->lent.kernel, found);
     for (int i = 0; i < all; i++)
         if (is_place(places, &found[i]))
             add_place(places, list, &count, &found[i]);
@@ -154,12 +172,8 @@ static void on_alarm(void *arg, short events) {
 
 static void on_watch(void *arg, short events) {
     struct places *places = arg;
-    uint8_t byte;
     (void)events;
-    // Where too much waited and some was lost, the kernel says that once (ENOBUFS).
-    while (recv(places->watch.fd, &byte, sizeof byte, MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
-        ;
-    if (places->alarm->due_ms == LOOP_NEVER)
+    if (interfaces_changed(&places->watch) && places->alarm->due_ms == LOOP_NEVER)
         places->alarm->due_ms = places->loop->now_ms + SETTLE_MS;
 }
 
@@ -187,13 +201,14 @@ static int listen_somewhere(struct places *places) {
     int fd;
     if (is_exact && (endpoint_is_wildcard(at) || places->count == 0))
         return listen_plainly(places);
-    while (places->door_count < (is_exact ? 1 : CLIENT_DOORS)) {
+    int most = !socket_hears_its_device() ? 0 : is_exact ? 1 : CLIENT_DOORS;
+    while (places->door_count < most) {
         fd = socket_bind(at, NULL);
         if (fd < 0)
             return -1;
         places->doors[places->door_count++].fd = fd;
     }
-    fd = socket_bind(at, "lo");
+    fd = socket_bind(at, most > 0 ? "lo" : NULL);
     if (fd < 0 || http_host_listen(places->host, fd) < 0)
         return -1;
     open_doors(places);
@@ -217,7 +232,7 @@ int places_open(struct places *places, const struct client_options *options, str
     if (interfaces_watch(&places->watch) < 0 ||
         loop_add(loop, places->watch.fd, POLLIN, on_watch, places) < 0 ||
         loop_every(loop, LENT_RENEW_MS, on_renewal, lent) < 0) {
-        log_error(display->log, "cannot open a netlink socket: %s", strerror(errno));
+        log_error(display->log, "cannot watch the network interfaces: %s", strerror(errno));
         return -1;
     }
     (void)look(places);
@@ -233,6 +248,6 @@ void places_close(struct places *places) {
     if (places->loop == NULL)
         return; // never opened
     loop_remove(places->loop, places->watch.fd);
-    netlink_close(&places->watch);
+    close(places->watch.fd);
     lent_address_remove(&places->lent);
 }

@@ -30,10 +30,10 @@ struct places {
     struct display *display;          // which says when the list has changed
     struct place list[CLIENT_PLACES]; // the best first
     size_t count;
-    struct lent_address lent; // by --wifi
-    struct netlink watch;     // says when something changes
-    struct loop_timer *alarm; // some time after that; NULL: not opened yet
-    struct place_door {       // a socket, for the interface that it is bound to
+    struct lent_address lent;   // by --wifi
+    struct kernel_socket watch; // says when something changes
+    struct loop_timer *alarm;   // some time after that; NULL: not opened yet
+    struct place_door {         // a socket, for the interface that it is bound to
         int fd;
         int index; // 0: it does not listen yet
     } doors[CLIENT_DOORS];
@@ -46,5 +46,7 @@ int places_open(struct places *places, const struct client_options *options, str
                 struct loop *loop, struct display *display);
 void places_close(struct places *places);
 // Whether a phone, or the laptop itself, may call this laptop by an address (host byte order); for
-// struct http_host_config and struct http_trust, too.
+// struct http_trust, too.
 bool places_have(const void *arg, uint32_t address);
+// The same of a connection, whose answers leave by the interface that has its address.
+bool places_welcome(const void *arg, int fd, const struct endpoint *peer);

@@ -17,7 +17,8 @@ static void on_configuration(struct keyed *keyed, const struct record *record) {
         return;
     }
     keyed->configuration = config;
-    machine_configure(keyed->machine, config.address, config.mtu);
+    if (machine_configure(keyed->machine, config.address, config.mtu) < 0)
+        loop_fail(keyed->loop);
     keyed->initiator.self.address = keyed->machine->address;
     names_follow(keyed->names, &config);
 }

@@ -1,24 +1,21 @@
 // SPDX-License-Identifier: ISC
-// Random bytes. getrandom() waits until the kernel's generator has been seeded, needs no file, and
-// gives up to 256 bytes whole; a longer request can be cut short by a signal, so it is asked again
-// for what is missing (getrandom(2), "Interruption by a signal handler").
+// Random bytes. getentropy() (POSIX 2024) waits until the kernel's generator has been seeded, needs
+// no file, and gives up to 256 bytes whole.
 #include "random.h"
 
-#include <errno.h>
 #include <stdint.h>
-#include <sys/random.h>
-#include <sys/types.h>
+#include <unistd.h>
+
+#include <sys/random.h> // wants on macOS what unistd.h has
 
 int crypto_random(void *out, size_t length) {
     uint8_t *at = out;
     while (length > 0) {
-        ssize_t got = getrandom(at, length, 0);
-        if (got < 0 && errno != EINTR)
+        size_t part = length < 256 ? length : 256;
+        if (getentropy(at, part) < 0)
             return -1;
-        if (got > 0) {
-            at += got;
-            length -= (size_t)got;
-        }
+        at += part;
+        length -= part;
     }
     return 0;
 }

@@ -4,6 +4,6 @@
 
 #include <stddef.h>
 
-// Fills `out` from getrandom(2). Returns 0, or -1 with errno set: then there is nothing to go on
+// Fills `out`. Returns 0, or -1 with errno set: then there is nothing to go on
 // with.
 int crypto_random(void *out, size_t length);

@@ -108,14 +108,6 @@ static int accept_peer(const struct http_listener *listener, struct endpoint *pe
     return fd;
 }
 
-static bool is_welcome(const struct http_host_config *config, int fd) {
-    struct endpoint here = {.length = sizeof here.address};
-    if (config->welcome == NULL)
-        return true;
-    return getsockname(fd, (struct sockaddr *)&here.address, &here.length) == 0 &&
-           config->welcome(config->welcome_arg, endpoint_ipv4(&here));
-}
-
 static void on_listener(void *arg, short events) {
     const struct http_listener *listener = arg;
     struct http_host *host = listener->host;
@@ -125,7 +117,8 @@ static void on_listener(void *arg, short events) {
         int fd = accept_peer(listener, &peer);
         if (fd < 0)
             return;
-        if (!is_welcome(&host->config, fd)) {
+        if (host->config.welcome != NULL &&
+            !host->config.welcome(host->config.welcome_arg, fd, &peer)) {
             close(fd);
             continue;
         }
@@ -201,7 +194,7 @@ static bool read_body(struct http_slot *slot) {
 
 // Sends one piece. Returns the number of bytes, 0 when the socket is full, -1 when it is broken.
 static ssize_t send_piece(struct http_slot *slot, const void *bytes, size_t length) {
-    ssize_t sent = send(slot->fd, bytes, length, MSG_NOSIGNAL);
+    ssize_t sent = send(slot->fd, bytes, length, 0);
     if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return 0;
     return sent;

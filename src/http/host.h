@@ -39,9 +39,8 @@ struct http_host_config {
     const struct http_protocol *protocol;
     void *protocol_arg;
     const struct page *page; // NULL: no page
-    // Whether a connection to this address of the host's own (IPv4, host byte order; 0: none) is
-    // served; else it is closed at once. NULL: each is.
-    bool (*welcome)(const void *arg, uint32_t address);
+    // Whether a connection that has come is served; else it is closed at once. NULL: each is.
+    bool (*welcome)(const void *arg, int fd, const struct endpoint *peer);
     const void *welcome_arg;
     // Whether a request is let in; `upgrade`: it asks for the other protocol. Returns 0, or a
     // status to refuse with, after having written into `why` what is said, plain text. NULL:

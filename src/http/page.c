@@ -8,8 +8,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "../base/stat.h"
 
 static const struct {
     const char *suffix;

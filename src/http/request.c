@@ -165,9 +165,9 @@ bool http_read_forwarded(struct endpoint *client, const struct http_request *req
     for (size_t i = 0; i < request->header_count; i++)
         if (http_text_is_nocase(&request->headers[i].name, HTTP_FORWARDED))
             last = request->headers[i].value;
-    const char *comma = memrchr(last.start, ',', last.length);
-    if (comma != NULL)
-        last = (struct http_text){comma + 1, last.length - (size_t)(comma + 1 - last.start)};
+    size_t at = last.length;
+    while (at > 0 && last.start[at - 1] != ',') at--;
+    last = (struct http_text){last.start + at, last.length - at};
     trim(&last);
     if (last.length >= sizeof text)
         return false;

@@ -8,10 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct netlink {
-    int fd;
-    uint32_t sequence;
-};
+#include "../base/address.h"
 
 // A request under construction: nlmsghdr, the family's own header, attributes. Sizes in bytes.
 struct netlink_request {
@@ -27,8 +24,8 @@ struct netlink_request {
 typedef void netlink_answer(void *arg, uint16_t type, const uint8_t *body, size_t length);
 
 // Opens a socket of a protocol such as NETLINK_ROUTE. Returns 0, or -1 with errno set.
-int netlink_open(struct netlink *netlink, int protocol);
-void netlink_close(struct netlink *netlink);
+int netlink_open(struct kernel_socket *netlink, int protocol);
+void netlink_close(struct kernel_socket *netlink);
 
 // Begins a request with the family's header, `body`. NLM_F_REQUEST is implied.
 void netlink_begin(struct netlink_request *request, uint16_t type, uint16_t flags, const void *body,
@@ -43,11 +40,12 @@ void netlink_nest_end(struct netlink_request *request, size_t place);
 
 // Sends the request, gives every answer to `answer` (may be NULL), and waits for the
 // acknowledgement or the end of the dump. Returns 0, or the kernel's error as a negative errno.
-int netlink_talk(struct netlink *netlink, struct netlink_request *request, netlink_answer *answer,
-                 void *arg);
+int netlink_talk(struct kernel_socket *netlink, struct netlink_request *request,
+                 netlink_answer *answer, void *arg);
 // Sends several requests as one batch (nfnetlink); the last one that does something has NLM_F_ACK
 // set by the caller. Returns 0, or the first error as a negative errno.
-int netlink_talk_batch(struct netlink *netlink, struct netlink_request *requests, size_t count);
+int netlink_talk_batch(struct kernel_socket *netlink, struct netlink_request *requests,
+                       size_t count);
 
 // Finds an attribute among those that start at `offset` of an answer's body. Returns its data and
 // sets `size`, or returns NULL where it is missing or shorter than `least`.

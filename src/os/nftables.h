@@ -51,4 +51,4 @@ void nft_add_rule(struct nft_batch *batch, const struct nft_chain *chain,
                   const struct nft_part *parts, size_t count);
 // Sends the batch by a socket of NETLINK_NETFILTER, to which the table belongs from then on.
 // Returns 0, or a negative errno.
-int nft_commit(struct nft_batch *batch, struct netlink *netlink);
+int nft_commit(struct nft_batch *batch, struct kernel_socket *netlink);

@@ -3,7 +3,6 @@
 // call that its poll() loop has no use for.
 #pragma once
 
-#include <linux/filter.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -23,4 +22,5 @@ bool sandbox_enter(const struct log *log, const struct sandbox_needs *needs);
 // The filter itself, in instructions of the kernel's classic BPF. Returns how many they are, or 0
 // where there is none for this processor.
 #define SANDBOX_CODE_MAX 320
-size_t sandbox_write(struct sock_filter code[SANDBOX_CODE_MAX], const struct sandbox_needs *needs);
+struct sock_filter;
+size_t sandbox_write(struct sock_filter *code, const struct sandbox_needs *needs);

@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/filter.h>
 #include <linux/net.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
@@ -60,7 +61,7 @@
 
 #ifndef ARCHITECTURE
 
-size_t sandbox_write(struct sock_filter code[SANDBOX_CODE_MAX], const struct sandbox_needs *needs) {
+size_t sandbox_write(struct sock_filter *code, const struct sandbox_needs *needs) {
     (void)code;
     (void)needs;
     return 0;
@@ -261,7 +262,7 @@ static size_t write_rules(struct sock_filter *code, const struct rule *list, siz
     return length;
 }
 
-size_t sandbox_write(struct sock_filter code[SANDBOX_CODE_MAX], const struct sandbox_needs *needs) {
+size_t sandbox_write(struct sock_filter *code, const struct sandbox_needs *needs) {
     static const struct sock_filter head[HEAD_LENGTH] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, PLACE_OF(arch)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0),

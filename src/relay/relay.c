@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "../base/log.h"
 #include "../base/loop.h"
@@ -123,7 +124,7 @@ static bool parse_end(struct end *end, const char *text, const uint16_t *ports, 
 // A pause with up to a quarter of chance in it, so that many relays do not return in step.
 static int64_t with_jitter(int64_t pause_ms) {
     uint16_t random = 0;
-    if (getrandom(&random, sizeof random, 0) < 0)
+    if (getentropy(&random, sizeof random) < 0)
         random = 0;
     return pause_ms - pause_ms / 4 * random / UINT16_MAX;
 }

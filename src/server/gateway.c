@@ -27,7 +27,7 @@ void gateway_init(struct gateway *gateway, const struct server_options *options,
     gateway->log = log;
     gateway->loop = loop;
     gateway->output = *output;
-    gateway->host_tun.fd = gateway->host_tun.netlink.fd = -1;
+    gateway->host_tun.fd = gateway->host_tun.kernel.fd = -1;
 }
 
 // The NAT's ways out: to the Internet,

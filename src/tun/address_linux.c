@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "../base/bytes.h"
+#include "../os/netlink.h"
 
 #define LIFETIME_S 60
 
@@ -88,7 +89,8 @@ static void on_address(void *arg, uint16_t type, const uint8_t *body, size_t len
     found->is_dynamic = (head.ifa_flags & IFA_F_PERMANENT) == 0;
 }
 
-int interfaces_list(struct netlink *netlink, struct interface_address list[INTERFACE_ADDRESSES]) {
+int interfaces_list(struct kernel_socket *netlink,
+                    struct interface_address list[INTERFACE_ADDRESSES]) {
     struct netlink_request request;
     struct listing listing = {.list = list};
     struct ifinfomsg links = {.ifi_family = AF_UNSPEC};
@@ -102,13 +104,21 @@ int interfaces_list(struct netlink *netlink, struct interface_address list[INTER
     return error < 0 ? error : listing.count;
 }
 
-int interfaces_watch(struct netlink *watch) {
+int interfaces_watch(struct kernel_socket *watch) {
     const int links = RTNLGRP_LINK;
     const int addresses = RTNLGRP_IPV4_IFADDR;
     if (netlink_open(watch, NETLINK_ROUTE) < 0 ||
         setsockopt(watch->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &links, sizeof links) < 0)
         return -1;
     return setsockopt(watch->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &addresses, sizeof addresses);
+}
+
+bool interfaces_changed(struct kernel_socket *watch) {
+    uint8_t byte;
+    // Where too much waited and some was lost, the kernel says that once (ENOBUFS).
+    while (recv(watch->fd, &byte, sizeof byte, MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
+        ;
+    return true;
 }
 
 bool interface_is_wireless(const char *name) {
@@ -130,7 +140,7 @@ static int change_address(struct lent_address *lent, uint16_t type, uint16_t fla
     netlink_put_be32(&request, IFA_LOCAL, lent->address);
     netlink_put_be32(&request, IFA_ADDRESS, lent->address);
     netlink_put(&request, IFA_CACHEINFO, &times, sizeof times);
-    return netlink_talk(&lent->netlink, &request, NULL, NULL);
+    return netlink_talk(&lent->kernel, &request, NULL, NULL);
 }
 
 static int renew(struct lent_address *lent) {
@@ -143,7 +153,7 @@ static int lend(struct lent_address *lent) {
     struct interface_address list[INTERFACE_ADDRESSES];
     const struct interface_address *found = NULL;
     int index = 0;
-    int count = interfaces_list(&lent->netlink, list);
+    int count = interfaces_list(&lent->kernel, list);
     for (int i = 0; i < count; i++) {
         if (strcmp(list[i].name, lent->name) != 0)
             continue;
@@ -188,7 +198,7 @@ static int lend_to(struct lent_address *lent, const char *interface) {
 int lent_address_open(struct lent_address *lent, const char *interface, uint32_t address,
                       uint8_t prefix_length, const struct log *log) {
     *lent = (struct lent_address){.address = address, .prefix_length = prefix_length, .log = log};
-    if (netlink_open(&lent->netlink, NETLINK_ROUTE) < 0) {
+    if (netlink_open(&lent->kernel, NETLINK_ROUTE) < 0) {
         log_error(log, "cannot open a netlink socket: %s", strerror(errno));
         return -1;
     }
@@ -232,12 +242,12 @@ bool lent_address_has_neighbour(struct lent_address *lent, uint32_t address) {
     struct ndmsg body = {.ndm_family = AF_INET};
     struct neighbour_search search = {lent, address, false};
     netlink_begin(&request, RTM_GETNEIGH, NLM_F_DUMP, &body, sizeof body);
-    return netlink_talk(&lent->netlink, &request, on_neighbour, &search) == 0 && search.is_there;
+    return netlink_talk(&lent->kernel, &request, on_neighbour, &search) == 0 && search.is_there;
 }
 
 void lent_address_remove(struct lent_address *lent) {
     if (lent->ours)
         (void)change_address(lent, RTM_DELADDR, 0); // gone already, with its interface: fine
     lent->ours = false;
-    netlink_close(&lent->netlink);
+    netlink_close(&lent->kernel);
 }

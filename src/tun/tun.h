@@ -16,13 +16,12 @@
 #include "../base/log.h"
 #include "../ip/offload.h"
 #include "../limits.h"
-#include "../os/netlink.h"
 
 struct tun {
     int fd;                // one read() is one packet, one write() too
     bool has_vnet_headers; // each has a virtio-net header before it,
     bool takes_udp_super;  // and UDP super-packets pass, beside those of TCP
-    struct netlink netlink;
+    struct kernel_socket kernel;
     int index;
     char name[IFNAMSIZ];
     uint32_t address; // host byte order; 0: none yet
@@ -54,6 +53,8 @@ bool tun_write(struct tun *tun, const uint8_t *packet, size_t length);
 // headers.
 bool tun_write_offloaded(struct tun *tun, const struct ip_packet *packet,
                          const struct ip_offload *offload);
+// What to do about an errno of the device's, as the end of a sentence.
+const char *tun_advice(int error);
 // Removes the device and all that hangs on it.
 void tun_close(struct tun *tun);
 
@@ -69,16 +70,19 @@ struct interface_address {
 };
 
 // Lists those addresses. Returns how many there are, or a negative errno.
-int interfaces_list(struct netlink *netlink, struct interface_address list[INTERFACE_ADDRESSES]);
+int interfaces_list(struct kernel_socket *kernel,
+                    struct interface_address list[INTERFACE_ADDRESSES]);
 // Opens a socket that can be read when addresses or interfaces have changed. Returns 0, or -1 with
 // errno set.
-int interfaces_watch(struct netlink *watch);
+int interfaces_watch(struct kernel_socket *watch);
+// Reads what it has. Returns whether addresses or interfaces may have changed.
+bool interfaces_changed(struct kernel_socket *watch);
 // Whether an interface is a Wi-Fi. It looks into /sys, so the process must still see that.
 bool interface_is_wireless(const char *name);
 
 // Where phones find the laptop in its own Wi-Fi: an address on an interface that is not ours.
 struct lent_address {
-    struct netlink netlink;
+    struct kernel_socket kernel;
     char name[IFNAMSIZ]; // of the interface
     int index;           // of the interface; 0: it is gone
     uint32_t address;    // host byte order

@@ -19,10 +19,11 @@
 #include <unistd.h>
 
 #include "../base/bytes.h"
+#include "../os/netlink.h"
 
 #define TUN_PATH "/dev/net/tun"
 
-static const char *advice(int error) {
+const char *tun_advice(int error) {
     if (error == EPERM || error == EACCES)
         return " (run me as root)";
     if (error == ENOENT || error == ENXIO || error == ENODEV)
@@ -32,6 +33,8 @@ static const char *advice(int error) {
                "mknod " TUN_PATH " c 10 200)";
     if (error == EBUSY)
         return " (another program has this device: choose another name)";
+    if (error == EBADFD)
+        return " (somebody has removed it: start me again)";
     return "";
 }
 
@@ -64,19 +67,20 @@ static int make_device(struct tun *tun, struct ifreq *request) {
 
 static void say_no_device(const struct log *log, const char *name, int error) {
     if (error == ENOTTY)
-        log_error(log, "cannot use %s: %s%s", TUN_PATH, strerror(error), advice(error));
+        log_error(log, "cannot use %s: %s%s", TUN_PATH, strerror(error), tun_advice(error));
     else if (error == EINVAL && if_nametoindex(name) != 0)
         log_error(log, "%s is a network interface already, and no TUN device: choose another name",
                   name);
     else if (error == EINVAL)
         log_error(log, "%s is no name for a network device: choose another name", name);
     else
-        log_error(log, "cannot make the TUN device %s: %s%s", name, strerror(error), advice(error));
+        log_error(log, "cannot make the TUN device %s: %s%s", name, strerror(error),
+                  tun_advice(error));
 }
 
 int tun_open(struct tun *tun, const char *name, const struct log *log) {
     struct ifreq request = {.ifr_flags = 0};
-    *tun = (struct tun){.fd = -1, .netlink = {.fd = -1}, .log = log};
+    *tun = (struct tun){.fd = -1, .kernel = {.fd = -1}, .log = log};
     if (strlen(name) >= sizeof request.ifr_name) {
         log_error(log, "the name %s is too long for a network device (%u characters at most)", name,
                   IFNAMSIZ - 1);
@@ -85,7 +89,7 @@ int tun_open(struct tun *tun, const char *name, const struct log *log) {
     snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
     tun->fd = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (tun->fd < 0) {
-        log_error(log, "cannot open %s: %s%s", TUN_PATH, strerror(errno), advice(errno));
+        log_error(log, "cannot open %s: %s%s", TUN_PATH, strerror(errno), tun_advice(errno));
         return -1;
     }
     if (make_device(tun, &request) < 0) {
@@ -94,7 +98,7 @@ int tun_open(struct tun *tun, const char *name, const struct log *log) {
     }
     snprintf(tun->name, sizeof tun->name, "%s", request.ifr_name);
     tun->index = (int)if_nametoindex(tun->name);
-    if (netlink_open(&tun->netlink, NETLINK_ROUTE) < 0) {
+    if (netlink_open(&tun->kernel, NETLINK_ROUTE) < 0) {
         log_error(log, "cannot open a netlink socket: %s", strerror(errno));
         return -1;
     }
@@ -112,7 +116,7 @@ static int change_address(struct tun *tun, uint16_t type, uint16_t flags, uint32
     netlink_begin(&request, type, flags, &body, sizeof body);
     netlink_put_be32(&request, IFA_LOCAL, address);
     netlink_put_be32(&request, IFA_ADDRESS, address);
-    return netlink_talk(&tun->netlink, &request, NULL, NULL);
+    return netlink_talk(&tun->kernel, &request, NULL, NULL);
 }
 
 // The new address comes first: the kernel removes the routes of an interface that has none.
@@ -139,7 +143,7 @@ static int set_up(struct tun *tun, uint32_t mtu) {
     };
     netlink_begin(&request, RTM_NEWLINK, 0, &body, sizeof body);
     netlink_put(&request, IFLA_MTU, &mtu, sizeof mtu);
-    return netlink_talk(&tun->netlink, &request, NULL, NULL);
+    return netlink_talk(&tun->kernel, &request, NULL, NULL);
 }
 
 int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint32_t mtu) {
@@ -148,7 +152,7 @@ int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint
         error = set_up(tun, mtu);
     if (error < 0) {
         log_error(tun->log, "cannot set up the TUN device %s: %s%s", tun->name, strerror(-error),
-                  advice(-error));
+                  tun_advice(-error));
         return -1;
     }
     return 0;
@@ -173,7 +177,7 @@ static int add_route(struct tun *tun, uint8_t family, const void *network, uint8
     size_t metrics = netlink_nest(&request, RTA_METRICS);
     netlink_put(&request, RTAX_ADVMSS, &mss, sizeof mss);
     netlink_nest_end(&request, metrics);
-    return netlink_talk(&tun->netlink, &request, NULL, NULL);
+    return netlink_talk(&tun->kernel, &request, NULL, NULL);
 }
 
 int tun_add_route(struct tun *tun, const struct cidr *cidr, uint32_t mss) {
@@ -185,7 +189,7 @@ int tun_add_route(struct tun *tun, const struct cidr *cidr, uint32_t mss) {
                   b[3], cidr->prefix_length, strerror(-error),
                   error == -EEXIST
                       ? " (there is such a route already: another VPN's, or one given twice)"
-                      : advice(-error));
+                      : tun_advice(-error));
         return -1;
     }
     return 0;
@@ -204,7 +208,7 @@ void tun_pass_loopback(struct tun *tun) {
     netlink_nest_end(&request, settings);
     netlink_nest_end(&request, family);
     netlink_nest_end(&request, families);
-    (void)netlink_talk(&tun->netlink, &request, NULL, NULL);
+    (void)netlink_talk(&tun->kernel, &request, NULL, NULL);
 }
 
 // Sets a number among the device's settings of IPv6.
@@ -268,7 +272,7 @@ bool tun_write_offloaded(struct tun *tun, const struct ip_packet *packet,
 }
 
 void tun_close(struct tun *tun) {
-    netlink_close(&tun->netlink);
+    netlink_close(&tun->kernel);
     if (tun->fd >= 0)
         close(tun->fd);
     tun->fd = -1;

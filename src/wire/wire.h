@@ -64,7 +64,7 @@ struct wire_frame_head {
 
 struct wire {
     const struct log *log;
-    struct netlink netlink;
+    struct kernel_socket netlink;
     char interface[IFNAMSIZ];
     int index;
     uint8_t mac[MAC_SIZE];
@@ -89,9 +89,9 @@ struct wire {
     struct iovec in_pieces[WIRE_BATCH];
 
     // How the kernel is kept silent (silence.c, iptables.c).
-    struct netlink rules; // our nftables table lives as long as this socket
-    pid_t guardian;       // the process that undoes our iptables rules; 0: there are none
-    int guardian_fd;      // it waits until this descriptor is closed
+    struct kernel_socket rules; // our nftables table lives as long as this socket
+    pid_t guardian;             // the process that undoes our iptables rules; 0: there are none
+    int guardian_fd;            // it waits until this descriptor is closed
 
     // Drops, for status.json.
     uint64_t no_route;

@@ -94,8 +94,7 @@ static void update_events(struct ws_conn *conn) {
 // Hands the send buffer to the kernel as far as it takes it. Returns -1 when the socket is broken.
 static int send_buffer(struct ws_conn *conn) {
     while (ws_conn_unsent(conn) > 0) {
-        ssize_t sent =
-            send(conn->fd, conn->tx + conn->tx_start, ws_conn_unsent(conn), MSG_NOSIGNAL);
+        ssize_t sent = send(conn->fd, conn->tx + conn->tx_start, ws_conn_unsent(conn), 0);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0)
@@ -149,8 +148,7 @@ static uint8_t *tx_room(struct ws_conn *conn, size_t length) {
 // Masks must not be guessable (section 10.3); a system call for each would be a waste.
 static void take_random(struct ws_conn *conn, uint8_t *out, size_t length) {
     if (conn->random_used == 0 || conn->random_used + length > sizeof conn->random) {
-        while (getrandom(conn->random, sizeof conn->random, 0) != (ssize_t)sizeof conn->random)
-            continue; // only a signal can cut it short
+        while (getentropy(conn->random, sizeof conn->random) < 0) continue;
         conn->random_used = 0;
     }
     memcpy(out, conn->random + conn->random_used, length);

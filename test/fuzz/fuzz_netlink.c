@@ -43,7 +43,7 @@ static void try_talk(struct input *input) {
         if (length > 0) // an empty one is an end that a netlink socket never has
             (void)!send(ends[1], bytes, length, 0);
     }
-    struct netlink netlink = {ends[0], 0};
+    struct kernel_socket netlink = {ends[0], 0};
     netlink_begin(&request, 1, 0, "body", 4);
     int result = netlink_talk(&netlink, &request, on_answer, &answers);
     EXPECT(result <= 0 || result > -4096);

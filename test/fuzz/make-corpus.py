@@ -394,6 +394,27 @@ def fair_queue():
     return seeds
 
 
+def xnu():
+    """Messages of a Mac's kernel: heads, and addresses that begin with their length and family."""
+    def message(kind, bits, head, *addresses):
+        body = struct.pack("<III", bits, 0x8863, 4) + head
+        body += b"".join(address + b"\0" * (-len(address) % 4 or 4 * (not address)) for address in addresses)
+        return struct.pack("<HBB", 4 + len(body), 5, kind) + body
+
+    def inet(*parts):
+        return b"\x10\2\0\0" + bytes(parts) + b"\0" * 8
+
+    link = message(0xe, 0x10, b"\6" + b"\0" * 95, b"\x14\x12\4\0\6\3\6\0en0\1\2\3\4\5\6\0\0\0")
+    short = message(0xc, 0xa4, b"\0" * 4, b"\7\0\0\0\xff\xff\xff", inet(192, 168, 43, 57), inet(192, 168, 43, 255))
+    gone = message(0xd, 0x24, b"\0" * 4, b"", inet(10, 1, 2, 3))
+    return {
+        "list": link + short + short,
+        "gone": gone,
+        "route": message(1, 7, b"\0" * 76, inet(128), b"\x14\x12" + b"\0" * 18, inet(128)),
+        "lying": link + b"\xff\x7f" + short[2:],
+    }
+
+
 def netlink():
     """In this machine's byte order, as the kernel speaks it."""
     def attribute(kind, data):
@@ -520,7 +541,7 @@ def dns():
 TARGETS = {
     "http": http_heads, "handshake": http_heads, "frames": frames, "conn": conn, "utf8": texts,
     "origin": origins, "base64": base64s, "ip": ip, "icmp6": icmp6, "dhcp": dhcp,
-    "offload": offload, "coalesce": coalesce, "nat": nat, "link": link, "fair_queue": fair_queue, "netlink": netlink,
+    "offload": offload, "coalesce": coalesce, "nat": nat, "link": link, "fair_queue": fair_queue, "netlink": netlink, "xnu": xnu,
     "dns": dns,
     "record": records, "sealed": sealed, "offer": offers,
 }

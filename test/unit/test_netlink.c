@@ -167,7 +167,7 @@ static void requests_that_overflow(void) {
     static uint8_t data[2000];
     for (size_t length = 0; length < sizeof data; length++) {
         struct netlink_request request;
-        struct netlink netlink = {-1, 1};
+        struct kernel_socket netlink = {-1, 1};
         netlink_begin(&request, 1, 0, NULL, 0);
         netlink_put(&request, 1, data, length);
         bool fits = 16 + 4 + (length + 3) / 4 * 4 <= sizeof request.bytes;
@@ -185,7 +185,7 @@ static void requests_that_overflow(void) {
 
 // The kernel, played.
 static int kernel = -1;
-static struct netlink ours = {-1, 0};
+static struct kernel_socket ours = {-1, 0};
 
 static bool open_pair(void) {
     int fds[2];
@@ -194,7 +194,7 @@ static bool open_pair(void) {
     kernel = fds[0];
     struct timeval limit = {.tv_sec = 0, .tv_usec = 100000};
     setsockopt(fds[1], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    ours = (struct netlink){fds[1], 100}; // the next request is number 101
+    ours = (struct kernel_socket){fds[1], 100}; // the next request is number 101
     return true;
 }
 

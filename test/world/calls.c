@@ -424,11 +424,10 @@ int world_clock_gettime(clockid_t clock, struct timespec *now) {
     return 0;
 }
 
-ssize_t world_getrandom(void *out, size_t length, unsigned flags) {
+int world_getentropy(void *out, size_t length) {
     uint8_t *bytes = out;
-    (void)flags;
     for (size_t i = 0; i < length; i++) bytes[i] = (uint8_t)chance_next(&world.entropy);
-    return (ssize_t)length;
+    return 0;
 }
 
 int world_signalfd(int number, const void *mask, int flags) {

@@ -43,7 +43,7 @@ ssize_t world_writev(int number, const struct iovec *pieces, int count);
 int world_ioctl(int number, unsigned long what, ...);
 int world_fstat(int number, struct stat *info);
 int world_clock_gettime(clockid_t clock, struct timespec *now);
-ssize_t world_getrandom(void *out, size_t length, unsigned flags);
+int world_getentropy(void *out, size_t length);
 int world_signalfd(int number, const void *mask, int flags);
 unsigned world_if_nametoindex(const char *name);
 char *world_if_indextoname(unsigned index, char *name);

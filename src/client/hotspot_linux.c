@@ -128,7 +128,7 @@ static int open_port(struct hotspot *hotspot) {
 
 void hotspot_init(struct hotspot *hotspot, struct loop *loop, const struct log *log) {
     *hotspot = (struct hotspot){.loop = loop, .log = log, .fd = -1};
-    hotspot->lent.netlink.fd = -1;
+    hotspot->lent.kernel.fd = -1;
     hotspot->dhcp.address = NETWORK + OWN;
     hotspot->dhcp.first = NETWORK + FIRST;
 }

@@ -17,7 +17,7 @@
 #define ANSWER_SIZE 32768
 #define BATCH_SIZE  65536
 
-int netlink_open(struct netlink *netlink, int protocol) {
+int netlink_open(struct kernel_socket *netlink, int protocol) {
     // The kernel answers at once; the time limit is for a kernel that loses the answer.
     struct timeval limit = {.tv_sec = 2};
     struct sockaddr_nl self = {.nl_family = AF_NETLINK};
@@ -35,7 +35,7 @@ int netlink_open(struct netlink *netlink, int protocol) {
     return 0;
 }
 
-void netlink_close(struct netlink *netlink) {
+void netlink_close(struct kernel_socket *netlink) {
     if (netlink->fd >= 0)
         close(netlink->fd);
     netlink->fd = -1;
@@ -87,7 +87,7 @@ void netlink_nest_end(struct netlink_request *request, size_t place) {
     memcpy(request->bytes + place, &length, sizeof length);
 }
 
-static int send_request(struct netlink *netlink, struct netlink_request *request) {
+static int send_request(struct kernel_socket *netlink, struct netlink_request *request) {
     if (request->overflow)
         return -EMSGSIZE;
     request->header.nlmsg_len = (uint32_t)request->length;
@@ -141,7 +141,7 @@ static bool take_datagram(struct pending *pending, const uint8_t *bytes, size_t 
     return false;
 }
 
-static int receive_result(struct netlink *netlink, struct pending *pending) {
+static int receive_result(struct kernel_socket *netlink, struct pending *pending) {
     uint8_t bytes[ANSWER_SIZE];
     for (;;) {
         ssize_t length = recv(netlink->fd, bytes, sizeof bytes, 0);
@@ -154,8 +154,8 @@ static int receive_result(struct netlink *netlink, struct pending *pending) {
     }
 }
 
-int netlink_talk(struct netlink *netlink, struct netlink_request *request, netlink_answer *answer,
-                 void *arg) {
+int netlink_talk(struct kernel_socket *netlink, struct netlink_request *request,
+                 netlink_answer *answer, void *arg) {
     if ((request->header.nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
         request->header.nlmsg_flags |= NLM_F_ACK;
     int error = send_request(netlink, request);
@@ -165,7 +165,8 @@ int netlink_talk(struct netlink *netlink, struct netlink_request *request, netli
     return receive_result(netlink, &pending);
 }
 
-int netlink_talk_batch(struct netlink *netlink, struct netlink_request *requests, size_t count) {
+int netlink_talk_batch(struct kernel_socket *netlink, struct netlink_request *requests,
+                       size_t count) {
     uint8_t bytes[BATCH_SIZE];
     size_t length = 0;
     struct pending pending = {.first = netlink->sequence + 1};

@@ -163,7 +163,7 @@ void nft_add_rule(struct nft_batch *batch, const struct nft_chain *chain,
     netlink_nest_end(request, list);
 }
 
-int nft_commit(struct nft_batch *batch, struct netlink *netlink) {
+int nft_commit(struct nft_batch *batch, struct kernel_socket *netlink) {
     current(batch)->header.nlmsg_flags |= NLM_F_ACK; // one for all; errors come anyway
     begin_request(batch, NFNL_MSG_BATCH_END, 0, AF_UNSPEC);
     return netlink_talk_batch(netlink, batch->requests, batch->count);

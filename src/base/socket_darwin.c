@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: ISC
+// macOS: a socket gets its flags afterwards, which is no harm, as nothing is executed. One that is
+// bound to an interface sends there, and still hears what comes by others; for TCP the kernel takes
+// the interface that has the connection's own address, in any case (xnu: bsd/netinet/ip_output.c,
+// in_selectsrcif()). CUBIC is the choice of the system. Nothing limits the pauses of TCP.
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include "address.h"
+#include "loop.h"
+
+#define XNU_IP_BOUND_IF 25 // bsd/netinet/in.h
+
+static int with_flags(int fd) {
+    if (fd >= 0 && (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0))
+        return socket_close_failed(fd);
+    return fd;
+}
+
+int socket_new(int family, int type, int protocol) {
+    return with_flags(socket(family, type, protocol));
+}
+
+int socket_accept(int listener, struct endpoint *peer) {
+    int on = 1;
+    peer->length = sizeof peer->address;
+    int fd = with_flags(accept(listener, (struct sockaddr *)&peer->address, &peer->length));
+    if (fd >= 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return fd;
+}
+
+bool socket_hears_its_device(void) { return false; }
+
+int socket_bind_to_device(int fd, const char *device) {
+    unsigned index = if_nametoindex(device);
+    return index == 0 ? -1 : setsockopt(fd, IPPROTO_IP, XNU_IP_BOUND_IF, &index, sizeof index);
+}
+
+void socket_limit_backoff(int fd, int ms) { (void)fd, (void)ms; }
+
+int loop_signal_fd(const sigset_t *signals) {
+    (void)signals;
+    return -1;
+}
