@@ -53,13 +53,9 @@ static int add_address(const struct darwin_interface *interface, const uint8_t *
     }
     darwin_note("address add %s %u.%u.%u.%u/%d", interface->name, address[4], address[5],
                 address[6], address[7], prefix_length);
-    // A utun comes up with its first address (xnu's utun_ioctl()).
-    int error =
-        kernel_address(interface->index, address_of(address), point_to_point ? address_of(peer) : 0,
-                       point_to_point ? 32 : prefix_length, true);
-    if (error == 0 && point_to_point)
-        error = kernel_link(interface->index, true, true, 0);
-    return error;
+    return kernel_address(interface->index, address_of(address),
+                          point_to_point ? address_of(peer) : 0,
+                          point_to_point ? 32 : prefix_length, true);
 }
 
 // struct in6_aliasreq: name, address, peer, mask (28 bytes each), flags, when it ends and is not

@@ -76,7 +76,15 @@ static void test_utun(int fd) {
     memcpy(request, alias, 64);
     check(ioctl(inet, 0x8050691aul, request) < 0, "a request of the wrong size is refused");
     check(ioctl(inet, 0x8040691aul, request) == 0 && run("ip -4 a show utun0 | grep -q 100.64.0.7"),
-          "an address is put on the utun, which comes up");
+          "an address is put on the utun");
+    memset(request, 0, sizeof request);
+    memcpy(request, "utun0", 5);
+    check(!run("ip link show utun0 | grep -q LOWER_UP") &&
+              ioctl(inet, 0xc0206911ul, request) == 0 && (request[16] & 1) == 0,
+          "it is down until its flags are set");
+    request[16] |= 1;
+    check(ioctl(inet, 0x80206910ul, request) == 0 && run("ip link show utun0 | grep -q LOWER_UP"),
+          "it comes up then");
     check(write(fd, packet, 64) == 64, "a packet behind its family is taken");
     packet[0] = 2, packet[3] = 0;
     check(write(fd, packet, 64) < 0, "one behind a family in host order is refused");
