@@ -293,6 +293,8 @@ SUITES := \
 	'test/lab/test-nat.sh' \
 	'test/lab/test-nat-packets.sh' \
 	'test/lab/test-names.sh' \
+	'test/lab/test-macos.sh' \
+	'test/darwin/mutants.sh 10' \
 	'test/lab/test-nat-discovery.sh' \
 	'test/lab/test-keyed.sh relay' \
 	'test/lab/test-keyed.sh chromium' \

@@ -41,6 +41,7 @@ chromium_loads() { # on the laptop, by name
 	in_host laptop timeout 60 "$LAB_ROOT/test/lab/browser.sh" print "$LAB_DIR/profile" "http://$SITE/" \
 		2>"$LAB_DIR/chromium.err" | grep '3 of 3 pictures are shown'
 }
+done_so() { grep -qx "done: $1" "$LAB_DIR/record" || { cat "$LAB_DIR/record"; return 1; }; } # WHAT
 names_are() { status_is client session.names "\"$1\""; } # STATE
 dropped() { [ "$(status_of client "$1")" -gt 0 ]; } # COUNTER
 
@@ -71,6 +72,7 @@ check "it shows its address there" shows "$AT"
 check "the page loads in Chromium on the phone" page open "http://$AT:6354/"
 check "the page says that the laptop is online" page says "The laptop is online"
 check "the laptop reaches a host" tunnel_ready 60
+check "the phone's connection is bound to its interface" done_so "socket bound to wifi0"
 check "20 MB come through the page, whole" traffic download "$WEB" $SIZE
 check "20 MB go through the page, whole" traffic upload "$WEB" $SIZE
 check "names resolve" by_getent
