@@ -102,8 +102,8 @@ void xnu_utun_head(uint8_t out[XNU_UTUN_HEAD], const uint8_t *packet) {
 
 // ---- what is read ----
 
-// Finds the address of a bit behind a message's head. Returns it, with at least 8 bytes and its
-// length, or NULL.
+// Finds the address of a bit behind a message's head. Returns it, whose length is within the
+// message, or NULL.
 static const uint8_t *find(const uint8_t *bytes, size_t length, size_t head, uint32_t wanted) {
     uint32_t has = get_le32(bytes + 4);
     for (uint32_t bit = 1; bit <= wanted && head < length; bit <<= 1) {
@@ -119,18 +119,10 @@ static const uint8_t *find(const uint8_t *bytes, size_t length, size_t head, uin
     return NULL;
 }
 
-static void read_link(struct xnu_message *message, const uint8_t *bytes, size_t length) {
-    const uint8_t *link = find(bytes, length, LINK_HEAD, RTA_IFP);
-    message->kind = bytes[16];
+static void read_name(struct xnu_message *message, const uint8_t *link) {
     if (link != NULL && link[0] >= 8 && link[1] == XNU_AF_LINK && link[5] < XNU_NAME &&
         link[5] <= link[0] - 8)
         memcpy(message->name, link + 8, link[5]);
-}
-
-static void read_alias(struct xnu_message *message, const uint8_t *bytes, size_t length) {
-    const uint8_t *address = find(bytes, length, ALIAS_HEAD, RTA_IFA);
-    if (address != NULL && address[0] >= 8 && address[1] == XNU_AF_INET)
-        message->address = get_be32(address + 4);
 }
 
 size_t xnu_read(struct xnu_message *message, const uint8_t *bytes, size_t length) {
@@ -141,11 +133,16 @@ size_t xnu_read(struct xnu_message *message, const uint8_t *bytes, size_t length
     message->type = bytes[3];
     bool is_link = message->type == XNU_RTM_IFINFO;
     bool is_alias = message->type == XNU_RTM_NEWADDR || message->type == XNU_RTM_DELADDR;
-    if (bytes[2] != RTM_VERSION || !(is_link || is_alias) ||
-        whole < (is_link ? LINK_HEAD : ALIAS_HEAD))
+    size_t head = is_link ? LINK_HEAD : ALIAS_HEAD;
+    if (bytes[2] != RTM_VERSION || !(is_link || is_alias) || whole < head)
         return whole;
+    const uint8_t *found = find(bytes, whole, head, is_link ? RTA_IFP : RTA_IFA);
     message->flags = get_le32(bytes + 8);
     message->index = get_le16(bytes + 12);
-    (is_link ? read_link : read_alias)(message, bytes, whole);
+    message->kind = is_link ? bytes[16] : 0;
+    if (is_link)
+        read_name(message, found);
+    else if (found != NULL && found[0] >= 8 && found[1] == XNU_AF_INET)
+        message->address = get_be32(found + 4);
     return whole;
 }
