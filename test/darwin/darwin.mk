@@ -14,3 +14,11 @@ $(DARWIN)/layer: test/darwin/layer.c $(call objects,$(DARWIN_LAYER))
 $(DARWIN)/tether-client: $(call objects,$(DARWIN_LAYER)) FORCE
 	@for object in $(call objects,$(DARWIN_LAYER)); do [ ! $$object -nt $@ ] || rm -f $@; done
 	@$(MAKE) -s OS=darwin BUILD=$(DARWIN) CC=$(CC) PIE_LD=-pie FORTIFY= LDFLAGS='$(DARWIN_LD) $(call objects,$(DARWIN_LAYER))' $@
+
+# The macOS files with each fault of mutants.txt; make test has the first ten.
+macos-mutants:
+	test/packages.sh build lab names
+	$(MAKE) -s all
+	test/darwin/mutants.sh
+
+.PHONY: macos-mutants

@@ -102,7 +102,8 @@ lab_stop client KILL
 check "after kill -9 the laptop is as before: routes, addresses, sockets, resolver" is_as_before
 check "it starts again" start_mac
 check "the laptop reaches a host again" tunnel_ready 60
-check "datagrams of all sizes go and come back" traffic udp "$WEB"
+check "a datagram of 1472 bytes goes and comes back, in fragments" lab_exec laptop ping -M dont -c 2 -W 5 -s 1472 "$WEB"
+check "200 TCP connections exchange data at the same time" traffic parallel "$WEB"
 check "it ends with status 0" lab_stop client
 check "the laptop is as before" is_as_before
 lab_stop relay
