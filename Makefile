@@ -232,7 +232,7 @@ soak-page:
 # What to run; each prints "ok - ..." lines, and test/run.sh counts them.
 test:
 	test/packages.sh build lab names browser check cross interop front nat dhcp hotspot terminal bench dist docs
-	$(MAKE) -s all build/ws-echo build/qr-pbm bench-programs
+	$(MAKE) -s all build/ws-echo build/qr-pbm bench-programs build/darwin/layer build/darwin/tether-client
 	test/run.sh $(SUITES)
 SUITES := \
 	'test/build/test-build.sh' \

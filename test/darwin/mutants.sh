@@ -43,7 +43,9 @@ clean_up() {
 mutate() { # FILE CHANGE
 	rm -rf "$COPY" && mkdir -p "$COPY/build" || return
 	cp -a "$LAB_ROOT"/{Makefile,src,html,tools,dist,test} "$COPY/"
-	cp -a "$LAB_ROOT/build/darwin" "$LAB_ROOT/build/obj" "$COPY/build/"
+	mkdir -p "$COPY/build/obj/test" || return
+	cp -a "$LAB_ROOT/build/darwin" "$LAB_ROOT/build/limits_of_build.h" "$COPY/build/"
+	cp -a "$LAB_ROOT/build/obj/test/darwin" "$COPY/build/obj/test/"
 	rm -f "$COPY/build/darwin/tether-client"
 	sed -i "$2" "$COPY/$1"
 	! cmp -s "$LAB_ROOT/$1" "$COPY/$1" || { echo "its change applies to nothing in $1"; return 1; }
@@ -83,4 +85,6 @@ while IFS='|' read -r name file change <&9; do
 	fi
 done 9<"$LAB_ROOT/test/darwin/mutants.txt"
 rm -rf "$COPY"
+MAC=$LAB_ROOT/build/darwin/tether-client
+check "the client as it is passes afterwards, too" passes
 lab_passed

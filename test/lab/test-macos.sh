@@ -108,5 +108,17 @@ check "it ends with status 0" lab_stop client
 check "the laptop is as before" is_as_before
 lab_stop relay
 
+# ---- some routes alone ----
+
+start_with_routes() { start_mac --route 192.0.2.0/24 --route "$NEAR"; }
+routes_are() { # the laptop's into the utun
+	diff <(lab_ip laptop route show dev utun0 | cut -d' ' -f1 | sort) <(printf '%s\n' "$@" | sort)
+}
+check "it starts with the routes of a network and of a host" start_with_routes
+check "these lead into the utun, and no others" routes_are 192.0.2.0/24 "$NEAR"
+check "names are left alone then" store_is_empty
+check "it ends with status 0 again" lab_stop client
+check "the laptop is as before, again" is_as_before
+
 check "nothing that the client asked of Darwin was refused" nothing_refused
 lab_passed
