@@ -232,7 +232,7 @@ soak-page:
 # What to run; each prints "ok - ..." lines, and test/run.sh counts them.
 test:
 	test/packages.sh build lab names browser check cross interop front nat dhcp hotspot terminal bench dist docs
-	$(MAKE) -s all build/ws-echo build/qr-pbm bench-programs
+	$(MAKE) -s all build/ws-echo build/qr-pbm bench-programs build/darwin/layer build/darwin/tether-client
 	test/run.sh $(SUITES)
 SUITES := \
 	'test/build/test-build.sh' \
@@ -293,6 +293,8 @@ SUITES := \
 	'test/lab/test-nat.sh' \
 	'test/lab/test-nat-packets.sh' \
 	'test/lab/test-names.sh' \
+	'test/lab/test-macos.sh' \
+	'test/darwin/mutants.sh 10' \
 	'test/lab/test-nat-discovery.sh' \
 	'test/lab/test-keyed.sh relay' \
 	'test/lab/test-keyed.sh chromium' \
@@ -319,7 +321,9 @@ demo:
 	test/demo.sh
 
 include dist/install.mk
+comma := ,
 -include test/world/world.mk
+-include test/darwin/darwin.mk
 
 clean:
 	rm -rf $(BUILD)
