@@ -82,7 +82,7 @@ void fair_queue_clear(struct fair_queue *queue) {
     memset(queue->held, 0, sizeof queue->held);
     for (size_t i = 0; i < QUEUE_FLOWS; i++) queue->flows[i].first = NO_CELL;
     queue->new_flows.first = queue->old_flows.first = NO_FLOW;
-    queue->chosen = queue->taken = NO_FLOW;
+    queue->chosen = NO_FLOW;
     queue->count = queue->bytes = 0;
     cells_init(&queue->cells);
 }
@@ -339,18 +339,6 @@ size_t fair_queue_next(struct fair_queue *queue) {
     return size_of(&queue->packets[queue->flows[queue->chosen].first]);
 }
 
-size_t fair_queue_follow(struct fair_queue *queue, uint32_t sequence, size_t most) {
-    uint16_t cell = queue->taken == NO_FLOW ? NO_CELL : queue->flows[queue->taken].first;
-    if (cell == NO_CELL || size_of(&queue->packets[cell]) > most)
-        return 0;
-    const uint8_t *packet = cells_packet(&queue->cells, cell);
-    size_t at = tcp_at(packet, queue->packets[cell].length);
-    if (at == 0 || get_be32(packet + at + TCP_AT_SEQUENCE) != sequence)
-        return 0;
-    queue->chosen = queue->taken;
-    return size_of(&queue->packets[cell]);
-}
-
 bool fair_queue_has_small(const struct fair_queue *queue, size_t most) {
     uint16_t flow = queue->chosen != NO_FLOW ? queue->chosen : queue->new_flows.first;
     while (flow != NO_FLOW && queue->flows[flow].first == NO_CELL) // of which all was taken
@@ -371,7 +359,6 @@ size_t fair_queue_take(struct fair_queue *queue, uint8_t *out) {
         queue->has_begun |= CELLS_OF(size) > 1;
     }
     remove_first_packet(queue, queue->chosen);
-    queue->taken = queue->chosen;
     queue->chosen = NO_FLOW;
     return size;
 }

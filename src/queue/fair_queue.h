@@ -54,8 +54,7 @@ struct fair_queue {
     size_t limit; // bytes of a TCP flow that wait before its sender is told to slow down
     struct fair_queue_list new_flows; // have not had a turn yet, and go first
     struct fair_queue_list old_flows;
-    uint16_t chosen; // flow whose first packet is next,
-    uint16_t taken;  // and from which the last one was taken
+    uint16_t chosen; // flow whose first packet is next
     bool has_begun;  // something was taken of one that has only begun
     size_t count;    // packets that wait,
     size_t bytes;    // and their bytes, heads included
@@ -99,10 +98,6 @@ void fair_queue_push_headed(struct fair_queue *queue, const uint8_t *head, size_
 // Chooses the packet that is next to be sent. Returns its length, or 0 where none waits. The choice
 // stays until it is taken or something is pushed: after a push another may be next.
 size_t fair_queue_next(struct fair_queue *queue);
-// Chooses, out of turn, the packet behind the one that was taken last, in its flow, where it is a
-// TCP segment with this sequence number and has at most so many bytes. Returns its length, or 0 and
-// chooses nothing.
-size_t fair_queue_follow(struct fair_queue *queue, uint32_t sequence, size_t most);
 // Whether the chosen packet, or the first of a new flow, which is most likely next, has at most so
 // many bytes.
 bool fair_queue_has_small(const struct fair_queue *queue, size_t most);
