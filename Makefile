@@ -49,7 +49,7 @@ PROGRAMS := tether-client tether-server tether-relay
 
 # One folder, one idea; see README.md for what each is. A program is its own folder and the folders it needs.
 sources = $(foreach folder,$(1),$(wildcard src/$(folder)/*.c))
-RELAY_NEEDS  := base os sha1 http ws
+RELAY_NEEDS  := base os sha1 md5 http ws
 KEYED_NEEDS  := $(RELAY_NEEDS) crypto ip session flow queue tunnel tun
 CLIENT := $(call sources,client $(KEYED_NEEDS) dhcp dns qr)
 SERVER := $(call sources,server $(KEYED_NEEDS) nat wire)

@@ -246,6 +246,7 @@ int socket_bind(const struct endpoint *endpoint, const char *device) {
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on); // accepted sockets inherit it
     if (family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     if (device != NULL && socket_bind_to_device(fd, device) < 0)
@@ -291,6 +292,14 @@ void socket_limit_backoff(int fd, int ms) {
     // (RFC 5482).
     (void)setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &ms, sizeof ms);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms, sizeof patience_ms);
+}
+
+void socket_limit_silence(int fd, int ask_ms, int dead_ms) {
+    int idle_s = ask_ms / 1000;
+    int again_s = 5;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &again_s, sizeof again_s);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms, sizeof dead_ms);
 }
 
 void socket_limit_unsent(int fd, int bytes) {

@@ -82,6 +82,7 @@ bool tunnel_decode(uint8_t opcode, uint8_t *data, size_t *length) {
 }
 
 bool tunnel_put_message(struct ws_conn *conn, bool text, const uint8_t *message, size_t length) {
+    text |= conn->is_draft76;
     uint8_t *payload =
         ws_conn_begin(conn, text ? WS_TEXT : WS_BINARY, text ? BASE64_LENGTH(length) : length);
     if (payload == NULL)
