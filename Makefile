@@ -246,6 +246,7 @@ SUITES := \
 	'$(MAKE) -s -j2 fuzz-programs && test/fuzz/run.sh 5' \
 	'test/bench/test-smoke.sh' \
 	'test/interop/ws-raw.py' \
+	'test/interop/draft76-raw.py' \
 	'test/interop/ws-echo.py' \
 	'node test/interop/ws-echo.js' \
 	'test/interop/ws-relay.py' \
