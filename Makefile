@@ -242,6 +242,7 @@ SUITES := \
 	$(DIST_SUITES) \
 	'test/lab/test-strangers.sh' \
 	'test/lab/test-tether.sh relay' \
+	'test/lab/test-draft76.sh' \
 	'test/lab/test-tour.sh' \
 	'$(MAKE) -s -j2 fuzz-programs && test/fuzz/run.sh 5' \
 	'test/bench/test-smoke.sh' \
@@ -249,6 +250,7 @@ SUITES := \
 	'test/interop/draft76-raw.py' \
 	'test/interop/ws-echo.py' \
 	'node test/interop/ws-echo.js' \
+	'node test/interop/draft76-peers.js' \
 	'test/interop/ws-relay.py' \
 	'node test/interop/ws-relay.js' \
 	'test/interop/ws-relay-raw.py' \
@@ -257,6 +259,7 @@ SUITES := \
 	'test/interop/test-classic.sh' \
 	'test/interop/test-protocol.sh' \
 	'test/interop/test-qr.sh' \
+	'node test/browser/lint.test.js' \
 	'node test/browser/page.test.js' \
 	'test/browser/lab.test.sh' \
 	'test/browser/doors.test.sh' \
