@@ -28,7 +28,7 @@ HARDEN   := -fstack-protector-strong -fno-strict-overflow
 FORTIFY  ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 
 ifeq ($(STATIC),1)
-PIE_CC := -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+PIE_CC := -fno-pie -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 PIE_LD := -static -Wl,--gc-sections -Wl,-z,noseparate-code
 else
 PIE_CC := -fPIE

@@ -65,8 +65,11 @@ int draft76_answer_request(char out[DRAFT76_ANSWER_MAX], const struct http_reque
     memcpy(hashed + 8, challenge, DRAFT76_CHALLENGE);
     const struct http_text *origin = http_find_header(headers, count, "Origin");
     const struct http_text *host = http_find_header(headers, count, "Host");
-    // A front that ends TLS says so; the browser wants its own address back.
-    bool tls = http_has_token(headers, count, "X-Forwarded-Proto", "https");
+    // The browser wants the address back that it called: behind a front that ends TLS, that of its
+    // own page tells.
+    bool tls = origin != NULL && origin->length == host->length + 8 &&
+               memcmp(origin->start, "https://", 8) == 0 &&
+               memcmp(origin->start + 8, host->start, host->length) == 0;
     const char *path = request->path.start;
     int length =
         snprintf(out, DRAFT76_ANSWER_MAX,

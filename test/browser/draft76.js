@@ -14,6 +14,9 @@ const crypto = require("crypto");
 const { EventEmitter } = require("events");
 const net = require("net");
 
+/* Chromium does not know where a page is from that came by way of the driver; such a browser did not ask. */
+const OLD_ARGUMENTS = ["--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets"];
+
 const random = (below) => crypto.randomInt(below);
 
 /* A key, and the number that it hides (section 4.1, items 16 to 25). */
@@ -235,11 +238,11 @@ async function makeOld(context) {
     const answer = await route.fetch();
     await route.fulfill({ response: answer, body: (await answer.text()).replace(/ defer>/g, ">") });
   });
-  context.on("page", (page) => page.on("framenavigated", () => {
-    (page.draft76 || new Map()).forEach((socket) => socket.close());
+  context.on("page", (page) => ["framenavigated", "close"].forEach((event) => page.on(event, () => {
+    (page.draft76 || new Map()).forEach((socket) => socket.socket.destroy());
     page.draft76 = new Map();
     page.draft76Heard = [];
-  }));
+  })));
 }
 
 async function flush(page) {
@@ -255,4 +258,4 @@ async function flush(page) {
   }
 }
 
-module.exports = { Draft76, makeOld };
+module.exports = { Draft76, OLD_ARGUMENTS, makeOld };

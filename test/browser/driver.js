@@ -22,7 +22,7 @@
 const readline = require("readline");
 const h = require("./harness");
 const { audit } = require("./audit");
-const { makeOld } = require("./draft76");
+const { OLD_ARGUMENTS, makeOld } = require("./draft76");
 
 let page;
 let tabs;
@@ -114,7 +114,7 @@ const countWakeLocks = () => {
 const oneLine = (value) => String(value).replace(/\s+/g, " ");
 
 (async () => {
-  const browser = await h.launch(process.argv.slice(2));
+  const browser = await h.launch(process.argv.slice(2).concat(process.env.OLD ? OLD_ARGUMENTS : []));
   const context = await browser.newContext({ viewport: { width: 360, height: 740 } });
   context.on("weberror", (error) => problems.push(String(error.error())));
   await (process.env.OLD ? makeOld(context) : context.addInitScript(countWakeLocks));

@@ -132,9 +132,12 @@ static const struct {
     {"GET http://h/a HTTP/1.1", H, "Sec-WebSocket-Location: ws://h/a\r\n\r\n"},
     {"GET / HTTP/1.1", H "Origin: null\r\n",
      "Sec-WebSocket-Location: ws://h/\r\nSec-WebSocket-Origin: null\r\n\r\n"},
-    {"GET / HTTP/1.1", H "X-Forwarded-Proto: https\r\n",
-     "Sec-WebSocket-Location: wss://h/\r\n\r\n"},
-    {"GET / HTTP/1.1", H "X-Forwarded-Proto: http\r\n", "Sec-WebSocket-Location: ws://h/\r\n\r\n"},
+    {"GET / HTTP/1.1", H "Origin: https://h\r\n",
+     "Sec-WebSocket-Location: wss://h/\r\nSec-WebSocket-Origin: https://h\r\n\r\n"},
+    {"GET / HTTP/1.1", H "Origin: https://g\r\n",
+     "Sec-WebSocket-Location: ws://h/\r\nSec-WebSocket-Origin: https://g\r\n\r\n"},
+    {"GET / HTTP/1.1", H "Origin: https://h:1\r\n",
+     "Sec-WebSocket-Location: ws://h/\r\nSec-WebSocket-Origin: https://h:1\r\n\r\n"},
 };
 
 static void addresses_come_back(void) {
