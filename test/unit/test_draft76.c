@@ -67,7 +67,8 @@ static void own_examples(void) {
 #define U                  "Upgrade: WebSocket\r\n"
 #define KEY(number, value) "Sec-WebSocket-Key" #number ": " value "\r\n"
 #define KEYS               KEY(1, "3e6b263  4 17 80") KEY(2, "17  9 G`ZD9   2 2b 7X 3 /r90")
-#define LONG               "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234"
+#define TEN                "0123456789"
+#define LONG               TEN TEN TEN TEN TEN TEN TEN TEN TEN
 
 static const struct {
     const char *name;
