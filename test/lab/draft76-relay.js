@@ -16,10 +16,11 @@ const { WebSocket } = require(path.join(__dirname, "..", "..", "build", "node_mo
 
 const RETRY_MS = 300;
 const urls = { laptop: process.argv[2], server: process.argv[3] };
+const origin = urls.laptop.replace(/^ws(:..[^/]*).*$/, "http$1"); // the page is the laptop's
 const open = {};
 
 function keep(name, other) {
-  const socket = new WebSocket(urls[name], "", { origin: "http://phone.example" });
+  const socket = new WebSocket(urls[name], "", { origin });
   const again = () => setTimeout(keep, RETRY_MS, name, other);
   socket.onopen = () => {
     open[name] = socket;
