@@ -3,8 +3,12 @@
 // its own handshakes, what is malformed in one, and its frames however they are cut.
 #include "ws/draft76.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "test.h"
-#include "ws/receiver.h"
+#include "tunnel/link.h"
+#include "ws/conn.h"
 
 // ---- the opening handshake ----
 
@@ -286,6 +290,102 @@ static void longest_message(void) {
     }
 }
 
+// ---- a connection ----
+
+static uint16_t closed_with;
+
+static bool on_message(void *arg, uint8_t opcode, uint8_t *data, size_t length) {
+    (void)arg, (void)opcode, (void)data, (void)length;
+    return true;
+}
+
+static void on_closed(void *arg, uint16_t status) {
+    (void)arg;
+    closed_with = status;
+}
+
+static const struct ws_conn_events events = {.message = on_message, .closed = on_closed};
+
+struct pair {
+    struct loop loop;
+    struct ws_conn conn;
+    int peer;
+    uint8_t rx[2000];
+    uint8_t tx[2000];
+};
+
+static void begin(struct pair *pair) {
+    static const struct endpoint from;
+    int fds[2];
+    if (loop_init(&pair->loop) < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) < 0)
+        exit(2);
+    pair->peer = fds[1];
+    ws_conn_init(&pair->conn, &pair->loop, &events, NULL, pair->rx, sizeof pair->rx, 1000, pair->tx,
+                 sizeof pair->tx);
+    pair->conn.is_draft76 = true;
+    if (ws_conn_adopt(&pair->conn, fds[0], &from, "101", 3, NULL, 0) < 0)
+        exit(2);
+}
+
+// All that has been sent, against what is wanted, behind the response.
+static void check_sent(struct pair *pair, const char *wanted, size_t length) {
+    uint8_t got[1000];
+    CHECK_INT(recv(pair->peer, got, sizeof got, 0), (long)length + 3);
+    CHECK_BYTES(got + 3, wanted, length);
+}
+
+static void end(struct pair *pair) {
+    ws_conn_abort(&pair->conn);
+    close(pair->peer);
+    loop_close(&pair->loop);
+}
+
+static void sends_text_alone(void) {
+    static struct pair pair;
+    begin(&pair);
+    CHECK(tunnel_send(&pair.conn, false, (const uint8_t *)"\xff\xfe", 2)); // asked for as binary
+    CHECK(tunnel_send(&pair.conn, true, (const uint8_t *)"abc", 3));
+    pair.loop.now_ms += WS_PING_AFTER_MS; // a ping would be due
+    ws_conn_tick(&pair.conn);
+    pair.loop.now_ms += WS_DEAD_AFTER_MS; // TCP finds out whether the peer is there
+    ws_conn_tick(&pair.conn);
+    CHECK_INT(pair.conn.state, WS_OPEN);
+    check_sent(&pair, "\0//4=\xff\0YWJj\xff", 12);
+    end(&pair);
+}
+
+// The draft has no close codes (section 6.2): those from 4000 on are said before.
+static const struct {
+    uint16_t status;
+    const char *reason;
+    const char *sent;
+} closes[] = {
+    {WS_STATUS_GOING_AWAY, "the laptop stopped", ""},
+    {WS_STATUS_TOO_BIG, "", ""},
+    {WS_STATUS_REPLACED, "another phone", "4001 another phone"},
+    {WS_STATUS_SILENT, "", "4003 "},
+};
+
+static void says_why_it_closes(void) {
+    static struct pair pair;
+    char wanted[64];
+    for (size_t i = 0; i < COUNT(closes); i++) {
+        test_row("%u", closes[i].status);
+        size_t length = strlen(closes[i].sent);
+        begin(&pair);
+        ws_conn_close(&pair.conn, closes[i].status, closes[i].reason);
+        CHECK_INT(closed_with, closes[i].status);
+        memcpy(wanted + 1, closes[i].sent, length);
+        wanted[0] = '\0';
+        memcpy(wanted + 1 + length, "\xff\xff", 3);
+        if (length > 0)
+            check_sent(&pair, wanted, length + 4);
+        else
+            check_sent(&pair, "\xff", 2);
+        end(&pair);
+    }
+}
+
 int main(void) {
     TEST("draft 76: the draft's own four handshakes are answered as it says", own_examples);
     TEST("draft 76: a request that is malformed, or RFC 6455's too, is refused",
@@ -295,5 +395,7 @@ int main(void) {
     TEST("draft 76: frames of all kinds, however they are cut, give what section 5.3 says",
          frames_of_all_kinds);
     TEST("draft 76: a message of the longest length comes whole", longest_message);
+    TEST("draft 76: a connection sends text alone, and no pings", sends_text_alone);
+    TEST("draft 76: a close code of our own is said before the close", says_why_it_closes);
     return test_end();
 }
