@@ -239,7 +239,7 @@ async function makeOld(context) {
     await route.fulfill({ response: answer, body: (await answer.text()).replace(/ defer>/g, ">") });
   });
   context.on("page", (page) => ["framenavigated", "close"].forEach((event) => page.on(event, () => {
-    (page.draft76 || new Map()).forEach((socket) => socket.socket.destroy());
+    (page.draft76 || new Map()).forEach((socket) => socket.removeAllListeners().socket.destroy());
     page.draft76 = new Map();
     page.draft76Heard = [];
   })));
@@ -252,7 +252,7 @@ async function flush(page) {
     try {
       await page.evaluate((list) => window.draft76Heard(list), events.slice(0, count));
     } catch (error) {
-      return; // the page is gone
+      page.draft76Heard = []; // the page is gone
     }
     events.splice(0, count);
   }
