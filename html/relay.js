@@ -19,8 +19,7 @@
  *   4002  from the server: no laptop spoke here; opened again when the laptop is here
  *   4003  from the laptop: the server does not answer through this phone; both are opened anew
  *
- * Browsers of before 2012 speak a draft of the protocol (hixie-76), in which all is text and a close has no code. Our
- * hosts know that from the handshake; and where the code matters, "CODE WORDS" comes as a message before the close.
+ * Old browsers speak a draft (hixie-76): text alone, and closes without a code, which "CODE WORDS" says before.
  *
  * It runs in a Worker, which nothing on the page can hold up, or on the page where there are none.
  */
@@ -33,7 +32,6 @@ function getText(url, limitMs, done) {
 	var timer = setTimeout(end, limitMs);
 	function end() {
 		clearTimeout(timer);
-		request.onload = request.onerror = null;
 		done(request.readyState === 4 && request.status ? request.responseText : null, request.status);
 		request.abort();
 	}
@@ -141,7 +139,7 @@ function TetherRelay(report) {
 	function tryNext(side) {
 		var url = side.urls[side.tried];
 		var last = null; // of the draft: what was said before a close
-		var socket, isDraft;
+		var socket;
 		clearTimeout(side.stepTimer);
 		try {
 			socket = new WebSocket(url);
@@ -156,7 +154,6 @@ function TetherRelay(report) {
 		if (side.tried < side.urls.length) {
 			side.stepTimer = setTimeout(tryNext, STEP_MS, side);
 		}
-		isDraft = !socket.binaryType;
 		socket.binaryType = "arraybuffer";
 		socket.onopen = function () {
 			opened(side, socket, url);
@@ -165,7 +162,7 @@ function TetherRelay(report) {
 			closed(side, socket, last || event);
 		};
 		socket.onmessage = function (event) {
-			if (isDraft && /^4\d\d\d /.test(event.data)) {
+			if (typeof event.data === "string" && /^4\d\d\d /.test(event.data)) {
 				last = { code: Number(event.data.slice(0, 4)), reason: event.data.slice(5) };
 			} else {
 				forward(event.data, side, side.other);

@@ -33,15 +33,10 @@ static void process_block(uint32_t state[4], const uint8_t block[BLOCK]) {
         int word = t < 16 ? t : t < 32 ? 5 * t + 1 : t < 48 ? 3 * t + 5 : 7 * t;
         int turn = bits[t / 16][t % 4];
         uint32_t sum = a + mixed + sines[t] + get_le32(block + 4 * (word % 16));
-        a = d;
-        d = c;
-        c = b;
+        a = d, d = c, c = b;
         b += sum << turn | sum >> (32 - turn);
     }
-    state[0] += a;
-    state[1] += b;
-    state[2] += c;
-    state[3] += d;
+    state[0] += a, state[1] += b, state[2] += c, state[3] += d;
 }
 
 void md5(const uint8_t *bytes, size_t length, uint8_t digest[MD5_SIZE]) {
@@ -49,10 +44,8 @@ void md5(const uint8_t *bytes, size_t length, uint8_t digest[MD5_SIZE]) {
     uint8_t tail[2 * BLOCK] = {0};
     size_t rest = length % BLOCK;
     size_t padded = rest < BLOCK - 8 ? BLOCK : 2 * BLOCK;
-
     for (size_t at = 0; at < length - rest; at += BLOCK) process_block(state, bytes + at);
-    if (rest > 0)
-        memcpy(tail, bytes + length - rest, rest);
+    memcpy(tail, bytes + length - rest, rest);
     tail[rest] = 0x80;
     put_le64(tail + padded - 8, (uint64_t)length * 8);
     for (size_t at = 0; at < padded; at += BLOCK) process_block(state, tail + at);

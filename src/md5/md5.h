@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: ISC
-// MD5 (RFC 1321), for the opening handshake of WebSocket's draft 76 (ws/draft76.h) and nothing
-// else. It is broken as a hash for secrets or signatures; the handshake only shows with it that the
-// server has read the request.
+// MD5 (RFC 1321), for a handshake (ws/draft76.h) and nothing else: for secrets it is broken.
 #pragma once
 
 #include <stddef.h>

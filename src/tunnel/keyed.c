@@ -136,7 +136,7 @@ static bool send_message(struct tunnel_link *link, int64_t now_us) {
     size_t most = packets_most(link, now_us);
     if (link->control_length + most == 0)
         return false;
-    if (tunnel_is_text(link)) {
+    if (link->text) {
         size_t length = make_sealed(link, session, link->message, most, now_us);
         return length > 0 && tunnel_put_message(link->conn, true, link->message, length);
     }

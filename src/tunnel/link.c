@@ -30,6 +30,7 @@ void tunnel_link_set_conn(struct tunnel_link *link, struct ws_conn *conn, int64_
     link->mode->path_changed(link, was_alone, now_us);
     if (conn == NULL)
         return;
+    link->text |= conn->is_draft76;
     link->unsent = LINK_UNSENT;
     socket_limit_unsent(conn->fd, LINK_UNSENT);
     socket_limit_backoff(conn->fd, LINK_BACKOFF_MS);

@@ -28,10 +28,6 @@ extern const struct tunnel_mode tunnel_keyed;
 size_t tunnel_take_packet(struct tunnel_link *link, uint8_t *to);
 // Puts a message into the send buffer. Returns false when there is no room.
 bool tunnel_put_message(struct ws_conn *conn, bool text, const uint8_t *message, size_t length);
-// Whether messages go as text; a connection of draft 76 carries nothing else.
-static inline bool tunnel_is_text(const struct tunnel_link *link) {
-    return link->text || link->conn->is_draft76;
-}
 // Whether there is enough in the send buffer: what else waits stays in the queue until the loop has
 // sent some of it.
 bool tunnel_link_is_full(const struct tunnel_link *link);

@@ -33,13 +33,12 @@ static bool has_something(struct tunnel_link *link, int64_t now_us) {
 static bool send_message(struct tunnel_link *link, int64_t now_us) {
     size_t length = fair_queue_next(&link->queue);
     (void)now_us;
-    bool text = tunnel_is_text(link);
-    size_t size = text ? BASE64_LENGTH(length) : length;
-    uint8_t *payload = ws_conn_begin(link->conn, text ? WS_TEXT : WS_BINARY, size);
+    size_t size = link->text ? BASE64_LENGTH(length) : length;
+    uint8_t *payload = ws_conn_begin(link->conn, link->text ? WS_TEXT : WS_BINARY, size);
     if (payload == NULL)
         return false;
-    (void)tunnel_take_packet(link, text ? link->message : payload);
-    if (text)
+    (void)tunnel_take_packet(link, link->text ? link->message : payload);
+    if (link->text)
         base64_encode((char *)payload, link->message, length);
     ws_conn_commit(link->conn);
     link->messages_sent++;

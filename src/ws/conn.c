@@ -62,10 +62,6 @@ static int start(struct ws_conn *conn, int fd, const struct endpoint *peer, bool
     return 0;
 }
 
-static void tell_closed(struct ws_conn *conn, uint16_t status) {
-    conn->events->closed(conn->arg, status);
-}
-
 static void release(struct ws_conn *conn) {
     loop_remove(conn->loop, conn->fd);
     close(conn->fd);
@@ -79,7 +75,7 @@ void ws_conn_abort(struct ws_conn *conn) {
         return;
     release(conn);
     if (state <= WS_OPEN)
-        tell_closed(conn, WS_STATUS_ABNORMAL);
+        conn->events->closed(conn->arg, WS_STATUS_ABNORMAL);
 }
 
 size_t ws_conn_unsent(const struct ws_conn *conn) { return conn->tx_end - conn->tx_start; }
@@ -159,14 +155,6 @@ static void take_random(struct ws_conn *conn, uint8_t *out, size_t length) {
     conn->random_used += length;
 }
 
-// Draft 76 (section 5.3): text stands between 0x00 and 0xff; a Close is 0xff and 0x00.
-static size_t write_head(const struct ws_conn *conn, uint8_t *at) {
-    if (!conn->is_draft76)
-        return ws_write_head(at, &conn->pending);
-    *at = conn->pending.opcode == WS_CLOSE ? 0xff : 0x00;
-    return 1;
-}
-
 // Puts a frame's head into the send buffer. Returns the place of its payload, or NULL.
 static uint8_t *begin_frame(struct ws_conn *conn, uint8_t opcode, size_t length) {
     uint8_t *at = tx_room(conn, WS_HEAD_MAX + length);
@@ -176,9 +164,10 @@ static uint8_t *begin_frame(struct ws_conn *conn, uint8_t opcode, size_t length)
         conn->moved_ms = conn->loop->now_ms;
     conn->pending = (struct ws_frame){
         .final = true, .masked = conn->is_client, .opcode = opcode, .length = length};
+    conn->pending.delimited = conn->is_draft76;
     if (conn->is_client)
         take_random(conn, conn->pending.mask, sizeof conn->pending.mask);
-    conn->pending_head = write_head(conn, at);
+    conn->pending_head = ws_write_head(at, &conn->pending);
     return at + conn->pending_head;
 }
 
@@ -196,7 +185,7 @@ void ws_conn_commit(struct ws_conn *conn) {
 void ws_conn_commit_part(struct ws_conn *conn, size_t length) {
     uint8_t *at = conn->tx + conn->tx_end;
     conn->pending.length = length;
-    size_t head = write_head(conn, at);
+    size_t head = ws_write_head(at, &conn->pending);
     if (head < conn->pending_head)
         memmove(at + head, at + conn->pending_head, length);
     conn->pending_head = head;
@@ -257,7 +246,7 @@ void ws_conn_close(struct ws_conn *conn, uint16_t status, const char *reason) {
     conn->state = WS_CLOSING;
     conn->deadline_ms = conn->loop->now_ms + WS_CLOSE_TIMEOUT_MS;
     conn->paused = conn->held = false;
-    tell_closed(conn, status);
+    conn->events->closed(conn->arg, status);
     ws_conn_flush(conn);
 }
 
@@ -269,7 +258,7 @@ static void end(struct ws_conn *conn, uint16_t status) {
         send_close(conn, status, "");
     drain(conn);
     if (was_open)
-        tell_closed(conn, status);
+        conn->events->closed(conn->arg, status);
 }
 
 // A Close frame came (section 5.5.1): checks it, and answers it unless it is the answer.

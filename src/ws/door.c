@@ -6,14 +6,10 @@
 #include "draft76.h"
 #include "handshake.h"
 
-static size_t rest(const struct http_request *request) {
-    return ws_request_is_upgrade(request) && draft76_is_asked(request) ? DRAFT76_CHALLENGE : 0;
-}
-
 static int take(void *arg, const struct http_upgrade *upgrade) {
     const struct ws_door *door = arg;
     char response[HTTP_RESPONSE_MAX];
-    size_t used = rest(upgrade->request);
+    size_t used = draft76_rest(upgrade->request);
     int length = used > 0 ? draft76_answer_request(response, upgrade->request, upgrade->more)
                           : ws_answer_request(response, sizeof response, upgrade->request);
     if (length < 0)
@@ -31,6 +27,6 @@ static int take(void *arg, const struct http_upgrade *upgrade) {
 const struct http_protocol ws_protocol = {
     .required = "Sec-WebSocket-Version: 13\r\n", // section 4.4
     .is_wanted = ws_request_is_upgrade,
-    .rest = rest,
+    .rest = draft76_rest,
     .take = take,
 };

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
 // The handshake (section 1.3): two headers of the request hide a number each, as digits strewn
 // among other characters, times the number of spaces. The server answers with the MD5 of both
-// numbers and of the eight bytes behind the head. No web page can make a browser send such a
-// request by other means, as it can set neither these headers nor those bytes.
+// numbers and of the eight bytes behind the head.
 //
 // A frame (section 5.3) begins with its type. Up to 0x7f it goes on to a byte 0xff, which UTF-8
 // does not have; 0x00 is text, and no other is in use. From 0x80 on its length follows, in 7 bits a
@@ -15,13 +14,12 @@
 #include "../base/bytes.h"
 #include "../md5/md5.h"
 
-// So many bytes of 7 bits hold any length that a message may have.
-#define LENGTH_BYTES_MAX 8
-
+#define LENGTH_BYTES_MAX 8 // of 7 bits: these hold any length that a message may have
 static const char *const key_names[2] = {"Sec-WebSocket-Key1", "Sec-WebSocket-Key2"};
 
-bool draft76_is_asked(const struct http_request *request) {
-    return http_count_headers(request->headers, request->header_count, key_names[0]) > 0;
+size_t draft76_rest(const struct http_request *request) {
+    size_t keys = http_count_headers(request->headers, request->header_count, key_names[0]);
+    return keys > 0 ? DRAFT76_CHALLENGE : 0;
 }
 
 // The number in a key, which is of 32 bits before it is divided, too (section 4.1).
@@ -39,8 +37,7 @@ static bool read_key(uint8_t number_be32[4], const struct http_text *key) {
     return true;
 }
 
-// Whether the request is as section 5.1 has it, and not one of RFC 6455 as well. The first of what
-// is hashed are the keys' numbers.
+// Whether section 5.1 is kept, and RFC 6455 not meant as well. Sets the keys' two numbers.
 static bool is_good(const struct http_request *request, uint8_t hashed[8]) {
     const struct http_header *headers = request->headers;
     size_t count = request->header_count;
@@ -65,35 +62,27 @@ int draft76_answer_request(char out[DRAFT76_ANSWER_MAX], const struct http_reque
     memcpy(hashed + 8, challenge, DRAFT76_CHALLENGE);
     const struct http_text *origin = http_find_header(headers, count, "Origin");
     const struct http_text *host = http_find_header(headers, count, "Host");
-    // The browser wants the address back that it called: behind a front that ends TLS, that of its
-    // own page tells.
-    bool tls = origin != NULL && origin->length == host->length + 8 &&
-               memcmp(origin->start, "https://", 8) == 0 &&
-               memcmp(origin->start + 8, host->start, host->length) == 0;
     const char *path = request->path.start;
-    int length =
-        snprintf(out, DRAFT76_ANSWER_MAX,
-                 "HTTP/1.1 101 WebSocket Protocol Handshake\r\n"
-                 "Upgrade: WebSocket\r\n"
-                 "Connection: Upgrade\r\n"
-                 "Sec-WebSocket-Location: ws%s://%.*s%.*s%s%.*s\r\n\r\n",
-                 tls ? "s" : "", (int)host->length, host->start,
-                 (int)(request->query.start + request->query.length - path), path,
-                 origin != NULL ? "\r\nSec-WebSocket-Origin: " : "",
-                 origin != NULL ? (int)origin->length : 0, origin != NULL ? origin->start : "");
-    if (length < 0 || length > DRAFT76_ANSWER_MAX - MD5_SIZE)
+    int length = snprintf(
+        out, DRAFT76_ANSWER_MAX,
+        "HTTP/1.1 101 WebSocket Protocol Handshake\r\n"
+        "Upgrade: WebSocket\r\n"
+        "Connection: Upgrade\r\n"
+        "Sec-WebSocket-Location: ws://%.*s%.*s%s%.*s\r\n\r\n",
+        (int)host->length, host->start, (int)(request->query.start + request->query.length - path),
+        path, origin != NULL ? "\r\nSec-WebSocket-Origin: " : "",
+        origin != NULL ? (int)origin->length : 0, origin != NULL ? origin->start : "");
+    if (length > DRAFT76_ANSWER_MAX - MD5_SIZE)
         return -431;
     md5(hashed, sizeof hashed, (uint8_t *)out + length);
     return length + MD5_SIZE;
 }
 
 int draft76_parse_head(struct ws_frame *frame, const uint8_t *bytes, size_t length) {
-    *frame = (struct ws_frame){.final = true, .opcode = WS_BINARY};
     if (length == 0)
         return 0;
-    frame->delimited = bytes[0] < 0x80;
-    if (bytes[0] == 0x00)
-        frame->opcode = WS_TEXT;
+    *frame = (struct ws_frame){.final = true, .delimited = bytes[0] < 0x80};
+    frame->opcode = bytes[0] == 0x00 ? WS_TEXT : WS_BINARY;
     if (frame->delimited)
         return 1;
     for (size_t i = 1; i < length && i <= LENGTH_BYTES_MAX; i++) {

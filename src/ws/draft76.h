@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: ISC
-// Draft 76 of the WebSocket protocol (draft-hixie-thewebsocketprotocol-76, which is also
-// draft-ietf-hybi-thewebsocketprotocol-00), the server's side: all that the browsers of iOS 4.2 to
-// 5 speak. A connection speaks it, or RFC 6455, from its first byte to its last.
+// Draft 76 of the WebSocket protocol (draft-ietf-hybi-thewebsocketprotocol-00), a server's side:
+// all that the browsers of iOS 4.2 to 5 speak. A connection speaks either it or RFC 6455.
 #pragma once
 
 #include "../http/request.h"
 #include "frame.h"
 
-// The bytes behind the request's head that belong to it (section 1.3).
-#define DRAFT76_CHALLENGE 8
-// The longest answer: a stranger's send buffer holds it.
-#define DRAFT76_ANSWER_MAX 1024
+#define DRAFT76_CHALLENGE  8    // bytes behind the request's head (section 1.3)
+#define DRAFT76_ANSWER_MAX 1024 // a stranger's send buffer holds it
 
-// Whether a request that asks for a WebSocket asks for one of this draft.
-bool draft76_is_asked(const struct http_request *request);
+// How many bytes a request has behind its head: DRAFT76_CHALLENGE where it asks for this draft.
+size_t draft76_rest(const struct http_request *request);
 
 // Checks a request, and writes the answer (section 5.2). Returns its length in bytes, or the status
 // to refuse with, negated: -400, -431 (the answer would be too long).

@@ -146,7 +146,7 @@ static enum ws_event end_message(struct ws_receiver *r) {
 enum ws_event ws_receiver_next(struct ws_receiver *r) {
     for (;;) {
         if (!r->in_frame) {
-            struct ws_frame frame = {0};
+            struct ws_frame frame;
             int head = (r->is_draft76 ? draft76_parse_head : ws_parse_head)(
                 &frame, r->buffer + r->parse_at, r->end - r->parse_at);
             if (head < 0)

@@ -31,7 +31,7 @@ static void check_answer(const struct http_request *request, const uint8_t *chal
 static void try_request(const uint8_t *stream, size_t length) {
     static struct http_request request;
     int head = http_parse_request(&request, stream, length);
-    if (head > 0 && draft76_is_asked(&request) && length - (size_t)head >= DRAFT76_CHALLENGE)
+    if (head > 0 && draft76_rest(&request) > 0 && length - (size_t)head >= DRAFT76_CHALLENGE)
         check_answer(&request, stream + head);
 }
 
