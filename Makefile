@@ -39,7 +39,7 @@ else
 ELSEWHERE := %_darwin.c
 PROGRAMS  := tether-client tether-server tether-relay
 ifeq ($(STATIC),1)
-PIE_CC := -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+PIE_CC := -fno-pie -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
 PIE_LD := -static -Wl,--gc-sections -Wl,-z,noseparate-code
 else
 PIE_CC := -fPIE
@@ -60,7 +60,7 @@ ALL_LDFLAGS  := $(PIE_LD) $(LDFLAGS)
 # One folder, one idea; see README.md for what each is. A program is its own folder and the folders it needs, less
 # what other systems have.
 sources = $(filter-out $(ELSEWHERE),$(foreach folder,$(1),$(wildcard src/$(folder)/*.c)))
-RELAY_NEEDS  := base os sha1 http ws
+RELAY_NEEDS  := base os sha1 md5 http ws
 KEYED_NEEDS  := $(RELAY_NEEDS) crypto ip session flow queue tunnel tun
 CLIENT := $(call sources,client $(KEYED_NEEDS) dhcp dns qr)
 SERVER := $(call sources,server $(KEYED_NEEDS) nat wire)
@@ -254,12 +254,15 @@ SUITES := \
 	$(DIST_SUITES) \
 	'test/lab/test-strangers.sh' \
 	'test/lab/test-tether.sh relay' \
+	'test/lab/test-draft76.sh' \
 	'test/lab/test-tour.sh' \
 	'$(MAKE) -s -j2 fuzz-programs && test/fuzz/run.sh 5' \
 	'test/bench/test-smoke.sh' \
 	'test/interop/ws-raw.py' \
+	'test/interop/draft76-raw.py' \
 	'test/interop/ws-echo.py' \
 	'node test/interop/ws-echo.js' \
+	'node test/interop/draft76-peers.js' \
 	'test/interop/ws-relay.py' \
 	'node test/interop/ws-relay.js' \
 	'test/interop/ws-relay-raw.py' \
@@ -268,6 +271,7 @@ SUITES := \
 	'test/interop/test-classic.sh' \
 	'test/interop/test-protocol.sh' \
 	'test/interop/test-qr.sh' \
+	'node test/browser/lint.test.js' \
 	'node test/browser/page.test.js' \
 	'test/browser/lab.test.sh' \
 	'test/browser/doors.test.sh' \

@@ -275,13 +275,10 @@ function begin() {
 /* A host may have none. One that did not answer is asked again, if it matters. */
 function loadConfig() {
 	var named = findAddresses(location, location.search, null, "");
-	var request = new XMLHttpRequest();
-	request.open("GET", "config.json");
-	request.timeout = CONFIG_LIMIT_MS;
-	request.onload = request.onerror = request.ontimeout = function () {
-		var answered = request.status > 0 && request.status < 500;
+	getText("config.json", CONFIG_LIMIT_MS, function (text, status) {
+		var answered = text !== null && status < 500;
 		try {
-			config = JSON.parse(request.responseText);
+			config = JSON.parse(text);
 		} catch (error) {
 			config = null;
 		}
@@ -292,8 +289,7 @@ function loadConfig() {
 			showProblem("The host of this page does not answer. Trying again…");
 			setTimeout(loadConfig, CONFIG_PAUSE_MS);
 		}
-	};
-	request.send();
+	});
 }
 
 if (window.WebSocket) {

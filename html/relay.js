@@ -19,10 +19,26 @@
  *   4002  from the server: no laptop spoke here; opened again when the laptop is here
  *   4003  from the laptop: the server does not answer through this phone; both are opened anew
  *
+ * Old browsers speak a draft (hixie-76): text alone, and closes without a code, which "CODE WORDS" says before.
+ *
  * It runs in a Worker, which nothing on the page can hold up, or on the page where there are none.
  */
 
 "use strict";
+
+/* Gets a text. done(text) is called once, with null where no answer came in time: old browsers keep no time. */
+function getText(url, limitMs, done) {
+	var request = new XMLHttpRequest();
+	var timer = setTimeout(end, limitMs);
+	function end() {
+		clearTimeout(timer);
+		done(request.readyState === 4 && request.status ? request.responseText : null, request.status);
+		request.abort();
+	}
+	request.onload = request.onerror = end;
+	request.open("GET", url);
+	request.send();
+}
 
 /* report(snapshot) is called at each change of state, and each second. */
 function TetherRelay(report) {
@@ -56,7 +72,7 @@ function TetherRelay(report) {
 	var startedAt = 0;
 	var statusUrl = null;
 	var statusAt = 0; // when it was asked for
-	var statusRequest = null;
+	var statusIsAsked = false;
 	var session = null; // of the last answer,
 	var sessionAt = 0; // and when that came
 
@@ -122,6 +138,7 @@ function TetherRelay(report) {
 
 	function tryNext(side) {
 		var url = side.urls[side.tried];
+		var last = null; // of the draft: what was said before a close
 		var socket;
 		clearTimeout(side.stepTimer);
 		try {
@@ -138,10 +155,18 @@ function TetherRelay(report) {
 			side.stepTimer = setTimeout(tryNext, STEP_MS, side);
 		}
 		socket.binaryType = "arraybuffer";
-		socket.onopen = opened.bind(null, side, socket, url);
-		socket.onclose = closed.bind(null, side, socket);
+		socket.onopen = function () {
+			opened(side, socket, url);
+		};
+		socket.onclose = function (event) {
+			closed(side, socket, last || event);
+		};
 		socket.onmessage = function (event) {
-			forward(event.data, side, side.other);
+			if (typeof event.data === "string" && /^4\d\d\d /.test(event.data)) {
+				last = { code: Number(event.data.slice(0, 4)), reason: event.data.slice(5) };
+			} else {
+				forward(event.data, side, side.other);
+			}
 		};
 	}
 
@@ -173,7 +198,7 @@ function TetherRelay(report) {
 
 	function closed(side, socket, event) {
 		var wasOpen = socket === side.socket;
-		side.reason = event.reason;
+		side.reason = event.reason || "";
 		if (!wasOpen) {
 			side.fresh.splice(side.fresh.indexOf(socket), 1);
 			if (side.tried < side.urls.length) {
@@ -261,14 +286,15 @@ function TetherRelay(report) {
 
 	/* Asks the laptop how it is. No answer speaks against its connection, if that is silent as well. */
 	function askStatus() {
-		var request = statusRequest = new XMLHttpRequest();
 		statusAt = Date.now();
-		request.open("GET", statusUrl);
-		request.timeout = STATUS_LIMIT_MS;
-		request.onload = function () {
-			statusRequest = null;
+		statusIsAsked = true;
+		getText(statusUrl, STATUS_LIMIT_MS, function (text) {
+			statusIsAsked = false;
+			if (text === null) {
+				return probe(laptop, DOUBTFUL_MS);
+			}
 			try {
-				var answer = JSON.parse(request.responseText);
+				var answer = JSON.parse(text);
 				session = answer.session;
 				sessionAt = Date.now();
 				server.heard = session.state === "up" || server.heard;
@@ -277,17 +303,12 @@ function TetherRelay(report) {
 				statusUrl = session = null; // it has none to give
 			}
 			tell();
-		};
-		request.onerror = request.ontimeout = function () {
-			statusRequest = null;
-			probe(laptop, DOUBTFUL_MS);
-		};
-		request.send();
+		});
 	}
 
 	function mindStatus() {
 		var pause = session && session.state === "up" ? STATUS_PAUSE_MS : TICK_MS;
-		if (statusUrl && !statusRequest && laptop.state === "connected" && Date.now() - statusAt >= pause) {
+		if (statusUrl && !statusIsAsked && laptop.state === "connected" && Date.now() - statusAt >= pause) {
 			askStatus();
 		}
 	}

@@ -226,6 +226,7 @@ int socket_bind(const struct endpoint *endpoint, const char *device) {
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on); // accepted sockets inherit it
     if (family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     if (device != NULL && socket_bind_to_device(fd, device) < 0)

@@ -95,5 +95,7 @@ int socket_accept(int listener, struct endpoint *peer);
 int socket_connect(const struct endpoint *endpoint);
 // The pause after which TCP repeats what is not acknowledged grows up to this (1000 to 120000 ms).
 void socket_limit_backoff(int fd, int ms);
+// Has the kernel ask a silent peer, and give it up when it stays silent; for an accepted socket.
+void socket_limit_silence(int fd, int ask_ms, int dead_ms);
 // Keeps what the kernel holds unsent to about `bytes`, so that what waits, waits in our own queue.
 void socket_limit_unsent(int fd, int bytes);

@@ -12,7 +12,10 @@
 #include "address.h"
 #include "loop.h"
 
-#define XNU_IP_BOUND_IF 25 // bsd/netinet/in.h
+#define XNU_IP_BOUND_IF          25    // bsd/netinet/in.h
+#define XNU_TCP_KEEPALIVE        0x10  // bsd/netinet/tcp.h, as the next two: idle time, in seconds
+#define XNU_TCP_KEEPINTVL        0x101 // from one question to the next
+#define XNU_TCP_RXT_CONNDROPTIME 0x80  // how long repetitions go on
 
 static int with_flags(int fd) {
     if (fd >= 0 && (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0))
@@ -41,6 +44,13 @@ int socket_bind_to_device(int fd, const char *device) {
 }
 
 void socket_limit_backoff(int fd, int ms) { (void)fd, (void)ms; }
+
+void socket_limit_silence(int fd, int ask_ms, int dead_ms) {
+    const int idle_s = ask_ms / 1000, again_s = 5, dead_s = dead_ms / 1000;
+    (void)setsockopt(fd, IPPROTO_TCP, XNU_TCP_KEEPALIVE, &idle_s, sizeof idle_s);
+    (void)setsockopt(fd, IPPROTO_TCP, XNU_TCP_KEEPINTVL, &again_s, sizeof again_s);
+    (void)setsockopt(fd, IPPROTO_TCP, XNU_TCP_RXT_CONNDROPTIME, &dead_s, sizeof dead_s);
+}
 
 int loop_signal_fd(const sigset_t *signals) {
     (void)signals;

@@ -430,7 +430,8 @@ static void serve_requests(struct http_slot *slot) {
     struct http_request request;
     while (slot->state == HTTP_READING && slot->got > 0) {
         int used = http_parse_request(&request, slot->request, slot->got);
-        if (used == 0)
+        if (used == 0 ||
+            (used > 0 && slot->got - (size_t)used < slot->host->config.protocol->rest(&request)))
             return;
         if (used < 0) {
             slot->head_only = false;

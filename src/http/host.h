@@ -24,6 +24,8 @@ struct http_upgrade {
 struct http_protocol {
     const char *required; // header lines for who asks in another way (426)
     bool (*is_wanted)(const struct http_request *request);
+    // How many bytes behind its head a request has beside; they are the first of `more`.
+    size_t (*rest)(const struct http_request *request);
     // Takes the socket over. Returns 0, or a status to refuse with; the socket is the host's then.
     int (*take)(void *arg, const struct http_upgrade *upgrade);
 };

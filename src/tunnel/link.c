@@ -30,6 +30,7 @@ void tunnel_link_set_conn(struct tunnel_link *link, struct ws_conn *conn, int64_
     link->mode->path_changed(link, was_alone, now_us);
     if (conn == NULL)
         return;
+    link->text |= conn->is_draft76;
     link->unsent = LINK_UNSENT;
     socket_limit_unsent(conn->fd, LINK_UNSENT);
     socket_limit_backoff(conn->fd, LINK_BACKOFF_MS);
@@ -82,6 +83,7 @@ bool tunnel_decode(uint8_t opcode, uint8_t *data, size_t *length) {
 }
 
 bool tunnel_put_message(struct ws_conn *conn, bool text, const uint8_t *message, size_t length) {
+    text |= conn->is_draft76;
     uint8_t *payload =
         ws_conn_begin(conn, text ? WS_TEXT : WS_BINARY, text ? BASE64_LENGTH(length) : length);
     if (payload == NULL)

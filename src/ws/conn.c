@@ -15,6 +15,7 @@
 #include "conn.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -56,12 +57,9 @@ static int start(struct ws_conn *conn, int fd, const struct endpoint *peer, bool
     conn->heard_ms = conn->moved_ms = conn->loop->now_ms;
     conn->tx_start = conn->tx_end = 0;
     conn->error = conn->refused_status = 0;
-    ws_receiver_init(r, r->buffer, r->size, r->message_max, !is_client);
+    ws_receiver_init(r, r->buffer, r->size, r->message_max, !is_client && !conn->is_draft76);
+    r->is_draft76 = conn->is_draft76;
     return 0;
-}
-
-static void tell_closed(struct ws_conn *conn, uint16_t status) {
-    conn->events->closed(conn->arg, status);
 }
 
 static void release(struct ws_conn *conn) {
@@ -77,7 +75,7 @@ void ws_conn_abort(struct ws_conn *conn) {
         return;
     release(conn);
     if (state <= WS_OPEN)
-        tell_closed(conn, WS_STATUS_ABNORMAL);
+        conn->events->closed(conn->arg, WS_STATUS_ABNORMAL);
 }
 
 size_t ws_conn_unsent(const struct ws_conn *conn) { return conn->tx_end - conn->tx_start; }
@@ -164,6 +162,7 @@ static uint8_t *begin_frame(struct ws_conn *conn, uint8_t opcode, size_t length)
         conn->moved_ms = conn->loop->now_ms;
     conn->pending = (struct ws_frame){
         .final = true, .masked = conn->is_client, .opcode = opcode, .length = length};
+    conn->pending.delimited = conn->is_draft76;
     if (conn->is_client)
         take_random(conn, conn->pending.mask, sizeof conn->pending.mask);
     conn->pending_head = ws_write_head(at, &conn->pending);
@@ -176,6 +175,8 @@ void ws_conn_commit(struct ws_conn *conn) {
     if (conn->pending.masked)
         ws_mask(conn->tx + conn->tx_end, length, conn->pending.mask, 0);
     conn->tx_end += length;
+    if (conn->is_draft76)
+        conn->tx[conn->tx_end++] = conn->pending.opcode == WS_CLOSE ? 0x00 : 0xff;
 }
 
 // The head says the length in as few bytes as it takes (section 5.2), which may be fewer now.
@@ -219,6 +220,12 @@ static bool send_control(struct ws_conn *conn, uint8_t opcode, const uint8_t *da
 static void send_close(struct ws_conn *conn, uint16_t status, const char *reason) {
     uint8_t data[WS_CONTROL_MAX];
     size_t length = strlen(reason);
+    if (conn->is_draft76) { // where a Close has no status: those that a page must know go before
+        int words = snprintf((char *)data, sizeof data, "%u %.100s", status, reason);
+        if (status >= WS_STATUS_REPLACED)
+            (void)send_control(conn, WS_TEXT, data, (size_t)words);
+        status = WS_STATUS_NONE;
+    }
     if (length > sizeof data - 2)
         length = sizeof data - 2;
     put_be16(data, status);
@@ -237,7 +244,7 @@ void ws_conn_close(struct ws_conn *conn, uint16_t status, const char *reason) {
     conn->state = WS_CLOSING;
     conn->deadline_ms = conn->loop->now_ms + WS_CLOSE_TIMEOUT_MS;
     conn->paused = conn->held = false;
-    tell_closed(conn, status);
+    conn->events->closed(conn->arg, status);
     ws_conn_flush(conn);
 }
 
@@ -249,7 +256,7 @@ static void end(struct ws_conn *conn, uint16_t status) {
         send_close(conn, status, "");
     drain(conn);
     if (was_open)
-        tell_closed(conn, status);
+        conn->events->closed(conn->arg, status);
 }
 
 // A Close frame came (section 5.5.1): checks it, and answers it unless it is the answer.
@@ -340,7 +347,8 @@ int ws_conn_adopt(struct ws_conn *conn, int fd, const struct endpoint *peer, con
                   size_t response_length, const uint8_t *more, size_t more_length) {
     size_t room;
     // A client that waits for its answer, as it must (section 4.1), has sent nothing more yet.
-    if (more_length > conn->receiver.size || start(conn, fd, peer, false, WS_OPEN) < 0)
+    if (more_length > conn->receiver.size || response_length > conn->tx_size ||
+        start(conn, fd, peer, false, WS_OPEN) < 0)
         return -1;
     memcpy(tx_room(conn, response_length), response, response_length);
     conn->tx_end += response_length;
@@ -484,11 +492,13 @@ void ws_conn_tick(struct ws_conn *conn) {
     }
     int64_t silent = now - conn->heard_ms;
     bool stuck = ws_conn_unsent(conn) > 0 && now - conn->moved_ms >= WS_DEAD_AFTER_MS;
-    if (stuck || (silent >= WS_DEAD_AFTER_MS && !conn->paused)) {
+    if (stuck || (silent >= WS_DEAD_AFTER_MS && !conn->paused && !conn->is_draft76)) {
         conn->error = ETIMEDOUT;
         ws_conn_abort(conn);
     } else if (silent >= WS_PING_AFTER_MS && !conn->ping_sent) {
-        conn->ping_sent = send_control(conn, WS_PING, NULL, 0);
+        if (conn->is_draft76) // it has no pings: TCP asks, and gives the peer up
+            socket_limit_silence(conn->fd, WS_PING_AFTER_MS, WS_DEAD_AFTER_MS);
+        conn->ping_sent = conn->is_draft76 || send_control(conn, WS_PING, NULL, 0);
         ws_conn_flush(conn);
     }
 }

@@ -50,6 +50,7 @@ struct ws_conn {
     int fd;
     enum ws_state state;
     bool is_client;
+    bool is_draft76;    // server: speaks draft76.h, text alone; to be set before ws_conn_adopt()
     int error;          // why it was lost: errno, or 0
     int refused_status; // client: what the server answered instead of 101, or 0
     bool paused;        // the owner said "not now"

@@ -17,6 +17,7 @@ static bool opcode_is_known(uint8_t opcode) {
 int ws_parse_head(struct ws_frame *frame, const uint8_t *bytes, size_t length) {
     if (length < 1)
         return 0;
+    frame->delimited = false;
     frame->final = (bytes[0] & 0x80) != 0;
     frame->opcode = bytes[0] & 0x0f;
     if ((bytes[0] & 0x70) != 0 || !opcode_is_known(frame->opcode))
@@ -51,6 +52,11 @@ int ws_parse_head(struct ws_frame *frame, const uint8_t *bytes, size_t length) {
 size_t ws_write_head(uint8_t head[WS_HEAD_MAX], const struct ws_frame *frame) {
     size_t at = 2;
     uint8_t mask_bit = frame->masked ? 0x80 : 0;
+    if (frame->delimited) {
+        head[0] =
+            frame->opcode == WS_CLOSE ? 0xff : 0x00; // a Close is 0xff 0x00, text 0x00 ... 0xff
+        return 1;
+    }
     head[0] = (uint8_t)((frame->final ? 0x80 : 0) | frame->opcode);
     if (frame->length < 126) {
         head[1] = (uint8_t)(mask_bit | frame->length);

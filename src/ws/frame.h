@@ -41,6 +41,7 @@ struct ws_frame {
     uint8_t opcode;
     uint8_t mask[4];
     uint64_t length; // of the payload, in bytes
+    bool delimited;  // draft 76: a byte 0xff ends it, which is its last
 };
 
 static inline bool ws_opcode_is_control(uint8_t opcode) { return (opcode & 0x8) != 0; }

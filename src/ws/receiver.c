@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "draft76.h"
+
 void ws_receiver_init(struct ws_receiver *receiver, uint8_t *buffer, size_t size,
                       size_t message_max, bool expect_mask) {
     memset(receiver, 0, sizeof *receiver);
@@ -80,6 +82,7 @@ static uint16_t begin_data(struct ws_receiver *r, const struct ws_frame *frame, 
     if (frame->length > r->message_max - r->message_length)
         return WS_STATUS_TOO_BIG;
     r->parse_at += head;
+    r->skipping |= r->is_draft76 && frame->opcode == WS_BINARY;
     r->frame = *frame;
     r->frame_done = 0;
     r->in_frame = true;
@@ -89,6 +92,14 @@ static uint16_t begin_data(struct ws_receiver *r, const struct ws_frame *frame, 
         r->utf8 = (struct utf8){0};
     }
     return 0;
+}
+
+// Draft 76: the frame reaches to where its last byte is, or beyond what is here.
+static void find_end(struct ws_receiver *r) {
+    size_t here = r->end - r->parse_at;
+    const uint8_t *at = r->buffer + r->parse_at;
+    const uint8_t *last = here > 0 ? memchr(at, 0xff, here) : NULL;
+    r->frame.length = r->frame_done + (last != NULL ? (size_t)(last - at) : here) + 1;
 }
 
 // Takes what is there of the data frame's payload. Returns false on text that is not UTF-8.
@@ -111,7 +122,8 @@ static bool take_payload(struct ws_receiver *r) {
     r->message_length += take;
     r->frame_done += take;
     r->parse_at += take;
-    return r->message_opcode != WS_TEXT || utf8_check(&r->utf8, to, take);
+    // Draft 76 lets bad text pass as U+FFFD (section 5.4).
+    return r->is_draft76 || r->message_opcode != WS_TEXT || utf8_check(&r->utf8, to, take);
 }
 
 // The message is whole. Returns WS_EVENT_MORE where it was one to be skipped.
@@ -125,7 +137,7 @@ static enum ws_event end_message(struct ws_receiver *r) {
         return fail(r, WS_STATUS_BAD_TEXT);
     r->opcode = r->message_opcode;
     r->data = r->buffer + r->message_start;
-    r->length = r->message_length;
+    r->length = r->message_length - r->frame.delimited;
     r->message_opcode = 0;
     r->message_length = 0;
     return WS_EVENT_MESSAGE;
@@ -135,7 +147,8 @@ enum ws_event ws_receiver_next(struct ws_receiver *r) {
     for (;;) {
         if (!r->in_frame) {
             struct ws_frame frame;
-            int head = ws_parse_head(&frame, r->buffer + r->parse_at, r->end - r->parse_at);
+            int head = (r->is_draft76 ? draft76_parse_head : ws_parse_head)(
+                &frame, r->buffer + r->parse_at, r->end - r->parse_at);
             if (head < 0)
                 return fail(r, WS_STATUS_PROTOCOL_ERROR);
             if (head == 0)
@@ -148,8 +161,12 @@ enum ws_event ws_receiver_next(struct ws_receiver *r) {
             if (status != 0)
                 return fail(r, status);
         }
+        if (r->frame.delimited)
+            find_end(r);
         if (!take_payload(r))
             return fail(r, WS_STATUS_BAD_TEXT);
+        if (r->frame_done > r->message_max + r->frame.delimited)
+            return fail(r, WS_STATUS_TOO_BIG);
         if (r->frame_done < r->frame.length)
             return WS_EVENT_MORE;
         r->in_frame = false;

@@ -19,6 +19,7 @@ struct ws_receiver {
     size_t size;
     size_t message_max;
     bool expect_mask; // a server's receiver: clients must mask, servers must not (section 5.1)
+    bool is_draft76;  // set after ws_receiver_init(), for the server's side of draft76.h
 
     // The buffer holds the message at hand, contiguous and unmasked, then bytes not yet read.
     size_t message_start;

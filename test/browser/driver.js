@@ -10,10 +10,11 @@
  *   fill ID TEXT       types it into a field     websocket URL    whether one opens from here: open, refused
  *   worker URL         the same from a Worker that runs the page's relay.js
  *   tab                goes on in a new tab      close            closes this tab, and goes on in the one before
+ *   eval CODE          what it gives             problems         fails if a script of the page has failed
  *   wakelocks          how often the page has asked for the screen to stay on (Screen Wake Lock)
  *   audit NAME         pictures of it, in build/screenshots/, and whether everybody can use it (audit.js)
  *
- * Arguments, if any, are for Chromium.
+ * Arguments, if any, are for Chromium. With OLD=1 it is a browser of 2010, see draft76.js.
  */
 
 "use strict";
@@ -21,9 +22,11 @@
 const readline = require("readline");
 const h = require("./harness");
 const { audit } = require("./audit");
+const { OLD_ARGUMENTS, makeOld } = require("./draft76");
 
 let page;
 let tabs;
+const problems = []; // of all pages: errors that their scripts did not catch
 
 const COMMANDS = {
   async open(url) {
@@ -86,6 +89,12 @@ const COMMANDS = {
   wakelocks() {
     return page.evaluate("window.wakeLocks || 0");
   },
+  eval(code) {
+    return page.evaluate(code);
+  },
+  problems() {
+    h.assert(!problems.length, problems.join("; "));
+  },
   audit(name) {
     return audit(page, name);
   }
@@ -105,9 +114,10 @@ const countWakeLocks = () => {
 const oneLine = (value) => String(value).replace(/\s+/g, " ");
 
 (async () => {
-  const browser = await h.launch(process.argv.slice(2));
+  const browser = await h.launch(process.argv.slice(2).concat(process.env.OLD ? OLD_ARGUMENTS : []));
   const context = await browser.newContext({ viewport: { width: 360, height: 740 } });
-  await context.addInitScript(countWakeLocks);
+  context.on("weberror", (error) => problems.push(String(error.error())));
+  await (process.env.OLD ? makeOld(context) : context.addInitScript(countWakeLocks));
   page = await context.newPage();
   tabs = [page];
   for await (const line of readline.createInterface({ input: process.stdin })) {

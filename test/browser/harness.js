@@ -37,7 +37,8 @@ function embedded(name) {
     return text.split(/(^\t*<script>[^]*?<\/script>)/m).map((part, i) => i % 2 ? part : part.replace(/^\t+/gm, "")).join("");
   }
   return !/\.(js|css)$/.test(name) ? text : first +
-    rest.replace(/^\t*\/\*[^]*?\*\/\n/gm, "").replace(/^\t+/gm, "").replace(/ +\/\/ .*$/gm, "").replace(/^\n/gm, "");
+    rest.replace(/^\t*\/\*[^]*?\*\/\n/gm, "").replace(/^\t+/gm, "").replace(/ +\/\/ .*$/gm, "").replace(/^\n/gm, "")
+      .replace(/\.css$/.test(name) ? /(?<=[{};,])\n/g : "", "");
 }
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -12,7 +12,7 @@ export LC_ALL=C.UTF-8
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 status=0
 
-order="base os sha1 crypto qr http ws ip session flow queue tunnel tun dhcp dns nat wire client server relay"
+order="base os sha1 md5 crypto qr http ws ip session flow queue tunnel tun dhcp dns nat wire client server relay"
 
 # Prints what a check found, nothing where all is well.
 report() { # NAME

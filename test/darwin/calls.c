@@ -359,6 +359,12 @@ int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t 
             return 0; // the programs ignore SIGPIPE besides
         if (level == IPPROTO_TCP && (name == D_TCP_NOTSENT_LOWAT || name == TCP_NOTSENT_LOWAT))
             return __real_setsockopt(fd, level, TCP_NOTSENT_LOWAT, value, length);
+        if (level == IPPROTO_TCP && length == sizeof(int) && name == D_TCP_KEEPALIVE)
+            return __real_setsockopt(fd, level, TCP_KEEPIDLE, value, length);
+        if (level == IPPROTO_TCP && length == sizeof(int) && name == D_TCP_KEEPINTVL)
+            return __real_setsockopt(fd, level, TCP_KEEPINTVL, value, length);
+        if (level == IPPROTO_TCP && length == sizeof(int) && name == D_TCP_RXT_CONNDROPTIME)
+            return 0; // how long repetitions go on: the lab never waits for that
         if (is_known(level, name))
             return __real_setsockopt(fd, level, name, value, length);
     }

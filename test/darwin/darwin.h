@@ -48,10 +48,13 @@
 #define D_FUNCTIONAL_WIFI       3
 
 // Options of sockets.
-#define D_SO_NOSIGPIPE      0x1022
-#define D_IP_BOUND_IF       25
-#define D_IPV6_BOUND_IF     125
-#define D_TCP_NOTSENT_LOWAT 0x201
+#define D_SO_NOSIGPIPE         0x1022
+#define D_IP_BOUND_IF          25
+#define D_IPV6_BOUND_IF        125
+#define D_TCP_NOTSENT_LOWAT    0x201
+#define D_TCP_KEEPALIVE        0x10
+#define D_TCP_KEEPINTVL        0x101
+#define D_TCP_RXT_CONNDROPTIME 0x80
 
 // Flags of interfaces; RUNNING to POINTOPOINT are as on Linux, but MULTICAST.
 #define D_IFF_UP          0x1

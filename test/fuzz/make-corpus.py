@@ -123,6 +123,28 @@ def frames():
     return seeds
 
 
+def draft76():
+    """Settings, then a request and what is behind it, or frames."""
+    head = b"GET /websocket?id=1 HTTP/1.1\r\nHost: a:8080\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n"
+    keys = b"Sec-WebSocket-Key1: 3e6b263  4 17 80\r\nSec-WebSocket-Key2: 17  9 G`ZD9   2 2b 7X 3 /r90\r\n"
+    origin, challenge = b"Origin: http://a\r\n", b"\r\nWjN}|M(6"
+    streams76 = {
+        "request": head + keys + origin + challenge + b"\x00early\xff",
+        "no-origin": head + keys + challenge,
+        "no-spaces": head + keys.replace(b" 4 17 ", b"4") + challenge,
+        "no-multiple": head + keys.replace(b"80", b"81") + challenge,
+        "long": head + keys + b"Origin: " + b"o" * 1000 + challenge,
+        "text": b"\x00Hello\xff\x00\xff\x00" + bytes(range(255)) + b"\xff",
+        "close": b"\x00x\xff\xff\x00\x00y\xff",
+        "types": b"\x01a\xff\x7f\xff\x80\x00\xfe\x02\xff\x00\xff\x01x\x00z\xff",
+        "lengths": b"\x80\x81\x48" + b"l" * 200 + b"\x80\x80\x80\x80\x80\x80\x80\x80\x01a\x00z\xff\x80" + b"\x80" * 9,
+        "too-long": b"\x00" + b"x" * 1001 + b"\xff",
+        "too-long-length": b"\x80\x87\x69" + b"x" * 20,
+        "many": b"".join(b"\x00" + b"m" * i + b"\xff" for i in range(40)),
+    }
+    return {name: bytes([3, 0, 2, 1, 6, 50, 255, 3, 20]) + stream for name, stream in streams76.items()}
+
+
 def conn():
     """Settings, then the stream in commands of at most 63 bytes."""
     seeds = {}
@@ -539,7 +561,7 @@ def dns():
 
 
 TARGETS = {
-    "http": http_heads, "handshake": http_heads, "frames": frames, "conn": conn, "utf8": texts,
+    "http": http_heads, "handshake": http_heads, "frames": frames, "draft76": draft76, "conn": conn, "utf8": texts,
     "origin": origins, "base64": base64s, "ip": ip, "icmp6": icmp6, "dhcp": dhcp,
     "offload": offload, "coalesce": coalesce, "nat": nat, "link": link, "fair_queue": fair_queue, "netlink": netlink, "xnu": xnu,
     "dns": dns,

@@ -19,6 +19,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import draft76_raw
 from http_raw import ADDRESS, Answer, head, in_namespace, with_program
 from ws_raw import LIMIT_S, ROOT, Cases, Peer, check, connect, request, wait_for
 
@@ -70,6 +71,19 @@ def origin_lines(*origins):
 def ask_websocket(*origins, host=HERE):
     data = request("/websocket", host=host).decode("latin-1")[:-2]
     return ask((data + "".join(line + "\r\n" for line in origin_lines(*origins)) + "\r\n").encode("latin-1"))
+
+
+def ask_draft76(origin):
+    return ask(draft76_raw.request("/websocket", host=HERE, origin=origin) + b"12345678")
+
+
+def draft76_let_in(origin):
+    ask_draft76(origin).expect(101)
+    no_phone()
+
+
+def draft76_kept_out(origin):
+    check_counted(lambda: check_refusal(ask_draft76(origin)))
 
 
 def status():
@@ -169,8 +183,10 @@ def door_cases(cases):
     case, began = cases.run, time.monotonic()
     for origin in LET_IN:
         case(f"a page of {'no origin' if origin is None else origin} opens the WebSocket", let_in, origin)
+        case(f"also by draft 76: {origin}", draft76_let_in, origin)
     for origin in KEPT_OUT:
         case(f"a page of {origin or 'an empty origin'!r} is kept out", kept_out, origin)
+        case(f"also by draft 76: {origin!r}", draft76_kept_out, origin)
     case("two Origins are one too many", kept_out, f"http://{HERE}", f"http://{HERE}")
     case("two Origins of which one is good are kept out", kept_out, f"http://{HERE}", "http://evil.example")
     for host in CALLED:
@@ -187,6 +203,8 @@ def server_cases(case):
     """The server has no such doors: its page may be called by any name, and any page may open its WebSocket."""
     data = request("/websocket", host="any.example", more=["Origin: http://evil.example"])
     case("tether-server takes any Origin and Host", lambda: ask(data, 8080).expect(101))
+    case("also by draft 76", lambda: ask(draft76_raw.request("/websocket", host="any.example",
+         origin="http://evil.example") + b"12345678", 8080).expect(101))
 
 
 # ---- options ----
