@@ -277,6 +277,7 @@ SUITES := \
 	'test/lab/test-interface.sh' \
 	'test/lab/test-reload.sh' \
 	'test/lab/test-crowd.sh' \
+	'test/lab/test-class.sh' \
 	'test/lab/test-strangers-wifi.sh' \
 	'test/lab/test-nat.sh' \
 	'test/lab/test-nat-packets.sh' \

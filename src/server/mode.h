@@ -18,7 +18,7 @@ struct server_mode {
     struct ws_conn_events events; // `arg`: the struct server_conn
     // Time limits beside those of the WebSocket; about once a second.
     void (*tick)(struct server_phones *phones);
-    // Writes what only this mode has to say into status.json.
+    // Writes what only this mode has to say into status.json; or NULL.
     void (*write_status)(const struct server_phones *phones, struct text *text);
 };
 

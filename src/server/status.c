@@ -22,7 +22,7 @@ static void write_drops(const struct gateway *gateway, const struct tunnel_count
 // Adds up what all laptops' links have counted. Returns how many have a phone.
 static unsigned sum_links(const struct laptops *laptops, struct tunnel_counters *counters) {
     unsigned connected = 0;
-    for (size_t i = 0; i < SERVER_LINKS; i++) {
+    for (size_t i = 0; i < laptops->count; i++) {
         connected += laptops->places[i].link.conn != NULL;
         tunnel_counters_add(counters, &laptops->places[i].link);
     }
@@ -46,7 +46,8 @@ void write_server_status(struct text *text, const struct server_phones *phones,
              (unsigned long long)nat->unanswered);
     tunnel_counters_write_traffic(&counters, false, text);
     write_drops(laptops->gateway, &counters, text);
-    phones->mode->write_status(phones, text);
+    if (phones->mode->write_status != NULL)
+        phones->mode->write_status(phones, text);
     http_host_write_status(host, text);
     text_add(text, "},\"refused_laptops\":%llu}\n", (unsigned long long)laptops->refused);
 }
