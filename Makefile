@@ -254,6 +254,7 @@ SUITES := \
 	'test/interop/http-raw.py' \
 	'test/interop/doors-raw.py' \
 	'test/interop/test-classic.sh' \
+	'test/interop/test-student.sh' \
 	'test/interop/test-protocol.sh' \
 	'test/interop/test-qr.sh' \
 	'node test/browser/page.test.js' \
