@@ -269,6 +269,7 @@ SUITES := \
 	'test/interop/http-raw.py' \
 	'test/interop/doors-raw.py' \
 	'test/interop/test-classic.sh' \
+	'test/interop/test-student.sh' \
 	'test/interop/test-protocol.sh' \
 	'test/interop/test-qr.sh' \
 	'node test/browser/lint.test.js' \
@@ -293,6 +294,7 @@ SUITES := \
 	'test/lab/test-interface.sh' \
 	'test/lab/test-reload.sh' \
 	'test/lab/test-crowd.sh' \
+	'test/lab/test-class.sh' \
 	'test/lab/test-strangers-wifi.sh' \
 	'test/lab/test-nat.sh' \
 	'test/lab/test-nat-packets.sh' \

@@ -124,14 +124,14 @@
 #define RESOLVERS_MAX 4
 
 // The server: laptops at a time, NAT mappings and TCP connections at a time.
-#define SERVER_LINKS    16
+#define SERVER_LINKS    64
 #define NAT_MAPPINGS    65536
 #define NAT_CONNECTIONS NAT_MAPPINGS
 #define NAT_LAPTOPS     SERVER_LINKS
 // Its WebSockets. Those of strangers have small buffers, enough for a handshake, and end after some
 // time; those of laptops have large ones, of which there are some more than laptops for phones on
 // their way out. A stranger's connection ends after so many messages that are not genuine.
-#define SERVER_CONNS         96
+#define SERVER_CONNS         160
 #define SERVER_LARGE_BUFFERS (SERVER_LINKS + 8)
 #define STRANGER_RX          512
 #define STRANGER_TX          1280

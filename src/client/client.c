@@ -206,6 +206,8 @@ static int run(struct client *client) {
         return -1;
     if (client->options.open)
         log_warn(&client->log, "open mode: whoever is between here and the server can read along");
+    if (client->options.trust.takes_null)
+        log_warn(&client->log, "--origin null: any site that a browser shows can be the phone");
     display_places(&client->display);
     return loop_run(&client->loop);
 }

@@ -30,7 +30,7 @@ static const char usage[] =
     "  --route CIDR          send only this through the tether; may be repeated\n"
     "  --no-routes           leave the routes alone\n"
     "  --origin ORIGIN       take browsers with pages of this origin too, such as\n"
-    "                        https://tether.example; may be repeated\n"
+    "                        https://tether.example, or null (see man); may be repeated\n"
     "  --html DIR            serve the page from a folder, the only one that is then seen\n"
     "  -v | -q               say more, or only what is wrong\n"
     "  -h, --help, --version\n";
@@ -95,6 +95,10 @@ static int take_key(struct client_options *options, const enum log_level *level)
 static int take_origin(void *arg, char *value) {
     struct http_trust *trust = arg;
     struct http_text text = {value, strlen(value)};
+    if (http_text_is(&text, "null")) {
+        trust->takes_null = true;
+        return 0;
+    }
     if (text.length > 0 && value[text.length - 1] == '/')
         text.length--;
     struct http_origin *origin = &trust->origins[trust->origin_count];
@@ -173,6 +177,8 @@ int client_options_parse(struct client_options *options, enum log_level *level, 
         return status;
     if (options->open && (options->key_text != NULL || options->key_file != NULL))
         return wrong("--open and a key contradict each other", "");
+    if (options->trust.takes_null && !options->open)
+        return wrong("--origin null goes with --open alone", "");
     if (options->no_routes && options->route_count > 0)
         return wrong("--route and --no-routes contradict each other", "");
     if (options->hotspot != NULL && (options->wifi != NULL || options->listens_there))

@@ -337,6 +337,7 @@ static void send_file(struct http_slot *slot, const struct http_request *request
         .type = unchanged ? NULL : file.type,
         .etag = file.etag,
         .connect = sources,
+        .of_folder = page->folder >= 0,
         .body_length = file.length,
         .keep_alive = request->keep_alive,
     };

@@ -181,8 +181,10 @@ bool http_origin_is_trusted(const struct http_trust *trust, const struct http_re
     const struct http_text *text = http_find_header(headers, count, "Origin");
     if (text == NULL)
         return true;
-    if (http_count_headers(headers, count, "Origin") != 1 || !http_read_origin(&origin, text))
+    if (http_count_headers(headers, count, "Origin") != 1)
         return false;
+    if (!http_read_origin(&origin, text))
+        return trust->takes_null && http_text_is(text, "null");
     if (is_own_page(&origin, request) || is_listed(trust, &origin))
         return true;
     return default_port(&origin.scheme) != 0 && is_same_host(&origin.host, &trust->server_host);

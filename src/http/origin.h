@@ -19,6 +19,7 @@ struct http_trust {
     struct http_text server_host; // pages of this host are trusted whatever the port; may be empty
     struct http_origin origins[CLIENT_ORIGINS];
     size_t origin_count;
+    bool takes_null; // pages whose origin is "null": files, and what any site shows in a sandbox
     // Whether an IPv4 address (host byte order) is this host's; NULL: any may be.
     bool (*is_here)(const void *arg, uint32_t address);
     const void *arg;

@@ -7,7 +7,8 @@
 // (Cross-Origin-Opener-Policy is not among them: over plain HTTP browsers only complain about it.)
 //
 // The hash is of the one script inside index.html. With another the browser does not run it, and
-// says which it wants; test/browser/page.test.js fails.
+// says which it wants; test/browser/page.test.js fails. In the pages of a folder (--html), which
+// are its owner's, any script or style may stand.
 //
 // `no-cache` makes browsers ask each time, and the ETag (RFC 9110 section 8.8.3) makes the answer a
 // short 304.
@@ -15,12 +16,14 @@
 
 #include <stdio.h>
 
-// With the sources of connect-src in the middle. X-Frame-Options (RFC 7034) is for browsers that
-// are older than frame-ancestors.
+#define EMBEDDED                                                                                   \
+    "script-src 'self' 'sha256-D5OHndkyERSF784dUuuyl9GJli6TwT+f5ePgLJZEqos='; style-src 'self'"
+#define FOLDER "script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
+// With one of these, and the sources of connect-src, in the middle. X-Frame-Options (RFC 7034) is
+// for browsers that are older than frame-ancestors.
 #define PAGE_POLICY                                                                                \
-    "Content-Security-Policy: default-src 'none'; "                                                \
-    "script-src 'self' 'sha256-D5OHndkyERSF784dUuuyl9GJli6TwT+f5ePgLJZEqos='; worker-src 'self'; " \
-    "style-src 'self'; img-src 'self'; connect-src 'self'%s; base-uri 'none'; "                    \
+    "Content-Security-Policy: default-src 'none'; %s; worker-src 'self'; img-src 'self'; "         \
+    "connect-src 'self'%s; base-uri 'none'; "                                                      \
     "form-action 'none'; frame-ancestors 'none'\r\n"                                               \
     "X-Frame-Options: DENY\r\n"                                                                    \
     "X-Content-Type-Options: nosniff\r\n"                                                          \
@@ -72,7 +75,7 @@ size_t http_write_head(char *out, size_t size, const struct http_response *respo
     int written = snprintf(
         out, size, "HTTP/1.1 %d %s\r\n%s%s%sCache-Control: no-cache\r\n" PAGE_POLICY "%s%s\r\n",
         response->status, http_reason(response->status), type, length, etag,
-        response->connect != NULL ? response->connect : "",
+        response->of_folder ? FOLDER : EMBEDDED, response->connect != NULL ? response->connect : "",
         response->extra != NULL ? response->extra : "", connection);
     return written > 0 && (size_t)written < size ? (size_t)written : 0;
 }

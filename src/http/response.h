@@ -13,6 +13,7 @@ struct http_response {
     // What the page may connect to beside its own host: sources of a Content-Security-Policy, each
     // after a space; NULL: nothing
     const char *connect;
+    bool of_folder; // a file of the --html folder
     size_t body_length;
     bool upgrade; // change to WebSocket (101), or offer to (RFC 9110 section 7.8)
     bool keep_alive;

@@ -77,3 +77,12 @@ void nat_forget_laptop(struct nat *nat, uint16_t laptop) {
     nat_forget_fragments(nat, laptop);
     nat->laptops[laptop].identity = 0;
 }
+
+bool nat_goes_on(const struct nat *nat, uint16_t laptop, const struct ip_packet *packet) {
+    const struct nat_inside inside = {laptop, IP_TCP, packet->source, packet->source_port};
+    if (packet->protocol != IP_TCP || (packet->tcp_flags & (TCP_SYN | TCP_RST)) != 0)
+        return false;
+    uint32_t mapping = nat_find_inside(nat, &inside);
+    return mapping != NO_ENTRY && nat_find_connection(nat, mapping, packet->destination,
+                                                      packet->destination_port) != NO_ENTRY;
+}

@@ -34,5 +34,8 @@ void nat_expire(struct nat *nat, int64_t now_ms);
 // Removes everything of one laptop, its identity too.
 void nat_forget_laptop(struct nat *nat, uint16_t laptop);
 
+// Whether this is a TCP segment of a laptop's that goes on with a connection which it has.
+bool nat_goes_on(const struct nat *nat, uint16_t laptop, const struct ip_packet *packet);
+
 // "bad_packet" for NAT_BAD_PACKET, and so on.
 const char *nat_verdict_name(enum nat_verdict verdict);

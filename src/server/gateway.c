@@ -223,12 +223,9 @@ void gateway_send(struct gateway *gateway, uint16_t laptop, uint8_t *bytes, size
 
 void gateway_flush(struct gateway *gateway) { wire_flush(&gateway->wire); }
 
-void gateway_add_laptop(struct gateway *gateway, uint16_t laptop, uint64_t identity) {
-    nat_set_laptop(&gateway->nat, laptop, identity);
-}
-
-void gateway_remove_laptop(struct gateway *gateway, uint16_t laptop) {
+void gateway_set_laptop(struct gateway *gateway, uint16_t laptop, uint64_t identity) {
     nat_forget_laptop(&gateway->nat, laptop);
+    nat_set_laptop(&gateway->nat, laptop, identity);
 }
 
 uint32_t gateway_mappings(const struct gateway *gateway, uint16_t laptop) {

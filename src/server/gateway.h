@@ -48,8 +48,7 @@ void gateway_send(struct gateway *gateway, uint16_t laptop, uint8_t *bytes, size
 void gateway_flush(struct gateway *gateway);
 
 // A laptop got this number: `identity` is the same whenever it comes back, and known to no other.
-void gateway_add_laptop(struct gateway *gateway, uint16_t laptop, uint64_t identity);
-// It lost the number, and all its mappings.
-void gateway_remove_laptop(struct gateway *gateway, uint16_t laptop);
+// Who had the number has lost all mappings.
+void gateway_set_laptop(struct gateway *gateway, uint16_t laptop, uint64_t identity);
 // How many mappings it has.
 uint32_t gateway_mappings(const struct gateway *gateway, uint16_t laptop);

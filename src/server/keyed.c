@@ -15,7 +15,7 @@
 // ---- laptops ----
 
 static bool address_is_free(const struct laptops *laptops, uint32_t address) {
-    for (size_t i = 0; i < SERVER_LINKS; i++)
+    for (size_t i = 0; i < laptops->count; i++)
         if (laptops->places[i].used && laptops->places[i].address == address)
             return false;
     return true;
@@ -26,8 +26,6 @@ static bool address_is_free(const struct laptops *laptops, uint32_t address) {
 static int begin_laptop(struct laptop *laptop, uint32_t address) {
     struct laptops *laptops = laptop->laptops;
     uint16_t number = laptop->path.laptop;
-    tunnel_link_init(&laptop->link, &laptops->responder.laptops[number], &laptops->queue_key,
-                     laptops->loop->now_us);
     while (!inside_address_is_good(address) || !address_is_free(laptops, address)) {
         if (crypto_random(&address, sizeof address) < 0)
             return -1;
@@ -42,10 +40,9 @@ static int begin_laptop(struct laptop *laptop, uint32_t address) {
 // For struct responder_config: a laptop has shown that it is there.
 static int admit(void *arg, const struct offer *offer) {
     struct laptops *laptops = arg;
-    static const struct endpoint nowhere;
     char id[LAPTOP_ID_MAX];
     for (size_t i = 0; i < IDENTITY_SIZE; i++) snprintf(id + 2 * i, 3, "%02x", offer->identity[i]);
-    struct laptop *laptop = laptops_find(laptops, id, &nowhere, LAPTOP_AWAY_MS);
+    struct laptop *laptop = laptops_find(laptops, id, LAPTOP_AWAY_MS);
     if (laptop == NULL || (!laptop->used && begin_laptop(laptop, offer->address) < 0))
         return -1;
     return laptop->path.laptop;
@@ -94,7 +91,7 @@ static int start(struct laptops *laptops, const struct server_options *options,
         crypto_wipe(config.key, sizeof config.key);
         return -1;
     }
-    crypto_lock(&laptops->responder, sizeof laptops->responder);
+    crypto_lock(&laptops->responder, offsetof(struct responder, rate)); // all of its keys
     responder_init(&laptops->responder, &config);
     crypto_wipe(config.key, sizeof config.key);
     laptops->configuration.mtu = TUN_MTU;
@@ -200,7 +197,7 @@ static void tick_conn(struct server_conn *conn) {
 }
 
 static void tick(struct server_phones *phones) {
-    for (size_t i = 0; i < SERVER_CONNS; i++) tick_conn(&phones->conns[i]);
+    for (size_t i = 0; i < phones->count; i++) tick_conn(&phones->conns[i]);
     laptops_tick(phones->laptops);
 }
 

@@ -2,7 +2,7 @@
 // The places of laptops: who has which, who gets one, and who loses his; and when they are sent to.
 //
 // There are SERVER_LINKS of them. A laptop that comes back finds its own by its id, with its NAT
-// mappings; a new one gets a free place, or that of the laptop that has been away longest.
+// mappings; a new one gets a place that costs no memory before, or that of who is away longest.
 #include "laptops.h"
 
 #include <stdio.h>
@@ -14,22 +14,10 @@
 
 #define ACTIVE_MS 1000 // a laptop that was heard in this time is told what changes
 
-static bool is_same_laptop(const struct laptop *laptop, const char *id,
-                           const struct endpoint *phone) {
-    if (!laptop->used || strcmp(laptop->id, id) != 0)
-        return false;
-    return *id != '\0' || endpoint_same_host(&laptop->phone, phone);
-}
-
 // Who a laptop is for the NAT: the same number whenever it comes back.
-static uint64_t nat_identity(const char *id, const struct endpoint *phone) {
+static uint64_t nat_identity(const char *id) {
     uint8_t digest[SHA256_SIZE];
-    char peer[ENDPOINT_TEXT_MAX];
     struct sha256 hash;
-    if (*id == '\0') {
-        endpoint_format_host(phone, peer);
-        id = peer;
-    }
     sha256_init(&hash);
     sha256_add(&hash, id, strlen(id));
     sha256_end(&hash, digest);
@@ -41,34 +29,35 @@ static bool is_away(const struct laptop *laptop, int64_t away_ms) {
 }
 
 // Gives a place to the laptop with this id, and forgets whoever had it.
-static void move_in(struct laptop *place, const char *id, const struct endpoint *phone) {
-    struct laptops *laptops = place->laptops;
-    uint16_t number = place->path.laptop;
-    if (place->used) {
-        gateway_remove_laptop(laptops->gateway, number);
-        responder_forget(&laptops->responder, number);
-    }
+static void move_in(struct laptops *laptops, struct laptop *place, const char *id) {
+    uint16_t number = (uint16_t)(place - laptops->places);
+    bool is_keyed = laptops->responder.config.admit != NULL;
+    struct session_keys *keys = is_keyed ? &laptops->responder.laptops[number] : NULL;
+    responder_forget(&laptops->responder, number);
     path_init(&place->path, &place->link, number);
+    tunnel_link_init(&place->link, keys, &laptops->queue_key, laptops->loop->now_us);
+    place->laptops = laptops;
     place->used = false;
     place->address = 0;
     snprintf(place->id, sizeof place->id, "%s", id);
-    gateway_add_laptop(laptops->gateway, number, nat_identity(id, phone));
+    gateway_set_laptop(laptops->gateway, number, nat_identity(id));
 }
 
-struct laptop *laptops_find(struct laptops *laptops, const char *id, const struct endpoint *phone,
-                            int64_t away_ms) {
+struct laptop *laptops_find(struct laptops *laptops, const char *id, int64_t away_ms) {
     struct laptop *place = NULL;
-    for (size_t i = 0; i < SERVER_LINKS; i++) {
+    for (size_t i = 0; i < laptops->count; i++) {
         struct laptop *laptop = &laptops->places[i];
-        if (is_same_laptop(laptop, id, phone))
+        if (laptop->used && strcmp(laptop->id, id) == 0)
             return laptop;
         if (!is_away(laptop, away_ms))
             continue;
         if (place == NULL || (place->used && (!laptop->used || laptop->seen_ms < place->seen_ms)))
             place = laptop;
     }
+    if ((place == NULL || place->used) && laptops->count < SERVER_LINKS)
+        place = &laptops->places[laptops->count++];
     if (place != NULL)
-        move_in(place, id, phone);
+        move_in(laptops, place, id);
     else
         laptops->refused++;
     return place;
@@ -88,7 +77,7 @@ void laptops_queue(struct laptops *laptops, uint16_t number, const struct ip_pac
 // When the next of the links has something to do by itself.
 static void set_alarm(struct laptops *laptops) {
     int64_t due_us = INT64_MAX;
-    for (size_t i = 0; i < SERVER_LINKS; i++) {
+    for (size_t i = 0; i < laptops->count; i++) {
         int64_t link_us = tunnel_link_due_us(&laptops->places[i].link, laptops->loop->now_us);
         if (link_us < due_us)
             due_us = link_us;
@@ -97,7 +86,7 @@ static void set_alarm(struct laptops *laptops) {
 }
 
 void laptops_pump(struct laptops *laptops) {
-    for (size_t i = 0; i < SERVER_LINKS; i++) {
+    for (size_t i = 0; i < laptops->count; i++) {
         struct laptop *laptop = &laptops->places[i];
         if (laptop->touched)
             tunnel_link_pump(&laptop->link, laptops->loop->now_us);
@@ -109,7 +98,7 @@ void laptops_pump(struct laptops *laptops) {
 static void on_alarm(void *arg, short events) {
     struct laptops *laptops = arg;
     (void)events;
-    for (size_t i = 0; i < SERVER_LINKS; i++)
+    for (size_t i = 0; i < laptops->count; i++)
         laptops->places[i].touched = laptops->places[i].link.conn != NULL; // whichever it was
     laptops_pump(laptops);
 }
@@ -119,11 +108,6 @@ int laptops_init(struct laptops *laptops, const struct log *log, struct loop *lo
     laptops->log = log;
     laptops->loop = loop;
     laptops->gateway = gateway;
-    for (uint16_t i = 0; i < SERVER_LINKS; i++) {
-        struct laptop *laptop = &laptops->places[i];
-        laptop->laptops = laptops;
-        path_init(&laptop->path, &laptop->link, i);
-    }
     if (crypto_random(&laptops->queue_key, sizeof laptops->queue_key) < 0) {
         log_no_random(log);
         return -1;
@@ -143,7 +127,7 @@ static bool wants_status(const struct laptop *laptop) {
 
 void laptops_tick(struct laptops *laptops) {
     responder_tick(&laptops->responder, laptops->loop->now_ms);
-    for (size_t i = 0; i < SERVER_LINKS; i++)
+    for (size_t i = 0; i < laptops->count; i++)
         if (wants_status(&laptops->places[i]))
             laptop_send_status(&laptops->places[i]);
     laptops_pump(laptops);
@@ -151,7 +135,7 @@ void laptops_tick(struct laptops *laptops) {
 
 void laptops_close(struct laptops *laptops) {
     static const uint8_t stopped = GOODBYE_STOPPED;
-    for (size_t i = 0; i < SERVER_LINKS; i++) {
+    for (size_t i = 0; i < laptops->count; i++) {
         struct tunnel_link *link = &laptops->places[i].link;
         if (link->conn != NULL &&
             tunnel_link_control(link, RECORD_GOODBYE, &stopped, sizeof stopped))

@@ -14,18 +14,17 @@
 
 // In keyed mode a laptop is known by the identity that its session began with. In open mode, by the
 // id that its page hands on in the WebSocket's address (?id=), so that it keeps its mappings
-// whatever phone it has; without one, by its phone's address, for want of anything better in the
-// classic protocol.
+// whatever phone it has; without one, by its phone's address, "203.0.113.9", and "203.0.113.9 2" is
+// another there (open.c).
 #define LAPTOP_ID_MAX 65
 
 struct laptop {
     struct laptops *laptops;
     bool used;
-    bool touched;           // packets were queued for it and not yet sent
-    char id[LAPTOP_ID_MAX]; // "": known by its phone
-    struct endpoint phone;  // open mode: the last one
-    uint32_t address;       // inside, host byte order; 0 in open mode
-    int64_t seen_ms;
+    bool touched; // packets were queued for it and not yet sent
+    char id[LAPTOP_ID_MAX];
+    uint32_t address;           // inside, host byte order; 0 in open mode
+    int64_t seen_ms;            // when it was heard last, or its phone left
     uint32_t reported_mappings; // how many it has in the NAT, as it was last told
     struct path path;           // path.laptop: its number, by which NAT and sessions know it
     struct tunnel_link link;
@@ -41,6 +40,7 @@ struct laptops {
     struct configuration configuration; // keyed: what they are told, but for the address
     struct ip_coalescer coalescer;      // of what a laptop sends
     uint64_t refused;                   // no place for one more
+    size_t count;                       // of the places that were ever used
     struct laptop places[SERVER_LINKS];
 };
 
@@ -49,10 +49,9 @@ struct laptops {
 int laptops_init(struct laptops *laptops, const struct log *log, struct loop *loop,
                  struct gateway *gateway);
 // The laptop with this id: known already, or new in a free place, or in that of the one that was
-// away longest: it has no phone, or was silent for `away_ms`. A new one is not `used`; the caller
-// begins its link. NULL when all are here.
-struct laptop *laptops_find(struct laptops *laptops, const char *id, const struct endpoint *phone,
-                            int64_t away_ms);
+// away longest: it has no phone, or was silent for `away_ms`. A new one is not `used`. NULL when
+// all are here.
+struct laptop *laptops_find(struct laptops *laptops, const char *id, int64_t away_ms);
 // Queues a packet for the laptop with this number.
 void laptops_queue(struct laptops *laptops, uint16_t number, const struct ip_packet *packet,
                    const struct ip_offload *offload);

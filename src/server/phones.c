@@ -60,13 +60,15 @@ void server_phones_give_buffers(struct server_conn *conn) {
 // A connection that is free, or one that is on its way out, or a stranger's.
 static struct server_conn *find_conn(struct server_phones *phones, const struct endpoint *peer) {
     struct server_conn *leaving = NULL;
-    for (size_t i = 0; i < SERVER_CONNS; i++) {
+    for (size_t i = 0; i < phones->count; i++) {
         struct server_conn *conn = &phones->conns[i];
         if (conn->phone.ws.state == WS_FREE)
             return conn;
         if (conn->phone.ws.state != WS_OPEN)
             leaving = conn;
     }
+    if (phones->count < SERVER_CONNS)
+        return &phones->conns[phones->count++];
     if (leaving == NULL) {
         size_t index = crowd_gives_way(phones->strangers, SERVER_CONNS, endpoint_source(peer));
         if (index == SERVER_CONNS)
@@ -78,16 +80,12 @@ static struct server_conn *find_conn(struct server_phones *phones, const struct 
     return leaving;
 }
 
-static void prepare_ws(struct server_conn *conn) {
-    ws_conn_init(&conn->phone.ws, conn->phones->loop, &conn->phones->mode->events, conn, conn->rx,
-                 sizeof conn->rx, WS_MESSAGE_MAX, conn->tx, sizeof conn->tx);
-}
-
 struct server_conn *server_phones_new_conn(struct server_phones *phones,
                                            const struct endpoint *peer) {
     struct server_conn *conn = find_conn(phones, peer);
     if (conn == NULL)
         return NULL;
+    conn->phones = phones;
     server_phones_leave_strangers(conn);
     path_leave(&conn->phone, phones->loop->now_us);
     conn->phone.serial = ++phones->serial;
@@ -96,7 +94,8 @@ struct server_conn *server_phones_new_conn(struct server_phones *phones,
     conn->large = NULL;
     conn->strange = 0;
     pending_init(&conn->pending);
-    prepare_ws(conn);
+    ws_conn_init(&conn->phone.ws, phones->loop, &phones->mode->events, conn, conn->rx,
+                 sizeof conn->rx, WS_MESSAGE_MAX, conn->tx, sizeof conn->tx);
     return conn;
 }
 
@@ -124,11 +123,13 @@ void server_phones_on_writable(void *arg) {
 void server_phones_on_closed(void *arg, uint16_t status) {
     struct server_conn *conn = arg;
     const struct server_phones *phones = conn->phones;
-    const struct laptop *laptop = server_phones_laptop(conn);
+    struct laptop *laptop = server_phones_laptop(conn);
     bool was_path = path_is_on(&conn->phone);
     server_phones_leave_strangers(conn);
     pending_init(&conn->pending);
     path_leave(&conn->phone, phones->loop->now_us);
+    if (was_path)
+        laptop->seen_ms = phones->loop->now_ms;
     if (was_path && laptop->path.current == NULL && !phones->loop->stop)
         log_info(phones->log, "laptop %u: its phone is gone (status %u)", laptop->path.laptop,
                  status);
@@ -140,20 +141,16 @@ void server_phones_init(struct server_phones *phones, const struct server_mode *
     phones->log = log;
     phones->loop = loop;
     phones->laptops = laptops;
-    for (size_t i = 0; i < SERVER_CONNS; i++) {
-        phones->conns[i].phones = phones;
-        prepare_ws(&phones->conns[i]);
-    }
 }
 
 void server_phones_tick(struct server_phones *phones) {
     phones->mode->tick(phones);
-    for (size_t i = 0; i < SERVER_CONNS; i++) ws_conn_tick(&phones->conns[i].phone.ws);
+    for (size_t i = 0; i < phones->count; i++) ws_conn_tick(&phones->conns[i].phone.ws);
 }
 
 void server_phones_close(struct server_phones *phones) {
     laptops_close(phones->laptops);
-    for (size_t i = 0; i < SERVER_CONNS; i++) {
+    for (size_t i = 0; i < phones->count; i++) {
         struct ws_conn *conn = &phones->conns[i].phone.ws;
         ws_conn_close(conn, WS_STATUS_GOING_AWAY, "the server stopped its tether");
         ws_conn_abort(conn);

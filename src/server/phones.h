@@ -28,7 +28,7 @@ struct server_mode {
     struct ws_conn_events events; // `arg`: the struct server_conn
     // Time limits beside those of the WebSocket; about once a second.
     void (*tick)(struct server_phones *phones);
-    // Writes what only this mode has to say into status.json.
+    // Writes what only this mode has to say into status.json; or NULL.
     void (*write_status)(const struct server_phones *phones, struct text *text);
 };
 
@@ -60,6 +60,7 @@ struct server_phones {
     uint32_t serial;                            // of the last connection that came
     uint64_t strange_messages;                  // too long for a stranger
     uint64_t strangers_evicted;                 // connections that gave way to newer ones
+    size_t count;                               // of the connections that were ever used
     struct crowd_place strangers[SERVER_CONNS]; // beside conns[]: who holds the places of strangers
     struct server_conn conns[SERVER_CONNS];
     struct large_buffers large[SERVER_LARGE_BUFFERS];

@@ -24,7 +24,7 @@ void write_server_status(struct text *text, const struct server_phones *phones,
     const struct nat *nat = &laptops->gateway->nat;
     struct tunnel_counters counters = {{0}};
     unsigned links = 0; // that have a phone
-    for (size_t i = 0; i < SERVER_LINKS; i++) {
+    for (size_t i = 0; i < laptops->count; i++) {
         links += laptops->places[i].link.conn != NULL;
         tunnel_counters_add(&counters, &laptops->places[i].link);
     }
@@ -39,7 +39,8 @@ void write_server_status(struct text *text, const struct server_phones *phones,
              (unsigned long long)nat->unanswered);
     tunnel_counters_write_traffic(&counters, false, text);
     write_drops(laptops->gateway, &counters, text);
-    phones->mode->write_status(phones, text);
+    if (phones->mode->write_status != NULL)
+        phones->mode->write_status(phones, text);
     http_host_write_status(host, text);
     text_add(text, "},\"refused_laptops\":%llu}\n", (unsigned long long)laptops->refused);
 }

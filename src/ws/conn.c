@@ -479,6 +479,13 @@ static void on_socket(void *arg, short events) {
         ws_conn_abort(conn);
 }
 
+void ws_conn_ask(struct ws_conn *conn) {
+    if (conn->is_draft76) // it has no pings: TCP asks, and gives the peer up
+        socket_limit_silence(conn->fd, WS_PING_AFTER_MS, WS_DEAD_AFTER_MS);
+    conn->ping_sent = conn->is_draft76 || send_control(conn, WS_PING, NULL, 0);
+    ws_conn_flush(conn);
+}
+
 void ws_conn_tick(struct ws_conn *conn) {
     int64_t now = conn->loop->now_ms;
     if (conn->state == WS_FREE)
@@ -496,9 +503,6 @@ void ws_conn_tick(struct ws_conn *conn) {
         conn->error = ETIMEDOUT;
         ws_conn_abort(conn);
     } else if (silent >= WS_PING_AFTER_MS && !conn->ping_sent) {
-        if (conn->is_draft76) // it has no pings: TCP asks, and gives the peer up
-            socket_limit_silence(conn->fd, WS_PING_AFTER_MS, WS_DEAD_AFTER_MS);
-        conn->ping_sent = conn->is_draft76 || send_control(conn, WS_PING, NULL, 0);
-        ws_conn_flush(conn);
+        ws_conn_ask(conn);
     }
 }

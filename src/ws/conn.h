@@ -117,5 +117,7 @@ void ws_conn_close(struct ws_conn *conn, uint16_t status, const char *reason);
 // Closes at once. The connection is free afterwards; `closed` is heard if it was not before.
 void ws_conn_abort(struct ws_conn *conn);
 
+// Pings the peer now: heard_ms shows whether it is there.
+void ws_conn_ask(struct ws_conn *conn);
 // Time limits, keep-alive pings; call about once a second.
 void ws_conn_tick(struct ws_conn *conn);

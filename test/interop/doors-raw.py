@@ -134,6 +134,10 @@ def kept_out(*origins):
     check_counted(ask_and_check)
 
 
+def check_refusal_of(origin, host):
+    check_counted(lambda: check_refusal(ask_websocket(origin, host=host)))
+
+
 def logged(cases, began):
     """The log says of the first that was refused how to let it in, and of a crowd no more than that."""
     ask_websocket(KEPT_OUT[0]).expect(403)
@@ -209,15 +213,17 @@ def server_cases(case):
 
 # ---- options ----
 
-def refused(*arguments):
-    done = subprocess.run([os.path.join(ROOT, "build", CLIENT[0])] + CLIENT[1:] + list(arguments), timeout=LIMIT_S,
+def refused(*arguments, open_mode=("--open",)):
+    done = subprocess.run([os.path.join(ROOT, "build", CLIENT[0]), *open_mode, *CLIENT[2:], *arguments], timeout=LIMIT_S,
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     check(done.returncode == 2, f"it ends with status {done.returncode}: {done.stderr}")
     check("--origin" in done.stderr, f"it says {done.stderr}")
 
 
 def option_cases(case):
-    for origin in ["", "/", "null", "tether.example", "http://", "http:///", "https://tether.example//",
+    case("--origin null without --open is wrong usage", lambda: refused(
+        "--origin", "null", "--key-file", "/none", open_mode=[]))
+    for origin in ["", "/", "Null", "null/", "tether.example", "http://", "http:///", "https://tether.example//",
                    "https://tether.example/page", "https://tether.example:0", "https://tether.example:x", "*",
                    "https://*.example", "https://user@tether.example", "https://2001:db8::1", "://tether.example"]:
         case(f"--origin {origin!r} is wrong usage", refused, "--origin", origin)
@@ -337,6 +343,14 @@ def main():
         case("without --server its page is kept out", kept_out, "http://server.example"),
         case("without --origin a page from elsewhere is kept out", kept_out, "https://tether.example"),
         place_cases(case, "tether-client", 6354)))
+    with_program(cases, CLIENT + ["--origin", "null"], [6354], lambda case: (
+        case("with --origin null a page without an origin opens the WebSocket", let_in, "null"),
+        case("with --origin null the own page is let in", let_in, f"http://{HERE}"),
+        *[case(f"with --origin null a page of {origin!r} is kept out", kept_out, origin)
+          for origin in ("file://", "NULL", "null, null", "http://null", "http://evil.example")],
+        case("with --origin null it may not be called by any name", check_refusal_of, "null", "evil.example"),
+        case("it says what --origin null opens", lambda: check(
+            "any site that a browser shows can be the phone" in cases.program.output(), "it does not"))))
     option_cases(cases.run)
     with_program(cases, ["tether-server", "--open", "--page", "none"], [8080], lambda case: (
         server_cases(case),

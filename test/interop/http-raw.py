@@ -395,6 +395,15 @@ def make_folder(parent):
 
 
 def folder_cases(case, name, site, folder):
+    def may_stand_inside():
+        """Scripts and styles may stand inside the folder's pages; else the policy is as it was."""
+        policy = site.get("/").fields["content-security-policy"]
+        for part in "default-src 'none'", "script-src 'self' 'unsafe-inline'", "style-src 'self' 'unsafe-inline'", \
+                "connect-src 'self' ws: wss:":
+            check(part in policy.split("; "), f"the policy is {policy}")
+        other = site.get("/no-such-file", 404).fields["content-security-policy"]
+        check("unsafe-inline" not in other, f"what is no file of the folder has the policy {other}")
+
     def changed():
         with open(os.path.join(folder, "style.css"), "wb") as file:
             file.write(b"/* changed */")
@@ -410,6 +419,7 @@ def folder_cases(case, name, site, folder):
     case(f"{name}: If-None-Match brings 304, without a body", site.not_modified)
     case(f"{name}: no path leads out of the folder", site.outside)
     case(f"{name}: a pipe in the folder is no file", lambda: site.get("/fifo.txt", 404))
+    case(f"{name}: scripts and styles may stand inside the folder's pages", may_stand_inside)
     case(f"{name}: a large file comes whole", large)
     case(f"{name}: a file that changes comes changed", changed)
 

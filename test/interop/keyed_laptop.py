@@ -25,6 +25,8 @@ import protocol
 
 PATIENCE_S = 5    # for an answer
 SILENCE_S = 0.7   # in which nothing should come
+PLACES = 64       # SERVER_LINKS of src/limits.h
+OFFER_INTERVAL_S = 0.2  # OFFER_INTERVAL_MS: how often one address may come
 CHECKS = {}
 
 
@@ -689,16 +691,23 @@ async def strangers(world):
     return "4002, 1009, 4002"
 
 
+async def take_all_places(world):
+    laptops = []
+    for _ in range(PLACES):
+        laptops.append((Laptop(world.key), await world.phone()))
+        await laptops[-1][0].start(laptops[-1][1])
+        await asyncio.sleep(OFFER_INTERVAL_S)
+    return laptops
+
+
 @a_check
 async def full(world):
-    """the seventeenth laptop is told that there is no place, and comes in when there is one"""
-    laptops = [(Laptop(world.key), await world.phone()) for _ in range(16)]
-    for laptop, phone in laptops:
-        await laptop.start(phone)
+    """one laptop more than there are places for is told so, and comes in when there is one"""
+    laptops = await take_all_places(world)
     last, phone = Laptop(world.key), await world.phone()
     await last.shake_hands(phone)
     await last.say(phone, protocol.record(protocol.PING, bytes(8)))
-    expect("what the seventeenth hears", await last.hear(phone, protocol.GOODBYE), b"\2")
+    expect("what the last one hears", await last.hear(phone, protocol.GOODBYE), b"\2")
     await laptops[0][0].ping(laptops[0][1])
     await laptops[5][1].socket.close()
     await asyncio.sleep(0.3)
@@ -708,10 +717,8 @@ async def full(world):
 
 @a_check
 async def crowd(world):
-    """sixteen laptops take all places, until somebody ends this"""
-    laptops = [(Laptop(world.key), await world.phone()) for _ in range(16)]
-    for laptop, phone in laptops:
-        await laptop.start(phone)
+    """laptops take all places, until somebody ends this"""
+    laptops = await take_all_places(world)
     print("all are here")
     while True:
         for laptop, phone in laptops:

@@ -61,7 +61,7 @@ check "a recorded offer displaces nothing" laptop recorded-offer
 check "new keys are agreed on beside the session" laptop new-keys
 check "the path follows the newest connection that works" laptop take-over
 check "strangers who are silent, too many or too long have to go" laptop strangers
-check "the seventeenth laptop waits for a place" laptop full
+check "one laptop more than there are places for waits" laptop full
 check "a laptop goes on after the server's restart" over_a_restart
 check "twenty laptops after one another come through one connection" laptop one-phone
 lab_passed

@@ -142,7 +142,7 @@ fresh() { page open about:blank; }
 crowd() {
 	lab_start crowd phone "$LAB_PYTHON" -u "$LAB_ROOT/test/interop/keyed_laptop.py" --key-file "$LAB_DIR/key" \
 		--connect "ws://$SERVER:8080/websocket" crowd
-	wait_for 30 grep -q 'all are here' "$(lab_log crowd)"
+	wait_for 60 grep -q 'all are here' "$(lab_log crowd)"
 }
 
 lab_up
@@ -199,7 +199,7 @@ state "online" nothing
 restart_client nothing
 lab_stop server
 start_server
-check "sixteen laptops come" crowd
+check "laptops take all places" crowd
 keyed_client
 state "full" opens_page
 lab_stop crowd

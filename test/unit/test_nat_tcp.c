@@ -296,7 +296,41 @@ static void hairpin_opening(void) {
     CHECK_INT(lab.count, 0);
 }
 
+// A segment tells whose it is where it goes on with a connection; what begins or resets one does
+// not.
+static void whose_segment(void) {
+    static const struct {
+        uint16_t laptop, port;
+        uint32_t destination;
+        uint8_t protocol, flags;
+        bool goes_on;
+    } rows[] = {
+        {1, 5000, REMOTE, PACKET_TCP, TCP_ACK, true},
+        {1, 5000, REMOTE, PACKET_TCP, TCP_FIN | TCP_ACK, true},
+        {1, 5000, REMOTE, PACKET_TCP, TCP_SYN, false},
+        {1, 5000, REMOTE, PACKET_TCP, TCP_RST, false},
+        {1, 5000, REMOTE, PACKET_TCP, TCP_RST | TCP_ACK, false},
+        {1, 5000, REMOTE + 1, PACKET_TCP, TCP_ACK, false}, // the mapping, but no connection
+        {1, 5001, REMOTE, PACKET_TCP, TCP_ACK, false},
+        {2, 5000, REMOTE, PACKET_TCP, TCP_ACK, false}, // another laptop
+        {1, 5000, REMOTE, PACKET_UDP, 0, false},
+    };
+    lab_start();
+    CHECK(port_out(1, tcp(5000, TCP_SYN)) != 0 && port_out(1, udp(5000)) != 0);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        uint8_t bytes[200];
+        struct ip_packet packet;
+        struct packet_spec spec =
+            rows[i].protocol == PACKET_UDP ? udp(rows[i].port) : tcp(rows[i].port, rows[i].flags);
+        spec.destination = rows[i].destination;
+        test_row("row %zu", i);
+        CHECK_INT(ip_parse(&packet, bytes, packet_make(bytes, &spec)), IP_GOOD);
+        CHECK_INT(nat_goes_on(&nat, rows[i].laptop, &packet), rows[i].goes_on);
+    }
+}
+
 int main(void) {
+    TEST("a segment goes on with a connection of its laptop, or does not", whose_segment);
     TEST("RFC 5382 REQ-2: every legal opening leads to an established connection, which lives "
          "2 h 4 min (REQ-5)",
          every_opening);

@@ -447,6 +447,33 @@ static void nobody_trusted(void) {
     CHECK(!trusted);
 }
 
+// --origin null: pages that have no origin, and no others by it.
+static void null_trusted(void) {
+    static const struct {
+        const char *headers;
+        bool trusted;
+    } rows[] = {
+        {"Host: 1.2.3.4\r\nOrigin: null\r\n", true},
+        {"Host: 1.2.3.4\r\nOrigin: NULL\r\n", false}, // RFC 6454 section 6.1 has small letters
+        {"Host: 1.2.3.4\r\nOrigin: null null\r\n", false},
+        {"Host: 1.2.3.4\r\nOrigin: null\r\nOrigin: null\r\n", false},
+        {"Host: 1.2.3.4\r\nOrigin:\r\n", false},
+        {"Host: 1.2.3.4\r\nOrigin: file://\r\n", false},
+        {"Host: 1.2.3.4\r\nOrigin: http://null\r\n", false},
+        {"Host: 1.2.3.4\r\nOrigin: http://evil.example\r\n", false},
+    };
+    static struct http_request request;
+    struct http_trust trust = trusting(NULL, NULL, 0);
+    trust.takes_null = true;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        test_row("%s", rows[i].headers);
+        char *bytes = read_request(&request, "1.1", rows[i].headers);
+        bool trusted = http_origin_is_trusted(&trust, &request);
+        free(bytes);
+        CHECK_INT(trusted, rows[i].trusted);
+    }
+}
+
 static void shown_origins(void) {
     static char longest[HTTP_ORIGIN_SHOWN + 1] = "https://";
     static char too_long[HTTP_ORIGIN_SHOWN + 2] = "https://";
@@ -501,6 +528,8 @@ int main(void) {
     TEST("a page is let in from here, from the server, or from a listed origin", pages_let_in);
     TEST("a host that knows its addresses is not called by others", own_addresses);
     TEST("without a list only the own page is let in", nobody_trusted);
+    TEST("pages without an origin are let in where they are named, and none other by it",
+         null_trusted);
     TEST("only an origin that is one, and alone, is shown", shown_origins);
     return test_end();
 }

@@ -185,12 +185,8 @@ void tun_close(struct tun *tun) { (void)tun; }
 
 void gateway_flush(struct gateway *gateway) { (void)gateway; }
 
-void gateway_add_laptop(struct gateway *gateway, uint16_t laptop, uint64_t identity) {
+void gateway_set_laptop(struct gateway *gateway, uint16_t laptop, uint64_t identity) {
     (void)gateway, (void)laptop, (void)identity;
-}
-
-void gateway_remove_laptop(struct gateway *gateway, uint16_t laptop) {
-    (void)gateway, (void)laptop;
 }
 
 uint32_t gateway_mappings(const struct gateway *gateway, uint16_t laptop) {
@@ -402,6 +398,8 @@ void ws_conn_abort(struct ws_conn *conn) {
     if (was_open)
         conn->events->closed(conn->arg, WS_STATUS_ABNORMAL);
 }
+
+void ws_conn_ask(struct ws_conn *conn) { (void)conn; }
 
 void ws_conn_tick(struct ws_conn *conn) {
     if (conn->state == WS_CLOSING && conn->loop->now_ms >= conn->deadline_ms)
