@@ -27,18 +27,14 @@ function urlsOf(scheme, host, ports) {
  */
 function parseAddress(text, scheme, ports) {
 	var parts = /^(wss?:\/\/)?(\[[0-9a-f:.]+\]|[\w.\-]{1,253})(?::([0-9]{1,5}))?([\/?][^\s#]*)?$/i.exec(text);
-	if (!text || !parts || Number(parts[3]) > 65535 || !parts[1] && parts[4]) {
-		return null;
-	}
+	if (!text || !parts || Number(parts[3]) > 65535 || !parts[1] && parts[4]) { return null; }
 	return parts[1] ? [text] : urlsOf(scheme, parts[2], parts[3] ? [parts[3]] : scheme === "wss:" ? [""] : ports);
 }
 
 /* The value that a query such as "?laptop=a&server=b" has for a name, or "". */
 function queryValue(query, name) {
 	var found = new RegExp("[?&]" + name + "=([^&]*)").exec(query);
-	if (!found) {
-		return "";
-	}
+	if (!found) { return ""; }
 	try {
 		return decodeURIComponent(found[1]).replace(/^\s+|\s+$/g, "");
 	} catch (error) {

@@ -60,8 +60,6 @@ function TetherAwake(video, canvas, change) {
 
 	/* Browsers take the lock away, and stop the video, when the page is not in front. */
 	this.refresh = function () {
-		if (wanted && (lock || video.srcObject)) {
-			this.start(!lock);
-		}
+		if (wanted && (lock || video.srcObject)) { this.start(!lock); }
 	};
 }

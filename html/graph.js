@@ -11,9 +11,7 @@ function TetherGraph(canvas, upMark, downMark) {
 	this.add = function (report) {
 		var last = points[points.length - 1];
 		var seconds = last ? (report.time - last.time) / 1000 : 1;
-		if (seconds < 0.5) {
-			return;
-		}
+		if (seconds < 0.5) { return; }
 		points.push({
 			time: report.time,
 			up: report.up.bytes,
@@ -21,18 +19,14 @@ function TetherGraph(canvas, upMark, downMark) {
 			upRate: last ? (report.up.bytes - last.up) / seconds : 0,
 			downRate: last ? (report.down.bytes - last.down) / seconds : 0
 		});
-		while (points[0].time < report.time - SPAN_MS - 2000) {
-			points.shift();
-		}
+		while (points[0].time < report.time - SPAN_MS - 2000) { points.shift(); }
 	};
 
 	/* The rate of now, in bytes a second; name is "up" or "down". */
 	this.rate = function (name) {
 		var last = points[points.length - 1];
 		var i = points.length - 1;
-		while (i > 0 && last.time - points[i].time < FIGURE_MS) {
-			i -= 1;
-		}
+		while (i > 0 && last.time - points[i].time < FIGURE_MS) { i -= 1; }
 		return i < points.length - 1 ? (last[name] - points[i][name]) * 1000 / (last.time - points[i].time) : 0;
 	};
 
@@ -51,14 +45,10 @@ function TetherGraph(canvas, upMark, downMark) {
 		var now = points[points.length - 1].time;
 		var context = canvas.getContext("2d");
 
-		function x(point) {
-			return width - (now - point.time) / SPAN_MS * width;
-		}
+		function x(point) { return width - (now - point.time) / SPAN_MS * width; }
 
 		function trace(name, mark, dash) {
-			if (context.setLineDash) {
-				context.setLineDash(dash);
-			}
+			if (context.setLineDash) { context.setLineDash(dash); }
 			context.strokeStyle = context.fillStyle = window.getComputedStyle(mark).color;
 			context.beginPath();
 			points.forEach(function (point) {

@@ -22,9 +22,7 @@ var tabs = null;
 /* What is remembered between visits, and heard by other tabs, where the browser allows it. */
 function memory(name, value) {
 	try {
-		if (value !== undefined) {
-			localStorage.setItem("tether." + name, value);
-		}
+		if (value !== undefined) { localStorage.setItem("tether." + name, value); }
 		return localStorage.getItem("tether." + name);
 	} catch (error) {
 		return null;
@@ -54,9 +52,7 @@ function showReport(report) {
 		onlineSince: onlineSince,
 		hasSettings: !!element("settings").showModal && !!config && config.role === "laptop" && !config.server
 	});
-	if (!document.hidden) {
-		viewGraph(graph);
-	}
+	if (!document.hidden) { viewGraph(graph); }
 }
 
 /* Starts, or starts again; another tab of this page stands back. */
@@ -102,9 +98,7 @@ function relayInWorker() {
 			fallBack();
 		}
 	};
-	command = function (message) {
-		worker.postMessage(message);
-	};
+	command = function (message) { worker.postMessage(message); };
 	start();
 }
 
@@ -112,9 +106,7 @@ function relayInWorker() {
  * What a person entered or said yes to, where the laptop names no server. Else there is no other: the page's policy
  * says so.
  */
-function enteredServer() {
-	return config && !config.server && memory("server") || "";
-}
+function enteredServer() { return config && !config.server && memory("server") || ""; }
 
 /* The last ones of these. */
 function keptServers() {
@@ -185,9 +177,7 @@ function setUpAwake() {
 			state === "lock" ? "The screen stays on." : (state === "failed" ?
 				"This browser cannot; the phone's settings can. " : "") + dark);
 	});
-	element("awake-button").onclick = function () {
-		awake[on ? "stop" : "start"](true);
-	};
+	element("awake-button").onclick = function () { awake[on ? "stop" : "start"](true); };
 	awake.start(false);
 	return awake;
 }
@@ -196,9 +186,7 @@ function setUpAwake() {
 function watchPermission() {
 	if (navigator.permissions) {
 		navigator.permissions.query({ name: "local-network" }).then(function (answer) {
-			answer.onchange = function () {
-				permission = answer.state;
-			};
+			answer.onchange = function () { permission = answer.state; };
 			answer.onchange();
 		}, function () {});
 	}
@@ -244,9 +232,7 @@ function run() {
 	watchPermission();
 	relayInWorker();
 	listen(setUpAwake());
-	if (config && config.role === "laptop" && !config.server) {
-		setUpSettings();
-	}
+	if (config && config.role === "laptop" && !config.server) { setUpSettings(); }
 }
 
 function begin() {

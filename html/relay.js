@@ -112,9 +112,7 @@ function TetherRelay(report) {
 		if (socket === null || socket.bufferedAmount > LIMIT) {
 			to.sent.dropped += to.openedAt ? 1 : 0; // before that nobody waits for it
 			to.sent.droppedAt = Date.now();
-			if (to.state === "idle") {
-				connect(to);
-			}
+			if (to.state === "idle") { connect(to); }
 			return;
 		}
 		socket.send(data);
@@ -124,9 +122,7 @@ function TetherRelay(report) {
 	/* Opens a connection; the one in use stays so until a fresh one is open. */
 	function connect(side) {
 		endAttempt(side);
-		if (side.state !== "connected") {
-			side.state = "connecting";
-		}
+		if (side.state !== "connected") { side.state = "connecting"; }
 		side.tried = 0;
 		side.timer = setTimeout(function () {
 			side.urls.push(side.urls.shift()); // some browsers try no more than one at a time
@@ -151,16 +147,10 @@ function TetherRelay(report) {
 		}
 		side.fresh.push(socket);
 		side.tried += 1;
-		if (side.tried < side.urls.length) {
-			side.stepTimer = setTimeout(tryNext, STEP_MS, side);
-		}
+		if (side.tried < side.urls.length) { side.stepTimer = setTimeout(tryNext, STEP_MS, side); }
 		socket.binaryType = "arraybuffer";
-		socket.onopen = function () {
-			opened(side, socket, url);
-		};
-		socket.onclose = function (event) {
-			closed(side, socket, last || event);
-		};
+		socket.onopen = function () { opened(side, socket, url); };
+		socket.onclose = function (event) { closed(side, socket, last || event); };
 		socket.onmessage = function (event) {
 			if (typeof event.data === "string" && /^4\d\d\d /.test(event.data)) {
 				last = { code: Number(event.data.slice(0, 4)), reason: event.data.slice(5) };
@@ -188,9 +178,7 @@ function TetherRelay(report) {
 			side.state = "connected";
 			side.openedAt = side.heardAt;
 		}
-		if (side.other.state === "idle") {
-			connect(side.other);
-		}
+		if (side.other.state === "idle") { connect(side.other); }
 		statusAt = 0;
 		setTimeout(mindStatus, STATUS_SOON_MS);
 		tell();
@@ -201,12 +189,8 @@ function TetherRelay(report) {
 		side.reason = event.reason || "";
 		if (!wasOpen) {
 			side.fresh.splice(side.fresh.indexOf(socket), 1);
-			if (side.tried < side.urls.length) {
-				tryNext(side);
-			}
-			if (side.fresh.length) {
-				return;
-			}
+			if (side.tried < side.urls.length) { tryNext(side); }
+			if (side.fresh.length) { return; }
 		}
 		if (wasOpen && side.fresh.length) { // what comes after it is on its way
 			side.socket = null;
@@ -227,9 +211,7 @@ function TetherRelay(report) {
 				}
 			});
 		} else {
-			if (wasOpen && Date.now() - side.openedAt >= STEADY_MS) {
-				side.failures = 0;
-			}
+			if (wasOpen && Date.now() - side.openedAt >= STEADY_MS) { side.failures = 0; }
 			fail(side, wasOpen ? "lost" : side.socket ? "silent" : "unreachable");
 		}
 	}
@@ -290,9 +272,7 @@ function TetherRelay(report) {
 		statusIsAsked = true;
 		getText(statusUrl, STATUS_LIMIT_MS, function (text) {
 			statusIsAsked = false;
-			if (text === null) {
-				return probe(laptop, DOUBTFUL_MS);
-			}
+			if (text === null) { return probe(laptop, DOUBTFUL_MS); }
 			try {
 				var answer = JSON.parse(text);
 				session = answer.session;
@@ -315,9 +295,7 @@ function TetherRelay(report) {
 
 	function tick() {
 		var now = Date.now();
-		if (now - tickedAt > SLEPT_MS) {
-			wake(true);
-		}
+		if (now - tickedAt > SLEPT_MS) { wake(true); }
 		tickedAt = now;
 		sides.forEach(function (side) {
 			if (side.heard) {
@@ -362,9 +340,7 @@ function TetherRelay(report) {
 			side.failures = 0;
 			side.openedAt = 0;
 			side.state = "unknown";
-			if (side.urls.length) {
-				connect(side);
-			}
+			if (side.urls.length) { connect(side); }
 		});
 		tickedAt = startedAt = Date.now();
 		setTimeout(tell, HANGING_MS);
@@ -389,9 +365,7 @@ function TetherRelay(report) {
 }
 
 if (typeof document === "undefined") {
-	self.relay = new TetherRelay(function (snapshot) {
-		self.postMessage(snapshot);
-	});
+	self.relay = new TetherRelay(function (snapshot) { self.postMessage(snapshot); });
 	self.onmessage = function (event) {
 		if (self.WebSocket) {
 			self.relay.obey(event.data);

@@ -57,9 +57,7 @@ function isIn(report, state) {
 	return !!report && (report.laptop.state === state || report.server.state === state);
 }
 
-function isUnusable(side) {
-	return /^(unknown|invalid)$/.test(side.state);
-}
+function isUnusable(side) { return /^(unknown|invalid)$/.test(side.state); }
 
 function isRelaying(report) {
 	return report.laptop.state === "connected" && report.server.state === "connected";
@@ -115,16 +113,12 @@ function describeSide(name, report, address, origin) {
 /* Both sides in a sentence, what to do, and what the button says: {state, tone, title, advice, button}. */
 function summarize(report) {
 	function which(holds) {
-		return ["laptop", "server"].filter(function (name) {
-			return holds(report[name]);
-		});
+		return ["laptop", "server"].filter(function (name) { return holds(report[name]); });
 	}
 	function words(state, texts) {
 		return { state: state, tone: texts[0], title: texts[1], advice: texts[2], button: BUTTONS[state] || "Stop" };
 	}
-	var hanging = which(function (side) {
-		return side.isHanging;
-	});
+	var hanging = which(function (side) { return side.isHanging; });
 	var failing = which(function (side) {
 		return isFailing(side) || !/^(connected|connecting|idle)$/.test(side.state);
 	});
@@ -157,12 +151,8 @@ function summarize(report) {
  * page that came by http, so that it counts only for a public one.
  */
 function blocking(side, origin) {
-	if (origin.servedByLaptop || side.everOpen) {
-		return "none";
-	}
-	if (side.state === "refused") {
-		return "certain";
-	}
+	if (origin.servedByLaptop || side.everOpen) { return "none"; }
+	if (side.state === "refused") { return "certain"; }
 	return !side.failures ? "none" : origin.fromPublic && origin.permission === "denied" ? "certain" : "maybe";
 }
 
@@ -185,9 +175,7 @@ function scaled(count) {
 function duration(ms) {
 	var seconds = Math.floor(ms / 1000);
 	var minutes = Math.floor(seconds / 60);
-	function two(number) {
-		return (number < 10 ? ":0" : ":") + number;
-	}
+	function two(number) { return (number < 10 ? ":0" : ":") + number; }
 	return (minutes < 60 ? minutes : Math.floor(minutes / 60) + two(minutes % 60)) + two(seconds % 60);
 }
 

@@ -21,12 +21,8 @@ function TetherTabs(memory, standBack, takeOver) {
 	var unanswered = 0;
 	var askedAt = 0;
 
-	this.claim = function () {
-		works = memory("tab", id) === id;
-	};
-	this.resign = function () {
-		memory("tab", "");
-	};
+	this.claim = function () { works = memory("tab", id) === id; };
+	this.resign = function () { memory("tab", ""); };
 
 	/* To be called each second; replaced: whether another tab or phone has taken this one's place. */
 	this.mind = function (time, replaced) {

@@ -5,22 +5,16 @@
 
 var DROPPING_MS = 5000; // so long after the last dropped message it is still said
 
-function element(id) {
-	return document.getElementById(id);
-}
+function element(id) { return document.getElementById(id); }
 
 /* No line ends within the "--" of an option; one may before the port of an address. */
 function setText(id, text) {
 	text = text.replace(/--/g, "-\u2060-\u2060");
-	if (element(id).textContent !== text) {
-		element(id).textContent = text;
-	}
+	if (element(id).textContent !== text) { element(id).textContent = text; }
 }
 
 function setAttribute(id, name, value) {
-	if (element(id).getAttribute(name) !== value) {
-		element(id).setAttribute(name, value);
-	}
+	if (element(id).getAttribute(name) !== value) { element(id).setAttribute(name, value); }
 }
 
 function show(id, visible) {
