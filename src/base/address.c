@@ -2,7 +2,7 @@
 // Parsing and printing of addresses, and TCP sockets. Everything here is plain POSIX but for the
 // socket option TCP_NOTSENT_LOWAT, which Linux and macOS have.
 #include "address.h"
-
+#include "bytes.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -11,8 +11,6 @@
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
-
-#include "bytes.h"
 
 int number_parse(unsigned long *number, const char *text, unsigned long max) {
     unsigned long value = 0;

@@ -3,7 +3,6 @@
 // processes on one terminal never mix, and nothing is allocated. Control characters are shown as
 // '?', because some of what is logged comes from a peer and must not drive the terminal.
 #include "log.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -13,7 +13,6 @@
 // The clock goes on while the machine sleeps (suspend), so that keys age then too. Thus the time
 // may jump by hours from one poll() to the next. A timer runs once then, however often it was due.
 #include "loop.h"
-
 #include <errno.h>
 #include <string.h>
 #include <time.h>

@@ -3,11 +3,10 @@
 // timers when they are due, and SIGINT, SIGTERM and SIGHUP end the loop.
 #pragma once
 
+#include "../limits.h"
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
-
-#include "../limits.h"
 
 // Called with what poll() reported (POLLIN, POLLOUT, POLLERR, POLLHUP), or 0 from a timer.
 typedef void loop_callback(void *arg, short events);

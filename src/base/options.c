@@ -6,7 +6,6 @@
 //
 // Error messages name the option. They never show what stands behind '=', which may be a key.
 #include "options.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

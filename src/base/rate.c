@@ -23,7 +23,6 @@
 // The price is one pass over the table each time, some microseconds: for what comes as seldom as
 // connections and handshakes, not for packets.
 #include "rate.h"
-
 #include <stddef.h>
 
 #define NOBODY UINT64_MAX // no address has this source

@@ -2,9 +2,8 @@
 // How often each source may do something: a token bucket for each, in a table of fixed size.
 #pragma once
 
-#include <stdbool.h>
-
 #include "../limits.h"
+#include <stdbool.h>
 
 // Takes a token of a bucket, if there is one. `full` is when the bucket is full again, at first 0
 // or any time that is past; it gets a token each `interval`, and is filled in the time `burst`.

@@ -3,14 +3,13 @@
 // bound to an interface sends there, and still hears what comes by others; for TCP the kernel takes
 // the interface that has the connection's own address, in any case (xnu: bsd/netinet/ip_output.c,
 // in_selectsrcif()). CUBIC is the choice of the system. Nothing limits the pauses of TCP.
+#include "address.h"
+#include "loop.h"
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
-
-#include "address.h"
-#include "loop.h"
 
 #define XNU_IP_BOUND_IF          25    // bsd/netinet/in.h
 #define XNU_TCP_KEEPALIVE        0x10  // bsd/netinet/tcp.h, as the next two: idle time, in seconds

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: ISC
 // Linux: a socket is born with its flags, and SO_BINDTODEVICE binds it to a network interface.
+#include "address.h"
+#include "loop.h"
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
-
-#include "address.h"
-#include "loop.h"
 
 // TCP goes on for so long with what is not acknowledged, longer than anybody here waits for it.
 #define PATIENCE_MS 120000

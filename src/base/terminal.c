@@ -11,7 +11,6 @@
 // it does not take is lost, and the next drawing mends it. A user who may not open it, such as one
 // after su(1), has stderr alone.
 #include "terminal.h"
-
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // vsnprintf() into what is left of a buffer, and a few forms that people read.
 #include "text.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 

@@ -6,10 +6,6 @@
 // a browser lets a page that came from the laptop talk to the laptop.
 //
 // Read main() first, then on_tun() for the way up, and open.c or keyed.c for the way down.
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "../crypto/memory.h"
 #include "../crypto/random.h"
 #include "../os/privilege.h"
@@ -22,6 +18,9 @@
 #include "names.h"
 #include "places.h"
 #include "status.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 // The address inside the tether: in open mode the one that the first Tether had, in keyed mode a
 // random one of those that no network of people's own has (RFC 6598), so that laptops differ.

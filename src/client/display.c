@@ -6,13 +6,12 @@
 //   phone up  server up  up 1.2 Mbit/s  down 23 Mbit/s  45 ms  1:02:03  17 NAT entries
 //
 // Where stderr is no terminal, the addresses are log lines, and that is all.
+#include "display.h"
+#include "../ip/scope.h"
+#include "../qr/qr.h"
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "../ip/scope.h"
-#include "../qr/qr.h"
-#include "display.h"
 
 #define URL_MAX   (ENDPOINT_TEXT_MAX + 16)
 #define HINT_MS   30000

@@ -4,18 +4,16 @@
 //
 // Whether a host has an address already, the kernel finds out: an empty datagram has it ask by ARP,
 // and half a second later its table of neighbours knows. Nothing waits for that but the offer.
+#include "../base/bytes.h"
+#include "../crypto/random.h"
+#include "../ip/header.h"
 #include "hotspot.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "../base/bytes.h"
-#include "../crypto/random.h"
-#include "../ip/header.h"
 
 #define NETWORK      0xc0a88600 // 192.168.134.0/24
 #define OWN          89

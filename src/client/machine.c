@@ -2,15 +2,13 @@
 // Packets between the laptop's kernel and the tether: up from the TUN device into the queue, down
 // into the device. Both ways the kernel may leave segments together (super-packets).
 #include "machine.h"
-
-#include <errno.h>
-#include <string.h>
-
 #include "../base/bytes.h"
 #include "../dns/dns.h"
 #include "../ip/icmp.h"
 #include "../ip/packet.h"
 #include "../session/handshake.h"
+#include <errno.h>
+#include <string.h>
 
 #define OPEN_PREFIX  24  // in open mode 10.0.0.1/24, as the first Tether had
 #define KEYED_PREFIX 32  // of an address that is this laptop's alone

@@ -3,11 +3,9 @@
 // asked: both the tether's resolver and the laptop's own. Where only that one is silent, something
 // leads past what the system was told.
 #include "names.h"
-
+#include "../crypto/random.h"
 #include <arpa/inet.h>
 #include <string.h>
-
-#include "../crypto/random.h"
 
 #define FIRST_MS  2000  // after the tether came up
 #define WAIT_MS   5000  // for an answer: as libc does (resolv.conf(5))

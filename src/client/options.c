@@ -3,12 +3,10 @@
 // which other users of the laptop can see for a moment; --key-file; and the environment variable
 // TETHER_KEY.
 #include "options.h"
-
-#include <stdlib.h>
-#include <string.h>
-
 #include "../base/options.h"
 #include "../session/key_file.h"
+#include <stdlib.h>
+#include <string.h>
 
 #define PROGRAM "tether-client"
 

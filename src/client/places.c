@@ -15,13 +15,11 @@
 // is bound hears all interfaces nevertheless (macOS), there is one for all, and a phone's
 // connection is bound when it is there.
 #include "places.h"
-
+#include "../ip/scope.h"
+#include "display.h"
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "../ip/scope.h"
-#include "display.h"
 
 #define WIFI_PREFIX 16 // 169.254.0.0/16, RFC 3927
 #define WIRED       (UINT64_C(4) << 56)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // JSON put together as text: all that is written into it is numbers and words of our own.
 #include "status.h"
-
 #include "../tunnel/counters.h"
 
 static void write_phone(const struct client_status *status, struct text *text) {

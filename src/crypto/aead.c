@@ -4,12 +4,10 @@
 // covers the data that is not sent and the encrypted text, each filled up with zeros to 16 bytes,
 // and both lengths. What is opened is checked first, and decrypted only then.
 #include "aead.h"
-
-#include <string.h>
-
 #include "chacha20.h"
 #include "memory.h"
 #include "poly1305.h"
+#include <string.h>
 
 void aead_nonce(uint8_t nonce[AEAD_NONCE], uint64_t counter) {
     put_le32(nonce, 0);

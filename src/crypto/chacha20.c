@@ -7,12 +7,10 @@
 // time as the machine has room for (chacha20_lanes.h), the end of it in a buffer of so many blocks:
 // eight blocks take AVX2 little longer than one.
 #include "chacha20.h"
-
-#include <string.h>
-
 #include "../base/bytes.h"
 #include "chacha20_blocks.h"
 #include "memory.h"
+#include <string.h>
 
 #define TARGET
 #define ROTATE_16(v) ROTATE(v, 16)

@@ -2,9 +2,8 @@
 // The inside of ChaCha20: the key stream of one, four, eight or sixteen blocks, added to bytes.
 #pragma once
 
-#include <stdint.h>
-
 #include "vectors.h"
+#include <stdint.h>
 
 #define CHACHA20_WORDS 16
 

@@ -16,10 +16,9 @@
 //   FIRST_PAIRS, LAST_PAIRS     likewise a0 a1 b0 b1, and a2 a3 b2 b3
 //
 // Eight or sixteen lanes are groups of four, side by side: each is transposed for itself.
+#include "vectors.h"
 #include <stdint.h>
 #include <string.h>
-
-#include "vectors.h"
 
 typedef uint32_t lanes __attribute__((vector_size(4 * LANES)));
 typedef uint32_t four_words __attribute__((vector_size(16)));

@@ -4,9 +4,8 @@
 // operators do the same to both. That file also defines ROTATE_16 and ROTATE_8, for which some
 // machines have more than shifts, and TARGET, the attribute of functions that need a newer
 // processor.
-#include <stdint.h>
-
 #include "chacha20_blocks.h"
+#include <stdint.h>
 
 // Inlined at any level of optimization: what is passed by its address has to be in memory, and here
 // it shall stay in registers. For the same reason nothing below is a loop over lanes.

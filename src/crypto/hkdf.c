@@ -7,10 +7,8 @@
 // with the salt as HMAC's key; "expand" makes as many bytes of that as are wanted, a block at a
 // time, each block being the HMAC of the block before, the information and a counter.
 #include "hkdf.h"
-
-#include <string.h>
-
 #include "memory.h"
+#include <string.h>
 
 void hmac_init(struct hmac *hmac, const void *key, size_t key_length) {
     uint8_t inner[SHA256_BLOCK] = {0};

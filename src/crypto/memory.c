@@ -8,7 +8,6 @@
 // What a compiler moves from a register to the stack by itself, no C program can wipe: so code that
 // wants to be fast keeps secrets in registers, and code that has them in arrays wipes these.
 #include "memory.h"
-
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>

@@ -9,13 +9,11 @@
 // that what was recorded stays closed even to somebody who learns the psk later. Each tag covers h:
 // it is right only where both have seen the same.
 #include "noise.h"
-
-#include <string.h>
-
 #include "aead.h"
 #include "hkdf.h"
 #include "memory.h"
 #include "x25519.h"
+#include <string.h>
 
 #define MESSAGES 2 // of a handshake
 

@@ -9,11 +9,9 @@
 // is 2^130 * (r[k] / 4), which counts 5 / 4 * r[k], a whole number. And r has four zero bits at the
 // top of each 32, which leaves room in a double word to add up a row of products.
 #include "poly1305.h"
-
-#include <string.h>
-
 #include "memory.h"
 #include "poly1305_blocks.h"
+#include <string.h>
 
 #define WORDS POLY1305_WORDS
 

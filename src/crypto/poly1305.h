@@ -2,9 +2,8 @@
 // The Poly1305 authenticator (RFC 8439 section 2.5).
 #pragma once
 
-#include <stddef.h>
-
 #include "words.h"
+#include <stddef.h>
 
 #define POLY1305_KEY   32
 #define POLY1305_TAG   16

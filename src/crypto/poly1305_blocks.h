@@ -2,10 +2,9 @@
 // The inside of Poly1305 for processors that do four multiplications at a time.
 #pragma once
 
+#include "vectors.h"
 #include <stddef.h>
 #include <stdint.h>
-
-#include "vectors.h"
 
 #if CRYPTO_MAY_HAVE_AVX2
 

@@ -2,11 +2,9 @@
 // Random bytes. getentropy() (POSIX 2024) waits until the kernel's generator has been seeded, needs
 // no file, and gives up to 256 bytes whole.
 #include "random.h"
-
 #include <stdint.h>
-#include <unistd.h>
-
 #include <sys/random.h> // wants on macOS what unistd.h has
+#include <unistd.h>
 
 int crypto_random(void *out, size_t length) {
     uint8_t *at = out;

@@ -4,11 +4,9 @@
 // steps. The 64 words of a block's schedule may come from a key, so they are wiped after each
 // block.
 #include "sha256.h"
-
-#include <string.h>
-
 #include "../base/bytes.h"
 #include "memory.h"
+#include <string.h>
 
 // The first 32 bits of the fractional parts of the cube roots of the first 64 primes (section 5.1).
 static const uint32_t constants[64] = {

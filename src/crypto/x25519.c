@@ -15,11 +15,9 @@
 // The private number decides neither where the processor jumps nor which memory it reads: the
 // ladder makes the same step for each bit, and exchanges its two points by masks.
 #include "x25519.h"
-
-#include <string.h>
-
 #include "memory.h"
 #include "words.h"
+#include <string.h>
 
 #if WORD_BITS == 64
 #define LIMBS     5

@@ -13,10 +13,8 @@
 // To a client without an address a reply goes by broadcast, as to one that asks for that: a UDP
 // socket knows no other way (section 4.1 lets it).
 #include "dhcp.h"
-
-#include <string.h>
-
 #include "../base/bytes.h"
+#include <string.h>
 
 // Where the fields are (section 2), and options (RFC 2132).
 enum { AT_DIRECTION, AT_HARDWARE, AT_MAC_SIZE, AT_HOPS, AT_TRANSACTION };

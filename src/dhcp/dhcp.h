@@ -3,11 +3,10 @@
 // messages out. Addresses are in host byte order.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "../base/siphash.h"
 #include "../limits.h"
+#include <stdbool.h>
+#include <stddef.h>
 
 enum { DHCP_SERVER_PORT = 67, DHCP_CLIENT_PORT = 68 };
 #define DHCP_MESSAGE 300 // bytes of each message that we make (RFC 1542 section 2.1)

@@ -2,11 +2,9 @@
 // A message begins with a header of 12 bytes: id, flags, and four counts. A flag says that it is an
 // answer, and the last four bits are the response code.
 #include "dns.h"
-
-#include <string.h>
-
 #include "../base/bytes.h"
 #include "../ip/packet.h"
+#include <string.h>
 
 const struct dns_range dns_caught[DNS_CAUGHT] = {
     {0x0a000000, 0x0affffff}, {0xac100000, 0xac1fffff}, {0xc0a80000, 0xc0a8ffff}, // RFC 1918

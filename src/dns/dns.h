@@ -4,10 +4,9 @@
 // another's part. Addresses are in host byte order.
 #pragma once
 
+#include "../limits.h"
 #include <stdbool.h>
 #include <stddef.h>
-
-#include "../limits.h"
 
 #define DNS_PORT     53
 #define DNS_LOOPBACK 0x7f000001 // where libc asks when resolv.conf names nobody (resolv.conf(5))

@@ -4,11 +4,9 @@
 // a number, the type of its value, and that), and the body; all aligned to its size, and in the
 // order of bytes that the head names. Nothing is answered, and nothing is started that does not
 // run.
-#include "dns.h"
-
-#include <string.h>
-
 #include "../base/bytes.h"
+#include "dns.h"
+#include <string.h>
 
 #define CALL(body, fields) "l\1\3\1" body "\0\0\0\1\0\0\0" fields "\0\0\0"
 #define TO_RESOLVED                                                                                \

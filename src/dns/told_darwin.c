@@ -5,13 +5,12 @@
 // The keys are the session's: configd takes them back when this process ends, however it ends. It
 // has seen that we are root when the session began. Nothing is linked: two frameworks are loaded,
 // which allocate some memory for each resolver.
-#include <dlfcn.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "../base/text.h"
 #include "../os/resolvers.h"
 #include "told.h"
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
 
 #define FRAMEWORK(name) "/System/Library/Frameworks/" name ".framework/" name
 #define UTF8            0x08000100 // kCFStringEncodingUTF8, CFString.h

@@ -10,17 +10,15 @@
 //
 // The kernel removes the table when our socket is closed, and resolved forgets a device that is
 // gone. No file is changed, and nothing listens.
+#include "../os/nftables.h"
+#include "../os/resolvers.h"
 #include "told.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include "../os/nftables.h"
-#include "../os/resolvers.h"
 
 // ---- rules ----
 

@@ -10,7 +10,6 @@
 //
 // While no more than that is on its way anyhow, nothing is to be done.
 #include "drain.h"
-
 #include "../limits.h"
 
 #define LESS 2 // of what is on its way: half

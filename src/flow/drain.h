@@ -2,10 +2,9 @@
 // When the queue is made to drain, to see the bare way. Pure; times in microseconds.
 #pragma once
 
+#include "way.h"
 #include <stddef.h>
 #include <stdint.h>
-
-#include "way.h"
 
 // Microseconds after which what is known of the way is to be renewed, as in BBR
 // (draft-cardwell-iccrg-bbr-congestion-control-00, RTpropFilterLen).

@@ -42,11 +42,9 @@
 // not know how, is sent to without bounds. Shorter silence changes nothing: TCP carries the
 // messages, and loses none.
 #include "flow.h"
-
-#include <string.h>
-
 #include "../base/compare.h"
 #include "../limits.h"
+#include <string.h>
 
 // Bytes: RFC 6928's ten segments, for a few connections at a time; and a bound for anything.
 #define WINDOW_FIRST (40 * 1024)

@@ -3,14 +3,13 @@
 // and nothing queues in the phone or the modem. Pure; times in microseconds.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "../limits.h"
 #include "drain.h"
 #include "service.h"
 #include "way.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 // A message on its way: enough to measure by, when its acknowledgement comes.
 struct flow_message {

@@ -20,7 +20,6 @@
 // follows the real one within a second of such time: what changes more slowly is a change of the
 // rate, to which the window is fitted anyway, and no unrest.
 #include "service.h"
-
 #include "../base/compare.h"
 #include "../base/units.h"
 #include "../limits.h"

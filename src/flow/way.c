@@ -16,7 +16,6 @@
 // other's acknowledgements, would make each other's queue grow. An acknowledgement without the time
 // counts as if its own way took none.
 #include "way.h"
-
 #include "../base/compare.h"
 
 // In microseconds: a way back that is later than this counts as this. Where ways back stand still

@@ -10,15 +10,13 @@
 // followed by a short linger that throws input away; closing with unread input would destroy the
 // response (see conn.c).
 #include "host.h"
-
+#include "policy.h"
+#include "response.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "policy.h"
-#include "response.h"
 
 #define ACCEPTS_AT_A_TIME 64
 #define LINGER_MS         2000

@@ -14,12 +14,10 @@
 // Origins are compared by scheme, host and port (RFC 6454 section 5), the first two in any letter
 // case; IPv6 addresses by what they mean, since people write them in many ways (RFC 5952).
 #include "origin.h"
-
+#include "../base/bytes.h"
 #include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
-
-#include "../base/bytes.h"
 
 static bool is_same(const struct http_text *a, const struct http_text *b) {
     return a->length == b->length && strncasecmp(a->start, b->start, a->length) == 0;

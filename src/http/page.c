@@ -4,13 +4,11 @@
 // the next reload. A file that comes with another policy gets another ETag: some browsers (WebKit)
 // keep the policy that they have when a 304 brings another.
 #include "page.h"
-
+#include "../base/stat.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "../base/stat.h"
 
 static const struct {
     const char *suffix;

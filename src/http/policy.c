@@ -9,11 +9,9 @@
 //
 // No source can be an IPv6 address (section 2.3.1). In its place any host at its port is let in.
 #include "policy.h"
-
-#include <stdio.h>
-
 #include "../base/text.h"
 #include "origin.h"
+#include <stdio.h>
 
 #define HOST_MAX 255
 

@@ -4,7 +4,6 @@
 // space before a header's colon, no line folding (section 5.2), no control characters, exactly one
 // Host in HTTP/1.1 (section 3.2), a Content-Length that is one number.
 #include "request.h"
-
 #include <string.h>
 #include <strings.h>
 

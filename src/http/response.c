@@ -13,7 +13,6 @@
 // `no-cache` makes browsers ask each time, and the ETag (RFC 9110 section 8.8.3) makes the answer a
 // short 304.
 #include "response.h"
-
 #include <stdio.h>
 
 #define EMBEDDED                                                                                   \

@@ -3,10 +3,8 @@
 // section 2 B), and carries may be added back at any time (section 2 A). So memory is read by the
 // machine's own 32-bit words into a 64-bit sum, which cannot overflow for anything of packet size.
 #include "checksum.h"
-
-#include <string.h>
-
 #include "../base/bytes.h"
+#include <string.h>
 
 uint16_t checksum_fold(uint64_t sum) {
     while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);

@@ -9,10 +9,8 @@
 // cannot be added to its run, be it an acknowledgment without data, ends the run first, so that
 // order is kept; all other packets pass at once.
 #include "coalesce.h"
-
-#include <string.h>
-
 #include "checksum.h"
+#include <string.h>
 
 // The acknowledgment, and behind it the header's length and the bits that RFC 9293 reserves, of
 // which accurate ECN feedback uses one.

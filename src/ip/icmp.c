@@ -3,11 +3,9 @@
 // translates addresses must translate those inside as well, or the sender would not recognise its
 // own packet.
 #include "icmp.h"
-
-#include <string.h>
-
 #include "checksum.h"
 #include "scope.h"
+#include <string.h>
 
 #define OUR_TTL 64 // RFC 1700
 

@@ -5,7 +5,6 @@
 // The length of all headers is advice, and not looked at when reading: everything after here takes
 // the headers' lengths from the headers themselves.
 #include "offload.h"
-
 #include <string.h>
 
 // Places in the header, and its values (virtio 1.2 section 5.1.6).

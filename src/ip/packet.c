@@ -6,10 +6,8 @@
 // stays recognisably damaged. A partial checksum (see packet.h) holds the sum of the pseudo-header,
 // not complemented, so only addresses change it, and without the complement.
 #include "packet.h"
-
-#include <string.h>
-
 #include "checksum.h"
+#include <string.h>
 
 #define TRANSPORT_START 8 // what an ICMP error quotes at least (RFC 792)
 

@@ -3,11 +3,10 @@
 // with every length checked, and rewriting addresses, ports and TTL with their checksums.
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "../base/bytes.h"
 #include "header.h"
+#include <stdbool.h>
+#include <stddef.h>
 
 enum ip_protocol { IP_ICMP = 1, IP_TCP = 6, IP_UDP = 17 };
 

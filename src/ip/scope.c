@@ -12,7 +12,6 @@
 // Oracle's Classic has 192.0.0.192, which is refused anyway. CloudStack's is at the router of each
 // network (cloud-init's data source CloudStack): no list can hold that one.
 #include "scope.h"
-
 #include <stddef.h>
 
 static const struct {

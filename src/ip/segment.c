@@ -13,10 +13,8 @@
 // Packets with header options are refused: some options go into every fragment and some do not, and
 // none is worth the code.
 #include "segment.h"
-
-#include <string.h>
-
 #include "checksum.h"
+#include <string.h>
 
 #define MORE_FRAGMENTS 0x2000
 #define UNIT           8

@@ -2,10 +2,8 @@
 // MD5, as RFC 1321 section 3 describes it: the message is padded as for SHA-1 (see sha1.c), but all
 // words have their least significant byte first; each block is mixed into four words by 64 steps.
 #include "md5.h"
-
-#include <string.h>
-
 #include "../base/bytes.h"
+#include <string.h>
 
 #define BLOCK 64
 

@@ -9,9 +9,8 @@
 // transport header (ip_parse() refuses those); and datagrams that never end: each is forgotten
 // after half a minute, and when the table is full, the oldest of the sender that has most of it
 // gives way.
-#include <string.h>
-
 #include "parts.h"
+#include <string.h>
 
 // RFC 1122 section 3.3.2 asks a host to wait 60 s; a router may be less patient.
 #define TIME_MS 30000

@@ -2,10 +2,8 @@
 // The NAT's outside: setting up, counting, and time. The way out is in outbound.c, the way in in
 // inbound.c.
 #include "nat.h"
-
-#include <string.h>
-
 #include "parts.h"
+#include <string.h>
 
 static const char *const verdict_names[NAT_VERDICT_COUNT] = {
     [NAT_PASS] = "pass",

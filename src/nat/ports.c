@@ -3,7 +3,6 @@
 // ports at a time: it goes to the next 64 at most 1 024 times, and then through 63 bits. That is so
 // whatever is taken: nobody can make another's search long by the ports that he holds.
 #include "ports.h"
-
 #include <string.h>
 
 static uint64_t bit_of(uint16_t port) { return UINT64_C(1) << (port % 64); }

@@ -4,9 +4,8 @@
 // once would end that. So nothing is said for six seconds; if no outbound SYN has met it by then,
 // the sender is told that nobody listens. The kept SYN itself is never delivered; its sender
 // repeats it.
-#include <string.h>
-
 #include "parts.h"
+#include <string.h>
 
 #define SILENCE_MS 6000
 

@@ -4,7 +4,6 @@
 // hole that cuts such a walk short: entries behind the hole move into it, where that brings them no
 // further from their home.
 #include "table.h"
-
 #include <string.h>
 
 void nat_index_init(struct nat_index *index, uint32_t *slots, uint32_t *hashes,

@@ -4,11 +4,10 @@
 // within the send call, so nothing ever waits.
 #pragma once
 
+#include "../base/address.h"
 #include <linux/netlink.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "../base/address.h"
 
 // A request under construction: nlmsghdr, the family's own header, attributes. Sizes in bytes.
 struct netlink_request {

@@ -3,16 +3,14 @@
 // order, the family's own header, then attributes of (length, type, data), everything aligned to 4
 // bytes. With NLM_F_ACK the kernel closes each request by an NLMSG_ERROR that holds 0 or a negative
 // errno; a dump ends with NLMSG_DONE.
+#include "../base/bytes.h"
 #include "netlink.h"
-
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
-
-#include "../base/bytes.h"
 
 #define ANSWER_SIZE 32768
 #define BATCH_SIZE  65536

@@ -4,10 +4,9 @@
 // to our netlink socket, and the kernel removes it when that is closed, however this process ends.
 #pragma once
 
+#include "netlink.h"
 #include <linux/netfilter/nf_tables.h>
 #include <stdbool.h>
-
-#include "netlink.h"
 
 struct nft_batch {
     struct netlink_request *requests;

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: ISC
 // A batch is a row of netlink requests between two marks. A rule is a row of expressions, each a
 // name and nested data. Most load a register or look at one, of which we need one.
+#include "../base/bytes.h"
 #include "nftables.h"
-
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stdio.h>
 #include <unistd.h>
-
-#include "../base/bytes.h"
 
 #ifndef NFT_TABLE_F_OWNER
 #define NFT_TABLE_F_OWNER 0x2

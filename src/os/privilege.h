@@ -4,9 +4,8 @@
 // further.
 #pragma once
 
-#include <stdbool.h>
-
 #include "../base/log.h"
+#include <stdbool.h>
 
 // What a program goes on needing.
 struct privilege_needs {

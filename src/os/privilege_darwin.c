@@ -6,14 +6,12 @@
 // The system's sandbox is not used: sandbox_init(3) has been deprecated since 10.8, its documented
 // profiles let through no socket at all or nearly everything, and others' language is Apple's own.
 #include "privilege.h"
-
+#include "sandbox.h"
 #include <errno.h>
 #include <grp.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#include "sandbox.h"
 
 #define OWN_USER 76354        // and group: people's begin with 501, services' end before
 #define EMPTY    "/var/empty" // root's, and without a file; hier(7)

@@ -16,7 +16,6 @@
 // folder the root of all that it sees (chroot(2)). Of the calls that lead out of such a root the
 // sandbox lets none through.
 #include "privilege.h"
-
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdint.h>

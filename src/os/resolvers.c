@@ -3,7 +3,6 @@
 // address that is the last word or has white space behind it; all others (options, comments, IPv6)
 // are passed over.
 #include "resolvers.h"
-
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdbool.h>

@@ -3,10 +3,9 @@
 // call that its poll() loop has no use for.
 #pragma once
 
+#include "../base/log.h"
 #include <stdbool.h>
 #include <stddef.h>
-
-#include "../base/log.h"
 
 // What a program does beside its poll() loop.
 struct sandbox_needs {

@@ -16,7 +16,6 @@
 // can be executed, to bind or connect, to trace or signal others, to change users, and all of the
 // kernel's rarely used corners, where its own holes are mostly found.
 #include "sandbox.h"
-
 #include <asm/unistd.h>
 #include <errno.h>
 #include <fcntl.h>

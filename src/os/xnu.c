@@ -4,10 +4,8 @@
 // order of the bits. Each begins with its length and family, and takes a multiple of 4 bytes, at
 // least 4.
 #include "xnu.h"
-
-#include <string.h>
-
 #include "../base/bytes.h"
+#include <string.h>
 
 #define ADDRESS      16  // struct sockaddr_in, bsd/netinet/in.h
 #define ADDRESS_IN6  28  // struct sockaddr_in6, bsd/netinet6/in6.h

@@ -9,7 +9,6 @@
 // is then a thin dark line in a light module, which readers bear better than one through the dark
 // modules of a finder pattern.
 #include "qr.h"
-
 #include <stdbool.h>
 #include <string.h>
 

@@ -11,7 +11,6 @@
 // The versions are those that addresses of web pages on this laptop need; more of them would need
 // more than one alignment pattern, and from version 7 on, the version written in the symbol.
 #include "qr.h"
-
 #include "reed_solomon.h"
 
 #define CODEWORDS_MAX 100

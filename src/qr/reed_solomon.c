@@ -8,7 +8,6 @@
 // Elements are bytes, the polynomials over one bit modulo x^8 + x^4 + x^3 + x^2 + 1. A handful of
 // products is needed, once, so they are computed without tables.
 #include "reed_solomon.h"
-
 #include <string.h>
 
 #define FIELD_POLYNOMIAL 0x11d // ISO/IEC 18004, as above

@@ -13,7 +13,6 @@
 // function pattern and has no large areas of one colour. Which of the eight masks does that best is
 // counted in penalty points.
 #include "symbol.h"
-
 #include <stdbool.h>
 #include <string.h>
 

@@ -10,11 +10,9 @@
 // when a newer one says that the hole is filled. Both stand right behind each other, so that
 // nothing is overtaken.
 #include "ack_thinning.h"
-
-#include <string.h>
-
 #include "../base/bytes.h"
 #include "../ip/packet.h"
+#include <string.h>
 
 #define TIMESTAMP_OPTION 12 // bytes, with two before it that bring it into line
 

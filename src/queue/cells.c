@@ -11,7 +11,6 @@
 // A packet begins at the same place of its first cell whatever head it has, and the head ends
 // there.
 #include "cells.h"
-
 #include <string.h>
 
 void cells_init(struct cells *cells) {

@@ -3,10 +3,9 @@
 // as many as it needs. Whoever has a packet knows it by the number of its first cell.
 #pragma once
 
+#include "../limits.h"
 #include <stddef.h>
 #include <stdint.h>
-
-#include "../limits.h"
 
 #define QUEUE_CELLS (QUEUE_BYTES / QUEUE_CELL)
 #define NO_CELL     UINT16_MAX

@@ -38,14 +38,12 @@
 // TCP, and for whom the latest counts, is told at a part of this, and at twice that loses whatever
 // is too much.
 #include "fair_queue.h"
-
-#include <string.h>
-
 #include "../base/bytes.h"
 #include "../base/units.h"
 #include "../ip/checksum.h"
 #include "../ip/packet.h"
 #include "ack_thinning.h"
+#include <string.h>
 
 #define NO_FLOW    UINT16_MAX
 #define DROP_BATCH 64

@@ -12,13 +12,12 @@
 //   }
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "../base/siphash.h"
 #include "../limits.h"
 #include "cells.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct fair_queue_packet {
     int64_t arrived_us;

@@ -15,17 +15,16 @@
 // Some carriers let only some ports through. So the server's others are tried a moment after the
 // first, beside it, as RFC 8305 section 5 has it for addresses. The first that opens is used, and
 // begins the next round; the others are closed.
+#include "../base/options.h"
+#include "../http/origin.h"
+#include "../ws/base64.h"
+#include "../ws/conn.h"
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
-
-#include "../base/options.h"
-#include "../http/origin.h"
-#include "../ws/base64.h"
-#include "../ws/conn.h"
 
 #define PROGRAM           "tether-relay"
 #define DEFAULT_LAPTOP    "ws://" LAPTOP_ADDRESS "/websocket"

@@ -3,15 +3,13 @@
 // interface, what this host's own stack has for laptops), and three out of it. The kernel's own
 // stack does not see what is the NAT's: it is kept from answering on the NAT's ports.
 #include "gateway.h"
-
+#include "../crypto/random.h"
+#include "../session/record.h"
+#include "laptops.h"
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "../crypto/random.h"
-#include "../session/record.h"
-#include "laptops.h"
 
 // What laptops look like to this host: 192.0.0.0/29 is set aside for such use (RFC 7335).
 #define HOST_TUN_ADDRESS 0xc0000001 // 192.0.0.1, the TUN device's own

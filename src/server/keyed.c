@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Keyed mode: whoever connects is a stranger until a genuine message comes. That one tells which
 // laptop it is from, and makes the connection that laptop's path, unless a newer one is at work.
-#include <stdio.h>
-#include <string.h>
-
 #include "../crypto/memory.h"
 #include "../crypto/random.h"
 #include "../ip/scope.h"
@@ -11,6 +8,8 @@
 #include "../ws/base64.h"
 #include "keys.h"
 #include "phones.h"
+#include <stdio.h>
+#include <string.h>
 
 // ---- laptops ----
 

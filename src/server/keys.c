@@ -5,15 +5,13 @@
 //
 // The line for the laptop goes to stdout, not into the log, which others may be able to read.
 #include "keys.h"
-
-#include <stdio.h>
-#include <string.h>
-
 #include "../base/bytes.h"
 #include "../base/text.h"
 #include "../crypto/memory.h"
 #include "../ip/scope.h"
 #include "../session/key_file.h"
+#include <stdio.h>
+#include <string.h>
 
 #define DEFAULT_PORT 8080
 

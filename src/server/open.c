@@ -14,12 +14,11 @@
 //   3. or else the only one that has lost its phone in the last seconds;
 //   4. or else a new one, after the first seconds, in which what cannot be told is dropped.
 // So nobody who speaks loses his place, and who comes back among many is known by what he says.
+#include "../crypto/random.h"
+#include "phones.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "../crypto/random.h"
-#include "phones.h"
 
 #define BESIDE_MS    3000
 #define RECOGNISE_MS 2000

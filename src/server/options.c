@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: ISC
 // Reading tether-server's command line (see base/options.c).
 #include "options.h"
-
-#include <string.h>
-
 #include "../base/options.h"
 #include "../session/key_file.h"
+#include <string.h>
 
 #define PROGRAM "tether-server"
 

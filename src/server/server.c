@@ -8,14 +8,13 @@
 //
 // Read main() first. A packet's way out begins in open.c, or keyed.c, and goes on in gateway.c; its
 // answer comes back through gateway.c and laptops.c.
-#include <errno.h>
-#include <string.h>
-
 #include "../os/privilege.h"
 #include "../os/sandbox.h"
 #include "../ws/door.h"
 #include "keys.h"
 #include "status.h"
+#include <errno.h>
+#include <string.h>
 
 struct server {
     struct server_options options;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // status.json of tether-server: what is connected, what was carried, and what was dropped and why.
 #include "status.h"
-
 #include "../tunnel/counters.h"
 
 static void write_drops(const struct gateway *gateway, const struct tunnel_counters *counters,

@@ -5,11 +5,9 @@
 // hashing and no elliptic curve; and the fresh Diffie-Hellman makes what is sealed later unreadable
 // even for who learns the shared key one day.
 #include "handshake.h"
-
-#include <string.h>
-
 #include "../base/bytes.h"
 #include "../crypto/memory.h"
+#include <string.h>
 
 // Names this protocol and its version; who mixes in another prologue shares no keys with us.
 static const char prologue[] = "tether 1";

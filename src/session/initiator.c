@@ -11,12 +11,10 @@
 // Greetings and refusals are not authenticated. At most they make this end send an offer earlier
 // than it would have, a few times a second.
 #include "initiator.h"
-
-#include <string.h>
-
 #include "../base/bytes.h"
 #include "../crypto/memory.h"
 #include "../crypto/random.h"
+#include <string.h>
 
 void initiator_init(struct initiator *initiator, const uint8_t key[KEY_SIZE],
                     const uint8_t identity[IDENTITY_SIZE], uint32_t address) {

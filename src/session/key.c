@@ -3,12 +3,10 @@
 // 6) without padding, in lower case. The check sum, the first bytes of SHA-256("tether key" + key),
 // tells a mistyped key from a wrong one before anything is sent.
 #include "key.h"
-
-#include <stdio.h>
-#include <string.h>
-
 #include "../crypto/memory.h"
 #include "../crypto/sha256.h"
+#include <stdio.h>
+#include <string.h>
 
 #define CHECK_SIZE 3
 #define ALL_SIZE   (KEY_SIZE + CHECK_SIZE)

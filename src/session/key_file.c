@@ -2,16 +2,14 @@
 // A new file is written beside the old one and renamed over it (rename(2) is atomic), so that a
 // crash half-way leaves no half a key. Nothing of a key file is ever logged.
 #include "key_file.h"
-
+#include "../crypto/memory.h"
+#include "../crypto/random.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "../crypto/memory.h"
-#include "../crypto/random.h"
 
 #define LINE_MAX_BYTES 256 // a key, and some white space
 

@@ -3,7 +3,6 @@
 // 791 section 3.1 and RFC 8200 section 3) from the rest. A record of a type that is not known is
 // skipped by its length, so that newer programs may send more to older ones.
 #include "record.h"
-
 #include <string.h>
 
 #define IPV6_HEADER 40

@@ -4,7 +4,6 @@
 // between are cleared, and nothing is ever shifted (RFC 6479 section 2). So that a word is never
 // old and new at a time, the window that is promised is one word shorter than the ring.
 #include "replay.h"
-
 #include <string.h>
 
 #define PROMISED (REPLAY_WINDOW - 64)

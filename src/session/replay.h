@@ -3,9 +3,8 @@
 // of RFC 6479).
 #pragma once
 
-#include <stdbool.h>
-
 #include "../limits.h"
+#include <stdbool.h>
 
 #define REPLAY_WORDS (REPLAY_WINDOW / 64)
 

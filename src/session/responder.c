@@ -10,11 +10,9 @@
 // limited apart from offers: a server that starts anew may get thousands of messages of the session
 // before from the laptop whose offer it waits for.
 #include "responder.h"
-
-#include <string.h>
-
 #include "../crypto/memory.h"
 #include "../crypto/random.h"
+#include <string.h>
 
 void responder_init(struct responder *responder, const struct responder_config *config) {
     memset(responder, 0, sizeof *responder);

@@ -11,11 +11,9 @@
 // nothing. That is why a session is asked for at each use, and why sealing refuses a dead one.
 // In builds for tests (-DSESSION_STRICT) it stops the program, as the caller has a fault.
 #include "session.h"
-
-#include <stdlib.h>
-
 #include "../base/bytes.h"
 #include "../crypto/memory.h"
+#include <stdlib.h>
 
 void session_begin(struct session *session, uint32_t receive_index, uint32_t send_index,
                    uint8_t peer_takes, int64_t now_ms) {

@@ -3,10 +3,8 @@
 // its length in bits to a multiple of 64 bytes; each block is mixed into five 32-bit words by 80
 // steps.
 #include "sha1.h"
-
-#include <string.h>
-
 #include "../base/bytes.h"
+#include <string.h>
 
 #define BLOCK 64
 

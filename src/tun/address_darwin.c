@@ -4,11 +4,10 @@
 // Neither takes any privilege.
 //
 // No address is lent: one has no lifetime here, and would stay when this process was killed.
-#include <errno.h>
-#include <string.h>
-
 #include "../os/xnu.h"
 #include "tun.h"
+#include <errno.h>
+#include <string.h>
 
 #define LIST_BYTES 32768 // 20 interfaces take about 6000
 

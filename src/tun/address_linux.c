@@ -10,17 +10,15 @@
 // driver is loaded anew, a laptop wakes up), and other programs remove addresses. So we look when
 // the kernel says that something has changed. After the start we make no socket (see
 // os/sandbox_linux.c): the kernel is asked for names and numbers by netlink too.
+#include "../base/bytes.h"
+#include "../os/netlink.h"
 #include "tun.h"
-
 #include <errno.h>
 #include <linux/if_arp.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "../base/bytes.h"
-#include "../os/netlink.h"
 
 #define LIFETIME_S 60
 

@@ -6,16 +6,15 @@
 // routes when the descriptor is closed, and the Wi-Fi address when it is no longer renewed.
 #pragma once
 
+#include "../base/address.h"
+#include "../base/log.h"
+#include "../ip/offload.h"
+#include "../limits.h"
 #include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-
-#include "../base/address.h"
-#include "../base/log.h"
-#include "../ip/offload.h"
-#include "../limits.h"
 
 struct tun {
     int fd;                // one read() is one packet, one write() too

@@ -7,17 +7,15 @@
 //
 // All of this takes root, at the time of the call. So it is done at the start, before privilege is
 // given up.
+#include "../base/bytes.h"
+#include "../os/xnu.h"
 #include "tun.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
-
-#include "../base/bytes.h"
-#include "../os/xnu.h"
 
 #define IP_AND_TCP   40 // headers that an MSS leaves out (RFC 9293 section 3.7.1)
 #define MORE_OF_IPV6 20

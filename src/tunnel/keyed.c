@@ -5,12 +5,11 @@
 //
 // The session outlives the phone's connections. So packets wait for the next phone, which lets the
 // laptop's connections go on at once instead of after their own time-outs.
-#include <string.h>
-
 #include "../base/bytes.h"
 #include "../base/compare.h"
 #include "../ws/base64.h"
 #include "mode.h"
+#include <string.h>
 
 struct session *tunnel_link_session(const struct tunnel_link *link, int64_t now_us) {
     return link->keys != NULL ? session_to_seal(link->keys, now_us / 1000) : NULL;

@@ -3,13 +3,11 @@
 // little left to send, so that packets wait in the queue, where the oldest can be dropped, and not
 // in the send buffer, where they cannot. How a message is made is the mode's part: open.c, keyed.c.
 #include "link.h"
-
-#include <string.h>
-
 #include "../base/bytes.h"
 #include "../base/compare.h"
 #include "../ws/base64.h"
 #include "mode.h"
+#include <string.h>
 
 void tunnel_link_init(struct tunnel_link *link, struct session_keys *keys,
                       const struct siphash_key *key, int64_t now_us) {

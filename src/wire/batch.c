@@ -2,11 +2,10 @@
 // Frames go and come many a system call (sendmmsg(2), recvmmsg(2)). What they are made of lies in
 // arrays that are prepared once: for each frame that goes, its heads and then the packet's own
 // bytes.
+#include "wire.h"
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <string.h>
-
-#include "wire.h"
 
 // Everything that never changes between system calls.
 void wire_prepare_batches(struct wire *wire) {

@@ -14,6 +14,7 @@
 // root's, so no other user can hold the lock. It is named for the interface and the network
 // namespace, as these may share a file system; the guardian removes it at its end. What a guardian
 // leaves that was killed as well is removed at the next start.
+#include "wire.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -27,8 +28,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "wire.h"
 
 #define LOCK_FOLDER  "/run" // where the iptables program has its own lock
 #define LOCK_TRIES   100

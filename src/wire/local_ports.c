@@ -3,14 +3,13 @@
 // the first holds "N: ADDRESS:PORT ...", in hexadecimal. Read by hand in one small buffer, since a
 // busy host has a long list. And which ports they may get next: /proc/sys holds two decimal
 // numbers.
+#include "../base/address.h"
+#include "wire.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "../base/address.h"
-#include "wire.h"
 
 // The port of one line, or 0.
 static unsigned port_of(const char *line) {

@@ -6,6 +6,7 @@
 // one's. Its MAC comes from the kernel's neighbour table where that has it, or from our own ARP
 // requests (RFC 826). A known MAC is used for half a minute before it is looked up again, and goes
 // on being used while the answer is awaited; every ARP message of a neighbour refreshes it.
+#include "wire.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -14,8 +15,6 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#include "wire.h"
 
 #define ROUTE_MS     5000
 #define NO_ROUTE_MS  1000 // it may come at any time

@@ -6,14 +6,12 @@
 //
 // The rules are a table of our own in nftables, which the kernel removes however this process ends
 // (os/nftables.h). Where that cannot be had, iptables.c does the same by another program.
+#include "../os/nftables.h"
+#include "wire.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter.h>
-
 #include <string.h>
-
-#include "../os/nftables.h"
-#include "wire.h"
 
 // Before connection tracking, like the iptables table "raw".
 static const struct nft_chain chain = {"silence", "filter", NF_INET_PRE_ROUTING, -300};

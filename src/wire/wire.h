@@ -3,15 +3,14 @@
 // beside the kernel's own IP stack and without its help (packet(7)). Linux only.
 #pragma once
 
-#include <net/if.h>
-#include <sys/socket.h>
-#include <sys/types.h>
-#include <sys/uio.h>
-
 #include "../base/log.h"
 #include "../ip/offload.h"
 #include "../limits.h"
 #include "../os/netlink.h"
+#include <net/if.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
 
 #define MAC_SIZE        6
 #define ETHERNET_HEADER 14

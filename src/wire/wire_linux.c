@@ -7,8 +7,8 @@
 // the same of super-packets: the kernel, or the card, cuts them.
 //
 // The filter runs in the kernel, so that packets which are not ours cost no wake-up.
+#include "../ip/scope.h"
 #include "wire.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/filter.h>
@@ -20,8 +20,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#include "../ip/scope.h"
 
 static void on_default_route(void *arg, uint16_t type, const uint8_t *body, size_t length) {
     int *index = arg;

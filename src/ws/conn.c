@@ -13,15 +13,13 @@
 // and input thrown away until the peer's end arrives. Closing a socket with unread input would make
 // the kernel send a RST, which can destroy the Close frame on its way (RFC 9293 section 3.10.4).
 #include "conn.h"
-
+#include "../base/bytes.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "../base/bytes.h"
 
 // What is kept free in the send buffer for control frames when messages fill the rest.
 #define CONTROL_RESERVE 256

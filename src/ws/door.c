@@ -2,7 +2,6 @@
 // A request that asks for a WebSocket is answered (RFC 6455 section 4.2.2), and its socket becomes
 // one of the program's connections. What came behind the request goes along.
 #include "door.h"
-
 #include "draft76.h"
 #include "handshake.h"
 

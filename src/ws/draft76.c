@@ -7,12 +7,10 @@
 // does not have; 0x00 is text, and no other is in use. From 0x80 on its length follows, in 7 bits a
 // byte, of which all but the last have the top bit; it is skipped. 0xff 0x00 ends the connection.
 #include "draft76.h"
-
-#include <stdio.h>
-#include <string.h>
-
 #include "../base/bytes.h"
 #include "../md5/md5.h"
+#include <stdio.h>
+#include <string.h>
 
 #define LENGTH_BYTES_MAX 8 // of 7 bits: these hold any length that a message may have
 static const char *const key_names[2] = {"Sec-WebSocket-Key1", "Sec-WebSocket-Key2"};

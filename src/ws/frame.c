@@ -5,10 +5,8 @@
 //   byte 1: MASK, and the payload's length if below 126
 //   126: two bytes of length follow; 127: eight bytes; then the mask, if MASK is set
 #include "frame.h"
-
-#include <string.h>
-
 #include "../base/bytes.h"
+#include <string.h>
 
 static bool opcode_is_known(uint8_t opcode) {
     return opcode <= WS_BINARY || (opcode >= WS_CLOSE && opcode <= WS_PONG);

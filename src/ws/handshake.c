@@ -4,13 +4,11 @@
 // is ever offered or accepted: an offer is ignored, which the RFC allows, and the answer does not
 // name it.
 #include "handshake.h"
-
-#include <stdio.h>
-#include <string.h>
-
 #include "../http/response.h"
 #include "../sha1/sha1.h"
 #include "base64.h"
+#include <stdio.h>
+#include <string.h>
 
 // RFC 6455 section 1.3.
 static const char identifier[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

@@ -2,11 +2,10 @@
 // The WebSocket opening handshake (RFC 6455 section 4), both sides, as text in and text out.
 #pragma once
 
+#include "../http/request.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "../http/request.h"
 
 // base64 of 16 bytes, and of a SHA-1 digest; both with a NUL.
 #define WS_KEY_TEXT_SIZE    25

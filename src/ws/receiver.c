@@ -6,10 +6,8 @@
 //   buffer: | free | message so far | gap (heads, control frames) | not yet read | room |
 //                  ^ message_start                                ^ parse_at     ^ end
 #include "receiver.h"
-
-#include <string.h>
-
 #include "draft76.h"
+#include <string.h>
 
 void ws_receiver_init(struct ws_receiver *receiver, uint8_t *buffer, size_t size,
                       size_t message_max, bool expect_mask) {

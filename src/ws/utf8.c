@@ -4,7 +4,6 @@
 // overlong forms, surrogates (U+D800..DFFF) and all above U+10FFFF. ASCII, the common case (base64
 // is nothing else), goes by eight bytes at a time.
 #include "utf8.h"
-
 #include <string.h>
 
 static size_t ascii_run(const uint8_t *bytes, size_t length) {
