@@ -3,8 +3,9 @@
 // no file, and gives up to 256 bytes whole.
 #include "random.h"
 #include <stdint.h>
-#include <sys/random.h> // wants on macOS what unistd.h has
 #include <unistd.h>
+
+#include <sys/random.h> // wants on macOS what unistd.h has
 
 int crypto_random(void *out, size_t length) {
     uint8_t *at = out;

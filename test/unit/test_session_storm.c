@@ -56,7 +56,7 @@ struct message {
     uint8_t bytes[MESSAGE_MOST];
 };
 
-struct way {
+struct passage {
     struct message held[HELD];
     size_t count;
 };
@@ -66,8 +66,8 @@ struct phone {
     int laptop;
     struct ws_conn *near; // at the laptop; NULL: there is none
     struct ws_conn *far;  // at the server
-    struct way up;
-    struct way down;
+    struct passage up;
+    struct passage down;
     bool is_honest;
 };
 
@@ -324,7 +324,7 @@ static void on_sent(struct ws_conn *conn, uint8_t opcode, const uint8_t *payload
         check_sealed(conn, up, bytes, plain);
     else if (bytes[0] == 0 || bytes[0] > MESSAGE_GREETING)
         test_fail(__FILE__, __LINE__, "a message of type %02x leaves in the clear", bytes[0]);
-    struct way *way = phone == NULL ? NULL : up ? &phone->up : &phone->down;
+    struct passage *way = phone == NULL ? NULL : up ? &phone->up : &phone->down;
     if (way == NULL || way->count == HELD || length > MESSAGE_MOST)
         return;
     struct message *message = &way->held[way->count++];
@@ -530,7 +530,7 @@ static void connect_phone(int number, int laptop, bool honest) {
 
 // Delivers the message at this place in the queue.
 static void deliver(struct phone *phone, bool up, size_t at) {
-    struct way *way = up ? &phone->up : &phone->down;
+    struct passage *way = up ? &phone->up : &phone->down;
     struct ws_conn *to = up ? phone->far : phone->near;
     if (at >= way->count)
         return;

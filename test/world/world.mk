@@ -31,4 +31,9 @@ world-mutants:
 	test/packages.sh build
 	test/world/mutants.sh
 
-.PHONY: world world-mutants
+# Small faults put into the sources at random, and the share that units and world find: COUNT=200 SEED=1.
+mutate:
+	test/packages.sh build
+	test/mutate.py --count $(or $(COUNT),200) --seed $(or $(SEED),1)
+
+.PHONY: world world-mutants mutate
