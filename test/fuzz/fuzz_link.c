@@ -17,20 +17,20 @@
 
 #define INDEX 2
 
-static struct tunnel_link link;
+static struct tunnel_link tether;
 static struct session_keys keys;
 static const struct siphash_key key = {1, 2};
 
 static void try_message(uint8_t opcode, const uint8_t *bytes, size_t length) {
-    uint64_t before = link.packets_received + link.bad_message;
+    uint64_t before = tether.packets_received + tether.bad_message;
     uint8_t *copy = exact_copy(bytes, length);
     size_t size = length;
-    uint8_t *packet = tunnel_link_read(&link, opcode, copy, &size);
-    EXPECT(link.packets_received + link.bad_message == before + 1);
+    uint8_t *packet = tunnel_link_read(&tether, opcode, copy, &size);
+    EXPECT(tether.packets_received + tether.bad_message == before + 1);
     if (packet != NULL) {
         EXPECT(size > 0 && size <= IP_PACKET_MAX && size <= length && packet == copy);
         EXPECT(packet[0] >> 4 == 4 || packet[0] >> 4 == 6);
-        EXPECT(link.text == (opcode == WS_TEXT));
+        EXPECT(tether.text == (opcode == WS_TEXT));
         if (opcode == WS_BINARY)
             EXPECT(size == length && memcmp(packet, bytes, length) == 0);
     }
@@ -40,9 +40,9 @@ static void try_message(uint8_t opcode, const uint8_t *bytes, size_t length) {
 static void hear(const uint8_t *body, size_t length, int64_t now_us) {
     uint8_t *copy = exact_copy(body, length);
     struct record record = {RECORD_ACKNOWLEDGEMENT, copy, length};
-    uint64_t bad = link.bad_message;
-    tunnel_link_acknowledged(&link, &record, now_us);
-    EXPECT(link.bad_message == bad + (length < ACKNOWLEDGEMENT_LEAST));
+    uint64_t bad = tether.bad_message;
+    tunnel_link_acknowledged(&tether, &record, now_us);
+    EXPECT(tether.bad_message == bad + (length < ACKNOWLEDGEMENT_LEAST));
     free(copy);
 }
 
@@ -82,31 +82,32 @@ static void expect_sense(const struct flow *flow, int64_t now_us) {
     EXPECT(flow_message_size(flow) > 0 && flow_message_size(flow) <= LINK_RECORDS);
     EXPECT((flow_due_us(flow) == INT64_MAX) == (flow->count == 0));
     EXPECT(flow->count == 0 || flow_due_us(flow) <= now_us + 60 * INT64_C(1000000));
-    int64_t owed_us = flow_owed_us(&link.receiver, flow_rate(flow));
-    EXPECT((owed_us == INT64_MAX) == !link.receiver.owes);
-    EXPECT(!link.receiver.owes || owed_us <= now_us + 1000000);
-    EXPECT(tunnel_link_due_us(&link, now_us) == INT64_MAX); // there is no phone
+    int64_t owed_us = flow_owed_us(&tether.receiver, flow_rate(flow));
+    EXPECT((owed_us == INT64_MAX) == !tether.receiver.owes);
+    EXPECT(!tether.receiver.owes || owed_us <= now_us + 1000000);
+    EXPECT(tunnel_link_due_us(&tether, now_us) == INT64_MAX); // there is no phone
 }
 
 static void receive(struct input *input, int64_t now_us) {
     uint8_t head[SEALED_HEAD] = {MESSAGE_SEALED, [4] = INDEX};
     size_t length = take16(input);
     put_be32(head + 9, (uint32_t)length);
-    tunnel_link_received(&link, head, length, now_us);
-    EXPECT(link.receiver.owes && link.receiver.counter == length && link.receiver.index == INDEX);
+    tunnel_link_received(&tether, head, length, now_us);
+    EXPECT(tether.receiver.owes && tether.receiver.counter == length &&
+           tether.receiver.index == INDEX);
 }
 
 static void write_acknowledgement(int64_t now_us) {
     uint8_t body[ACKNOWLEDGEMENT_BYTES];
-    if (!link.receiver.owes)
+    if (!tether.receiver.owes)
         return;
-    flow_acknowledge(&link.receiver, body, now_us);
-    EXPECT(!link.receiver.owes && get_be32(body) == INDEX);
+    flow_acknowledge(&tether.receiver, body, now_us);
+    EXPECT(!tether.receiver.owes && get_be32(body) == INDEX);
 }
 
 // Does what the command says. Returns the time after it.
 static int64_t obey(struct input *input, uint32_t *next, int64_t now_us) {
-    struct flow *flow = &link.flow;
+    struct flow *flow = &tether.flow;
     uint8_t command = take8(input);
     uint8_t body[32];
     switch (command >> 5) {
@@ -133,7 +134,7 @@ static int64_t obey(struct input *input, uint32_t *next, int64_t now_us) {
     default:
         if (command != 0xc0) // for this one takes long
             break;
-        tunnel_link_set_conn(&link, NULL, now_us);
+        tunnel_link_set_conn(&tether, NULL, now_us);
         EXPECT(flow->count == 0);
     }
     return now_us;
@@ -143,12 +144,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct input input = {data, size};
     uint32_t next = UINT32_MAX - 5; // it wraps around
     int64_t now_us = 0;
-    tunnel_link_init(&link, &keys, &key, now_us);
+    tunnel_link_init(&tether, &keys, &key, now_us);
     try_message(WS_TEXT, data, size);
     try_message(WS_BINARY, data, size);
     while (input.left > 0) {
         now_us = obey(&input, &next, now_us);
-        expect_sense(&link.flow, now_us);
+        expect_sense(&tether.flow, now_us);
     }
     return 0;
 }
