@@ -20,7 +20,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TREE = os.path.join(ROOT, "build", "mutants")
 UNITS = "for test in build/unit/test_*[!.]?; do [ ! -x $test ] || $test || exit 1; done"
-TIME_LIMIT_S = 300  # a test that does not end has found the fault, too
+TIME_LIMIT_S = 120  # a test that does not end has found the fault, too
 
 # What a line has, and what it gets instead.
 CHANGES = [
