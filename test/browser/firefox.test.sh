@@ -12,15 +12,6 @@ PAGE=http://$LAPTOP:6354/
 ONLINE="The laptop is online"
 PICTURES=$LAB_ROOT/build/screenshots
 
-# One command for the browser (see firefox.js); prints the value that it answers.
-page() { # COMMAND...
-	local status value
-	echo "$*" >&8
-	read -r -t 120 status value <&7 || { echo "the browser does not answer"; return 1; }
-	echo "$value"
-	[ "$status" = ok ]
-}
-
 online() { page says "$ONLINE" && tunnel_ready 60; }
 
 laptop_counted() { # up|down

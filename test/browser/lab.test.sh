@@ -13,15 +13,6 @@ PAGE=http://$LAPTOP:6354/
 ONLINE="The laptop is online"
 AGAIN=60 # s; what comes back is found within this
 
-# One command for the browser (see driver.js); prints the value that it answers.
-page() { # COMMAND...
-	local status value
-	echo "$*" >&8
-	read -r -t 120 status value <&7 || { echo "the browser does not answer"; return 1; }
-	echo "$value"
-	[ "$status" = ok ]
-}
-
 page_link_is() { [ "$(page link "$1")" = "$2" ] || { page link "$1"; return 1; }; } # ID URL
 
 # A person reads this, and the page is right for all.

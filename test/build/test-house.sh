@@ -9,23 +9,11 @@
 # limits.h and folders. No line is longer than 100 columns.
 set -u
 export LC_ALL=C.UTF-8
+. "$(dirname "$0")/report.sh"
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 status=0
 
 order="base os sha1 md5 crypto qr http ws ip session flow queue tunnel tun dhcp dns nat wire client server relay"
-
-# Prints what a check found, nothing where all is well.
-report() { # NAME
-	local found
-	found=$(cat)
-	if [ -z "$found" ]; then
-		echo "ok - $1"
-	else
-		echo "$found" | head -n 20 | sed 's/^/#   /'
-		echo "not ok - $1: $(head -n 1 <<<"$found")"
-		status=1
-	fi
-}
 
 strangers_in_src() {
 	find src -mindepth 1 -maxdepth 1 ! -name limits.h ! -type d

@@ -4,23 +4,11 @@
 # system, signature, libraries, symbols, size. None of it can be run here; test/darwin/ runs the same source.
 # Needs: test/packages.sh build dist
 set -u
+. "$(dirname "$0")/report.sh"
 cd "$(dirname "$0")/../.." || exit 1
 export LC_ALL=C
 status=0
 most=409600 # bytes
-
-# Prints what a check found, nothing where all is well.
-report() { # NAME
-	local found
-	found=$(cat)
-	if [ -z "$found" ]; then
-		echo "ok - $1"
-	else
-		echo "$found" | head -n 10 | sed 's/^/#   /'
-		echo "not ok - $1: $(head -n 1 <<<"$found")"
-		status=1
-	fi
-}
 
 header() { llvm-objdump --macho --private-headers "$1" 2>/dev/null; }
 is_not() { [ "$1" = "$2" ] || echo "it is $1, not $2"; }

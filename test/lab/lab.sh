@@ -306,6 +306,16 @@ start_relay() {
 		--server "ws://$SERVER:8080/websocket"
 }
 
+# One command for a driver of a browser (test/browser/driver.js, firefox.js), which reads them on descriptor 8 and
+# answers on 7; prints the value that it answers.
+page() { # COMMAND...
+	local status value
+	echo "$*" >&8
+	read -r -t 120 status value <&7 || { echo "the browser does not answer"; return 1; }
+	echo "$value"
+	[ "$status" = ok ]
+}
+
 # The phone's browser, with the page that the laptop serves.
 start_browser() {
 	lab_start browser phone "$LAB_ROOT/test/lab/browser.sh" stay "$LAB_DIR/phone-profile" \

@@ -93,15 +93,6 @@ shows_within_a_second() { # ADDRESS
 
 # ---- the phone's browser ----
 
-# One command for the browser (see driver.js); prints the value that it answers.
-page() { # COMMAND...
-	local status value
-	echo "$*" >&8
-	read -r -t 120 status value <&7 || { echo "the browser does not answer"; return 1; }
-	echo "$value"
-	[ "$status" = ok ]
-}
-
 opens_the_code() { page open "$code" && page says "$ONLINE" && tunnel_ready 60; }
 
 answers_to() { # HOST ADDRESS: the status of a request that calls the laptop by HOST, at an address that it has

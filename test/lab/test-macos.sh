@@ -27,15 +27,6 @@ layer() {
 	return $status
 }
 
-# One command for the phone's browser (see driver.js); prints the value that it answers.
-page() { # COMMAND...
-	local status value
-	echo "$*" >&8
-	read -r -t 120 status value <&7 || { echo "the browser does not answer"; return 1; }
-	echo "$value"
-	[ "$status" = ok ]
-}
-
 no_name() { ! in_host laptop timeout 5 getent ahostsv4 "$SITE"; }
 chromium_loads() { # on the laptop, by name
 	in_host laptop timeout 60 "$LAB_ROOT/test/lab/browser.sh" print "$LAB_DIR/profile" "http://$SITE/" \

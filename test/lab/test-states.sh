@@ -30,15 +30,6 @@ stop_driver() {
 	wait "$pid"
 }
 
-# One command for the browser (see driver.js); prints the value that it answers.
-page() { # COMMAND...
-	local status value
-	echo "$*" >&8
-	read -r -t 120 status value <&7 || { echo "the browser does not answer"; return 1; }
-	echo "$value"
-	[ "$status" = ok ]
-}
-
 # ---- the terminal ----
 
 start_client() { # ARGUMENTS...
