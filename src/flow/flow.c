@@ -30,7 +30,8 @@
 //
 // Pace. What is sent at once arrives at once, is acknowledged at once, and lets as much go at once
 // again: a queue that comes and goes, where the link would need none. So messages leave in a third
-// less time than the link takes for them, but for those of connections that begin.
+// less time than the link takes for them, but for those of connections that begin, and small ones:
+// the rate that is known may be that of keystrokes, and the request of a page must not wait for it.
 //
 // Late acknowledgements. Where the way back stands still at times, acknowledgements are missing,
 // and the link is not. Then it is presumed to deliver as before, for some times the usual lateness.
@@ -138,7 +139,7 @@ size_t flow_room(const struct flow *flow, int64_t now_us) {
         return flow->silence.has_asked ? 0 : 1;
     if (flow->paced_us > now_us)
         return 0;
-    if (flow->drain.window > 0)
+    if (flow->drain.window > 0 && !is_beginning(flow, now_us))
         window = flow->drain.window;
     return in_flight < window ? window - in_flight : 0;
 }
@@ -190,9 +191,11 @@ static void go_on(struct flow *flow, int64_t now_us) {
 // When the next message may be sent, at most a round trip from now.
 static void pace(struct flow *flow, size_t bytes, int64_t now_us) {
     int64_t takes_us = service_takes_us(&flow->service, (int64_t)bytes);
-    if (is_beginning(flow, now_us))
+    if (bytes <= FLOW_SMALL || is_beginning(flow, now_us))
         return;
-    flow->paced_us = greater(flow->paced_us, now_us - TARGET_US) + takes_us - takes_us / PACE_LESS;
+    bool may_queue = flow->drain.window == 0; // else what is sent is to see the bare way
+    int64_t from_us = greater(flow->paced_us, now_us - (may_queue ? TARGET_US : 0));
+    flow->paced_us = from_us + takes_us - (may_queue ? takes_us / PACE_LESS : 0);
     flow->paced_us = smaller(flow->paced_us, now_us + flow->way.trip_us);
 }
 
@@ -277,7 +280,7 @@ void flow_acknowledged(struct flow *flow, const struct flow_report *report, int6
     flow->silence = (struct flow_silence){.heard_us = now_us, .is_heard = true};
     int64_t message_us = service_takes_us(&flow->service, (int64_t)flow_message_size(flow));
     size_t held = (size_t)bytes_in(flow, flow_bare_us(flow));
-    if (flow_rate(flow) > 0)
+    if (!is_beginning(flow, now_us))
         drain_step(&flow->drain, &flow->way, newest.sent_us, held, in_flight,
                    TARGET_US + message_us, now_us);
     set_window(flow, (int64_t)in_flight, delivered, message_us, now_us);
