@@ -30,8 +30,12 @@
 //
 // Pace. What is sent at once arrives at once, is acknowledged at once, and lets as much go at once
 // again: a queue that comes and goes, where the link would need none. So messages leave in a third
-// less time than the link takes for them, but for those of connections that begin, and small ones:
-// the rate that is known may be that of keystrokes, and the request of a page must not wait for it.
+// less time than the link takes for them, but for those of connections that begin. The rate that is
+// known may be that of keystrokes; so a window leaves in a round trip in any case.
+//
+// Joining. A page asks for many things at once, and each request or acknowledgement would be a
+// segment of its own. TCP sends ten from idle, and more after a round trip. So when some are under
+// way, small ones wait for each other for a moment, which also costs fewer headers.
 //
 // Late acknowledgements. Where the way back stands still at times, acknowledgements are missing,
 // and the link is not. Then it is presumed to deliver as before, for some times the usual lateness.
@@ -63,6 +67,10 @@
 #define MESSAGE_US      10000
 #define PAIR            2
 #define MESSAGE_PACKETS 8
+// Messages that leave at once, of the ten segments that TCP sends from idle (RFC 6928). What comes
+// after these waits for others to share a message with, in microseconds.
+#define MESSAGES_FREE 5
+#define JOIN_US       5000
 // Of the time that the link takes for a message, a third is left out from one to the next.
 #define PACE_LESS 3
 // Acknowledgements are late after so many microseconds without one. Four times the usual is waited
@@ -171,6 +179,11 @@ size_t flow_message_size(const struct flow *flow) {
     return (size_t)smaller(greater(size, TUN_MTU), LINK_RECORDS);
 }
 
+int64_t flow_joins_us(const struct flow *flow) {
+    bool is_short = flow_bare_us(flow) < MESSAGES_FREE * JOIN_US;
+    return flow->count < MESSAGES_FREE || is_short ? 0 : flow->sent_us + JOIN_US;
+}
+
 // What is sent.
 
 static struct flow_message *message_at(struct flow *flow, size_t i) {
@@ -188,14 +201,17 @@ static void go_on(struct flow *flow, int64_t now_us) {
     flow->service.left_us = greater(flow->service.left_us, came_us - 1);
 }
 
-// When the next message may be sent, at most a round trip from now.
+// When the next message may be sent, at most a round trip from now. What is sent while the queue
+// drains is to see the bare way, and must not make a queue itself.
 static void pace(struct flow *flow, size_t bytes, int64_t now_us) {
+    bool drains = flow->drain.window > 0;
     int64_t takes_us = service_takes_us(&flow->service, (int64_t)bytes);
-    if (bytes <= FLOW_SMALL || is_beginning(flow, now_us))
+    int64_t part_us = (int64_t)bytes * flow->way.trip_us / (int64_t)flow->window;
+    if (is_beginning(flow, now_us))
         return;
-    bool may_queue = flow->drain.window == 0; // else what is sent is to see the bare way
-    int64_t from_us = greater(flow->paced_us, now_us - (may_queue ? TARGET_US : 0));
-    flow->paced_us = from_us + takes_us - (may_queue ? takes_us / PACE_LESS : 0);
+    if (!drains)
+        takes_us = smaller(takes_us, part_us) * (PACE_LESS - 1) / PACE_LESS;
+    flow->paced_us = greater(flow->paced_us, now_us - (drains ? 0 : TARGET_US)) + takes_us;
     flow->paced_us = smaller(flow->paced_us, now_us + flow->way.trip_us);
 }
 

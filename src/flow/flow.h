@@ -65,6 +65,8 @@ bool flow_has_small_room(const struct flow *flow);
 int64_t flow_opens_us(const struct flow *flow, int64_t now_us);
 // How long a message should be at most, by the rate: a long one would hold up what comes after it.
 size_t flow_message_size(const struct flow *flow);
+// Until when little that waits should wait for more; 0: not at all.
+int64_t flow_joins_us(const struct flow *flow);
 // A message of `bytes` was sent. `has_begun`: packets in it are of a connection that has only
 // begun.
 void flow_sent(struct flow *flow, uint32_t index, uint32_t counter, size_t bytes, bool has_begun,

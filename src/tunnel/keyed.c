@@ -72,6 +72,11 @@ static bool may_send_packet(struct tunnel_link *link, int64_t now_us) {
     return next > 0 && next <= FLOW_SMALL;
 }
 
+// Whether what waits is less than a packet, and more may come soon.
+static bool joins(const struct tunnel_link *link, int64_t now_us) {
+    return link->queue.bytes < TUN_MTU && now_us < flow_joins_us(&link->flow);
+}
+
 // The most bytes of packets that the next message may have; its first packet is taken however long
 // it is.
 static size_t packets_most(struct tunnel_link *link, int64_t now_us) {
@@ -151,14 +156,17 @@ static bool send_message(struct tunnel_link *link, int64_t now_us) {
 static bool has_something(struct tunnel_link *link, int64_t now_us) {
     if (tunnel_link_session(link, now_us) == NULL)
         return false;
-    return link->control_length > 0 || owed_us(link) <= now_us || may_send_packet(link, now_us);
+    return link->control_length > 0 || owed_us(link) <= now_us ||
+           (may_send_packet(link, now_us) && !joins(link, now_us));
 }
 
 // When packets that wait may go without an acknowledgement.
 static int64_t opens_us(const struct tunnel_link *link, int64_t now_us) {
-    if (link->queue.count == 0 || flow_room(&link->flow, now_us) > 0)
+    if (link->queue.count == 0)
         return INT64_MAX;
-    return flow_opens_us(&link->flow, now_us);
+    if (joins(link, now_us))
+        return flow_joins_us(&link->flow);
+    return flow_room(&link->flow, now_us) > 0 ? INT64_MAX : flow_opens_us(&link->flow, now_us);
 }
 
 static int64_t due_us(const struct tunnel_link *link, int64_t now_us) {

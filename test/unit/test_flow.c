@@ -5,10 +5,11 @@
 
 #include "test.h"
 
-#define MS          1000
-#define SECOND      1000000
-#define PACKETS_MAX 65536
-#define BEGUN       (150 * TUN_MTU) // as fair_queue.c has it
+#define MS           1000
+#define SECOND       1000000
+#define PACKETS_MAX  65536
+#define BEGUN        (150 * TUN_MTU) // as fair_queue.c has it
+#define WINDOW_FIRST (40 * 1024)     // as flow.c has it
 
 // What is on its way: in the queue before the link, or behind it.
 struct parcel {
@@ -355,6 +356,37 @@ static void sender_with_a_window(void) {
     CHECK(sim_wait_ms(50) <= 15);
 }
 
+// The rate that is known may be that of keystrokes, and it may be time to drain. Neither holds up a
+// page that is asked for after a while.
+static void page_after_a_while(void) {
+    sim_start(10000 * 125, 50 * MS);
+    sim_run(SECOND);
+    for (int64_t end_us = sim.now_us + 12 * SECOND; sim.now_us < end_us;) sim_step(false);
+    sim.flow.service.busy_us *= 100;
+    for (int n = 0; n < 5; n++) {
+        CHECK(flow_room(&sim.flow, sim.now_us) > 0);
+        sim_send(300);
+    }
+    sim.begun = 0;
+    for (int64_t end_us = sim.now_us + 100 * MS; sim.now_us < end_us;) sim_step(true);
+    CHECK_INT(sim.flow.drain.window, 0);
+}
+
+// Little that comes while some messages are under way waits for more, for a moment. A way that is
+// short is not worth it.
+static void joining(void) {
+    const int64_t trips_us[] = {10 * MS, 50 * MS};
+    for (size_t i = 0; i < COUNT(trips_us); i++) {
+        sim_start(10000 * 125, trips_us[i]);
+        for (int n = 0; n < 20; n++) sim_run(10 * MS);
+        for (int n = 0; n < 5000; n++) sim_step(false); // all has come
+        for (int n = 0; n < 4; n++) sim_send(100);
+        CHECK_INT(flow_joins_us(&sim.flow), 0);
+        sim_send(100);
+        CHECK_INT(flow_joins_us(&sim.flow), i == 0 ? 0 : sim.now_us + 5 * MS);
+    }
+}
+
 // After a pause the window of a fast link is not let loose at once on what may be a slow one by
 // now.
 static void pause_in_between(void) {
@@ -413,6 +445,8 @@ int main(void) {
     test_run("nor on a restless link, where it may wait", little_to_send_on_a_restless_link);
     test_run("a link that is faster after a pause is filled soon", faster_after_a_pause);
     test_run("a queue does not stay where its sender has a window himself", sender_with_a_window);
+    test_run("a page does not have the pace of what little there was before", page_after_a_while);
+    test_run("small messages join when some are under way", joining);
     test_run("a pause makes the window smaller", pause_in_between);
     test_run("a way that becomes longer is learnt", longer_way);
     test_run("acknowledgements that come late leave the link in use", late_acknowledgements);

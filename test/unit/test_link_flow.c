@@ -57,6 +57,33 @@ static void window_bounds(void) {
     close_link();
 }
 
+// A dozen small packets, a millisecond apart: the first leave at once, the others share messages,
+// and none waits longer than the link says.
+static void small_packets_share_messages(void) {
+    CHECK(open_keyed());
+    queue_of_flow(100, 200);
+    tunnel_link_pump(&end, clock_us);
+    CHECK(read_all() > 0);
+    clock_us += 50000;
+    acknowledge_newest();
+    uint64_t messages = end.messages_sent;
+    for (uint8_t n = 0; n < 12; n++, clock_us += 1000) {
+        queue_of_flow(100, n);
+        tunnel_link_pump(&end, clock_us);
+        CHECK_INT(end.messages_sent - messages, n < 5 ? n + 1 : n < 9 ? 5 : 6);
+    }
+    CHECK_INT(end.queue.count, 2);
+    int64_t due_us = tunnel_link_due_us(&end, clock_us);
+    CHECK(due_us > clock_us && due_us <= clock_us + 5000);
+    clock_us = due_us;
+    tunnel_link_pump(&end, clock_us);
+    CHECK_INT(end.queue.count, 0);
+    for (uint8_t n = 0; n < 2; n++) queue_of_flow(1000, n); // enough for a segment
+    tunnel_link_pump(&end, clock_us);
+    CHECK_INT(end.queue.count, 0);
+    close_link();
+}
+
 // What is acknowledged makes room for as much; all of it in the end, and then nothing is due.
 static void acknowledgements_open(void) {
     size_t sent = fill_window();
@@ -295,6 +322,7 @@ int main(void) {
     TEST("wrong acknowledgements open nothing", wrong_acknowledgements);
     TEST("records of other types go although the window is full", control_passes);
     TEST("a small packet goes although the window is full", small_packets_pass);
+    TEST("small packets share messages when some are under way", small_packets_share_messages);
     TEST("after silence one message goes at a time", silence);
     TEST("an end that never acknowledges is sent everything", never_acknowledged);
     TEST("what was on its way by another phone is not waited for", another_path);
