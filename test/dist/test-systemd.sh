@@ -56,8 +56,13 @@ is_another() { # MACHINE UNIT OLD-PID
 	[ "$pid" != 0 ] && [ "$pid" != "$3" ] && is active is_active "$1" "$2"
 }
 
+first_window() { # SEGMENTS, or "" for the kernel's own
+	in_net server ip route show default | grep -q via &&
+		is "$1" sh -c "nsenter -t ${DEBIAN_PID[server]} -n ip route show default | sed -n 's/.*initcwnd //p' | tr -d ' '"
+}
+
 nothing_of_server_is_left() {
-	is "" in_net server ip -o link show type tun &&
+	first_window "" && is "" in_net server ip -o link show type tun &&
 		is "" in_net server nft list tables &&
 		is "" in_debian server sh -c 'cat /proc/[0-9]*/comm | grep tether' &&
 		! in_debian server ls /run/credentials/tether-server.service
@@ -84,6 +89,7 @@ debian_boot laptop
 debian_wire
 
 check "the server's unit starts" in_debian server systemctl start tether-server
+check "the server's connections begin with 40 segments" first_window 40
 check "the server listens" listens server 127.0.0.1:8080
 check "the key is made, and root alone can read it" none_can_read /var/lib/tether/{key,key.ports,laptop}
 check "the laptop's line is in a file" in_debian server grep -q "tether-client --server .* --key " /var/lib/tether/laptop
@@ -113,6 +119,7 @@ for how in reload restart; do
 	done
 done
 check "the key is the same after all this" is "$key" in_debian server cat /var/lib/tether/key
+check "they do so after these, too" first_window 40
 check "a kill -9 of the server" in_debian server systemctl kill -s KILL --kill-who=main tether-server
 check "the tether carries again after it" tether_carries 60
 in_debian server rm /var/lib/tether/key
