@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: ISC
 // Phones that are not our programs. One is no friend: it speaks WebSocket to a laptop and to the
 // server, and what it copies it drops, repeats, holds back, changes, or exchanges for what it heard
-// long ago. The other is plain: it copies, and when one of its connections ends, begins anew with
-// both; it notices nothing by itself.
+// long ago; or it is patient: copies all, and says each message once more when the window of those
+// that can be told from new ones has moved on by nearly, exactly or just more than its size. The
+// other is plain: it copies, and when one of its connections ends, begins anew with both; it
+// notices nothing by itself.
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
+#include "session/session.h"
 #include "world.h"
 #include "ws/frame.h"
 
@@ -32,6 +36,7 @@ struct hostile {
     size_t kept_count[2];
     unsigned mood; // one message in so many is treated badly; 0: none
     bool is_plain;
+    bool is_patient;
     struct host *host;
     int laptop;
 };
@@ -55,7 +60,7 @@ static bool is_there(const struct hostile *hostile, int side) {
 // Masked with zeros, which changes nothing.
 static void send_frame(struct hostile *hostile, int side, const struct kept *message) {
     uint8_t head[WS_HEAD_MAX];
-    struct ws_frame frame = {true, true, message->opcode, {0}, message->length};
+    struct ws_frame frame = {true, true, message->opcode, {0}, message->length, false};
     if (!is_there(hostile, side) || !hostile->is_open[side] ||
         stream_room(hostile->streams[side], 0) < message->length + WS_HEAD_MAX)
         return;
@@ -91,10 +96,34 @@ static void hold(struct hostile *hostile, int side, const struct kept *message) 
        hostile->numbers[0]);
 }
 
+static bool is_sealed(const struct kept *message) {
+    return message->length >= SEALED_HEAD && message->bytes[0] == MESSAGE_SEALED;
+}
+
 static void keep(struct hostile *hostile, int side, const struct kept *message) {
-    struct kept *place = &hostile->kept[side][hostile->kept_count[side]++ % KEPT];
+    size_t number = hostile->kept_count[side]++;
+    if (hostile->is_patient)
+        number = is_sealed(message) ? (size_t)get_be64(message->bytes + 5) : KEPT - 1;
+    struct kept *place = &hostile->kept[side][number % KEPT];
     free(place->bytes);
     *place = copy_of(message);
+}
+
+// Says again what was said so many messages ago under the same key: where the window ends, where
+// its ring of words begins anew, and a word before and after.
+static void say_again(struct hostile *hostile, int side, const struct kept *message) {
+    static const uint64_t ago[] = {
+        REPLAY_WINDOW - 66, REPLAY_WINDOW - 65, REPLAY_WINDOW - 64,
+        REPLAY_WINDOW - 63, REPLAY_WINDOW - 1,  REPLAY_WINDOW,
+        REPLAY_WINDOW + 1,  REPLAY_WINDOW + 63, REPLAY_WINDOW + 64,
+    };
+    uint64_t counter = get_be64(message->bytes + 5) -
+                       ago[chance_below(&hostile->chance, sizeof ago / sizeof ago[0])];
+    const struct kept *old = &hostile->kept[side][counter % KEPT];
+    if (old->bytes != NULL && is_sealed(old) &&
+        sealed_index(old->bytes) == sealed_index(message->bytes) &&
+        get_be64(old->bytes + 5) == counter)
+        send_frame(hostile, !side, old);
 }
 
 // A message came from `side`: it goes to the other, more or less.
@@ -104,6 +133,8 @@ static void copy(struct hostile *hostile, int side, struct kept *message) {
         keep(hostile, side, message);
     if (hostile->is_plain || !chance_of(chance, hostile->mood)) {
         send_frame(hostile, !side, message);
+        if (hostile->is_patient && is_sealed(message))
+            say_again(hostile, side, message);
         return;
     }
     size_t old = chance_below(chance, KEPT);
@@ -245,13 +276,15 @@ static void leave(void *arg, uint64_t tag) {
     struct hostile *hostile = arg;
     (void)tag;
     say("the phone that is no friend leaves");
+    if (hostile->is_patient)
+        world.in_haste &= ~(1u << hostile->laptop);
     end_here(hostile);
     for (size_t i = 0; i < 2 * KEPT; i++) free(hostile->kept[i / KEPT][i % KEPT].bytes);
     hostile->used = false;
 }
 
 void hostile_phone(struct fault *fault, int laptop, struct host *host) {
-    static const unsigned moods[] = {1, 3, 20, 200};
+    static const unsigned moods[] = {1, 3, 20, 200, 0};
     struct hostile *hostile = NULL;
     for (size_t i = 0; i < PHONES_MOST && hostile == NULL; i++)
         if (!hostiles[i].used)
@@ -260,11 +293,14 @@ void hostile_phone(struct fault *fault, int laptop, struct host *host) {
         return;
     *hostile =
         (struct hostile){.used = true, .actor = {readable, hostile}, .chance = fault->chance};
-    hostile->mood = moods[chance_below(&hostile->chance, 4)];
+    hostile->mood = moods[chance_below(&hostile->chance, 5)];
+    hostile->is_patient = hostile->mood == 0;
+    if (hostile->is_patient)
+        world.in_haste |= 1u << laptop;
     hostile->host = host;
     hostile->laptop = laptop;
     connect_both(hostile);
-    say("a phone that is no friend comes to laptop%d for %.1f s (one message in %u)", laptop,
-        (double)fault->lasts_us / SECOND, hostile->mood);
+    say("a phone that is no friend comes to laptop%d for %.1f s (one message in %u%s)", laptop,
+        (double)fault->lasts_us / SECOND, hostile->mood, hostile->is_patient ? ": patient" : "");
     at(fault->when_us + fault->lasts_us, leave, hostile, 0);
 }

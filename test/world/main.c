@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: ISC
-// world [-v|-d] [FIRST [COUNT [SECONDS]]]: runs the worlds of seeds FIRST, FIRST + 1 ..., each in a
-// process of its own, and prints a line for each that failed; with -v its story, with -d a hash of
-// it. world -s SEED: shrinks the plan of one that failed, and tells the story of what is left.
+// world [-v|-d|-f] [FIRST [COUNT [SECONDS]]]: runs the worlds of seeds FIRST, FIRST + 1 ..., each
+// in a process of its own, and prints a line for each that failed; with -v its story, with -d a
+// hash of it; with -f none begins after the first that failed. world -s SEED: shrinks the plan of
+// one that failed, and tells the story of what is left.
 #include <errno.h>
 #include <net/if.h>
 #include <stdarg.h>
@@ -250,8 +251,9 @@ int main(int argc, char **argv) {
     bool tells = argc > 1 && strcmp(argv[1], "-v") == 0;
     bool shrinks = argc > 1 && strcmp(argv[1], "-s") == 0;
     bool is_digested = argc > 1 && strcmp(argv[1], "-d") == 0;
-    argv += tells || shrinks || is_digested;
-    argc -= tells || shrinks || is_digested;
+    bool is_enough = argc > 1 && strcmp(argv[1], "-f") == 0; // one that failed
+    argv += tells || shrinks || is_digested || is_enough;
+    argc -= tells || shrinks || is_digested || is_enough;
     uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     int64_t seconds = argc > 3 ? strtoll(argv[3], NULL, 10) : 3600;
@@ -266,7 +268,7 @@ int main(int argc, char **argv) {
         return 1;
     }
     world.is_loud = tells;
-    for (uint64_t seed = first; seed < first + count; seed++) {
+    for (uint64_t seed = first; seed < first + count && !(is_enough && failed > 0); seed++) {
         if (running == at_a_time || running == JOBS_MOST)
             failed += wait_for_one(jobs, &running);
         jobs[running++] = (struct job){begin_world(seed, seconds, false, is_digested), seed};

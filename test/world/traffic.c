@@ -335,6 +335,8 @@ static void take_turn(void *arg, uint64_t tag) {
     case PINGS: ask(flow); break;
     }
     int64_t pause_us = pauses_us[flow->what] / (world.is_busy && flow->what <= BULK_UP ? 10 : 1);
+    if (flow->what == QUESTIONS && (world.in_haste >> flow->laptop & 1) != 0)
+        pause_us = 20 * MS; // more than a window of messages while the key lasts
     at(world.now_us + pause_us / 2 + (int64_t)chance_below(&world.chance, (uint64_t)pause_us),
        take_turn, flow, flow->turn);
 }

@@ -224,9 +224,10 @@ struct world {
     int64_t now_us;
     int64_t calm_from_us; // since when all is well; 0: it is not
     bool is_loud;
-    bool is_busy;   // the laptops have much to do
-    bool has_plain; // the last laptop has a plain phone
-    unsigned rough; // one call in so many is cut short, or interrupted; 0: none
+    bool is_busy;      // the laptops have much to do
+    bool has_plain;    // the last laptop has a plain phone
+    unsigned in_haste; // laptops whose user types without a pause, a bit each
+    unsigned rough;    // one call in so many is cut short, or interrupted; 0: none
     const char *failure;
     struct host hosts[HOSTS];
     struct program programs[HOSTS];

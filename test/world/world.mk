@@ -16,9 +16,12 @@ $(WORLD)/server.o: $(call objects,$(SERVER)) $(PAGE) test/world/link.sh test/wor
 $(WORLD)/programs.h: test/world/programs.sh
 	@mkdir -p $(@D)
 	test/world/programs.sh $(WORLD_PROGRAMS) > $@
-$(WORLD)/world: $(wildcard test/world/*.[ch]) $(WORLD_PROGRAMS:%=$(WORLD)/%.o) $(WORLD)/programs.h $(BUILD)/libtether.a
-	$(WORLD_CC) -o $@ $(wildcard test/world/*.c) $(WORLD_PROGRAMS:%=$(WORLD)/%.o) \
-		$$(test/world/link.sh --aliases) $(BUILD)/libtether.a
+WORLD_OWN := $(patsubst test/world/%.c,$(WORLD)/own/%.o,$(wildcard test/world/*.c))
+$(WORLD)/own/%.o: test/world/%.c $(wildcard test/world/*.h src/*.h src/*/*.h) $(WORLD)/programs.h
+	@mkdir -p $(@D)
+	$(WORLD_CC) -c -o $@ $<
+$(WORLD)/world: $(WORLD_OWN) $(WORLD_PROGRAMS:%=$(WORLD)/%.o) $(BUILD)/libtether.a
+	$(WORLD_CC) -o $@ $(WORLD_OWN) $(WORLD_PROGRAMS:%=$(WORLD)/%.o) $$(test/world/link.sh --aliases) $(BUILD)/libtether.a
 
 # SEEDS=1000 worlds from FIRST=1 on, of an hour each.
 world:
