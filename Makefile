@@ -122,7 +122,11 @@ UNIT_TESTS := $(patsubst test/unit/%.c,$(BUILD)/unit/%,$(wildcard test/unit/test
 unit-tests: $(UNIT_TESTS)
 $(BUILD)/unit/%: test/unit/%.c $(wildcard test/unit/*.h) $(BUILD)/libtether.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CPPFLAGS) -Itest/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/libtether.a
+	$(CC) $(ALL_CPPFLAGS) -Itest/unit $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(OWN) $(BUILD)/libtether.a
+
+# The programs' own parts that one test is about.
+$(BUILD)/unit/test_program_options: OWN = $(call objects,src/client/options.c src/server/options.c)
+$(BUILD)/unit/test_program_options: $(call objects,src/client/options.c src/server/options.c)
 
 # The programs' own parts that deal with sessions, with keys that last for seconds.
 STORM := $(call objects,$(addprefix src/client/,phones.c keyed.c open.c records.c machine.c) \

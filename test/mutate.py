@@ -20,6 +20,7 @@ import random
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -144,40 +145,38 @@ def run(tree, command, check=False):
 
 def passes(tree, command, cpu_s):
     """Whether it ends well before it took so much CPU time, and does not sleep for ever. Wall time means nothing on a busy
-    machine: a process that sleeps is looked at twenty seconds long, and this one may itself have stood still meanwhile."""
+    machine, where this program may itself stand still for long: so looks are counted that find it asleep, twenty seconds' worth."""
     def limit():
         os.setpgid(0, 0)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a test of it would wait for ever under nohup(1)
         resource.setrlimit(resource.RLIMIT_CPU, (int(cpu_s + 1), int(cpu_s + 2)))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with subprocess.Popen(command, cwd=tree, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                           preexec_fn=limit) as child:
-        idle, before, pause_s = 0, None, 0.002
+        asleep, pause_s = 0, 0.002
         while child.poll() is None:
             time.sleep(pause_s)
             pause_s = min(0.2, pause_s * 1.5)
-            now = group_state(child.pid)
-            idle = idle + 1 if now == before and "R" not in now[0] and pause_s == 0.2 else 0
-            before = now
-            if idle > 100:
+            asleep += pause_s == 0.2 and "R" not in states(child.pid)
+            if asleep > 100:
                 os.killpg(child.pid, 9)
                 child.wait()
                 return False
         return child.returncode == 0
 
 
-def group_state(group):
-    """The states of a process and its children, and the ticks of CPU that they took."""
-    states, ticks = "", 0
+def states(process):
+    """A letter for it and each of its children (proc(5)): R runs, or waits for a processor."""
     try:
-        with open(f"/proc/{group}/task/{group}/children", encoding="ascii") as file:
-            processes = [group, *map(int, file.read().split())]
-        for process in processes:
-            with open(f"/proc/{process}/stat", encoding="ascii") as file:
-                fields = file.read().rsplit(")", 1)[1].split()
-            states, ticks = states + fields[0], ticks + int(fields[11]) + int(fields[12])
+        with open(f"/proc/{process}/task/{process}/children", encoding="ascii") as file:
+            all_of_them = [process, *map(int, file.read().split())]
+        found = ""
+        for one in all_of_them:
+            with open(f"/proc/{one}/stat", encoding="ascii") as file:
+                found += file.read().rsplit(")", 1)[1].split()[0]
+        return found
     except OSError:
-        return "R", 0
-    return states, ticks
+        return "R"  # one of them has just ended
 
 
 class Project:
@@ -193,16 +192,16 @@ class Project:
         names = sorted(file[:-2] for file in os.listdir(os.path.join(self.tree, "test/unit"))
                        if file.startswith("test_") and file.endswith(".c"))
         built = run(self.tree, [*MAKE, f"-j{os.cpu_count()}", "all", "build/world/world",
-                                "build/unit/test_session_storm"])
+                                "build/obj/storm/session.o"])
         if built.returncode != 0:
             sys.exit("the sources do not build: " + built.stderr[-2000:])
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(self.compile_test, names))
         objects = Objects(self.tree)
-        self.storm = [f"build/obj/src/{path}.o" for path in (
-            "client/phones client/keyed client/open client/records client/machine server/phones server/keyed "
-            "server/open server/laptops server/records").split()] + ["build/obj/storm/session.o"]
-        self.tests = [Test(self.tree, name, self.storm if name.endswith("_storm") else [], objects) for name in names]
+        told = run(self.tree, [*MAKE, "-n", "-B", *(f"build/unit/{name}" for name in names)], check=True).stdout
+        links = [line.replace("\\\n", " ").split() for line in re.split(r"(?<!\\)\n", told) if "-o build/unit/test_" in line]
+        own = {os.path.basename(words[words.index("-o") + 1]): [word for word in words if word.endswith(".o")] for words in links}
+        self.tests = [Test(self.tree, name, own[name], objects) for name in names]
         for test in self.tests:
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             if not passes(self.tree, [test.program], 60):

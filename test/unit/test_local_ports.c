@@ -80,6 +80,22 @@ static void long_lists(void) {
     }
 }
 
+// The next descriptor that is free: the same again, when all that was opened is closed.
+static int next_fd(void) {
+    int fd = dup(STDOUT_FILENO);
+    close(fd);
+    return fd;
+}
+
+static void closes(void) {
+    struct port_range ports;
+    unsigned calls = 0;
+    int before = next_fd();
+    CHECK_INT(wire_local_ports(count, &calls), 0);
+    CHECK(wire_local_port_range(&ports));
+    CHECK_INT(next_fd(), before);
+}
+
 static void range(void) {
     struct port_range range = {0, 0};
     unsigned low, high;
@@ -96,6 +112,7 @@ static void range(void) {
 int main(void) {
     TEST("a socket's port is told, with its protocol, for each kind of socket", each_kind);
     TEST("a list that is longer than what is read at a time is told whole", long_lists);
+    TEST("what was opened to read is closed", closes);
     TEST("the range that the kernel picks ports from is what it says", range);
     return test_end();
 }
