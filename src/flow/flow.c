@@ -316,6 +316,7 @@ int64_t flow_due_us(const struct flow *flow) {
 void flow_timeout(struct flow *flow, int64_t now_us) {
     flow->silence.is_silent = true;
     flow->silence.has_asked = false;
+    flow->drain = (struct drain){.ended_us = now_us}; // a queue from before says nothing of the way
     flow->silence.heard_us = now_us;
     flow->silence.is_unbounded = !flow->silence.is_heard;
     size_t forgotten = flow->silence.is_unbounded ? flow->count : flow->count == FLOW_MESSAGES;

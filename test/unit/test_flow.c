@@ -262,6 +262,37 @@ static void outages(void) {
     }
 }
 
+// A link that stands still, but for a packet now and then, while a queue is on it, and then is
+// faster than before: what was sent before says nothing of the way's queue, so nothing is held
+// back.
+static void standstill(void) {
+    sim_start(150000, 100 * MS);
+    sim_run(3 * SECOND);
+    for (int i = 0; i < 20; i++) { // connections that begin
+        sim.begun = 0;
+        sim_run(SECOND / 10);
+    }
+    sim.rate = 1500;
+    sim_run(6 * SECOND);
+    sim.rate = 0;
+    sim_run(6 * SECOND);
+    sim.rate = 300000;
+    while (sim.flow.silence.is_silent) sim_step(true);
+    sim_run(SECOND / 5);
+    sim_measure();
+    sim_run(SECOND / 2);
+    if (getenv("SHOW"))
+        printf("# after a standstill: use %ld %%, then", sim_use());
+    CHECK(sim_use() >= 80);
+    sim_run(10 * SECOND);
+    sim_measure();
+    sim_run(5 * SECOND);
+    if (getenv("SHOW"))
+        printf(" %ld %%, wait p95 %ld ms\n", sim_use(), sim_wait_ms(95));
+    CHECK(sim_use() >= 90);
+    CHECK(sim_wait_ms(95) <= 70);
+}
+
 // A rate that is another each fifth of a second, as in a car: the link is used all the same, and
 // its queue is not that of a modem.
 static void restless_link(void) {
@@ -440,6 +471,7 @@ int main(void) {
              receiver_that_sends_little);
     test_run("a link that changes is filled again, and drained", changing_rates);
     test_run("after an outage the link is in use again at once", outages);
+    test_run("after a standstill nothing is held back for a queue that was before it", standstill);
     test_run("a link whose rate comes and goes is in use, and its queue bounded", restless_link);
     test_run("little to send does not make the window smaller", little_to_send);
     test_run("nor on a restless link, where it may wait", little_to_send_on_a_restless_link);
