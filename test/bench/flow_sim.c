@@ -46,6 +46,7 @@ struct message {
     size_t payload; // bytes of a transfer
     size_t sealed;  // its length
     int ping;       // its number, or 0
+    int page;       // that it is part of
     bool tells;     // it has this acknowledgement
     bool counts;    // and packets, too
     struct flow_report report;
@@ -100,6 +101,7 @@ static struct {
     struct connection connections[CONNECTIONS];
     unsigned sizes[OBJECTS]; // in segments
     int asked, done;         // objects
+    int page;                // its number
 } sim;
 
 static void put_segment(struct end *end, size_t length, struct segment segment) {
@@ -117,6 +119,7 @@ static void send_message(struct end *end, struct message message, size_t packets
     struct flow_receiver *receiver = &end->receiver;
     message.tells = receiver->owes;
     message.counts = packets > 0;
+    message.page = sim.page;
     message.sealed =
         packets + SEALED_OVERHEAD + (message.tells ? RECORD_HEAD + ACKNOWLEDGEMENT_BYTES : 0);
     if (message.tells) {
@@ -136,6 +139,7 @@ static void send_message(struct end *end, struct message message, size_t packets
 
 // One packet of the phone's own.
 static void send_itself(struct end *end, struct message message, size_t bytes) {
+    message.page = sim.page;
     end->messages[end->next % MESSAGES] = message;
     put_segment(end, bytes, (struct segment){end->next++, true, false});
 }
@@ -329,9 +333,9 @@ static void take_message(struct end *end, const struct end *other, uint32_t coun
     for (end->owed += message->payload; end->owed >= 2 * INNER_SEGMENT && message->payload > 0;
          end->owed = message->payload > 2 * INNER_SEGMENT ? 0 : end->owed - 2 * INNER_SEGMENT)
         end->small++;
-    if (end == &sim.ends[0])
+    if (end == &sim.ends[0] && message->page == sim.page)
         server_takes(message);
-    else
+    else if (message->page == sim.page) // else a standstill has kept it
         laptop_takes(message);
     if (message->ping > 0 && end == &sim.ends[1])
         end->ping = message->ping; // and back
@@ -464,6 +468,8 @@ double sim_pages_ms(const struct sim_link *link, bool itself, double from_s) {
         memset(sim.connections, 0, sizeof sim.connections);
         choose_sizes(itself ? SEGMENT : INNER_SEGMENT);
         sim.asked = sim.done = 0;
+        sim.page = page;
+        for (int i = 0; i < 2; i++) memset(sim.ends[i].waiting, 0, sizeof sim.ends[i].waiting);
         for (int i = 0; i < CONNECTIONS; i++) sim.connections[i].window = FIRST_WINDOW;
         int64_t from_us = sim.now_us;
         laptop_asks(0);
