@@ -129,12 +129,16 @@ class Test:
         self.name, self.cpu_s = name, 0.0
         self.program, own = f"build/unit/{name}", f"build/unit/{name}.o"
         self.parts = [own, *extra, *sorted(objects.behind(own, *extra))]
+        with open(os.path.join(tree, "test", "unit", f"{name}.c"), encoding="utf-8") as file:
+            self.includes = [f"build/obj/{path}.o" for path in re.findall(r'#include "../../(src/.*)\.c"', file.read())]
         self.link(tree)
 
     def link(self, tree):
         run(tree, ["cc", "-o", self.program, *self.parts, "-lm"], check=True)
 
     def passes(self, tree):
+        if self.includes:
+            compile_test(tree, self.name)
         self.link(tree)
         return passes(tree, [self.program], 1 + 4 * self.cpu_s)
 
@@ -179,6 +183,12 @@ def states(process):
         return "R"  # one of them has just ended
 
 
+def compile_test(tree, name):
+    folder = ["-Itest/unit/storm"] if name.endswith("_storm") else []
+    run(tree, ["cc", *folder, "-std=c11", "-w", "-O1", "-fstack-protector-strong", "-D_GNU_SOURCE", '-DTETHER_VERSION="1.0"',
+               "-Isrc", "-Ibuild", "-Itest/unit", "-c", "-o", f"build/unit/{name}.o", f"test/unit/{name}.c"], check=True)
+
+
 class Project:
     """The first tree, built; what is in each test and each world's program."""
 
@@ -196,7 +206,7 @@ class Project:
         if built.returncode != 0:
             sys.exit("the sources do not build: " + built.stderr[-2000:])
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(self.compile_test, names))
+            list(pool.map(lambda name: compile_test(self.tree, name), names))
         objects = Objects(self.tree)
         told = run(self.tree, [*MAKE, "-n", "-B", *(f"build/unit/{name}" for name in names)], check=True).stdout
         links = [line.replace("\\\n", " ").split() for line in re.split(r"(?<!\\)\n", told) if "-o build/unit/test_" in line]
@@ -212,16 +222,11 @@ class Project:
         rows = [line.split() for line in told.splitlines() if line.startswith("test/world/link.sh")]
         self.world = {row[1]: row[3:] for row in rows}
 
-    def compile_test(self, name):
-        folder = ["-Itest/unit/storm"] if name.endswith("_storm") else []
-        run(self.tree, ["cc", *folder, "-std=c11", "-w", "-O1", "-D_GNU_SOURCE", '-DTETHER_VERSION="1.0"', "-Isrc", "-Ibuild",
-                        "-Itest/unit", "-c", "-o", f"build/unit/{name}.o", f"test/unit/{name}.c"], check=True)
-
     def tests_of(self, path):
         """Those that may find it: of the same name first, then the quickest."""
         stem = os.path.basename(path)[:-2].split("_")[0]
         paths = {path, "build/obj/storm/session.o"} if path.endswith("src/session/session.o") else {path}
-        return sorted((test for test in self.tests if paths & set(test.parts)),
+        return sorted((test for test in self.tests if paths & {*test.parts, *test.includes}),
                       key=lambda test: (not test.name.startswith("test_" + stem), test.cpu_s))
 
     def programs_of(self, path):

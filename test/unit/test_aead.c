@@ -123,6 +123,7 @@ static void every_length(void) {
         test_row("%lu bytes and %lu of data", (unsigned long)length, (unsigned long)data_length);
         aead_seal(bytes, length, key, nonce, some, data_length);
         uint8_t *out = test_copy(bytes, length);
+        memset(out, 0xa5, length); // what is opened is not there yet
         CHECK(aead_open_into(out, bytes, length + AEAD_TAG, key, nonce, some, data_length));
         CHECK_BYTES(out, text, length);
         CHECK(aead_open(bytes, length + AEAD_TAG, key, nonce, some, data_length));

@@ -837,6 +837,17 @@ static void client_masks(void) {
     finish();
 }
 
+// Section 4.1: the key is chosen at random for each connection.
+static void client_keys(void) {
+    char keys[4][sizeof side.conn.key];
+    for (int i = 0; i < 4; i++) {
+        CHECK(open_client_whole());
+        memcpy(keys[i], side.conn.key, sizeof keys[i]);
+        for (int k = 0; k < i; k++) CHECK(memcmp(keys[i], keys[k], sizeof keys[i]) != 0);
+        finish();
+    }
+}
+
 static void client_refuses_masks(void) {
     CHECK(open_client_whole());
     say_hex("81 82 00000000 6869");
@@ -1072,6 +1083,7 @@ int main(void) {
     TEST("an owner that closes and refuses at once still hears the peer's end", closed_and_refused);
     TEST("a client asks, and opens by the right answer", client_opens);
     TEST("a client masks every frame with another mask", client_masks);
+    TEST("a client begins each connection with another key", client_keys);
     TEST("a client refuses masked frames", client_refuses_masks);
     TEST("a client that is refused says how", client_is_refused);
     TEST("where nobody listens, the connection is not made", nobody_listens);

@@ -74,6 +74,7 @@ static void server_takes(void) {
         }
         CHECK_TEXT(listen, servers[i].listen);
         CHECK_INT(options.must_count, servers[i].must_count);
+        CHECK(options.key_file != NULL);
         CHECK_TEXT(options.key_file, servers[i].key_file);
         CHECK_INT(options.port_low, servers[i].low);
         CHECK_INT(options.port_high, servers[i].high);

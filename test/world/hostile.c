@@ -117,8 +117,10 @@ static void say_again(struct hostile *hostile, int side, const struct kept *mess
         REPLAY_WINDOW - 63, REPLAY_WINDOW - 1,  REPLAY_WINDOW,
         REPLAY_WINDOW + 1,  REPLAY_WINDOW + 63, REPLAY_WINDOW + 64,
     };
-    uint64_t counter = get_be64(message->bytes + 5) -
-                       ago[chance_below(&hostile->chance, sizeof ago / sizeof ago[0])];
+    uint64_t newest = get_be64(message->bytes + 5);
+    size_t which = chance_below(&hostile->chance, sizeof ago / sizeof ago[0]);
+    // A counter that begins a word takes another word's place, whose last counter is the nearest.
+    uint64_t counter = newest - (newest % 64 == 0 ? REPLAY_WINDOW - 63 : ago[which]);
     const struct kept *old = &hostile->kept[side][counter % KEPT];
     if (old->bytes != NULL && is_sealed(old) &&
         sealed_index(old->bytes) == sealed_index(message->bytes) &&

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: ISC
+// Which addresses the client shows first, and how many.
+#include "../../src/client/places.c"
+
+#include "test.h"
+
+void display_places(struct display *display) { (void)display; }
+
+static const struct {
+    const char *name;
+    uint32_t address;
+    bool is_dynamic;
+    int rank; // in the list that is expected, 0 the first
+} addresses[] = {
+    {"eth0", 0xc0a80001, false, 6}, // 192.168.0.1, set by hand
+    {"eth0", 0xa9fe0001, false, 8}, // 169.254.0.1: nobody gave one (RFC 3927)
+    {"eth1", 0xc0a80101, true, 4},  {"wl0", 0xa9fe0002, false, 3},
+    {"wl0", 0xc0a82b02, true, 0}, // a phone's hotspot gave it
+    {"eth2", 0xc0a80201, true, 5},  {"wl1", 0x0a000001, true, 1},
+    {"wl2", 0x0a000101, false, 2},  {"eth3", 0xc0a80301, false, 7},
+    {"eth4", 0xa9fe0003, false, 9},
+};
+_Static_assert(COUNT(addresses) > CLIENT_PLACES, "some give way");
+
+// Adds them from `first` on, in a circle. What stands behind the list is not touched.
+static void add_from(size_t first) {
+    static const struct client_options options = {.tun_name = "tether%d"};
+    static struct loop_timer opened;
+    static struct places places = {.options = &options, .alarm = &opened};
+    struct place list[CLIENT_PLACES + 1];
+    size_t count = 0;
+    memset(list, 0x5a, sizeof list);
+    struct place behind = list[CLIENT_PLACES];
+    for (size_t i = 0; i < COUNT(addresses); i++) {
+        size_t which = (first + i) % COUNT(addresses);
+        struct interface_address on = {
+            .index = (int)which + 1,
+            .address = addresses[which].address,
+            .is_up = true,
+            .is_dynamic = addresses[which].is_dynamic,
+        };
+        snprintf(on.name, sizeof on.name, "%s", addresses[which].name);
+        add_place(&places, list, &count, &on);
+        CHECK_INT(count, i + 1 < CLIENT_PLACES ? i + 1 : CLIENT_PLACES);
+    }
+    for (size_t i = 0; i < COUNT(addresses); i++)
+        if (addresses[i].rank < CLIENT_PLACES)
+            CHECK_INT(list[addresses[i].rank].on.address, addresses[i].address);
+    CHECK(memcmp(&behind, &list[CLIENT_PLACES], sizeof behind) == 0);
+}
+
+static void best_first(void) {
+    for (size_t first = 0; first < COUNT(addresses) && !test_state.failed; first++) {
+        test_row("from %zu on", first);
+        add_from(first);
+    }
+}
+
+int main(void) {
+    TEST("the best addresses come first, and a full list lets the last one go", best_first);
+    return test_end();
+}
