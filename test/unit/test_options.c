@@ -122,6 +122,8 @@ static void common_options(void) {
     CHECK_INT(level, LOG_LEVEL_INFO);
     CHECK_INT(read_line("-q", &level), -1);
     CHECK_INT(level, LOG_LEVEL_WARN);
+    CHECK_INT(read_line("-v -q", &level), -1); // the last one counts
+    CHECK_INT(level, LOG_LEVEL_WARN);
     CHECK_INT(read_line("-q -v --open", &level), -1);
     CHECK_INT(level, LOG_LEVEL_DEBUG);
     CHECK_TEXT(taken, "0 ");

@@ -20,6 +20,7 @@
 #define ETHER     14
 #define RTO_FIRST (1 * SECOND)
 #define RTO_MOST  (8 * SECOND)
+#define PING_LATE (5 * SECOND)
 
 enum what { BULK_DOWN, KEYSTROKES, IDLE, BULK_UP, QUESTIONS, PINGS };
 
@@ -298,6 +299,16 @@ static void ask(struct flow *flow) {
     send_ping(flow, true, (uint32_t)flow->asked++);
 }
 
+// Nor does one wait for long: whoever has something to send is woken when it may.
+static void take_answer(const struct flow *flow, int64_t *asked_us) {
+    int64_t late_us = world.now_us - *asked_us;
+    if (*asked_us >= world.calm_from_us && world.calm_from_us > 0 && late_us > PING_LATE &&
+        *asked_us != 0)
+        fail("laptop %d waited %.1f s for an answer to its ping though all was well", flow->laptop,
+             (double)late_us / SECOND);
+    *asked_us = 0;
+}
+
 static void take_turn(void *arg, uint64_t tag) {
     struct flow *flow = arg;
     static const int64_t pauses_us[] = {20 * SECOND, 500 * MS,   600 * SECOND,
@@ -469,7 +480,7 @@ void traffic_to_laptop(struct program *client, const uint8_t *bytes, size_t leng
     if (!is_of(packet + 28, length - 28, flow))
         fail("laptop %d got what is not its own", laptop);
     if (flow->what == PINGS)
-        flow->asked_us[get16(packet + 26) % 64] = 0;
+        take_answer(flow, &flow->asked_us[get16(packet + 26) % 64]);
     flow->answered++;
     flow->alive_us = world.now_us;
 }
