@@ -205,6 +205,7 @@ class Project:
                                 "build/obj/storm/session.o"])
         if built.returncode != 0:
             sys.exit("the sources do not build: " + built.stderr[-2000:])
+        os.makedirs(os.path.join(self.tree, "build", "unit"), exist_ok=True)
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(lambda name: compile_test(self.tree, name), names))
         objects = Objects(self.tree)
