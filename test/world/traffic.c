@@ -231,8 +231,9 @@ static void take_segment(struct flow *flow, bool is_here, const uint8_t *tcp_hea
         fail("flow %d of laptop %d is reset", flow->number, flow->laptop);
     }
     if ((flags & SYN) != 0) {
+        if (!tcp->is_open || tcp->other_first != sequence) // else it comes late, and once more
+            tcp->next = 1;
         tcp->other_first = sequence;
-        tcp->next = 1;
         if (!is_here) {
             send_segment(flow, false, SYN | ACK, 0, 0);
             if (!tcp->is_open)

@@ -21,7 +21,7 @@
 #define INTERFACES 4
 #define ADDRESSES  8
 #define ROUTES     8
-#define STREAMS    256
+#define STREAMS    1024
 #define PIPE_BYTES (256 * 1024)
 
 #define SERVER_ADDRESS  0xcb00710a // 203.0.113.10 (RFC 5737)
