@@ -290,10 +290,14 @@ static void send_ping(struct flow *flow, bool is_here, uint32_t sequence) {
     send_from(flow, is_here, packet, sizeof packet, 1);
 }
 
+static bool was_asked_in_calm(int64_t asked_us) {
+    return asked_us != 0 && world.calm_from_us > 0 && asked_us >= world.calm_from_us;
+}
+
 // While all is well no ping is lost.
 static void ask(struct flow *flow) {
     int64_t *asked_us = &flow->asked_us[flow->asked % 64];
-    if (*asked_us != 0 && *asked_us >= world.calm_from_us && world.calm_from_us > 0)
+    if (was_asked_in_calm(*asked_us))
         fail("laptop %d lost its ping of %.1f s though all was well", flow->laptop,
              (double)*asked_us / SECOND);
     *asked_us = inside[flow->laptop] != 0 ? world.now_us : 0;
@@ -303,8 +307,7 @@ static void ask(struct flow *flow) {
 // Nor does one wait for long: whoever has something to send is woken when it may.
 static void take_answer(const struct flow *flow, int64_t *asked_us) {
     int64_t late_us = world.now_us - *asked_us;
-    if (*asked_us >= world.calm_from_us && world.calm_from_us > 0 && late_us > PING_LATE &&
-        *asked_us != 0)
+    if (was_asked_in_calm(*asked_us) && late_us > PING_LATE)
         fail("laptop %d waited %.1f s for an answer to its ping though all was well", flow->laptop,
              (double)late_us / SECOND);
     *asked_us = 0;
