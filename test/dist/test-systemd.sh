@@ -56,9 +56,11 @@ is_another() { # MACHINE UNIT OLD-PID
 	[ "$pid" != 0 ] && [ "$pid" != "$3" ] && is active is_active "$1" "$2"
 }
 
+default_routes() { in_net server ip route show default; }
+default_initcwnd() { default_routes | sed -n 's/.*initcwnd //p' | tr -d ' '; }
+
 first_window() { # SEGMENTS, or "" for the kernel's own
-	in_net server ip route show default | grep -q via &&
-		is "$1" sh -c "nsenter -t ${DEBIAN_PID[server]} -n ip route show default | sed -n 's/.*initcwnd //p' | tr -d ' '"
+	default_routes | grep -q via && is "$1" default_initcwnd
 }
 
 nothing_of_server_is_left() {
