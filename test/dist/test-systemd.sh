@@ -57,7 +57,9 @@ is_another() { # MACHINE UNIT OLD-PID
 }
 
 default_routes() { in_net server ip route show default; }
-default_initcwnd() { default_routes | sed -n 's/.*initcwnd //p' | tr -d ' '; }
+default_initcwnd() { default_routes | grep -v "metric 5" | sed -n 's/.*initcwnd //p' | tr -d ' '; }
+
+own_windows() { default_routes | grep -c "metric 5 initcwnd 20"; }
 
 first_window() { # SEGMENTS, or "" for the kernel's own
 	default_routes | grep -q via && is "$1" default_initcwnd
@@ -89,6 +91,8 @@ check "systemd finds nothing wrong in the units" is "" systemd-analyze verify --
 debian_boot server
 debian_boot laptop
 debian_wire
+
+in_net server ip route add default via "${SERVER%.*}.1" metric 5 initcwnd 20
 
 check "the server's unit starts" in_debian server systemctl start tether-server
 check "the server's connections begin with 40 segments" first_window 40
@@ -122,6 +126,7 @@ for how in reload restart; do
 done
 check "the key is the same after all this" is "$key" in_debian server cat /var/lib/tether/key
 check "they do so after these, too" first_window 40
+check "a route with a first window of its own keeps it" is 1 own_windows
 check "a kill -9 of the server" in_debian server systemctl kill -s KILL --kill-who=main tether-server
 check "the tether carries again after it" tether_carries 60
 in_debian server rm /var/lib/tether/key
