@@ -15,8 +15,6 @@
 #include "guard.h"
 #include "hotspot.h"
 #include "keyed.h"
-#include "names.h"
-#include "places.h"
 #include "status.h"
 #include <errno.h>
 #include <stdio.h>

@@ -2,10 +2,7 @@
 // What tether-client shows on a terminal beside its log lines.
 #pragma once
 
-#include "../base/log.h"
-#include "../base/terminal.h"
 #include "names.h"
-#include "phones.h"
 #include "places.h"
 
 struct display {

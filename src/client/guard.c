@@ -3,7 +3,6 @@
 // or read what this laptop says of itself. How to let one in is said, with its origin where what
 // came as that can be shown.
 #include "guard.h"
-#include "../http/origin.h"
 #include <stdio.h>
 
 #define SAY_AGAIN_MS 60000

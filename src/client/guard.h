@@ -2,9 +2,6 @@
 // Who may speak to the laptop's HTTP host: its own page, and those that --origin lets in.
 #pragma once
 
-#include "../base/log.h"
-#include "../base/loop.h"
-#include "../base/text.h"
 #include "places.h"
 
 struct guard {

@@ -3,7 +3,6 @@
 // laptop.
 #pragma once
 
-#include "../base/log.h"
 #include "../base/loop.h"
 #include "../dhcp/dhcp.h"
 #include "../tun/tun.h"

@@ -4,9 +4,7 @@
 //
 // Whether a host has an address already, the kernel finds out: an empty datagram has it ask by ARP,
 // and half a second later its table of neighbours knows. Nothing waits for that but the offer.
-#include "../base/bytes.h"
 #include "../crypto/random.h"
-#include "../ip/header.h"
 #include "hotspot.h"
 #include <arpa/inet.h>
 #include <errno.h>

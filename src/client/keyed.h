@@ -3,9 +3,7 @@
 #pragma once
 
 #include "../session/initiator.h"
-#include "machine.h"
 #include "names.h"
-#include "phones.h"
 
 struct keyed {
     const struct log *log;

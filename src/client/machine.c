@@ -2,10 +2,7 @@
 // Packets between the laptop's kernel and the tether: up from the TUN device into the queue, down
 // into the device. Both ways the kernel may leave segments together (super-packets).
 #include "machine.h"
-#include "../base/bytes.h"
-#include "../dns/dns.h"
 #include "../ip/icmp.h"
-#include "../ip/packet.h"
 #include "../session/handshake.h"
 #include <errno.h>
 #include <string.h>

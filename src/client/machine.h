@@ -3,10 +3,8 @@
 // what is given to it.
 #pragma once
 
-#include "../base/log.h"
 #include "../base/rate.h"
 #include "../ip/coalesce.h"
-#include "../session/record.h"
 #include "../tun/tun.h"
 #include "../tunnel/link.h"
 #include "options.h"

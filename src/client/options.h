@@ -2,11 +2,9 @@
 // The command line of tether-client.
 #pragma once
 
-#include "../base/address.h"
 #include "../base/log.h"
 #include "../dns/dns.h"
 #include "../http/origin.h"
-#include "../limits.h"
 #include "../session/key.h"
 
 // The longest --server, with its NUL.

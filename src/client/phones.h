@@ -5,7 +5,6 @@
 
 #include "../base/crowd.h"
 #include "../base/log.h"
-#include "../base/loop.h"
 #include "../base/text.h"
 #include "../session/liveness.h"
 #include "../tunnel/path.h"

@@ -2,10 +2,7 @@
 // What tether-client tells of itself: status.json for people and tests, config.json for the page.
 #pragma once
 
-#include "../http/host.h"
-#include "machine.h"
 #include "names.h"
-#include "phones.h"
 #include "places.h"
 
 #define CLIENT_ID_TEXT 17 // 16 hexadecimal digits, with a NUL

@@ -2,7 +2,6 @@
 // A message begins with a header of 12 bytes: id, flags, and four counts. A flag says that it is an
 // answer, and the last four bits are the response code.
 #include "dns.h"
-#include "../base/bytes.h"
 #include "../ip/packet.h"
 #include <string.h>
 

@@ -6,7 +6,6 @@
 #include "../base/crowd.h"
 #include "../base/siphash.h"
 #include "../ip/icmp.h"
-#include "../ip/packet.h"
 #include "../ip/segment.h"
 #include "../limits.h"
 #include "ports.h"

@@ -6,8 +6,6 @@
 
 #include "../base/address.h"
 #include <linux/netlink.h>
-#include <stddef.h>
-#include <stdint.h>
 
 // A request under construction: nlmsghdr, the family's own header, attributes. Sizes in bytes.
 struct netlink_request {

@@ -6,9 +6,7 @@
 #include "../base/bytes.h"
 #include "netlink.h"
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 

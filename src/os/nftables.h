@@ -6,7 +6,6 @@
 
 #include "netlink.h"
 #include <linux/netfilter/nf_tables.h>
-#include <stdbool.h>
 
 struct nft_batch {
     struct netlink_request *requests;

@@ -5,7 +5,6 @@
 #pragma once
 
 #include "../base/log.h"
-#include <stdbool.h>
 
 // What a program goes on needing.
 struct privilege_needs {

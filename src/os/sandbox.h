@@ -4,8 +4,6 @@
 #pragma once
 
 #include "../base/log.h"
-#include <stdbool.h>
-#include <stddef.h>
 
 // What a program does beside its poll() loop.
 struct sandbox_needs {

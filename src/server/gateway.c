@@ -4,7 +4,6 @@
 // stack does not see what is the NAT's: it is kept from answering on the NAT's ports.
 #include "gateway.h"
 #include "../crypto/random.h"
-#include "../session/record.h"
 #include "laptops.h"
 #include <errno.h>
 #include <netinet/in.h>

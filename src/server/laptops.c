@@ -4,7 +4,6 @@
 // There are SERVER_LINKS of them. A laptop that comes back finds its own by its id, with its NAT
 // mappings; a new one gets a place that costs no memory before, or that of who is away longest.
 #include "laptops.h"
-#include "../base/bytes.h"
 #include "../crypto/random.h"
 #include "../crypto/sha256.h"
 #include <stdio.h>

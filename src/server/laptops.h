@@ -4,9 +4,6 @@
 // while phones come and go.
 #pragma once
 
-#include "../base/log.h"
-#include "../base/loop.h"
-#include "../base/siphash.h"
 #include "../ip/coalesce.h"
 #include "../session/responder.h"
 #include "../tunnel/path.h"

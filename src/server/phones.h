@@ -6,9 +6,7 @@
 // holds many is the one that is given away.
 #pragma once
 
-#include "../base/crowd.h"
 #include "../base/text.h"
-#include "../http/request.h"
 #include "laptops.h"
 
 struct server_phones;

@@ -10,7 +10,6 @@
 // driver is loaded anew, a laptop wakes up), and other programs remove addresses. So we look when
 // the kernel says that something has changed. After the start we make no socket (see
 // os/sandbox_linux.c): the kernel is asked for names and numbers by netlink too.
-#include "../base/bytes.h"
 #include "../os/netlink.h"
 #include "tun.h"
 #include <errno.h>

@@ -11,10 +11,6 @@
 #include "../ip/offload.h"
 #include "../limits.h"
 #include <net/if.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/types.h>
 
 struct tun {
     int fd;                // one read() is one packet, one write() too

@@ -7,7 +7,6 @@
 //
 // All of this takes root, at the time of the call. So it is done at the start, before privilege is
 // given up.
-#include "../base/bytes.h"
 #include "../os/xnu.h"
 #include "tun.h"
 #include <errno.h>

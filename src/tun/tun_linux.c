@@ -5,7 +5,6 @@
 // The laptop's own default route stays as it is. The tether's routes, by default 0.0.0.0/1 and
 // 128.0.0.0/1, are more specific and win; when this process ends, however it ends, the device goes,
 // its routes go with it, and the default route is in force again.
-#include "../base/bytes.h"
 #include "../os/netlink.h"
 #include "tun.h"
 #include <errno.h>

@@ -2,7 +2,6 @@
 // Open mode, the classic protocol: each IP packet is one message, as it is, in binary or as base64
 // text. Nobody can tell whose packets they are but by the connection, so nothing waits for the next
 // phone.
-#include "../base/bytes.h"
 #include "../ws/base64.h"
 #include "mode.h"
 

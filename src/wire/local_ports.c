@@ -3,7 +3,6 @@
 // the first holds "N: ADDRESS:PORT ...", in hexadecimal. Read by hand in one small buffer, since a
 // busy host has a long list. And which ports they may get next: /proc/sys holds two decimal
 // numbers.
-#include "../base/address.h"
 #include "wire.h"
 #include <errno.h>
 #include <fcntl.h>

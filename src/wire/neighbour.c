@@ -14,7 +14,6 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #define ROUTE_MS     5000
 #define NO_ROUTE_MS  1000 // it may come at any time

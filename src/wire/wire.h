@@ -8,8 +8,6 @@
 #include "../limits.h"
 #include "../os/netlink.h"
 #include <net/if.h>
-#include <sys/socket.h>
-#include <sys/types.h>
 #include <sys/uio.h>
 
 #define MAC_SIZE        6

@@ -3,13 +3,9 @@
 // socket and the poll() loop. Both roles, server and client (RFC 6455).
 #pragma once
 
-#include "../base/address.h"
 #include "../base/loop.h"
 #include "handshake.h"
 #include "receiver.h"
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 enum ws_state {
     WS_FREE,       // no socket: may be given a connection

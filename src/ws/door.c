@@ -3,7 +3,6 @@
 // one of the program's connections. What came behind the request goes along.
 #include "door.h"
 #include "draft76.h"
-#include "handshake.h"
 
 static int take(void *arg, const struct http_upgrade *upgrade) {
     const struct ws_door *door = arg;

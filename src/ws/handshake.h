@@ -3,9 +3,6 @@
 #pragma once
 
 #include "../http/request.h"
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 // base64 of 16 bytes, and of a SHA-1 digest; both with a NUL.
 #define WS_KEY_TEXT_SIZE    25
