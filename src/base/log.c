@@ -29,23 +29,23 @@ void log_init(struct log *log, const char *program) {
     (void)write_time(first, sizeof first);
 }
 
-void log_say(const struct log *log, enum log_level level, const char *format, ...) {
+int log_say(const struct log *log, enum log_level level, const char *format, ...) {
     static const char *const labels[] = {"error: ", "warning: ", "", "debug: "};
     char line[512];
     va_list args;
     if (level > log->level)
-        return;
+        return -1;
     int head = log->has_times ? write_time(line, sizeof line) : 0;
     head +=
         snprintf(line + head, sizeof line - (size_t)head, "%s: %s", log->program, labels[level]);
     if ((size_t)head >= sizeof line)
-        return;
+        return -1;
     size_t room = sizeof line - (size_t)head - 1;
     va_start(args, format);
     int body = vsnprintf(line + head, room, format, args);
     va_end(args);
     if (body < 0)
-        return;
+        return -1;
     size_t length = (size_t)head + ((size_t)body < room ? (size_t)body : room - 1);
     for (size_t i = 0; i < length; i++)
         if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
@@ -57,8 +57,9 @@ void log_say(const struct log *log, enum log_level level, const char *format, ..
     (void)written; // stderr is the last resort: a failure to write there has nowhere to be told
     if (log->terminal != NULL)
         terminal_show_again(log->terminal);
+    return -1;
 }
 
-void log_no_random(const struct log *log) {
-    log_error(log, "the kernel gives no random numbers: %s", strerror(errno));
+int log_no_random(const struct log *log) {
+    return log_error(log, "the kernel gives no random numbers: %s", strerror(errno));
 }

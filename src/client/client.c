@@ -79,10 +79,8 @@ static int choose_identity(struct client *client, struct siphash_key *queue_key)
     uint64_t id;
     uint32_t host;
     if (crypto_random(&id, sizeof id) < 0 || crypto_random(queue_key, sizeof *queue_key) < 0 ||
-        crypto_random(identity, sizeof identity) < 0 || crypto_random(&host, sizeof host) < 0) {
-        log_no_random(&client->log);
-        return -1;
-    }
+        crypto_random(identity, sizeof identity) < 0 || crypto_random(&host, sizeof host) < 0)
+        return log_no_random(&client->log);
     host = 1 + host % (INSIDE_HOSTS - 1); // without the network's ends
     client->machine.address = options->open ? OPEN_ADDRESS : INSIDE_NETWORK | host;
     if (options->open)
@@ -148,8 +146,8 @@ static int prepare(struct client *client) {
     client_phones_init(&client->phones, keys, &queue_key);
     if (page_open(&client->page, client->options.html, client->options.server) == 0)
         return 0;
-    log_error(&client->log, "cannot open the folder %s: %s", client->options.html, strerror(errno));
-    return -1;
+    return log_error(&client->log, "cannot open the folder %s: %s", client->options.html,
+                     strerror(errno));
 }
 
 // Changes the host. Returns 0, or -1 after having said what is wrong.

@@ -10,9 +10,9 @@ void hotspot_init(struct hotspot *hotspot, struct loop *loop, const struct log *
 int hotspot_open(struct hotspot *hotspot, const char *interface) {
     if (interface == NULL)
         return 0;
-    log_error(hotspot->log, "macOS opens no Wi-Fi that serves: join the phone's hotspot instead of "
-                            "--hotspot");
-    return -1;
+    return log_error(hotspot->log,
+                     "macOS opens no Wi-Fi that serves: join the phone's hotspot instead of "
+                     "--hotspot");
 }
 
 void hotspot_tick(struct hotspot *hotspot) { (void)hotspot; }

@@ -116,10 +116,10 @@ static int open_port(struct hotspot *hotspot) {
         socket_bind_to_device(hotspot->fd, name) == 0 &&
         bind(hotspot->fd, (const struct sockaddr *)&any, sizeof any) == 0)
         return 0;
-    log_error(hotspot->log, "cannot open UDP port %u on %s: %s%s", DHCP_SERVER_PORT, name,
-              strerror(errno),
-              errno == EADDRINUSE ? " (end the DHCP server that this laptop runs there)" : "");
-    return -1;
+    return log_error(hotspot->log, "cannot open UDP port %u on %s: %s%s", DHCP_SERVER_PORT, name,
+                     strerror(errno),
+                     errno == EADDRINUSE ? " (end the DHCP server that this laptop runs there)"
+                                         : "");
 }
 
 void hotspot_init(struct hotspot *hotspot, struct loop *loop, const struct log *log) {
@@ -138,10 +138,8 @@ int hotspot_open(struct hotspot *hotspot, const char *interface) {
     struct lent_address *lent = &hotspot->lent;
     if (interface == NULL)
         return 0;
-    if (crypto_random(&hotspot->dhcp.key, sizeof hotspot->dhcp.key) < 0) {
-        log_no_random(hotspot->log);
-        return -1;
-    }
+    if (crypto_random(&hotspot->dhcp.key, sizeof hotspot->dhcp.key) < 0)
+        return log_no_random(hotspot->log);
     if (lent_address_open(lent, interface, hotspot->dhcp.address, 24, hotspot->log) < 0 ||
         open_port(hotspot) < 0)
         return -1;

@@ -119,8 +119,8 @@ static int cannot_listen(const struct places *places, const char *where) {
                        : errno == EADDRNOTAVAIL
                            ? " (no interface has this address: give --wifi IF and I add it)"
                            : "";
-    log_error(places->display->log, "cannot listen on %s: %s%s", where, strerror(errno), help);
-    return -1;
+    return log_error(places->display->log, "cannot listen on %s: %s%s", where, strerror(errno),
+                     help);
 }
 
 static bool is_listed(const struct places *places, int index) {
@@ -229,10 +229,8 @@ int places_open(struct places *places, const struct client_options *options, str
         return -1;
     if (interfaces_watch(&places->watch) < 0 ||
         loop_add(loop, places->watch.fd, POLLIN, on_watch, places) < 0 ||
-        loop_every(loop, LENT_RENEW_MS, on_renewal, lent) < 0) {
-        log_error(display->log, "cannot watch the network interfaces: %s", strerror(errno));
-        return -1;
-    }
+        loop_every(loop, LENT_RENEW_MS, on_renewal, lent) < 0)
+        return log_error(display->log, "cannot watch the network interfaces: %s", strerror(errno));
     (void)look(places);
     endpoint_format(&options->listen, where);
     if (listen_somewhere(places) < 0)

@@ -29,8 +29,7 @@ int privilege_drop(const struct log *log, const struct privilege_needs *needs) {
         log_warn(log, "cannot leave the file system: %s", strerror(errno));
     if (setgroups(1, &group) == 0 && setgid(group) == 0 && setuid(OWN_USER) == 0)
         return 0;
-    log_error(log, "cannot change to user %d: %s", OWN_USER, strerror(errno));
-    return -1;
+    return log_error(log, "cannot change to user %d: %s", OWN_USER, strerror(errno));
 }
 
 bool sandbox_enter(const struct log *log, const struct sandbox_needs *needs) {

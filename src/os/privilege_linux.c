@@ -82,10 +82,8 @@ static int change_user(const struct log *log) {
     if (prctl(PR_SET_KEEPCAPS, 1L, 0L, 0L, 0L) == 0 && syscall(SET_GROUPS, 0L, NULL) == 0 &&
         (become(OWN_USER) || become(NOBODY)))
         return 0;
-    if (errno != EPERM && errno != EINVAL) {
-        log_error(log, "cannot change to user %ld: %s", OWN_USER, strerror(errno));
-        return -1;
-    }
+    if (errno != EPERM && errno != EINVAL)
+        return log_error(log, "cannot change to user %ld: %s", OWN_USER, strerror(errno));
     log_warn(log, "cannot change to user %ld (%s): going on as root without its capabilities",
              OWN_USER, strerror(errno));
     return 0;
@@ -111,19 +109,15 @@ int privilege_drop(const struct log *log, const struct privilege_needs *needs) {
     bool is_root = geteuid() == 0;
     // From here on executing a program cannot give privilege, whatever its file or its bounding set
     // say.
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0) {
-        log_error(log, "cannot set no_new_privs: %s", strerror(errno));
-        return -1;
-    }
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0)
+        return log_error(log, "cannot set no_new_privs: %s", strerror(errno));
     if (is_root && needs->folder >= 0 && confine(log, needs->folder))
         keep |= bit_of(CAP_DAC_READ_SEARCH);
     empty_sets_for_programs();
     if (is_root && change_user(log) < 0)
         return -1;
-    if (keep_capabilities(keep) < 0) {
-        log_error(log, "cannot give up capabilities: %s", strerror(errno));
-        return -1;
-    }
+    if (keep_capabilities(keep) < 0)
+        return log_error(log, "cannot give up capabilities: %s", strerror(errno));
     privilege_no_core_dumps(); // another user: the kernel has set "dumpable" anew
     return 0;
 }

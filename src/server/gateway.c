@@ -156,10 +156,8 @@ static int set_up_nat(struct gateway *gateway, const struct siphash_key *port_ke
         .inside_mtu = TUN_MTU,
         .output = {to_wire, to_laptop, gateway->host_tun.fd >= 0 ? to_host : NULL, gateway},
     };
-    if (crypto_random(&config.key, sizeof config.key) < 0) {
-        log_no_random(gateway->log);
-        return -1;
-    }
+    if (crypto_random(&config.key, sizeof config.key) < 0)
+        return log_no_random(gateway->log);
     memcpy(config.own_addresses, gateway->wire.own_addresses, sizeof config.own_addresses);
     nat_init(&gateway->nat, &config);
     if (wire_local_ports(on_local_port, gateway) < 0)
@@ -167,10 +165,9 @@ static int set_up_nat(struct gateway *gateway, const struct siphash_key *port_ke
     warn_of_overlap(gateway);
     find_ranges(&gateway->nat.ports[NAT_TCP], &tcp);
     find_ranges(&gateway->nat.ports[NAT_UDP], &udp);
-    if (tcp.count == 0 || udp.count == 0) {
-        log_error(gateway->log, "local sockets use all of the NAT's ports: give others (--ports)");
-        return -1;
-    }
+    if (tcp.count == 0 || udp.count == 0)
+        return log_error(gateway->log,
+                         "local sockets use all of the NAT's ports: give others (--ports)");
     return wire_silence(&gateway->wire, &tcp, &udp);
 }
 

@@ -51,10 +51,8 @@ int keys_read(uint8_t key[KEY_SIZE], struct siphash_key *port_key,
     uint8_t ports[KEY_SIZE];
     const char *path = options->key_file;
     int length = snprintf(beside, sizeof beside, "%s.ports", path);
-    if (length < 0 || (size_t)length >= sizeof beside) {
-        log_error(log, "the key file's name is too long");
-        return -1;
-    }
+    if (length < 0 || (size_t)length >= sizeof beside)
+        return log_error(log, "the key file's name is too long");
     int result = read_or_make(key, path, log);
     if (result < 0 || read_or_make(ports, beside, log) < 0)
         return -1;

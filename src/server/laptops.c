@@ -105,10 +105,8 @@ int laptops_init(struct laptops *laptops, const struct log *log, struct loop *lo
     laptops->log = log;
     laptops->loop = loop;
     laptops->gateway = gateway;
-    if (crypto_random(&laptops->queue_key, sizeof laptops->queue_key) < 0) {
-        log_no_random(log);
-        return -1;
-    }
+    if (crypto_random(&laptops->queue_key, sizeof laptops->queue_key) < 0)
+        return log_no_random(log);
     ip_coalescer_init(&laptops->coalescer);
     laptops->alarm = loop_alarm(loop, on_alarm, laptops);
     return 0;

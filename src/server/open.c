@@ -29,8 +29,7 @@ static int start(struct laptops *laptops, const struct server_options *options,
     (void)options;
     if (crypto_random(port_key, sizeof *port_key) == 0)
         return 0;
-    log_no_random(laptops->log);
-    return -1;
+    return log_no_random(laptops->log);
 }
 
 // Copies the value of "id" in a query, or "" where there is none that will do: letters and digits.

@@ -79,11 +79,9 @@ static int listen_for_phones(struct server *server) {
             continue;
         }
         endpoint_format(&options->listen[i], where);
-        if (i < options->must_count) {
-            log_error(&server->log, "cannot listen on %s: %s%s", where, strerror(errno),
-                      errno == EADDRINUSE ? " (is another tether-server running?)" : "");
-            return -1;
-        }
+        if (i < options->must_count)
+            return log_error(&server->log, "cannot listen on %s: %s%s", where, strerror(errno),
+                             errno == EADDRINUSE ? " (is another tether-server running?)" : "");
         log_warn(&server->log, "cannot listen on %s: %s; going on without", where, strerror(errno));
     }
     return 0;

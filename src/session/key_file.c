@@ -76,15 +76,12 @@ static int write_new(const char *path, const uint8_t key[KEY_SIZE]) {
 int key_file_create(uint8_t key[KEY_SIZE], const char *path, const struct log *log) {
     char beside[KEY_PATH_MAX];
     int length = snprintf(beside, sizeof beside, "%s.new", path);
-    if (crypto_random(key, KEY_SIZE) < 0) {
-        log_no_random(log);
-        return -1;
-    }
+    if (crypto_random(key, KEY_SIZE) < 0)
+        return log_no_random(log);
     if (length < 0 || (size_t)length >= sizeof beside)
         errno = ENAMETOOLONG;
     else if (write_new(beside, key) == 0 && rename(beside, path) == 0)
         return 0;
-    log_error(log, "cannot make the key file %s: %s (--key-file names another place)", path,
-              strerror(errno));
-    return -1;
+    return log_error(log, "cannot make the key file %s: %s (--key-file names another place)", path,
+                     strerror(errno));
 }

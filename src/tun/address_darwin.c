@@ -81,10 +81,9 @@ int lent_address_open(struct lent_address *lent, const char *interface, uint32_t
     (void)address, (void)prefix_length;
     if (interface == NULL || if_nametoindex(interface) != 0)
         return 0;
-    log_error(log,
-              "there is no network interface %s that a phone could reach (ifconfig shows them)",
-              interface);
-    return -1;
+    return log_error(
+        log, "there is no network interface %s that a phone could reach (ifconfig shows them)",
+        interface);
 }
 
 void lent_address_own(struct lent_address *lent) { (void)lent; }

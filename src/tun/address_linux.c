@@ -195,10 +195,8 @@ static int lend_to(struct lent_address *lent, const char *interface) {
 int lent_address_open(struct lent_address *lent, const char *interface, uint32_t address,
                       uint8_t prefix_length, const struct log *log) {
     *lent = (struct lent_address){.address = address, .prefix_length = prefix_length, .log = log};
-    if (netlink_open(&lent->kernel, NETLINK_ROUTE) < 0) {
-        log_error(log, "cannot open a netlink socket: %s", strerror(errno));
-        return -1;
-    }
+    if (netlink_open(&lent->kernel, NETLINK_ROUTE) < 0)
+        return log_error(log, "cannot open a netlink socket: %s", strerror(errno));
     return interface != NULL ? lend_to(lent, interface) : 0;
 }
 

@@ -41,11 +41,9 @@ static int make_device(struct tun *tun, const char *name) {
 
 int tun_open(struct tun *tun, const char *name, const struct log *log) {
     *tun = (struct tun){.fd = -1, .kernel = {.fd = -1}, .log = log};
-    if (make_device(tun, name) < 0) {
-        log_error(log, "cannot make the TUN device %s: %s%s", name, strerror(errno),
-                  tun_advice(errno));
-        return -1;
-    }
+    if (make_device(tun, name) < 0)
+        return log_error(log, "cannot make the TUN device %s: %s%s", name, strerror(errno),
+                         tun_advice(errno));
     tun->index = (int)if_nametoindex(tun->name);
     return 0;
 }
@@ -104,12 +102,11 @@ int tun_add_route(struct tun *tun, const struct cidr *cidr, uint32_t mss) {
     put_be32(b, cidr->network);
     if (add_route(tun, XNU_AF_INET, b, cidr->prefix_length, mss + IP_AND_TCP) == 0)
         return 0;
-    log_error(tun->log, "cannot route %d.%d.%d.%d/%d into the tether: %s%s", b[0], b[1], b[2], b[3],
-              cidr->prefix_length, strerror(errno),
-              errno == EEXIST
-                  ? " (there is such a route already: another VPN's, or one given twice)"
-                  : tun_advice(errno));
-    return -1;
+    return log_error(tun->log, "cannot route %d.%d.%d.%d/%d into the tether: %s%s", b[0], b[1],
+                     b[2], b[3], cidr->prefix_length, strerror(errno),
+                     errno == EEXIST
+                         ? " (there is such a route already: another VPN's, or one given twice)"
+                         : tun_advice(errno));
 }
 
 // A route wants an address of its family on the device: a link-local one, as none else is there.

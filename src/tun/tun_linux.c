@@ -78,27 +78,22 @@ static void say_no_device(const struct log *log, const char *name, int error) {
 int tun_open(struct tun *tun, const char *name, const struct log *log) {
     struct ifreq request = {.ifr_flags = 0};
     *tun = (struct tun){.fd = -1, .kernel = {.fd = -1}, .log = log};
-    if (strlen(name) >= sizeof request.ifr_name) {
-        log_error(log, "the name %s is too long for a network device (%u characters at most)", name,
-                  IFNAMSIZ - 1);
-        return -1;
-    }
+    if (strlen(name) >= sizeof request.ifr_name)
+        return log_error(log,
+                         "the name %s is too long for a network device (%u characters at most)",
+                         name, IFNAMSIZ - 1);
     snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
     tun->fd = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    if (tun->fd < 0) {
-        log_error(log, "cannot open %s: %s%s", TUN_PATH, strerror(errno), tun_advice(errno));
-        return -1;
-    }
+    if (tun->fd < 0)
+        return log_error(log, "cannot open %s: %s%s", TUN_PATH, strerror(errno), tun_advice(errno));
     if (make_device(tun, &request) < 0) {
         say_no_device(log, name, errno);
         return -1;
     }
     snprintf(tun->name, sizeof tun->name, "%s", request.ifr_name);
     tun->index = (int)if_nametoindex(tun->name);
-    if (netlink_open(&tun->kernel, NETLINK_ROUTE) < 0) {
-        log_error(log, "cannot open a netlink socket: %s", strerror(errno));
-        return -1;
-    }
+    if (netlink_open(&tun->kernel, NETLINK_ROUTE) < 0)
+        return log_error(log, "cannot open a netlink socket: %s", strerror(errno));
     return 0;
 }
 
@@ -147,11 +142,9 @@ int tun_configure(struct tun *tun, uint32_t address, uint8_t prefix_length, uint
     int error = set_address(tun, address, prefix_length);
     if (error == 0)
         error = set_up(tun, mtu);
-    if (error < 0) {
-        log_error(tun->log, "cannot set up the TUN device %s: %s%s", tun->name, strerror(-error),
-                  tun_advice(-error));
-        return -1;
-    }
+    if (error < 0)
+        return log_error(tun->log, "cannot set up the TUN device %s: %s%s", tun->name,
+                         strerror(-error), tun_advice(-error));
     return 0;
 }
 
@@ -181,14 +174,12 @@ int tun_add_route(struct tun *tun, const struct cidr *cidr, uint32_t mss) {
     uint8_t b[4];
     put_be32(b, cidr->network);
     int error = add_route(tun, AF_INET, b, cidr->prefix_length, mss);
-    if (error < 0) {
-        log_error(tun->log, "cannot route %d.%d.%d.%d/%d into the tether: %s%s", b[0], b[1], b[2],
-                  b[3], cidr->prefix_length, strerror(-error),
-                  error == -EEXIST
-                      ? " (there is such a route already: another VPN's, or one given twice)"
-                      : tun_advice(-error));
-        return -1;
-    }
+    if (error < 0)
+        return log_error(tun->log, "cannot route %d.%d.%d.%d/%d into the tether: %s%s", b[0], b[1],
+                         b[2], b[3], cidr->prefix_length, strerror(-error),
+                         error == -EEXIST
+                             ? " (there is such a route already: another VPN's, or one given twice)"
+                             : tun_advice(-error));
     return 0;
 }
 

@@ -122,9 +122,8 @@ static int take_lock(struct wire *wire) {
             break;
         poll(NULL, 0, LOCK_WAIT_MS);
     }
-    log_error(wire->log, "cannot lock %s: %s%s", wire->lock, strerror(errno),
-              errno == EWOULDBLOCK ? " (is another tether-server running?)" : "");
-    return -1;
+    return log_error(wire->log, "cannot lock %s: %s%s", wire->lock, strerror(errno),
+                     errno == EWOULDBLOCK ? " (is another tether-server running?)" : "");
 }
 
 // The guardian's life. `wait_fd`: the reading end of the pipe.

@@ -81,16 +81,12 @@ int wire_open_arp(struct wire *wire) {
         .sll_protocol = htons(ETH_P_ARP),
         .sll_ifindex = wire->index,
     };
-    if (wire->index == 0) {
-        log_error(wire->log, "there is no network interface %s (ip link shows them)",
-                  wire->interface);
-        return -1;
-    }
+    if (wire->index == 0)
+        return log_error(wire->log, "there is no network interface %s (ip link shows them)",
+                         wire->interface);
     wire->arp_fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (wire->arp_fd < 0 || bind(wire->arp_fd, (const struct sockaddr *)&where, sizeof where) < 0) {
-        log_error(wire->log, "cannot open an ARP socket: %s", strerror(errno));
-        return -1;
-    }
+    if (wire->arp_fd < 0 || bind(wire->arp_fd, (const struct sockaddr *)&where, sizeof where) < 0)
+        return log_error(wire->log, "cannot open an ARP socket: %s", strerror(errno));
     return 0;
 }
 

@@ -54,11 +54,10 @@ int wire_silence(struct wire *wire, const struct port_ranges *tcp, const struct 
     log_info(wire->log, "nftables is not to be had (%s): using iptables", strerror(-error));
     if (wire_silence_by_iptables(wire, tcp, udp))
         return 0;
-    log_error(wire->log,
-              "cannot keep the kernel from answering for the tether: nftables says %s, "
-              "and iptables did not work either (install nftables or iptables)",
-              strerror(-error));
-    return -1;
+    return log_error(wire->log,
+                     "cannot keep the kernel from answering for the tether: nftables says %s, "
+                     "and iptables did not work either (install nftables or iptables)",
+                     strerror(-error));
 }
 
 void wire_unsilence(struct wire *wire) {

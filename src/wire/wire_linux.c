@@ -43,11 +43,10 @@ static int find_interface(struct wire *wire, const char *interface) {
     }
     netlink_begin(&request, RTM_GETROUTE, NLM_F_DUMP, &body, sizeof body);
     int error = netlink_talk(&wire->netlink, &request, on_default_route, &index);
-    if (error < 0 || index == 0 || if_indextoname((unsigned)index, wire->interface) == NULL) {
-        log_error(wire->log, "this host has no default route: say with --interface which network "
-                             "interface leads to the Internet");
-        return -1;
-    }
+    if (error < 0 || index == 0 || if_indextoname((unsigned)index, wire->interface) == NULL)
+        return log_error(wire->log,
+                         "this host has no default route: say with --interface which network "
+                         "interface leads to the Internet");
     return 0;
 }
 
@@ -95,26 +94,18 @@ static uint32_t find_address(const struct wire *wire) {
 static int read_interface(struct wire *wire) {
     struct ifreq request;
     const char *name = wire->interface;
-    if (ask(wire, SIOCGIFHWADDR, &request) < 0 || request.ifr_hwaddr.sa_family != ARPHRD_ETHER) {
-        log_error(wire->log, "%s is not an Ethernet interface", name);
-        return -1;
-    }
+    if (ask(wire, SIOCGIFHWADDR, &request) < 0 || request.ifr_hwaddr.sa_family != ARPHRD_ETHER)
+        return log_error(wire->log, "%s is not an Ethernet interface", name);
     memcpy(wire->mac, request.ifr_hwaddr.sa_data, MAC_SIZE);
-    if (ask(wire, SIOCGIFMTU, &request) < 0) {
-        log_error(wire->log, "cannot read the MTU of %s: %s", name, strerror(errno));
-        return -1;
-    }
+    if (ask(wire, SIOCGIFMTU, &request) < 0)
+        return log_error(wire->log, "cannot read the MTU of %s: %s", name, strerror(errno));
     wire->mtu = (uint32_t)request.ifr_mtu;
     wire->address = find_address(wire);
-    if (wire->address == 0) {
-        log_error(wire->log, "%s has no IPv4 address", name);
-        return -1;
-    }
+    if (wire->address == 0)
+        return log_error(wire->log, "%s has no IPv4 address", name);
     read_own_addresses(wire);
-    if (ask(wire, SIOCGIFFLAGS, &request) < 0 || (request.ifr_flags & IFF_UP) == 0) {
-        log_error(wire->log, "%s is down: ip link set %s up", name, name);
-        return -1;
-    }
+    if (ask(wire, SIOCGIFFLAGS, &request) < 0 || (request.ifr_flags & IFF_UP) == 0)
+        return log_error(wire->log, "%s is down: ip link set %s up", name, name);
     return 0;
 }
 
@@ -173,15 +164,11 @@ static int open_packet_socket(struct wire *wire) {
     int receive = WIRE_RCVBUF_BYTES;
     int send = WIRE_SNDBUF_BYTES;
     wire->packet_fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (wire->packet_fd < 0) {
-        log_error(wire->log, "cannot open a packet socket: %s%s", strerror(errno),
-                  errno == EPERM ? " (run me as root)" : "");
-        return -1;
-    }
-    if (setsockopt(wire->packet_fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof on) < 0) {
-        log_error(wire->log, "the kernel has no PACKET_VNET_HDR: %s", strerror(errno));
-        return -1;
-    }
+    if (wire->packet_fd < 0)
+        return log_error(wire->log, "cannot open a packet socket: %s%s", strerror(errno),
+                         errno == EPERM ? " (run me as root)" : "");
+    if (setsockopt(wire->packet_fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof on) < 0)
+        return log_error(wire->log, "the kernel has no PACKET_VNET_HDR: %s", strerror(errno));
     // Bound to one protocol, the socket sees only what arrives. Smaller buffers would do, with more
     // loss.
     (void)setsockopt(wire->packet_fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive, sizeof receive);
@@ -194,14 +181,10 @@ int wire_open(struct wire *wire, const char *interface, const struct log *log) {
     wire->log = log;
     wire->packet_fd = wire->arp_fd = -1;
     wire->netlink.fd = wire->rules.fd = -1;
-    if (interface != NULL && strlen(interface) >= sizeof wire->interface) {
-        log_error(log, "there is no network interface %s (ip link shows them)", interface);
-        return -1;
-    }
-    if (netlink_open(&wire->netlink, NETLINK_ROUTE) < 0) {
-        log_error(log, "cannot open a netlink socket: %s", strerror(errno));
-        return -1;
-    }
+    if (interface != NULL && strlen(interface) >= sizeof wire->interface)
+        return log_error(log, "there is no network interface %s (ip link shows them)", interface);
+    if (netlink_open(&wire->netlink, NETLINK_ROUTE) < 0)
+        return log_error(log, "cannot open a netlink socket: %s", strerror(errno));
     wire_prepare_batches(wire);
     if (open_packet_socket(wire) < 0 || find_interface(wire, interface) < 0)
         return -1;
@@ -260,10 +243,8 @@ int wire_capture(struct wire *wire, uint16_t low, uint16_t high) {
         .sll_ifindex = wire->index,
     };
     if (attach_filter(wire, low, high) < 0 ||
-        bind(wire->packet_fd, (const struct sockaddr *)&where, sizeof where) < 0) {
-        log_error(wire->log, "cannot capture on %s: %s", wire->interface, strerror(errno));
-        return -1;
-    }
+        bind(wire->packet_fd, (const struct sockaddr *)&where, sizeof where) < 0)
+        return log_error(wire->log, "cannot capture on %s: %s", wire->interface, strerror(errno));
     return 0;
 }
 
