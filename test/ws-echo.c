@@ -63,9 +63,8 @@ static struct ws_conn *on_accept(void *arg, const struct endpoint *from,
     return NULL;
 }
 
-static void on_tick(void *arg, short ready) {
+static void on_tick(void *arg) {
     struct echo *echo = arg;
-    (void)ready;
     http_host_tick(&echo->host);
     for (size_t i = 0; i < PEERS; i++) ws_conn_tick(&echo->peers[i].conn);
 }

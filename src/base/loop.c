@@ -41,11 +41,11 @@ static void read_clock(struct loop *loop) {
     loop->now_ms = loop->now_us / 1000;
 }
 
-static void on_signal(void *arg, short events) {
+static void on_signal(void *arg) {
     struct loop *loop = arg;
     uint8_t info[SIGNAL_BYTES];
     sigset_t waiting;
-    if (events != 0) // it is the signalfd
+    if (loop->ready != 0) // it is the signalfd
         loop->stop |= read(loop->signal_fd, info, sizeof info) > 0;
     else if (sigpending(&waiting) == 0)
         loop->stop |= sigismember(&waiting, SIGINT) == 1 || sigismember(&waiting, SIGTERM) == 1 ||
@@ -142,12 +142,13 @@ static int wait_ms(const struct loop *loop) {
 }
 
 static void run_timers(struct loop *loop) {
+    loop->ready = 0;
     for (int i = 0; i < loop->timer_count; i++) {
         struct loop_timer *timer = &loop->timers[i];
         if (timer->due_ms > loop->now_ms)
             continue;
         timer->due_ms = timer->every_ms > 0 ? loop->now_ms + timer->every_ms : LOOP_NEVER;
-        timer->callback(timer->arg, 0);
+        timer->callback(timer->arg);
     }
 }
 
@@ -163,10 +164,10 @@ int loop_run(struct loop *loop) {
         for (int i = loop->count - 1; i >= 0; i--) {
             if (i >= loop->count || loop->polled[i].revents == 0)
                 continue;
-            short events = loop->polled[i].revents;
             struct loop_watch watch = loop->watches[i];
+            loop->ready = loop->polled[i].revents;
             loop->polled[i].revents = 0;
-            watch.callback(watch.arg, events);
+            watch.callback(watch.arg);
         }
     }
     return loop->failed ? -1 : 0;

@@ -8,8 +8,7 @@
 #include <signal.h>
 #include <stdbool.h>
 
-// Called with what poll() reported (POLLIN, POLLOUT, POLLERR, POLLHUP), or 0 from a timer.
-typedef void loop_callback(void *arg, short events);
+typedef void loop_callback(void *arg);
 
 struct loop_watch {
     loop_callback *callback;
@@ -31,6 +30,7 @@ struct loop {
     int count;
     int timer_count;
     int signal_fd;
+    short ready; // what poll() has reported of the descriptor that calls back; 0: a timer does
     bool stop;
     bool failed;    // stopped because it could not go on
     int64_t now_us; // loop_clock_us(), read once each time that poll() returns

@@ -45,9 +45,8 @@ struct client {
 };
 
 // The laptop's packets, on their way up.
-static void on_tun(void *arg, short events) {
+static void on_tun(void *arg) {
     struct client *client = arg;
-    (void)events;
     if (machine_read(&client->machine, &client->phones.link, client->loop.now_us) < 0) {
         log_error(&client->log, "cannot read from %s: %s%s", client->machine.tun.name,
                   strerror(errno), tun_advice(errno));
@@ -56,14 +55,10 @@ static void on_tun(void *arg, short events) {
     client_phones_pump(&client->phones);
 }
 
-static void on_session_tick(void *arg, short events) {
-    (void)events;
-    keyed_tick(arg);
-}
+static void on_session_tick(void *arg) { keyed_tick(arg); }
 
-static void on_tick(void *arg, short events) {
+static void on_tick(void *arg) {
     struct client *client = arg;
-    (void)events;
     http_host_tick(&client->host);
     client_phones_tick(&client->phones);
     names_tick(&client->names);

@@ -40,12 +40,11 @@ static void act(struct hotspot *hotspot, enum dhcp_result result, const struct d
     hotspot->due->due_ms = dhcp_due_ms(&hotspot->dhcp, &address);
 }
 
-static void on_message(void *arg, short events) {
+static void on_message(void *arg) {
     struct hotspot *hotspot = arg;
     int64_t now_ms = hotspot->loop->now_ms;
     uint8_t message[MESSAGE_MAX];
     struct dhcp_reply reply;
-    (void)events;
     for (int i = 0; i < MESSAGES; i++) {
         ssize_t length = recv(hotspot->fd, message, sizeof message, 0);
         if (length < 0)
@@ -54,12 +53,11 @@ static void on_message(void *arg, short events) {
     }
 }
 
-static void on_due(void *arg, short events) {
+static void on_due(void *arg) {
     struct hotspot *hotspot = arg;
     int64_t now_ms = hotspot->loop->now_ms;
     struct dhcp_reply reply;
     uint32_t address;
-    (void)events;
     while (dhcp_due_ms(&hotspot->dhcp, &address) <= now_ms) {
         bool is_taken = lent_address_has_neighbour(&hotspot->lent, address);
         act(hotspot, dhcp_probed(&hotspot->dhcp, &reply, address, is_taken, now_ms), &reply);
@@ -129,10 +127,7 @@ void hotspot_init(struct hotspot *hotspot, struct loop *loop, const struct log *
     hotspot->dhcp.first = NETWORK + FIRST;
 }
 
-static void on_renewal(void *arg, short events) {
-    (void)events;
-    lent_address_renew(arg);
-}
+static void on_renewal(void *arg) { lent_address_renew(arg); }
 
 int hotspot_open(struct hotspot *hotspot, const char *interface) {
     struct lent_address *lent = &hotspot->lent;

@@ -72,14 +72,13 @@ static void end_check(struct names *names, bool works) {
     }
 }
 
-static void on_answer(void *arg, short events) {
+static void on_answer(void *arg) {
     struct names *names = arg;
     uint8_t bytes[512];
     struct sockaddr_in from = {.sin_port = 0};
     socklen_t size = sizeof from;
     ssize_t length =
         recvfrom(names->socket, bytes, sizeof bytes, MSG_DONTWAIT, (struct sockaddr *)&from, &size);
-    (void)events;
     if (length <= 0 || names->until_ms == 0 || from.sin_port != htons(DNS_PORT) ||
         !dns_answer_is_good(bytes, (size_t)length) || memcmp(bytes, names->query, 2) != 0)
         return;

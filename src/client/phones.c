@@ -156,10 +156,7 @@ static const struct ws_conn_events conn_events = {
     .closed = on_closed,
 };
 
-static void on_alarm(void *arg, short events) {
-    (void)events;
-    client_phones_pump(arg);
-}
+static void on_alarm(void *arg) { client_phones_pump(arg); }
 
 void client_phones_init(struct client_phones *phones, struct session_keys *keys,
                         const struct siphash_key *queue_key) {

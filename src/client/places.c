@@ -158,9 +158,8 @@ static void open_doors(struct places *places) {
     }
 }
 
-static void on_alarm(void *arg, short events) {
+static void on_alarm(void *arg) {
     struct places *places = arg;
-    (void)events;
     lent_address_follow(&places->lent);
     if (!look(places))
         return;
@@ -168,9 +167,8 @@ static void on_alarm(void *arg, short events) {
     display_places(places->display);
 }
 
-static void on_watch(void *arg, short events) {
+static void on_watch(void *arg) {
     struct places *places = arg;
-    (void)events;
     if (interfaces_changed(&places->watch) && places->alarm->due_ms == LOOP_NEVER)
         places->alarm->due_ms = places->loop->now_ms + SETTLE_MS;
 }
@@ -213,8 +211,7 @@ static int listen_somewhere(struct places *places) {
     return 0;
 }
 
-static void on_renewal(void *arg, short events) {
-    (void)events;
+static void on_renewal(void *arg) {
     lent_address_renew(arg);
     lent_address_follow(arg);
 }

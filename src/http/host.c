@@ -22,7 +22,7 @@
 // A browser that tries https first (RFC 8446 section 5.1) tries http as soon as it is turned away.
 #define TLS_HANDSHAKE 0x16
 
-static void on_slot(void *arg, short events);
+static void on_slot(void *arg);
 
 void http_host_init(struct http_host *host, struct loop *loop,
                     const struct http_host_config *config) {
@@ -104,11 +104,10 @@ static int accept_peer(const struct http_listener *listener, struct endpoint *pe
     return fd;
 }
 
-static void on_listener(void *arg, short events) {
+static void on_listener(void *arg) {
     const struct http_listener *listener = arg;
     struct http_host *host = listener->host;
     struct endpoint peer;
-    (void)events;
     for (int i = 0; i < ACCEPTS_AT_A_TIME; i++) {
         int fd = accept_peer(listener, &peer);
         if (fd < 0)
@@ -463,9 +462,8 @@ static void read_request(struct http_slot *slot) {
     serve_requests(slot);
 }
 
-static void on_slot(void *arg, short events) {
+static void on_slot(void *arg) {
     struct http_slot *slot = arg;
-    (void)events;
     if (slot->state == HTTP_READING) {
         read_request(slot);
     } else if (slot->state == HTTP_WRITING) {

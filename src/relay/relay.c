@@ -419,9 +419,8 @@ static void tick_spares(struct relay *relay) {
         try_spare(relay);
 }
 
-static void on_tick(void *arg, short ready) {
+static void on_tick(void *arg) {
     struct relay *relay = arg;
-    (void)ready;
     tick_side(&relay->laptop);
     for (int i = 0; i < SERVERS; i++) tick_side(&relay->servers[i]);
     tick_spares(relay);

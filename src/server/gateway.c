@@ -68,9 +68,8 @@ static void on_captured(void *arg, uint8_t *bytes, size_t length,
     nat_take(&gateway->nat, NAT_OUTSIDE, bytes, length, offload, gateway->loop->now_ms);
 }
 
-static void on_capture_ready(void *arg, short events) {
+static void on_capture_ready(void *arg) {
     struct gateway *gateway = arg;
-    (void)events;
     for (int i = 0; i < BATCHES; i++) {
         if (wire_receive(&gateway->wire, on_captured, gateway) < WIRE_BATCH)
             break;
@@ -81,9 +80,8 @@ static void on_capture_ready(void *arg, short events) {
 }
 
 // Packets of this host's own stack, for laptops.
-static void on_host(void *arg, short events) {
+static void on_host(void *arg) {
     struct gateway *gateway = arg;
-    (void)events;
     for (int i = 0; i < HOST_READS; i++) {
         uint8_t *packet;
         struct ip_offload offload;
@@ -96,9 +94,8 @@ static void on_host(void *arg, short events) {
     laptops_pump(gateway->laptops);
 }
 
-static void on_arp(void *arg, short events) {
+static void on_arp(void *arg) {
     struct gateway *gateway = arg;
-    (void)events;
     wire_read_arp(&gateway->wire, gateway->loop->now_ms);
 }
 

@@ -92,9 +92,8 @@ void laptops_pump(struct laptops *laptops) {
     set_alarm(laptops);
 }
 
-static void on_alarm(void *arg, short events) {
+static void on_alarm(void *arg) {
     struct laptops *laptops = arg;
-    (void)events;
     for (size_t i = 0; i < laptops->count; i++)
         laptops->places[i].touched = laptops->places[i].link.conn != NULL; // whichever it was
     laptops_pump(laptops);

@@ -47,9 +47,8 @@ static int on_dynamic(void *arg, const struct endpoint *peer, const struct http_
     return text.overflow ? -500 : (int)text.length;
 }
 
-static void on_tick(void *arg, short events) {
+static void on_tick(void *arg) {
     struct server *server = arg;
-    (void)events;
     http_host_tick(&server->host);
     server_phones_tick(&server->phones);
     gateway_tick(&server->gateway);

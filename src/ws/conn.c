@@ -23,7 +23,7 @@
 // What is kept free in the send buffer for control frames when messages fill the rest.
 #define CONTROL_RESERVE 256
 
-static void on_socket(void *arg, short events);
+static void on_socket(void *arg);
 
 void ws_conn_init(struct ws_conn *conn, struct loop *loop, const struct ws_conn_events *events,
                   void *arg, uint8_t *rx, size_t rx_size, size_t message_max, uint8_t *tx,
@@ -460,19 +460,20 @@ static void on_writable(struct ws_conn *conn) {
         conn->events->writable(conn->arg);
 }
 
-static void on_socket(void *arg, short events) {
+static void on_socket(void *arg) {
     struct ws_conn *conn = arg;
+    short ready = conn->loop->ready;
     if (conn->state == WS_CONNECTING) {
         on_connected(conn);
         return;
     }
-    if ((events & POLLOUT) != 0)
+    if ((ready & POLLOUT) != 0)
         on_writable(conn);
     if (conn->state == WS_FREE)
         return;
-    if ((events & POLLIN) != 0 && !conn->paused)
+    if ((ready & POLLIN) != 0 && !conn->paused)
         on_readable(conn);
-    else if ((events & (POLLERR | POLLHUP)) != 0)
+    else if ((ready & (POLLERR | POLLHUP)) != 0)
         ws_conn_abort(conn);
 }
 

@@ -108,9 +108,8 @@ static long long monotonic_ms(void) {
     return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-static void on_tick(void *arg, short ready) {
+static void on_tick(void *arg) {
     struct flow *flow = arg;
-    (void)ready;
     for (size_t i = 0; i < PEERS; i++) {
         struct flow_peer *peer = &flow->peers[i];
         if (peer->bytes > 0)

@@ -57,9 +57,9 @@ static inline void turn(void) {
     for (int i = loop.count - 1; i >= 0; i--) {
         if (i >= loop.count || loop.polled[i].revents == 0)
             continue;
-        short revents = loop.polled[i].revents;
+        loop.ready = loop.polled[i].revents;
         loop.polled[i].revents = 0;
-        loop.watches[i].callback(loop.watches[i].arg, revents);
+        loop.watches[i].callback(loop.watches[i].arg);
     }
 }
 

@@ -21,16 +21,14 @@ static struct loop loop;
 static int ran;
 static int heard;
 
-static void on_timer(void *arg, short events) {
+static void on_timer(void *arg) {
     (void)arg;
-    (void)events;
     ran++;
 }
 
 // The last of the timers. At its first call the machine goes to sleep.
-static void on_last_timer(void *arg, short events) {
+static void on_last_timer(void *arg) {
     (void)arg;
-    (void)events;
     if (++heard == 1)
         slept_s += HOURS_8_S;
     awake_s++;

@@ -38,9 +38,8 @@ static int take(void *arg, const struct http_upgrade *upgrade) {
     return length == 5 ? 0 : 500;
 }
 
-static void look(void *arg, short events) {
+static void look(void *arg) {
     const bool *is_kept = arg;
-    (void)events;
     ssize_t got = recv(client, heard + heard_length, sizeof heard - 1 - heard_length, MSG_DONTWAIT);
     heard_length += got > 0 ? (size_t)got : 0;
     heard[heard_length] = '\0';

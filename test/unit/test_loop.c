@@ -22,17 +22,14 @@ struct end {
 
 static struct loop loop;
 
-static void stop(void *arg, short events) {
-    (void)events;
-    ((struct loop *)arg)->stop = true;
-}
+static void stop(void *arg) { ((struct loop *)arg)->stop = true; }
 
-static void on_end(void *arg, short events) {
+static void on_end(void *arg) {
     struct end *end = arg;
     char byte;
     end->heard++;
-    end->events = events;
-    if ((events & POLLIN) != 0 && read(end->read_fd, &byte, 1) < 0)
+    end->events = loop.ready;
+    if ((loop.ready & POLLIN) != 0 && read(end->read_fd, &byte, 1) < 0)
         end->heard += 1000;
     if (end->then != NULL)
         end->then(end);
@@ -299,10 +296,10 @@ static void crowd_of_descriptors(void) {
 
 static int ticks;
 
-static void on_tick(void *arg, short events) {
+static void on_tick(void *arg) {
     int *count = arg;
     (*count)++;
-    if (events != 0)
+    if (loop.ready != 0)
         *count += 1000;
 }
 
@@ -331,10 +328,7 @@ static void too_many_timers(void) {
     loop_close(&loop);
 }
 
-static void send_signal(void *arg, short events) {
-    (void)events;
-    raise(*(const int *)arg);
-}
+static void send_signal(void *arg) { raise(*(const int *)arg); }
 
 static void signals_end_the_loop(void) {
     int numbers[] = {SIGTERM, SIGINT, SIGHUP};
@@ -348,8 +342,8 @@ static void signals_end_the_loop(void) {
     }
 }
 
-static void stop_at_tenth(void *arg, short events) {
-    on_tick(&ticks, events);
+static void stop_at_tenth(void *arg) {
+    on_tick(&ticks);
     if (ticks == 10)
         ((struct loop *)arg)->stop = true;
 }

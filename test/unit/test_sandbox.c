@@ -283,9 +283,8 @@ static bool do_poll(void) {
            poll(&polled, 1, -1) == 1 && read(pipe_ends[0], &byte, 1) == 1;
 }
 
-static void on_timer(void *arg, short events) {
+static void on_timer(void *arg) {
     (void)arg;
-    (void)events;
     raise(SIGTERM); // to this process itself
 }
 

@@ -768,7 +768,7 @@ static void begin(void) {
     server_phones_init(&server.phones, &server_keyed, &server.log, &server.loop, &server.laptops);
     (void)laptops_init(&server.laptops, &server.log, &server.loop, &server.gateway);
     (void)server_keyed.start(&server.laptops, &options, &port_key);
-    server.laptops.alarm->callback(server.laptops.alarm->arg, 0); // nobody is there yet
+    server.laptops.alarm->callback(server.laptops.alarm->arg); // nobody is there yet
     for (int i = 0; i < GUESTS - 1; i++) guest_acts(i, true);
     for (int i = 0; i < LAPTOPS; i++) {
         struct client *client = &clients[i];
