@@ -22,12 +22,8 @@ int netlink_open(struct kernel_socket *netlink, int protocol) {
     if (netlink->fd < 0)
         return -1;
     setsockopt(netlink->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    if (bind(netlink->fd, (const struct sockaddr *)&self, sizeof self) < 0) {
-        int saved = errno;
-        netlink_close(netlink);
-        errno = saved;
-        return -1;
-    }
+    if (bind(netlink->fd, (const struct sockaddr *)&self, sizeof self) < 0)
+        return netlink->fd = socket_close_failed(netlink->fd);
     return 0;
 }
 

@@ -101,10 +101,7 @@ static int try_lock(const char *name) {
             return fd;
         errno = EWOULDBLOCK; // the last guardian has just removed it: what we have is nobody's lock
     }
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return -1;
+    return socket_close_failed(fd);
 }
 
 // Takes the lock, and waits while an old guardian has it. Returns its descriptor, or -1 after
