@@ -43,9 +43,7 @@ function queryValue(query, name) {
 }
 
 function configured(location, config, scheme) {
-	if (!config) {
-		return {};
-	}
+	if (!config) { return {}; }
 	if (config.role === "laptop") {
 		return { laptop: urlsOf(scheme, location.host, [""]) };
 	}

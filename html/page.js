@@ -210,9 +210,7 @@ function listen(awake) {
 	};
 	document.addEventListener("visibilitychange", back);
 	window.addEventListener("pageshow", back);
-	window.addEventListener("online", function () {
-		command({ command: "online" });
-	});
+	window.addEventListener("online", function () { command({ command: "online" }); });
 }
 
 /* Another tab has started; what was stopped stays so. */

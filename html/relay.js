@@ -14,6 +14,9 @@
  * over; if it does not open, the side is lost. A laptop that serves the page is also asked for its
  * status.json, which shows that it is there, and whether the server answers it: that alone is "online".
  *
+ * A link that stands still may go on with all that was on its way. So a connection to the server that was given up is
+ * kept until another has brought something. What it brings before that is sent on; where it is alone, it is used again.
+ *
  * Close codes that mean something (RFC 6455, section 7.4.2 leaves 4000-4999 to applications):
  *   4001  a newer phone or tab has taken this one's place: both sides stop, or they would fight for it
  *   4002  from the server: no laptop spoke here; opened again when the laptop is here
@@ -90,6 +93,7 @@ function TetherRelay(report) {
 			urls: [], // the likeliest first
 			other: null,
 			socket: null,
+			old: null, // the server's that was used before; see setAside()
 			fresh: [], // the sockets of an attempt
 			tried: 0, // of urls, in this attempt
 			timer: null, // limits an attempt, or ends a wait
@@ -107,7 +111,7 @@ function TetherRelay(report) {
 
 	/* Text counts by characters, which are bytes as long as it is base64. */
 	function forward(data, from, to) {
-		var socket = to.socket;
+		var socket = to.socket || to.old;
 		from.heard = true;
 		if (socket === null || socket.bufferedAmount > LIMIT) {
 			to.sent.dropped += to.openedAt ? 1 : 0; // before that nobody waits for it
@@ -155,6 +159,8 @@ function TetherRelay(report) {
 			if (typeof event.data === "string" && /^4\d\d\d /.test(event.data)) {
 				last = { code: Number(event.data.slice(0, 4)), reason: event.data.slice(5) };
 			} else {
+				if (!side.socket) { opened(side, socket, url); } // it is the old one
+				if (socket === side.socket) { side.old = release(side.old); }
 				forward(event.data, side, side.other);
 			}
 		};
@@ -167,10 +173,19 @@ function TetherRelay(report) {
 		side.fresh.splice(0).forEach(release);
 	}
 
+	/* Its socket is not used any more. To the server's there may be something on its way. */
+	function setAside(side) {
+		if (side.socket) {
+			release(side === server ? side.old : side.socket);
+			side.old = side === server ? side.socket : null;
+			side.socket = null;
+		}
+	}
+
 	function opened(side, socket, url) {
-		side.fresh.splice(side.fresh.indexOf(socket), 1);
+		if (socket === side.old) { side.old = null; } else { side.fresh.splice(side.fresh.indexOf(socket), 1); }
 		endAttempt(side);
-		release(side.socket);
+		setAside(side);
 		side.socket = socket;
 		side.urls.unshift(side.urls.splice(side.urls.indexOf(url), 1)[0]);
 		side.heardAt = Date.now();
@@ -186,14 +201,18 @@ function TetherRelay(report) {
 
 	function closed(side, socket, event) {
 		var wasOpen = socket === side.socket;
+		if (socket === side.old) {
+			side.old = null;
+			return;
+		}
 		side.reason = event.reason || "";
+		if (wasOpen) { side.socket = null; }
 		if (!wasOpen) {
 			side.fresh.splice(side.fresh.indexOf(socket), 1);
 			if (side.tried < side.urls.length) { tryNext(side); }
 			if (side.fresh.length) { return; }
 		}
 		if (wasOpen && side.fresh.length) { // what comes after it is on its way
-			side.socket = null;
 			side.state = "connecting";
 			tell();
 		} else if (event.code === REPLACED) {
@@ -221,18 +240,19 @@ function TetherRelay(report) {
 			socket.onopen = socket.onmessage = socket.onclose = null;
 			socket.close();
 		}
+		return null;
 	}
 
 	function stopSide(side, state) {
 		endAttempt(side);
-		release(side.socket);
-		side.socket = null;
+		setAside(side);
 		side.state = side.urls.length ? state : "unknown";
 	}
 
 	function stop(state) {
 		stopSide(laptop, state);
 		stopSide(server, state);
+		server.old = release(server.old);
 	}
 
 	function fail(side, cause) {
@@ -242,9 +262,7 @@ function TetherRelay(report) {
 		side.failures += 1;
 		side.cause = cause;
 		side.retryAt = Date.now() + delay;
-		side.timer = setTimeout(function () {
-			connect(side);
-		}, delay);
+		side.timer = setTimeout(connect, delay, side);
 		tell();
 	}
 

@@ -302,6 +302,50 @@ const TESTS = [
     await copies(server, laptop, ["by the older"]);
   }],
 
+  ["a server's connection that is given up is used again if it brings something before another has opened",
+    async (after) => {
+      const { page, laptop, server } = await relaying(after);
+      const old = await server.connection();
+      server.dead = true;
+      (await laptop.connection()).close(4003, "silent");
+      await until("another is tried", () => server.attempts.length > 1);
+      await until("the laptop is there again", () => laptop.attempts.length > 1 && laptop.sockets.length === 1);
+      await copies(laptop, server, ["into the silence"]);
+      await copies(server, laptop, ["after it", Buffer.from("in"), "order"]);
+      await untilState(page, "summary", "relaying");
+      await until("the attempt is given up", () => server.hung.every((socket) => socket.readableEnded));
+      await copies(laptop, server, ["and on"]);
+      equal(server.sockets.length === 1 && server.sockets[0] === old, true, "whether the old one is all there is");
+    }],
+
+  ["what the old connection brings reaches the laptop until the new one has brought something; more are not kept",
+    async (after) => {
+      const { page, laptop, server } = await relaying(after);
+      const cut = async () => {
+        const before = server.sockets.slice();
+        (await laptop.connection()).close(4003, "silent");
+        await until("another has opened", () => server.sockets.some((socket) => !before.includes(socket)));
+        await untilState(page, "summary", "relaying");
+        await until("the laptop is there again", () => laptop.sockets.length === 1);
+        return before.pop();
+      };
+      const first = await cut();
+      const told = () => laptop.messages.map(({ data }) => String(data)).join();
+      await copies(laptop, server, ["by the new one"]);
+      first.send("late");
+      first.send("later");
+      await until("both reach the laptop", () => told() === "late,later", told);
+      const second = await cut();
+      await until("the oldest is ended", () => server.sockets.length === 2 && server.sockets[0] === second);
+      second.send("late again");
+      await until("that reaches the laptop", () => told() === "late,later,late again", told);
+      (await server.connection()).send("by the third");
+      await until("the second is ended", () => server.sockets.length === 1);
+      await copies(server, laptop, ["and on"]);
+      equal(told(), "late,later,late again,by the third,and on", "what the laptop has got");
+      assert(server.sockets[0] !== first && server.sockets[0] !== second, "an old one is left");
+    }],
+
   ["a side that reads nothing costs bounded memory: messages are dropped and counted, then it goes on",
     async (after) => {
       const { page, laptop, server } = await relaying(after);
