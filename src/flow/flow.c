@@ -62,10 +62,11 @@
 // Packets that may wait for an unsteady link.
 #define SPREAD_PACKETS 20
 // A message: the time that it may take on the link, in microseconds; how many times that for a pair
-// of segments, which share a header; and packets in one on an unsteady link, where others wait
-// longer anyway.
+// of segments, which share a header, and for three pairs while nobody has hurried for so many
+// microseconds; and packets in one on an unsteady link, where others wait longer anyway.
 #define MESSAGE_US      10000
 #define PAIR            2
+#define CALM_US         500000
 #define MESSAGE_PACKETS 8
 // Messages that leave at once, of the ten segments that TCP sends from idle (RFC 6928). What comes
 // after these waits for others to share a message with, in microseconds.
@@ -85,7 +86,7 @@
 void flow_init(struct flow *flow, int64_t now_us) {
     memset(flow, 0, sizeof *flow);
     flow->window = WINDOW_FIRST;
-    flow->silence.heard_us = flow->begun_us = now_us;
+    flow->silence.heard_us = flow->begun_us = flow->hurried_us = now_us;
 }
 
 void flow_path_changed(struct flow *flow, int64_t now_us) {
@@ -154,7 +155,7 @@ size_t flow_room(const struct flow *flow, int64_t now_us) {
 
 bool flow_has_small_room(const struct flow *flow) {
     return flow->count < FLOW_MESSAGES && !flow->silence.is_silent &&
-           flow->way.queue_us < CREDIT_US && flow_in_flight(flow) < flow->window + TUN_MTU;
+           flow->way.queue_us < CREDIT_US && flow_in_flight(flow) < flow->window + FLOW_SHORT;
 }
 
 int64_t flow_opens_us(const struct flow *flow, int64_t now_us) {
@@ -174,8 +175,9 @@ size_t flow_message_size(const struct flow *flow) {
         return LINK_RECORDS;
     if (flow->silence.is_silent)
         return TUN_MTU;
-    if (flow_rate(flow) == 0 || bytes_in(flow, PAIR * MESSAGE_US) >= PAIR * TUN_MTU)
-        size = greater(size, PAIR * TUN_MTU);
+    for (int64_t segments = PAIR; segments <= (flow->is_calm ? 3 * PAIR : PAIR); segments += PAIR)
+        if (flow_rate(flow) == 0 || bytes_in(flow, segments * MESSAGE_US) >= segments * TUN_MTU)
+            size = greater(size, segments * TUN_MTU);
     return (size_t)smaller(greater(size, TUN_MTU), LINK_RECORDS);
 }
 
@@ -216,13 +218,16 @@ static void pace(struct flow *flow, size_t bytes, int64_t now_us) {
 }
 
 void flow_sent(struct flow *flow, uint32_t index, uint32_t counter, size_t bytes, bool has_begun,
-               int64_t now_us) {
+               bool hurries, int64_t now_us) {
     if (flow->count == FLOW_MESSAGES || flow->silence.is_unbounded)
         return;
     if (flow->count == 0)
         go_on(flow, now_us);
     if (has_begun)
         flow->begun_us = now_us;
+    if (hurries)
+        flow->hurried_us = now_us;
+    flow->is_calm = now_us - flow->hurried_us > CALM_US;
     pace(flow, bytes, now_us);
     flow->silence.has_asked = true;
     flow->sent_us = now_us;

@@ -40,10 +40,12 @@ struct flow {
     struct service service; // of the slowest link
     struct drain drain;
     struct flow_silence silence;
-    int64_t told;     // bytes that one acknowledgement tells of, lately at most
-    int64_t sent_us;  // when the last message was sent,
-    int64_t begun_us; // and the last one of a connection that has only begun
-    int64_t paced_us; // when the next message may be sent
+    int64_t told;       // bytes that one acknowledgement tells of, lately at most
+    int64_t sent_us;    // when the last message was sent,
+    int64_t begun_us;   // and the last one of a connection that has only begun
+    int64_t paced_us;   // when the next message may be sent
+    int64_t hurried_us; // when somebody hurried last,
+    bool is_calm;       // and whether that was long before the newest message
 };
 
 // Nothing is on its way, and nothing is known of the link.
@@ -55,22 +57,24 @@ void flow_path_changed(struct flow *flow, int64_t now_us);
 // flow_due_us().
 size_t flow_room(const struct flow *flow, int64_t now_us);
 // Whether a small packet may be sent although there is no room: a keystroke does not wait for
-// others' packets, and what is on its way becomes no more than one packet longer. Not so where
-// there is a long queue all the same: small packets, too, may be more than a thin way carries, such
-// as a transfer's acknowledgements.
+// others' packets, and what is on its way is no more than one short message longer than the window.
+// Not so where there is a long queue all the same: small packets, too, may be more than a thin way
+// carries, such as a transfer's acknowledgements.
 bool flow_has_small_room(const struct flow *flow);
 #define FLOW_SMALL 256
 // When there is room again without an acknowledgement, while there is none; INT64_MAX: not without
 // one.
 int64_t flow_opens_us(const struct flow *flow, int64_t now_us);
 // How long a message should be at most, by the rate: a long one would hold up what comes after it.
+// A short one, of at most FLOW_SHORT bytes, may go whole where there is room for a part.
 size_t flow_message_size(const struct flow *flow);
+#define FLOW_SHORT (6 * TUN_MTU)
 // Until when little that waits should wait for more; 0: not at all.
 int64_t flow_joins_us(const struct flow *flow);
 // A message of `bytes` was sent. `has_begun`: packets in it are of a connection that has only
-// begun.
+// begun; `hurries`: some are keystrokes or the like.
 void flow_sent(struct flow *flow, uint32_t index, uint32_t counter, size_t bytes, bool has_begun,
-               int64_t now_us);
+               bool hurries, int64_t now_us);
 // The other end has received this message.
 void flow_acknowledged(struct flow *flow, const struct flow_report *report, int64_t now_us);
 // When flow_timeout() is to be called if no acknowledgement comes before; INT64_MAX: never.

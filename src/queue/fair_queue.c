@@ -80,7 +80,7 @@ void fair_queue_clear(struct fair_queue *queue) {
     memset(queue->held, 0, sizeof queue->held);
     for (size_t i = 0; i < QUEUE_FLOWS; i++) queue->flows[i].first = NO_CELL;
     queue->new_flows.first = queue->old_flows.first = NO_FLOW;
-    queue->chosen = NO_FLOW;
+    queue->chosen = queue->taken = NO_FLOW;
     queue->count = queue->bytes = 0;
     cells_init(&queue->cells);
 }
@@ -337,11 +337,28 @@ size_t fair_queue_next(struct fair_queue *queue) {
     return size_of(&queue->packets[queue->flows[queue->chosen].first]);
 }
 
+size_t fair_queue_stay(struct fair_queue *queue, size_t most) {
+    uint16_t cell = queue->taken == NO_FLOW ? NO_CELL : queue->flows[queue->taken].first;
+    if (cell != NO_CELL && size_of(&queue->packets[cell]) <= most)
+        queue->chosen = queue->taken;
+    return fair_queue_next(queue);
+}
+
 bool fair_queue_has_small(const struct fair_queue *queue, size_t most) {
     uint16_t flow = queue->chosen != NO_FLOW ? queue->chosen : queue->new_flows.first;
     while (flow != NO_FLOW && queue->flows[flow].first == NO_CELL) // of which all was taken
         flow = queue->flows[flow].next;
     return flow != NO_FLOW && size_of(&queue->packets[queue->flows[flow].first]) <= most;
+}
+
+bool fair_queue_hurries(struct fair_queue *queue, size_t most) {
+    const struct fair_queue_flow *flow = &queue->flows[queue->chosen];
+    const uint8_t *packet = cells_packet(&queue->cells, flow->first);
+    size_t at = tcp_at(packet, queue->packets[flow->first].length);
+    if (flow->bytes > most || flow->first != flow->last)
+        return false;
+    return at == 0 ||
+           ((packet[at + TCP_AT_FLAGS] & TCP_PSH) != 0 && flow->begun < QUEUE_FLOW_BEGUN);
 }
 
 size_t fair_queue_take(struct fair_queue *queue, uint8_t *out) {
@@ -357,6 +374,7 @@ size_t fair_queue_take(struct fair_queue *queue, uint8_t *out) {
         queue->has_begun |= CELLS_OF(size) > 1;
     }
     remove_first_packet(queue, queue->chosen);
+    queue->taken = queue->chosen;
     queue->chosen = NO_FLOW;
     return size;
 }

@@ -53,7 +53,8 @@ struct fair_queue {
     size_t limit; // bytes of a TCP flow that wait before its sender is told to slow down
     struct fair_queue_list new_flows; // have not had a turn yet, and go first
     struct fair_queue_list old_flows;
-    uint16_t chosen; // flow whose first packet is next
+    uint16_t chosen; // flow whose first packet is next,
+    uint16_t taken;  // and of which one was taken last
     bool has_begun;  // something was taken of one that has only begun
     size_t count;    // packets that wait,
     size_t bytes;    // and their bytes, heads included
@@ -97,9 +98,15 @@ void fair_queue_push_headed(struct fair_queue *queue, const uint8_t *head, size_
 // Chooses the packet that is next to be sent. Returns its length, or 0 where none waits. The choice
 // stays until it is taken or something is pushed: after a push another may be next.
 size_t fair_queue_next(struct fair_queue *queue);
+// The same, but chooses, out of turn, the flow of which one was taken last, if its next packet has
+// at most so many bytes.
+size_t fair_queue_stay(struct fair_queue *queue, size_t most);
 // Whether the chosen packet, or the first of a new flow, which is most likely next, has at most so
 // many bytes.
 bool fair_queue_has_small(const struct fair_queue *queue, size_t most);
+// Whether the chosen packet is all that waits of a flow that sends little, such as keystrokes, and
+// has at most so many bytes. An acknowledgement alone is not meant.
+bool fair_queue_hurries(struct fair_queue *queue, size_t most);
 // Moves the chosen packet to `out`. Returns its length as fair_queue_next() did, or 0 where none is
 // chosen.
 size_t fair_queue_take(struct fair_queue *queue, uint8_t *out);

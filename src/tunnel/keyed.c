@@ -38,6 +38,12 @@ static size_t super_packet_most(const struct tunnel_link *link, uint8_t protocol
     return most < LINK_RECORDS ? most : IP_PACKET_MAX;
 }
 
+// Whether segments may be joined. On a fast link they come as long super-packets anyway.
+static bool joins_segments(const struct tunnel_link *link, const struct session *session) {
+    return (session->peer_takes & SESSION_TAKES_TCP_SUPER) != 0 &&
+           flow_message_size(&link->flow) < LINK_RECORDS;
+}
+
 bool tunnel_link_control(struct tunnel_link *link, uint8_t type, const void *body, size_t length) {
     if (length > sizeof link->control - RECORD_HEAD ||
         link->control_length > sizeof link->control - RECORD_HEAD - length)
@@ -78,34 +84,16 @@ static bool joins(const struct tunnel_link *link, int64_t now_us) {
 }
 
 // The most bytes of packets that the next message may have; its first packet is taken however long
-// it is.
+// it is. A short message goes whole where there is room for a part: more of them would cost more.
 static size_t packets_most(struct tunnel_link *link, int64_t now_us) {
     size_t most = flow_message_size(&link->flow);
     size_t room = flow_room(&link->flow, now_us);
     size_t first = may_send_packet(link, now_us) ? fair_queue_next(&link->queue) : 0;
+    if (room > 0 && room < FLOW_SHORT)
+        room = FLOW_SHORT;
     if (most > room)
         most = room;
     return first > most ? first : most;
-}
-
-// The next packet of the queue, which may be a super-packet's record. Returns its length.
-static size_t take_counted(struct tunnel_link *link, uint8_t *to) {
-    size_t length = tunnel_take_packet(link, to);
-    link->super_packets_sent += to[0] == RECORD_SUPER_PACKET;
-    return length;
-}
-
-// Moves what waits to where a message is made, at most so many bytes of packets. Returns their
-// length.
-static size_t take_packets(struct tunnel_link *link, uint8_t *to, size_t most) {
-    size_t taken = 0;
-    while (taken < most) {
-        size_t length = fair_queue_next(&link->queue);
-        if (length == 0 || length > most - taken)
-            break;
-        taken += take_counted(link, to + taken);
-    }
-    return taken;
 }
 
 // Makes a sealed message of the records in control[] and at most so many bytes of packets. Returns
@@ -116,7 +104,9 @@ static size_t make_sealed(struct tunnel_link *link, struct session *session, uin
     size_t control = link->control_length;
     memcpy(records, link->control, control);
     link->control_length = 0;
-    size_t packets = take_packets(link, records + control, most);
+    bool hurries;
+    bool joins = joins_segments(link, session);
+    size_t packets = tunnel_take_packets(link, records + control, most, joins, &hurries);
     size_t whole = SEALED_OVERHEAD + control + packets;
     uint32_t counter = (uint32_t)session->next_counter;
     if (!session_seal(session, message, control + packets)) {
@@ -125,7 +115,7 @@ static size_t make_sealed(struct tunnel_link *link, struct session *session, uin
     }
     if (packets > 0)
         flow_sent(&link->flow, session->send_index, counter, whole,
-                  fair_queue_took_begun(&link->queue), now_us);
+                  fair_queue_took_begun(&link->queue), hurries, now_us);
     link->messages_sent++;
     return whole;
 }

@@ -100,13 +100,6 @@ bool tunnel_send(struct ws_conn *conn, bool text, const uint8_t *message, size_t
     return sent;
 }
 
-size_t tunnel_take_packet(struct tunnel_link *link, uint8_t *to) {
-    size_t length = fair_queue_take(&link->queue, to);
-    link->packets_sent++;
-    link->bytes_sent += length;
-    return length;
-}
-
 bool tunnel_link_is_full(const struct tunnel_link *link) {
     int64_t most = smaller(greater(link->unsent, LINK_BATCH), LINK_BATCH_MOST);
     return ws_conn_unsent(link->conn) >= (size_t)most;

@@ -24,8 +24,11 @@ struct tunnel_mode {
 extern const struct tunnel_mode tunnel_open;
 extern const struct tunnel_mode tunnel_keyed;
 
-// link.c: moves the chosen packet to where a message is made. Returns its length in bytes.
-size_t tunnel_take_packet(struct tunnel_link *link, uint8_t *to);
+// join.c: moves what waits to where a message is made, packets and super-packets' records of at
+// most so many bytes. Returns their length. With `joins` segments of a connection leave as one
+// super-packet, and need not take turns with others' for that. Sets whether any hurries.
+size_t tunnel_take_packets(struct tunnel_link *link, uint8_t *to, size_t most, bool joins,
+                           bool *hurries);
 // Puts a message into the send buffer. Returns false when there is no room.
 bool tunnel_put_message(struct ws_conn *conn, bool text, const uint8_t *message, size_t length);
 // Whether there is enough in the send buffer: what else waits stays in the queue until the loop has

@@ -36,10 +36,12 @@ static bool send_message(struct tunnel_link *link, int64_t now_us) {
     uint8_t *payload = ws_conn_begin(link->conn, link->text ? WS_TEXT : WS_BINARY, size);
     if (payload == NULL)
         return false;
-    (void)tunnel_take_packet(link, link->text ? link->message : payload);
+    (void)fair_queue_take(&link->queue, link->text ? link->message : payload);
     if (link->text)
         base64_encode((char *)payload, link->message, length);
     ws_conn_commit(link->conn);
+    link->packets_sent++;
+    link->bytes_sent += length;
     link->messages_sent++;
     return true;
 }

@@ -113,7 +113,8 @@ static int64_t obey(struct input *input, uint32_t *next, int64_t now_us) {
     switch (command >> 5) {
     case 0:
         if (flow_room(flow, now_us) > 0)
-            flow_sent(flow, INDEX, (*next)++, 1 + (size_t)take16(input), command & 1, now_us);
+            flow_sent(flow, INDEX, (*next)++, 1 + (size_t)take16(input), command & 1, false,
+                      now_us);
         break;
     case 1: {
         uint32_t which = take16(input);

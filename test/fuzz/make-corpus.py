@@ -395,6 +395,25 @@ def link():
     }
 
 
+def runs():
+    """Segments of connections that wait, and takings (see fuzz_run.c)."""
+    def segment(bits, length=1000, *more):
+        return bytes([bits]) + (bytes([more[0]]) if bits & 0x04 else b"") + struct.pack(">H", length) + bytes(more[1:])
+
+    def take(most):
+        return struct.pack(">BH", 0x40, most)
+    run = segment(1) * 5
+    return {
+        "run": run + take(6000),
+        "pushes": segment(9) * 5 + take(6000),
+        "supers": segment(5, 3000, 249) * 3 + run + take(9000),
+        "two": (segment(1) + segment(2)) * 8 + take(3000) * 8,
+        "again": run + take(1500) + segment(0x81) + take(9000),
+        "damaged": segment(1) + bytes([0x11]) + struct.pack(">HBB", 1000, 50, 1) + run + take(9000),
+        "changed": segment(1) + bytes([0x31]) + struct.pack(">HBB", 1000, 33, 1) + run + take(9000),
+    }
+
+
 def fair_queue():
     """Commands: 0x00 made packets, 0x40 raw ones, 0x80 takes, 0xc0 time, 0xd0 a rate, 0xe0 clearing, 0xf0 TCP."""
     made = bytes([0x01, 5, 200, 0x12, 5, 220, 0x2b, 20, 255])  # three flows, without marks and with
@@ -564,7 +583,7 @@ TARGETS = {
     "http": http_heads, "handshake": http_heads, "frames": frames, "draft76": draft76, "conn": conn, "utf8": texts,
     "origin": origins, "base64": base64s, "ip": ip, "icmp6": icmp6, "dhcp": dhcp,
     "offload": offload, "coalesce": coalesce, "nat": nat, "link": link, "fair_queue": fair_queue, "netlink": netlink, "xnu": xnu,
-    "dns": dns,
+    "dns": dns, "run": runs,
     "record": records, "sealed": sealed, "offer": offers,
 }
 

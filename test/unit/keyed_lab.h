@@ -61,7 +61,7 @@ static inline void acknowledge_newest(void) {
 static inline void make_rate(size_t bytes, int64_t takes_us) {
     flow_init(&end.flow, clock_us);
     for (uint32_t i = 0; i < 300; i++) {
-        flow_sent(&end.flow, 99, i, bytes, false, clock_us);
+        flow_sent(&end.flow, 99, i, bytes, false, false, clock_us);
         if (i > 0) {
             const struct flow_report report = {.index = 99, .counter = i - 1};
             clock_us += takes_us;

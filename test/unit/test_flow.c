@@ -85,7 +85,7 @@ static void sim_send(size_t bytes) {
     bool has_begun = sim.begun < BEGUN && bytes > FLOW_SMALL;
     sim.begun += (int64_t)bytes;
     sim.parcels[sim.next % PACKETS_MAX] = (struct parcel){sim.next, bytes, -sim.now_us};
-    flow_sent(&sim.flow, 7, sim.next++, bytes, has_begun, sim.now_us);
+    flow_sent(&sim.flow, 7, sim.next++, bytes, has_begun, false, sim.now_us);
 }
 
 // One step of a tenth of a millisecond; `hungry`: there is always more to send.

@@ -47,7 +47,7 @@ static uint32_t sent, heard;
 static void send_for(int64_t time_us, bool has_begun) {
     for (int64_t end_us = now_us + time_us; now_us < end_us; now_us += 10 * MS) {
         for (int i = 0; i < 2 && now_us % (20 * MS) == 0; i++)
-            flow_sent(&flow, 1, sent++, 10000, has_begun, now_us);
+            flow_sent(&flow, 1, sent++, 10000, has_begun, false, now_us);
         int64_t came_us = heard / 2 * 20 * MS + 60 * MS + heard % 2 * 10 * MS;
         struct flow_report report = {1, heard, 0, (uint32_t)came_us, true};
         if (came_us + 50 * MS == now_us && ++heard > 0)

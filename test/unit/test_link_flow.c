@@ -161,7 +161,7 @@ static void small_packets_pass(void) {
     for (uint8_t flow = 2; flow < 100; flow++) queue_of_flow(100, flow);
     tunnel_link_pump(&end, clock_us);
     CHECK(end.packets_sent > packets + 1);
-    CHECK(flow_in_flight(&end.flow) < end.flow.window + TUN_MTU + 100 + SEALED_OVERHEAD);
+    CHECK(flow_in_flight(&end.flow) < end.flow.window + FLOW_SHORT + 100 + SEALED_OVERHEAD);
     uint64_t then = end.packets_sent;
     queue_of_flow(FLOW_SMALL + 1, 200);
     tunnel_link_pump(&end, clock_us);

@@ -3,6 +3,7 @@
 // in segments else.
 #include "keyed_lab.h"
 #include "super_lab.h"
+#include "tunnel/mode.h"
 
 #define BOTH (SESSION_TAKES_TCP_SUPER | SESSION_TAKES_UDP_SUPER)
 #define SIZE 1400
@@ -12,7 +13,7 @@ static struct given_list direct;  // the segments that it must become
 static struct given_list arrived; // what came, and
 static struct given_list cut;     // its segments
 static uint16_t
-    next_port; // each packet from a connection of its own, so that CoDel forgets nothing
+    next_port; // each packet from a connection of its own, so that none is joined to another
 
 // Queues a super-packet; what it must become is added to `direct`.
 static void queue_super(uint8_t protocol, size_t payload_length) {
@@ -157,10 +158,12 @@ static void slow_links(void) {
         else
             flow_init(&end.flow, clock_us);
         size_t most = (size_t)(flow_rate(&end.flow) / 100);
-        if (most < (size_t)2 * TUN_MTU && flow_rate(&end.flow) / 50 >= 2 * TUN_MTU)
-            most = (size_t)2 * TUN_MTU;
+        for (int segments = 2; segments <= 6; segments += 2) // nobody has hurried for a second
+            if (flow_rate(&end.flow) * segments / 100 >= segments * TUN_MTU)
+                most = most < (size_t)segments * TUN_MTU ? (size_t)segments * TUN_MTU : most;
         queue_super(PACKET_TCP, 60000);
         make_fast();
+        near->peer_takes = 0; // so that they stay as they were queued
         take_all();
         CHECK(given_same(&cut, &direct));
         for (size_t k = 0; k < arrived.count; k++) {
@@ -202,9 +205,10 @@ static void without_a_session(void) {
     CHECK(begin(BOTH));
     near->live = false;
     queue_super(PACKET_TCP, 10000);
+    CHECK_INT(end.queue.count, 8);
     near->live = true;
     take_all();
-    CHECK_INT(arrived.count, 8);
+    CHECK_INT(arrived.count, 8); // a fast link does not join them
     CHECK(given_same(&cut, &direct));
     close_link();
 }
@@ -237,6 +241,210 @@ static void what_does_not_fit(void) {
     close_link();
 }
 
+// ---- Segments that wait side by side.
+
+enum change {
+    NONE,
+    PUSHES,
+    ACKNOWLEDGES,
+    IS_WRONG,
+    IS_LATER,
+    IS_SHORT,
+    IS_SUPER,
+    COMES_AGAIN,
+    HAS_OPTION
+};
+
+// Queues the next segment of a connection, which differs from those before in something.
+static void queue_next(struct packet_spec *stream, enum change change) {
+    static uint8_t bytes[IP_PACKET_MAX];
+    static uint8_t scratch[IP_PACKET_MAX];
+    static uint32_t now;
+    struct ip_packet packet;
+    struct ip_offload offload = {.segment_size = 0};
+    stream->payload_length = change == IS_SUPER ? 3 * SIZE : change == IS_SHORT ? SIZE / 2 : SIZE;
+    stream->sequence += change == IS_LATER ? SIZE : 0;
+    stream->tcp_flags = change == PUSHES ? TCP_ACK | TCP_PSH_FLAG : TCP_ACK;
+    size_t length = packet_make(bytes, stream);
+    bytes[31] ^= change == ACKNOWLEDGES; // of the acknowledgment
+    if (stream->tcp_options == 12) {     // timestamps (RFC 7323 appendix A), each a new one
+        packet_put32(bytes + 40, 0x0101080a);
+        packet_put32(bytes + 44, ++now);
+    }
+    if (change == HAS_OPTION) // another one in their place
+        bytes[42] = 19;
+    if (change == IS_SUPER)
+        packet_fill_partial_checksum(bytes, length);
+    else
+        packet_fill_checksum(bytes, length);
+    bytes[length - 1] ^= change == IS_WRONG;
+    CHECK_INT(ip_parse(&packet, bytes, length), IP_GOOD);
+    if (change == IS_SUPER) {
+        packet.partial_checksum = true;
+        CHECK_INT(ip_offload_of_super(&offload, &packet, SIZE), 0);
+    }
+    tunnel_link_queue_offloaded(&end, &packet, &offload, clock_us);
+    CHECK(ip_segment(&packet, &offload, 0, scratch, sizeof scratch, given_add, &direct) > 0);
+    stream->sequence += (uint32_t)stream->payload_length;
+}
+
+// The same segments but for their PSH and time, and so for their checksums, which are right or
+// wrong as they were.
+static bool same_but_push(const struct given_list *a, const struct given_list *b) {
+    for (size_t i = 0; i < a->count && a->count == b->count; i++) {
+        struct given *x = &((struct given_list *)(uintptr_t)a)->items[i];
+        struct given *y = &((struct given_list *)(uintptr_t)b)->items[i];
+        bool good = packet_checksum_is_good(x->bytes);
+        if (x->length != y->length || good != packet_checksum_is_good(y->bytes))
+            return false;
+        x->bytes[33] &= (uint8_t)~TCP_PSH_FLAG;
+        y->bytes[33] &= (uint8_t)~TCP_PSH_FLAG;
+        x->bytes[36] = x->bytes[37] = y->bytes[36] = y->bytes[37] = 0;
+        x->bytes[10] = x->bytes[11] = y->bytes[10] = y->bytes[11] = 0;
+        if (x->bytes[32] == 0x80) // a TCP header of 32 bytes
+            memcpy(x->bytes + 44, y->bytes + 44, 4);
+        x->bytes[4] = x->bytes[5] = y->bytes[4] = y->bytes[5] = 0; // may not be fragmented
+        if (memcmp(x->bytes, y->bytes, x->length) != 0)
+            return false;
+    }
+    return a->count == b->count;
+}
+
+static const struct {
+    enum change changes[4];
+    uint8_t takes;
+    size_t records;
+    uint8_t options; // bytes
+} joins[] = {
+    {{NONE, NONE, NONE, NONE}, BOTH, 1, 0},
+    {{NONE, NONE, NONE, NONE}, SESSION_TAKES_UDP_SUPER, 4, 0},
+    {{PUSHES, PUSHES, NONE, PUSHES}, BOTH, 1, 0}, // no boundary (RFC 9293 section 3.9.1.2)
+    {{IS_SUPER, NONE, IS_SUPER, NONE}, BOTH, 1, 0},
+    {{NONE, IS_SUPER, NONE, IS_SHORT}, BOTH, 1, 0},
+    {{NONE, IS_SHORT, NONE, NONE}, BOTH, 2, 0},
+    {{NONE, NONE, ACKNOWLEDGES, NONE}, BOTH, 3, 0},
+    {{NONE, IS_WRONG, NONE, NONE}, BOTH, 3, 0}, // it stays wrong
+    {{IS_WRONG, NONE, NONE, NONE}, BOTH, 2, 0},
+    {{NONE, NONE, IS_LATER, NONE}, BOTH, 2, 0},
+    {{ACKNOWLEDGES, IS_WRONG, IS_SUPER, IS_LATER}, BOTH, 4, 0},
+    {{NONE, NONE, IS_SUPER, NONE}, BOTH, 1, 12}, // RFC 7323 section 4.3
+    {{NONE, NONE, HAS_OPTION, NONE}, BOTH, 3, 12},
+};
+
+// Of a connection's segments that wait, those leave as one that one header does for.
+static void side_by_side(void) {
+    for (size_t i = 0; i < COUNT(joins); i++) {
+        test_row("case %lu", (unsigned long)i);
+        CHECK(begin(joins[i].takes));
+        make_rate(15000, 10000);
+        struct packet_spec stream = {
+            .protocol = PACKET_TCP,
+            .source = ADDRESS(10, 0, 0, 1),
+            .destination = ADDRESS(198, 51, 100, 9),
+            .source_port = 1,
+            .destination_port = 443,
+            .fragment = 0x4000,
+            .sequence = 0xfffff000,
+            .tcp_options = joins[i].options,
+            .payload = payload,
+        };
+        for (int n = 0; n < 4; n++) queue_next(&stream, joins[i].changes[n]);
+        take_all();
+        CHECK(joins[i].options == 0 ||
+              memcmp(arrived.items[0].bytes + 44, direct.items[0].bytes + 44, 4) == 0);
+        CHECK_INT(arrived.count, joins[i].records);
+        CHECK_INT(end.packets_sent, joins[i].records);
+        CHECK(same_but_push(&cut, &direct));
+        close_link();
+    }
+}
+
+// A small packet that pushes; or of one that does not, such as an acknowledgement.
+static void queue_small(bool pushes) {
+    struct packet_spec spec = {
+        .protocol = PACKET_TCP,
+        .source = ADDRESS(10, 0, 0, 1),
+        .destination = ADDRESS(198, 51, 100, 9),
+        .source_port = 2,
+        .destination_port = 22,
+        .tcp_flags = pushes ? TCP_ACK | TCP_PSH_FLAG : TCP_ACK,
+        .payload = payload,
+        .payload_length = 20,
+    };
+    static uint8_t bytes[100];
+    tunnel_link_queue(&end, bytes, packet_make(bytes, &spec), clock_us);
+    tunnel_link_pump(&end, clock_us);
+}
+
+// On a slow link messages are of six segments while nobody hurries, and of two for half a second
+// after a keystroke.
+static void calm_and_hurry(void) {
+    struct packet_spec stream = {
+        .protocol = PACKET_TCP,
+        .source = ADDRESS(10, 0, 0, 1),
+        .destination = ADDRESS(198, 51, 100, 9),
+        .source_port = 1,
+        .destination_port = 443,
+        .fragment = 0x4000,
+        .payload = payload,
+    };
+    static const struct {
+        bool pushes;
+        int64_t after_us;
+        size_t segments;
+    } cases[] = {{true, 490000, 2}, {true, 500001, 6}, {false, 0, 6}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        size_t length = 0, longest = 0;
+        test_row("case %lu", (unsigned long)i);
+        CHECK(begin(BOTH));
+        make_rate(2000, 10000);
+        queue_small(cases[i].pushes);
+        clock_us += cases[i].after_us;
+        queue_small(false); // it is looked at when something is sent
+        while (next_sealed(WS_BINARY, &length) != NULL) acknowledge_newest();
+        for (int n = 0; n < 8; n++) queue_next(&stream, NONE);
+        tunnel_link_pump(&end, clock_us);
+        while (next_sealed(WS_BINARY, &length) != NULL)
+            longest = longest > length ? longest : length;
+        CHECK_INT(longest, SUPER_PACKET_HEAD + 40 + cases[i].segments * SIZE);
+        close_link();
+    }
+}
+
+// A connection whose segments are taken together gives way to the others for as long.
+static void turns_stay_fair(void) {
+    size_t of[2] = {0, 0};
+    struct packet_spec streams[2];
+    CHECK(begin(BOTH));
+    for (int f = 0; f < 2; f++)
+        streams[f] = (struct packet_spec){.protocol = PACKET_TCP,
+                                          .source = ADDRESS(10, 0, 0, 1),
+                                          .destination = ADDRESS(198, 51, 100, 9),
+                                          .source_port = (uint16_t)(1 + f),
+                                          .destination_port = 443,
+                                          .fragment = 0x4000,
+                                          .payload = payload};
+    for (int n = 0; n < 100; n++) {
+        queue_next(&streams[0], NONE);
+        queue_next(&streams[1], n % 2 == 0 ? NONE : IS_LATER); // two at a time
+    }
+    for (int n = 0; n < 12; n++) {
+        bool hurries;
+        struct record record;
+        size_t length = tunnel_take_packets(&end, end.message, 8 * SIZE, true, &hurries);
+        CHECK(length > 6 * SIZE);
+        for (size_t at = 0; at < length;) {
+            size_t used = record_read(&record, end.message + at, length - at);
+            size_t head = record.type == RECORD_SUPER_PACKET ? 2 : 0;
+            of[record.bytes[head + 21] - 1] += used;
+            at += used;
+        }
+    }
+    CHECK_INT(end.queue.dropped_late, 0);
+    CHECK(of[0] > of[1] - 10 * SIZE && of[0] < of[1] + 10 * SIZE);
+    close_link();
+}
+
 int main(void) {
     test_random_bytes(payload, sizeof payload);
     TEST("super-packets of a protocol go whole to who takes them, and in segments to who does not",
@@ -246,5 +454,8 @@ int main(void) {
     TEST("without a session there are no super-packets", without_a_session);
     TEST("without phone and session a super-packet is dropped and counted", without_a_phone);
     TEST("an offload that does not fit its packet is counted", what_does_not_fit);
+    TEST("segments of a connection that wait side by side leave as one", side_by_side);
+    TEST("on a slow link a message has six of them for as long as nobody hurries", calm_and_hurry);
+    TEST("those who wait beside them get their share", turns_stay_fair);
     return test_end();
 }
