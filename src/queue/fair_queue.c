@@ -34,9 +34,10 @@
 // minute. So it is told once: again only when all has left that waited, and twice the limit more,
 // which was sent before it could know. What it repeats is not what is dropped. Nor does it go
 // first: a sender takes all that it sent before a repetition, and that has not come when the
-// repetition has, for lost (RFC 8985 section 3), and would repeat whatever waits here. Who is no
-// TCP, and for whom the latest counts, is told at a part of this, and at twice that loses whatever
-// is too much.
+// repetition has, for lost (RFC 8985 section 3), and would repeat whatever waits here. But what
+// repeats data that still waits here is left out: its sender waits for an acknowledgement that
+// cannot have come. Who is no TCP, and for whom the latest counts, is told at a part of this, and
+// at twice that loses whatever is too much.
 #include "fair_queue.h"
 #include "../base/bytes.h"
 #include "../base/units.h"
@@ -54,8 +55,10 @@ _Static_assert(QUEUE_FLOWS < UINT16_MAX, "flows are numbered with 16 bits");
 
 // So much less may wait where it is not TCP, so that a call is not late by a second.
 #define OTHERS_PART 4
-// What begins so far behind the newest data, in bytes, is another connection's.
-#define REPEATED_MOST (1 << 24)
+// What begins so far behind the newest data, in bytes, is another connection's; and so many packets
+// are looked at to find what a repetition repeats.
+#define REPEATED_MOST  (1 << 24)
+#define REPEATED_LOOKS 64
 
 // A connection has only begun for the first four round trips of its slow start, of 10, 20, 40 and
 // 80 segments (RFC 6928, RFC 5681), and again after a pause as long as the least time-out of TCP
@@ -134,20 +137,54 @@ static size_t size_of(const struct fair_queue_packet *packet) {
     return (size_t)packet->head_length + packet->length;
 }
 
-// Notes where a flow's data ends. Returns whether this packet repeats some of it.
-static bool repeats(struct fair_queue_flow *flow, const uint8_t *packet, size_t length) {
+// Whether a packet carries data of TCP. Sets where in the connection it begins, and ends.
+static bool carries(const uint8_t *packet, size_t length, uint32_t *from, uint32_t *to) {
     size_t at = tcp_at(packet, length);
     size_t headers = at + (size_t)(at > 0 ? packet[at + TCP_AT_DATA_OFFSET] >> 4 : 0) * 4;
-    flow->is_tcp = at > 0;
-    if (at == 0 || length < headers)
+    if (at == 0 || length <= headers)
         return false;
-    uint32_t from = get_be32(packet + at + TCP_AT_SEQUENCE);
+    *from = get_be32(packet + at + TCP_AT_SEQUENCE);
+    *to = *from + (uint32_t)(length - headers);
+    return true;
+}
+
+// Notes where a flow's data ends. Returns whether this packet repeats some of it.
+static bool repeats(struct fair_queue_flow *flow, const uint8_t *packet, size_t length) {
+    uint32_t from, to;
+    flow->is_tcp = tcp_at(packet, length) > 0;
+    if (!carries(packet, length, &from, &to))
+        return false;
     uint32_t behind = flow->end - from;
     bool is_repeated = flow->has_end && behind > 0 && behind < REPEATED_MOST;
-    if (!is_repeated || length - headers > behind)
-        flow->end = from + (uint32_t)(length - headers);
+    if (!is_repeated || to - from > behind)
+        flow->end = to;
     flow->has_end = true;
     return is_repeated;
+}
+
+// Of two packets of TCP, by addresses and ports.
+static bool is_same_connection(const uint8_t *a, const uint8_t *b) {
+    return get_be64(a + IP_AT_SOURCE) == get_be64(b + IP_AT_SOURCE) &&
+           get_be32(a + (a[0] & 0x0f) * 4) == get_be32(b + (b[0] & 0x0f) * 4);
+}
+
+// Whether what a packet repeats has not even left yet. The one that waits is of the same
+// connection, and has all of its data.
+static bool still_waits(struct fair_queue *queue, uint16_t index, const uint8_t *packet,
+                        size_t length) {
+    uint32_t from, to, first, end;
+    uint16_t cell = queue->flows[index].first;
+    if (!carries(packet, length, &from, &to))
+        return false;
+    for (int looks = REPEATED_LOOKS; looks > 0 && cell != NO_CELL; looks--) {
+        const uint8_t *waiting = cells_packet(&queue->cells, cell);
+        if (carries(waiting, queue->packets[cell].length, &first, &end) &&
+            from - first < end - first && to - first <= end - first &&
+            is_same_connection(waiting, packet))
+            return true;
+        cell = queue->packets[cell].next;
+    }
+    return false;
 }
 
 static void append_packet(struct fair_queue *queue, uint16_t index, uint16_t cell) {
@@ -288,6 +325,10 @@ void fair_queue_push_headed(struct fair_queue *queue, const uint8_t *head, size_
     bool is_repeated = repeats(&queue->flows[index], packet, length);
     if (head_length == 0 && replace_last(queue, index, packet, length))
         return;
+    if (is_repeated && still_waits(queue, index, packet, length)) {
+        queue->repeated++;
+        return;
+    }
     queue->chosen = NO_FLOW;
     make_room(queue, CELLS_OF(length));
     uint16_t cell = cells_write(&queue->cells, head, head_length, packet, length, &last_cell);

@@ -65,6 +65,7 @@ struct fair_queue {
     uint64_t dropped_full; // to make room
     uint64_t marked;       // instead of dropped late
     uint64_t thinned;      // acknowledgements in whose place a newer one was put
+    uint64_t repeated;     // of what waits already
     uint64_t refused;      // of no length that a packet has
     struct fair_queue_flow flows[QUEUE_FLOWS];
     uint16_t held[QUEUE_FLOWS];                    // cells, by flow
@@ -84,10 +85,10 @@ size_t fair_queue_drop_older(struct fair_queue *queue, int64_t before_us, size_t
 void fair_queue_set_rate(struct fair_queue *queue, uint64_t bytes_per_second);
 
 // Takes an IPv4 packet of 1 to IP_PACKET_MAX bytes in; any other length is refused. What is no IPv4
-// packet is carried too. It goes behind its flow's others, but before them what TCP repeats. An
-// acknowledgement may take the place, and the time, of one that waits last in its flow and says
-// less (ack_thinning.h). Where there is no room, packets of the flow that holds the most go, its
-// first ones first.
+// packet is carried too. It goes behind its flow's others. An acknowledgement may take the place,
+// and the time, of one that waits last in its flow and says less (ack_thinning.h); and TCP's data
+// that waits already is left out. Where there is no room, packets of the flow that holds the most
+// go, its first ones first.
 void fair_queue_push(struct fair_queue *queue, const uint8_t *packet, size_t length,
                      int64_t now_us);
 // The same with a head of up to QUEUE_HEAD_MAX bytes, which comes out before the packet and counts

@@ -20,6 +20,7 @@ static const struct {
     {offsetof(struct tunnel_link, queue.dropped_full), NULL, NULL, "queue_full"},
     {offsetof(struct tunnel_link, queue.dropped_late), NULL, NULL, "queue_late"},
     {offsetof(struct tunnel_link, queue.thinned), NULL, NULL, "acks_thinned"},
+    {offsetof(struct tunnel_link, queue.repeated), NULL, NULL, "repeated"},
     {offsetof(struct tunnel_link, bad_message), NULL, NULL, "bad_message"},
     {offsetof(struct tunnel_link, bad_offload), NULL, NULL, "bad_offload"},
     {offsetof(struct tunnel_link, not_sealed), NULL, NULL, "not_sealed"},

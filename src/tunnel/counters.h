@@ -5,7 +5,7 @@
 #include "../base/text.h"
 #include "link.h"
 
-#define TUNNEL_COUNTERS    13
+#define TUNNEL_COUNTERS    14
 #define TUNNEL_BAD_OFFLOAD 11 // where bad_offload stands among them
 
 struct tunnel_counters {

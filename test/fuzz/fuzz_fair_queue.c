@@ -147,7 +147,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (unsigned n = 0; input.left > 0; n++) {
         run_command(&model, &input);
         EXPECT(queue.pushed_packets == model.out + model.cleared + queue.count +
-                                           queue.dropped_late + queue.dropped_full + queue.thinned);
+                                           queue.dropped_late + queue.dropped_full + queue.thinned +
+                                           queue.repeated);
         if (n % 64 == 0)
             EXPECT(fair_queue_wrong(&queue) == NULL);
     }

@@ -209,6 +209,41 @@ static void repetitions_stay_in_order(void) {
     CHECK_INT(segment_out(), 21);
 }
 
+// Data that comes again while it waits is left out. What has left, or was never there, is not; nor
+// what another connection has that shares its place, or of which only a part waits.
+static void what_waits_does_not_wait_twice(void) {
+    static const struct {
+        uint32_t sequence;
+        bool is_queued;
+    } cases[] = {
+        {0xfffffc18, true}, {0, true},     {999, true},   {1000, false},  {1500, true},
+        {8000, false},      {8500, true},  {9000, true},  {12000, false}, {12001, true},
+        {13000, true},      {17000, true}, {20000, true},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        test_row("case %lu", (unsigned long)i);
+        start();
+        push_segments(1, 0, 9, 0);
+        push_segments(1, 10, 13, 0); // 9 was lost on its way here
+        CHECK_INT(take(), SEGMENT + 40);
+        size_t waiting = queue.count;
+        push_segment(1, cases[i].sequence, 0);
+        CHECK_INT(queue.count, waiting + cases[i].is_queued);
+        CHECK_INT(queue.repeated, !cases[i].is_queued);
+        CHECK_WHOLE(&queue);
+    }
+    size_t places = 2;
+    for (uint16_t port = 2; port != 0 && places > 1; port++) { // until two share a place
+        start();
+        push_segments(1, 0, 9, 0);
+        push_segment(port, 1000, 0);
+        CHECK_INT(queue.count, 10);
+        places = 0;
+        for (size_t i = 0; i < COUNT(queue.held); i++) places += queue.held[i] > 0;
+    }
+    CHECK_INT(places, 1);
+}
+
 // Sequence numbers go around; and what is far from a flow's data is another connection's, which
 // shares its place. What repeats is spared, when the flow has too much.
 static void sequence_numbers(void) {
@@ -404,7 +439,7 @@ static void random_operations(void) {
         if (step % 8 == 0)
             CHECK_WHOLE(&queue);
         CHECK_INT(queue.pushed_packets, taken + cleared + queue.count + queue.dropped_late +
-                                            queue.dropped_full + queue.thinned);
+                                            queue.dropped_full + queue.thinned + queue.repeated);
     }
     CHECK(queue.dropped_late > 100 && queue.dropped_full > 100 && queue.marked > 50);
     while (take() > 0)
@@ -422,6 +457,7 @@ int main(void) {
     TEST("the faster the link, the more of a flow may wait", limits_by_rate);
     TEST("too much of a flow costs it one packet of a window, or a mark", one_of_a_window);
     TEST("how long packets wait costs nothing", time_takes_nothing);
+    TEST("what TCP repeats while it waits does not wait twice", what_waits_does_not_wait_twice);
     TEST("what TCP repeats stays in order, and is not what is dropped", repetitions_stay_in_order);
     TEST("sequence numbers go around, and another connection's say nothing", sequence_numbers);
     TEST("who is no TCP loses the oldest of what is too much", others_keep_the_newest);
