@@ -228,6 +228,8 @@ void flow_sent(struct flow *flow, uint32_t index, uint32_t counter, size_t bytes
     if (hurries)
         flow->hurried_us = now_us;
     flow->is_calm = now_us - flow->hurried_us > CALM_US;
+    if (is_beginning(flow, now_us)) // then it drains later: so far more was on its way
+        flow->drain.from_us = now_us;
     pace(flow, bytes, now_us);
     flow->silence.has_asked = true;
     flow->sent_us = now_us;

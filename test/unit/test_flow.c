@@ -443,6 +443,25 @@ static void longer_way(void) {
     CHECK(sim_use() >= 90);
 }
 
+// A page that begins while a queue drains is not held back by that. Its messages say nothing about
+// the bare way: a packet's time on the link, and the round trip.
+static void pages_while_it_drains(void) {
+    static const int64_t pages[] = {1500, 15000};
+    for (size_t i = 0; i < COUNT(pages); i++) {
+        test_row("%lld bytes", (long long)pages[i]);
+        sim_start(12000, 86 * MS);
+        sim.begun = BEGUN;
+        sim_run(10 * SECOND);
+        for (int round = 0; round < 10; round++) {
+            for (int n = 0; n < 200000 && sim.flow.drain.window == 0; n++) sim_step(true);
+            CHECK(sim.flow.drain.window > 0);
+            sim.begun = BEGUN - pages[i];
+            sim_run(3 * SECOND);
+            CHECK(flow_bare_us(&sim.flow) <= 125 * MS + 100 * MS);
+        }
+    }
+}
+
 // Acknowledgements that come in bursts, because the way back is what comes and goes, do not make
 // the way there look full. The other end's clock may be ahead by anything, also when its time
 // wraps.
@@ -477,6 +496,8 @@ int main(void) {
     test_run("nor on a restless link, where it may wait", little_to_send_on_a_restless_link);
     test_run("a link that is faster after a pause is filled soon", faster_after_a_pause);
     test_run("a queue does not stay where its sender has a window himself", sender_with_a_window);
+    test_run("pages that begin while the queue drains do not make the way look longer",
+             pages_while_it_drains);
     test_run("a page does not have the pace of what little there was before", page_after_a_while);
     test_run("small messages join when some are under way", joining);
     test_run("a pause makes the window smaller", pause_in_between);
