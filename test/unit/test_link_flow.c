@@ -197,6 +197,28 @@ static void silence(void) {
     close_link();
 }
 
+// Where the phone stays and the other end does not, nobody waits any more for what is too old when
+// it is heard again: that would only hold up what is new.
+static void long_silence(void) {
+    CHECK(fill_window() > 0);
+    acknowledge_newest();
+    CHECK(read_all() > 0);
+    clock_us = tunnel_link_due_us(&end, clock_us);
+    tunnel_link_pump(&end, clock_us);
+    CHECK(read_all() > 0);
+    size_t waited = end.queue.count;
+    CHECK(waited > 1);
+    clock_us += LINK_HELD_MOST_MS * 1000;
+    queue_of_flow(1000, 1);
+    CHECK_INT(end.queue.count, waited + 1);
+    acknowledge(2, newest + 1); // of nothing that was sent: it is silent still
+    CHECK_INT(end.no_phone, 0);
+    acknowledge_newest();
+    CHECK_INT(end.no_phone, waited);
+    CHECK_INT(end.queue.count, 0);
+    close_link();
+}
+
 // An end that never acknowledges anything does not know how: it is sent everything, and nothing is
 // due.
 static void never_acknowledged(void) {
@@ -324,6 +346,7 @@ int main(void) {
     TEST("a small packet goes although the window is full", small_packets_pass);
     TEST("small packets share messages when some are under way", small_packets_share_messages);
     TEST("after silence one message goes at a time", silence);
+    TEST("after a long silence nothing is sent that is too old", long_silence);
     TEST("an end that never acknowledges is sent everything", never_acknowledged);
     TEST("what was on its way by another phone is not waited for", another_path);
     TEST("an acknowledgement goes along with a packet", goes_along);
