@@ -82,7 +82,8 @@ size_t tunnel_take_packets(struct tunnel_link *link, uint8_t *to, size_t most, b
         (void)fair_queue_take(&link->queue, to + taken);
         taken = joins ? join_last(&join, to, taken, length) : taken + length;
         head = joins ? SUPER_PACKET_HEAD : 0;
-        length = joins && taken + head < most ? fair_queue_stay(&link->queue, most - taken - head)
+        bool stays = join.run.first.bytes != NULL && join.run.first.length < FLOW_SHORT;
+        length = stays && taken + head < most ? fair_queue_stay(&link->queue, most - taken - head)
                                               : fair_queue_next(&link->queue);
     }
     count_records(link, to, taken);
