@@ -75,9 +75,9 @@ void laptops_queue(struct laptops *laptops, uint16_t number, const struct ip_pac
 static void set_alarm(struct laptops *laptops) {
     int64_t due_us = INT64_MAX;
     for (size_t i = 0; i < laptops->count; i++) {
-        int64_t link_us = tunnel_link_due_us(&laptops->places[i].link, laptops->loop->now_us);
-        if (link_us < due_us)
-            due_us = link_us;
+        const struct laptop *laptop = &laptops->places[i];
+        if (laptop->link.conn != NULL && laptop->due_us < due_us)
+            due_us = laptop->due_us;
     }
     laptops->alarm->due_ms = due_us == INT64_MAX ? LOOP_NEVER : (due_us + 999) / 1000;
 }
@@ -85,8 +85,10 @@ static void set_alarm(struct laptops *laptops) {
 void laptops_pump(struct laptops *laptops) {
     for (size_t i = 0; i < laptops->count; i++) {
         struct laptop *laptop = &laptops->places[i];
-        if (laptop->touched)
-            tunnel_link_pump(&laptop->link, laptops->loop->now_us);
+        if (!laptop->touched)
+            continue; // what it waits for stays
+        tunnel_link_pump(&laptop->link, laptops->loop->now_us);
+        laptop->due_us = tunnel_link_due_us(&laptop->link, laptops->loop->now_us);
         laptop->touched = false;
     }
     set_alarm(laptops);

@@ -18,7 +18,8 @@
 struct laptop {
     struct laptops *laptops;
     bool used;
-    bool touched; // packets were queued for it and not yet sent
+    bool touched;   // packets were queued for it and not yet sent
+    int64_t due_us; // else it is pumped then
     char id[LAPTOP_ID_MAX];
     uint32_t address;           // inside, host byte order; 0 in open mode
     int64_t seen_ms;            // when it was heard last, or its phone left
