@@ -15,17 +15,12 @@ struct session *tunnel_link_session(const struct tunnel_link *link, int64_t now_
     return link->keys != NULL ? session_to_seal(link->keys, now_us / 1000) : NULL;
 }
 
-// Nobody waits any more for what is so old.
-static void drop_too_old(struct tunnel_link *link, int64_t now_us) {
-    link->no_phone += fair_queue_drop_older(&link->queue, now_us - LINK_HELD_MOST_MS * 1000, 0);
-}
-
 static void path_changed(struct tunnel_link *link, bool was_alone, int64_t now_us) {
     if (link->conn == NULL || !was_alone)
         return;
     link->no_phone +=
         fair_queue_drop_older(&link->queue, now_us - LINK_HELD_MS * 1000, LINK_HELD_BYTES);
-    drop_too_old(link, now_us);
+    link->no_phone += fair_queue_drop_older(&link->queue, now_us - LINK_HELD_MOST_MS * 1000, 0);
 }
 
 static bool takes_packets(const struct tunnel_link *link, int64_t now_us) {
@@ -213,20 +208,19 @@ static void adjust_unsent(struct tunnel_link *link) {
 
 void tunnel_link_acknowledged(struct tunnel_link *link, const struct record *record,
                               int64_t now_us) {
-    bool was_silent = link->flow.silence.is_silent;
     if (record->length < ACKNOWLEDGEMENT_LEAST)
         link->bad_message++;
     else
         flow_hear(&link->flow, record->bytes, record->length, now_us);
-    if (was_silent && !link->flow.silence.is_silent)
-        drop_too_old(link, now_us);
     adjust_unsent(link);
     fair_queue_set_rate(&link->queue, (uint64_t)flow_rate(&link->flow));
 }
 
 static void keep_time(struct tunnel_link *link, int64_t now_us) {
-    if (flow_due_us(&link->flow) <= now_us)
-        flow_timeout(&link->flow, now_us);
+    if (flow_due_us(&link->flow) > now_us)
+        return;
+    flow_timeout(&link->flow, now_us);
+    link->no_phone += fair_queue_drop_older(&link->queue, now_us - LINK_HELD_MOST_MS * 1000, 0);
 }
 
 const struct tunnel_mode tunnel_keyed = {
