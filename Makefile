@@ -129,7 +129,7 @@ $(BUILD)/unit/test_program_options: OWN = $(call objects,src/client/options.c sr
 $(BUILD)/unit/test_program_options: $(call objects,src/client/options.c src/server/options.c)
 
 # Tests that include a source of a program.
-$(addprefix $(BUILD)/unit/test_,client_open display guard machine places server_records): \
+$(addprefix $(BUILD)/unit/test_,client_open display guard machine names places server_records): \
 	$(wildcard src/client/*.c src/server/*.c)
 
 # The programs' own parts that deal with sessions, with keys that last for seconds.

@@ -340,6 +340,20 @@ static void nobody_waits(void) {
     close_link();
 }
 
+// The phone that brought the acknowledgement may be none that is sent on.
+static void acknowledged_without_phone(void) {
+    CHECK(open_keyed());
+    make_fast();
+    queue_of_flow(100, 200);
+    tunnel_link_pump(&end, clock_us);
+    CHECK(read_all() > 0);
+    tunnel_link_set_conn(&end, NULL, clock_us);
+    acknowledge_newest();
+    CHECK_INT(flow_in_flight(&end.flow), 0);
+    CHECK_INT(end.unsent, LINK_UNSENT);
+    close_link();
+}
+
 int main(void) {
     TEST("no more than the window is sent without acknowledgements", window_bounds);
     TEST("an acknowledgement makes room for more", acknowledgements_open);
@@ -354,6 +368,7 @@ int main(void) {
     TEST("an acknowledgement goes along with a packet", goes_along);
     TEST("an acknowledgement goes alone when it is due", goes_alone);
     TEST("an acknowledgement of many bytes goes at once", goes_at_once);
+    TEST("an acknowledgement may come while there is no phone", acknowledged_without_phone);
     TEST("without a phone or a session nothing is due", nobody_waits);
     return test_end();
 }

@@ -321,6 +321,17 @@ static void bad_datagrams(void) {
     close_pair();
 }
 
+// Such as NLMSG_NOOP: what follows it is heard.
+static void header_alone(void) {
+    uint8_t bytes[256];
+    CHECK(open_pair());
+    size_t length = put_message(bytes, 16, NLMSG_NOOP, 101, "", 0);
+    length += put_result(bytes + length, 101, -EPERM);
+    say(bytes, length);
+    CHECK_INT(ask(0), -EPERM);
+    close_pair();
+}
+
 static void batches(void) {
     uint8_t bytes[512];
     struct netlink_request requests[3];
@@ -364,6 +375,7 @@ int main(void) {
     TEST("answers and dumps are given out until their end", answers_and_dumps);
     TEST("late answers to other requests are passed over", late_answers);
     TEST("bad datagrams are passed over, and the wait has a limit", bad_datagrams);
+    TEST("a message without a body is passed over", header_alone);
     TEST("a batch is one datagram, and ends with its acknowledgement or first error", batches);
     TEST("a closed socket is an error, not a crash", closed_socket);
     return test_end();

@@ -36,6 +36,7 @@ static void exhaustion(void) {
     for (size_t i = 0; i < COUNT(ranges); i++) {
         static struct nat_ports ports;
         test_row("%u to %u", ranges[i].low, ranges[i].high);
+        memset(&ports, 0x5a, sizeof ports);
         nat_ports_init(&ports, ranges[i].low, ranges[i].high);
         check_exhaustion(&ports, ranges[i].low, ranges[i].high);
     }

@@ -130,9 +130,16 @@ int keys_read(uint8_t key[KEY_SIZE], struct siphash_key *port_key,
     return 0;
 }
 
+static uint32_t host_resolvers[3]; // up to a 0
+
 size_t resolvers_read(uint32_t *addresses, size_t most, const char *path) {
-    (void)addresses, (void)most, (void)path;
-    return 0;
+    size_t count = 0;
+    (void)path;
+    while (count < most && count < 3 && host_resolvers[count] != 0) {
+        addresses[count] = host_resolvers[count];
+        count++;
+    }
+    return count;
 }
 
 bool tun_write(struct tun *tun, const uint8_t *packet, size_t length) {
@@ -842,6 +849,39 @@ static void goodbyes(void) {
     CHECK(!session->live);
 }
 
+// Laptops are told the resolvers that they reach. Where there are none, the NAT leads them to the
+// first of those that only the host reaches.
+static void resolvers(void) {
+    static const struct {
+        uint32_t host[3];
+        bool allow_private;
+        size_t count;
+        uint32_t told; // the first
+        uint32_t led_to;
+    } cases[] = {
+        {{0}, false, 0, 0, 0},
+        {{0x01010101, 0x08080808}, false, 2, 0x01010101, 0},
+        {{0x0a000002, 0x08080808}, false, 1, 0x08080808, 0},
+        {{0x0a000002, 0x0a000003}, false, 1, INSIDE_RESOLVER, 0x0a000002},
+        {{0x0a000002, 0x0a000003}, true, 2, 0x0a000002, 0},
+        {{0xa9fea9fd}, true, 1, INSIDE_RESOLVER, 0xa9fea9fd}, // a cloud's, link-local
+        {{0x7f000001}, true, 0, 0, 0},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct server_options options = {.allow_private = cases[i].allow_private};
+        struct configuration *config = &server.laptops.configuration;
+        struct siphash_key port_key;
+        memset(config, 0, sizeof *config);
+        server.gateway.resolver = 0;
+        memcpy(host_resolvers, cases[i].host, sizeof host_resolvers);
+        test_row("case %zu", i);
+        CHECK_INT(server_keyed.start(&server.laptops, &options, &port_key), 0);
+        CHECK_INT(config->resolver_count, cases[i].count);
+        CHECK_INT(config->resolvers[0], cases[i].told);
+        CHECK_INT(server.gateway.resolver, cases[i].led_to);
+    }
+}
+
 int main(void) {
     if (getenv("STORM_LOUD") == NULL && freopen("/dev/null", "w", stderr) == NULL)
         return 2;
@@ -849,5 +889,6 @@ int main(void) {
          storm);
     TEST("that there is no place ends the session, but not where the server has spoken since",
          goodbyes);
+    TEST("laptops are told of resolvers that they reach, or are led to the host's", resolvers);
     return test_end();
 }
