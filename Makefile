@@ -128,9 +128,9 @@ $(BUILD)/unit/%: test/unit/%.c $(wildcard test/unit/*.h) $(BUILD)/libtether.a
 $(BUILD)/unit/test_program_options: OWN = $(call objects,src/client/options.c src/server/options.c)
 $(BUILD)/unit/test_program_options: $(call objects,src/client/options.c src/server/options.c)
 
-# Tests that include a source of a program.
-$(addprefix $(BUILD)/unit/test_,client_open display guard machine names places server_records): \
-	$(wildcard src/client/*.c src/server/*.c)
+# Tests that include a source.
+$(addprefix $(BUILD)/unit/test_,client_open display guard machine names places server_records told): \
+	$(wildcard src/client/*.c src/server/*.c) src/dns/told_linux.c
 
 # The programs' own parts that deal with sessions, with keys that last for seconds.
 STORM := $(call objects,$(addprefix src/client/,phones.c keyed.c open.c records.c machine.c) \

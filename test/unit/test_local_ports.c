@@ -80,6 +80,20 @@ static void long_lists(void) {
     }
 }
 
+// Leaves a text of ports that nobody has where the next function has its variables.
+static void soil_stack(void) {
+    volatile char soil[16384];
+    for (size_t i = 0; i < sizeof soil; i++) soil[i] = ":0001"[i % 5];
+}
+
+static void ends_of_lines(void) {
+    unsigned calls = 0;
+    memset(counts, 0, sizeof counts);
+    soil_stack();
+    CHECK_INT(wire_local_ports(count, &calls), 0);
+    CHECK_INT(counts[0][1] + counts[1][1], 0);
+}
+
 // The next descriptor that is free: the same again, when all that was opened is closed.
 static int next_fd(void) {
     int fd = dup(STDOUT_FILENO);
@@ -112,6 +126,7 @@ static void range(void) {
 int main(void) {
     TEST("a socket's port is told, with its protocol, for each kind of socket", each_kind);
     TEST("a list that is longer than what is read at a time is told whole", long_lists);
+    TEST("nothing is read behind the end of a line", ends_of_lines);
     TEST("what was opened to read is closed", closes);
     TEST("the range that the kernel picks ports from is what it says", range);
     return test_end();

@@ -342,6 +342,26 @@ static void signals_end_the_loop(void) {
     }
 }
 
+// Leaves nothing but ones where the next function has its variables.
+static void soil_stack(void) {
+    volatile uint8_t soil[4096];
+    for (size_t i = 0; i < sizeof soil; i++) soil[i] = 0xff;
+}
+
+static void only_these_are_blocked(void) {
+    sigset_t before, after;
+    CHECK_INT(sigprocmask(SIG_SETMASK, NULL, &before), 0);
+    soil_stack();
+    CHECK(loop_init(&loop) == 0);
+    CHECK_INT(sigprocmask(SIG_SETMASK, NULL, &after), 0);
+    for (int number = 1; number < 32; number++) {
+        bool is_ours = number == SIGINT || number == SIGTERM || number == SIGHUP;
+        test_row("signal %d", number);
+        CHECK_INT(sigismember(&after, number), is_ours || sigismember(&before, number) == 1);
+    }
+    loop_close(&loop);
+}
+
 static void stop_at_tenth(void *arg) {
     on_tick(&ticks);
     if (ticks == 10)
@@ -374,6 +394,7 @@ int main(void) {
     TEST("timers call back in time", timers);
     TEST("there is a limit to timers, and it is told", too_many_timers);
     TEST("SIGTERM, SIGINT and SIGHUP end the loop", signals_end_the_loop);
+    TEST("no other signals are held back", only_these_are_blocked);
     TEST("SIGHUP that was ignored before (nohup) goes on being ignored", ignored_hangup);
     return test_end();
 }

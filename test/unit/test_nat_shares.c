@@ -166,6 +166,21 @@ static void the_greediest_gives_way(void) {
     check_counters();
 }
 
+// What is kept for one laptop is kept for each.
+static void kept_for_each(void) {
+    for (uint16_t last = 0; last < NAT_LAPTOPS; last++) {
+        uint16_t greedy = last == 0 ? 1 : 0;
+        test_row("kept for laptop %u", last);
+        start_with_ports(20000, 20000 + ALL - 1);
+        for (uint16_t port = 1; port <= ALL; port++)
+            CHECK(port_out(greedy, tcp(port, TCP_SYN)) != 0);
+        CHECK_INT(in_queue(greedy, NAT_TRANSITORY_QUEUE), ALL / 2 + SHARE);
+        for (uint16_t port = 1; port <= SHARE; port++)
+            CHECK(port_out(last, tcp(port, TCP_SYN)) != 0);
+        CHECK_INT(in_queue(greedy, NAT_TRANSITORY_QUEUE), ALL / 2 + SHARE);
+    }
+}
+
 static void established_never(void) {
     static uint16_t ports[ALL + 1];
     start_with_ports(20000, 20000 + ALL - 1);
@@ -314,6 +329,7 @@ int main(void) {
     TEST("unsolicited packets to every port take nothing", unsolicited_traffic);
     TEST("the oldest transitory connection of the laptop that holds most gives way",
          the_greediest_gives_way);
+    TEST("what is kept for one laptop is kept for each", kept_for_each);
     TEST("an established connection never gives way; who asks for more is told so",
          established_never);
     TEST("what has expired goes before anything is evicted", expired_first);

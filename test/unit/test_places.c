@@ -56,7 +56,27 @@ static void best_first(void) {
     }
 }
 
+// By its rank a list is known to have changed: addresses that are alike have different ones.
+static void neighbours(void) {
+    static const struct client_options options = {.tun_name = "tether%d"};
+    static struct loop_timer opened;
+    static struct places places = {.options = &options, .alarm = &opened};
+    static const char *const names[] = {"wl0", "eth0"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        struct place list[CLIENT_PLACES];
+        size_t count = 0;
+        test_row("%s", names[i]);
+        for (uint32_t address = 0xc0a82b02; address < 0xc0a82b06; address++) {
+            struct interface_address on = {.index = 1, .address = address, .is_up = true};
+            snprintf(on.name, sizeof on.name, "%s", names[i]);
+            add_place(&places, list, &count, &on);
+        }
+        for (size_t at = 1; at < count; at++) CHECK(list[at - 1].rank < list[at].rank);
+    }
+}
+
 int main(void) {
     TEST("the best addresses come first, and a full list lets the last one go", best_first);
+    TEST("the rank tells each address from its neighbours", neighbours);
     return test_end();
 }

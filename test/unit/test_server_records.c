@@ -108,6 +108,8 @@ static void packets(void) {
     CHECK_INT(seen.length, length);
     CHECK_INT(seen.segment_size, 0);
     CHECK_INT(seen.flushed, 0);
+    CHECK_INT(laptop->link.packets_received, 1);
+    CHECK_INT(laptop->link.super_packets_received, 0);
     start();
     length = make_segment(records, 1, 1000);
     length += make_segment(records + length, 1001, 1000);
@@ -136,6 +138,8 @@ static void super_packets(void) {
         CHECK_INT(seen.length, segment_size > 0 ? length : first);
         CHECK_INT(seen.segment_size, segment_size);
         CHECK_INT(laptop->link.bad_message, segment_size == 0);
+        CHECK_INT(laptop->link.packets_received, 2);
+        CHECK_INT(laptop->link.super_packets_received, 1);
     }
 }
 

@@ -882,6 +882,15 @@ static void resolvers(void) {
     }
 }
 
+static void open_mode(void) {
+    const struct server_options options = {.open = true};
+    struct siphash_key keys[2];
+    memset(keys, 0, sizeof keys);
+    for (size_t i = 0; i < 2; i++)
+        CHECK_INT(server_open.start(&server.laptops, &options, &keys[i]), 0);
+    CHECK(memcmp(&keys[0], &keys[1], sizeof keys[0]) != 0);
+}
+
 int main(void) {
     if (getenv("STORM_LOUD") == NULL && freopen("/dev/null", "w", stderr) == NULL)
         return 2;
@@ -890,5 +899,6 @@ int main(void) {
     TEST("that there is no place ends the session, but not where the server has spoken since",
          goodbyes);
     TEST("laptops are told of resolvers that they reach, or are led to the host's", resolvers);
+    TEST("open mode begins with a random key for the NAT's ports", open_mode);
     return test_end();
 }
