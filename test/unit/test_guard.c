@@ -14,13 +14,14 @@ static struct {
     char origin[HTTP_ORIGIN_SHOWN + 1];
 } said;
 
-void log_say(const struct log *log, enum log_level level, const char *format, ...) {
+int log_say(const struct log *log, enum log_level level, const char *format, ...) {
     va_list args;
     (void)log, (void)level, (void)format;
     va_start(args, format);
     snprintf(said.origin, sizeof said.origin, "%s", va_arg(args, const char *));
     va_end(args);
     said.lines++;
+    return -1;
 }
 
 // Asks with this Host, and this Origin or none. `why` is what the page of the refusal says.
