@@ -17,7 +17,7 @@ $(WORLD)/programs.h: test/world/programs.sh
 	@mkdir -p $(@D)
 	test/world/programs.sh $(WORLD_PROGRAMS) > $@
 WORLD_OWN := $(patsubst test/world/%.c,$(WORLD)/own/%.o,$(wildcard test/world/*.c))
-$(WORLD)/own/%.o: test/world/%.c $(wildcard test/world/*.h src/*.h src/*/*.h) $(WORLD)/programs.h
+$(WORLD)/own/%.o: test/world/%.c $(wildcard test/world/*.h src/*.h src/*/*.h) $(WORLD)/programs.h $(BUILD)/limits_of_build.h
 	@mkdir -p $(@D)
 	$(WORLD_CC) -c -o $@ $<
 $(WORLD)/world: $(WORLD_OWN) $(WORLD_PROGRAMS:%=$(WORLD)/%.o) $(BUILD)/libtether.a
