@@ -279,7 +279,7 @@ int world_getsockname(int number, struct sockaddr *address, socklen_t *length) {
     const struct fd *fd = fd_of(number);
     bool is_server = PROGRAM == server_program();
     if (fd->stream != NULL)
-        write_peer(address, length, is_server ? SERVER_ADDRESS : LAPTOP_ADDRESS, fd->stream->port);
+        write_peer(address, length, is_server ? SERVER_ADDRESS : LAPTOPS_ADDRESS, fd->stream->port);
     else
         write_peer(address, length, fd->address, fd->port);
     return 0;
@@ -417,7 +417,7 @@ int world_fstat(int number, struct stat *info) {
 // ---- the rest ----
 
 int world_clock_gettime(clockid_t clock, struct timespec *now) {
-    int64_t us = world.now_us + 1000 * SECOND;
+    int64_t us = world.now_us + BOOTED;
     (void)clock;
     now->tv_sec = us / SECOND;
     now->tv_nsec = us % SECOND * 1000;

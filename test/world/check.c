@@ -8,9 +8,15 @@
 #include "base/siphash.h"
 #include "crypto/aead.h"
 #include "session/replay.h"
+#include "tunnel/link.h"
 #include "world.h"
 
-#define MARK "TetherInTheClear"
+#define MARK       "TetherInTheClear"
+#define LINKS_MOST 128
+// A timer may be late by this, as the programs round their time; and so long after a hold
+// (limits.h) its end is noticed.
+#define TIMER (25 * MS)
+#define HOLD  (OFFER_HOLD_MS * MS)
 
 // A set of numbers.
 struct set {
@@ -77,6 +83,51 @@ bool __wrap_replay_mark(struct replay *replay, uint64_t counter) {
     if (!is_new(&taken, opened))
         fail("%s takes a message twice", world.current->name);
     return replay_mark(replay, counter);
+}
+
+// ---- queues ----
+
+static struct {
+    const struct tunnel_link *link;
+    const struct program *program;
+    uint64_t run; // its life
+} links[LINKS_MOST];
+static size_t link_count;
+
+void __wrap_tunnel_link_init(struct tunnel_link *link, struct session_keys *keys,
+                             const struct siphash_key *key, int64_t now_us);
+void __wrap_tunnel_link_init(struct tunnel_link *link, struct session_keys *keys,
+                             const struct siphash_key *key, int64_t now_us) {
+    size_t i = 0;
+    while (i < link_count && links[i].link != link) i++;
+    if (i == LINKS_MOST)
+        fail("the world knows no more links");
+    links[i].link = link;
+    links[i].program = world.current;
+    links[i].run = world.current->run;
+    link_count += i == link_count;
+    tunnel_link_init(link, keys, key, now_us);
+}
+
+// Whoever may send what is in his queue does so before he waits for anything.
+void check_waits(const struct program *program) {
+    int64_t now_us = world.now_us + BOOTED;
+    for (size_t i = 0; i < link_count; i++) {
+        const struct tunnel_link *link = links[i].link;
+        if (links[i].program != program || links[i].run != program->run || link->conn == NULL ||
+            link->queue.bytes == 0 || ws_conn_unsent(link->conn) > 0)
+            continue;
+        int64_t before_us = now_us - TIMER;
+        bool joins = link->queue.bytes < TUN_MTU && before_us < flow_joins_us(&link->flow);
+        bool has_room = flow_room(&link->flow, before_us) > 0 &&
+                        flow_room(&link->flow, now_us) > 0 &&
+                        flow_in_flight(&link->flow) < link->flow.window;
+        bool has_session = tunnel_link_session(link, now_us - HOLD) != NULL &&
+                           tunnel_link_session(link, now_us) != NULL;
+        if (!joins && has_room && has_session)
+            fail("%s waits, and has %zu bytes in its queue that it may send", program->name,
+                 (size_t)link->queue.bytes);
+    }
 }
 
 void check_sent(const struct program *program, const void *bytes, size_t length) {

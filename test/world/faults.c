@@ -222,7 +222,7 @@ static void take_address(struct host *host, uint32_t address) {
 }
 
 static void take_laptops_address(struct fault *fault) {
-    take_address(laptop_host(any_laptop(fault)), LAPTOP_ADDRESS);
+    take_address(laptop_host(any_laptop(fault)), LAPTOPS_ADDRESS);
 }
 
 static void give_servers_address(void *arg, uint64_t tag) {
@@ -291,7 +291,7 @@ static void neighbour_talks(void *arg, uint64_t laptop) {
         stream->actors[0] != &stranger) {
         int was_with = from->laptop;
         from->laptop = (int)laptop;
-        stream = stream_connect(from, NULL, FDS, &stranger, LAPTOP_ADDRESS, LAPTOP_PORT);
+        stream = stream_connect(from, NULL, FDS, &stranger, LAPTOPS_ADDRESS, LAPTOP_PORT);
         from->laptop = was_with;
         neighbours[laptop].stream = stream;
         neighbours[laptop].number = stream->number;
@@ -316,7 +316,7 @@ static void strangers(struct fault *fault) {
     say("%zu strangers come to the %s", count, is_server ? "server" : "laptop");
     for (size_t i = 0; i < count; i++) {
         struct stream *stream =
-            stream_connect(from, NULL, FDS, &stranger, is_server ? SERVER_ADDRESS : LAPTOP_ADDRESS,
+            stream_connect(from, NULL, FDS, &stranger, is_server ? SERVER_ADDRESS : LAPTOPS_ADDRESS,
                            is_server ? SERVER_PORT : LAPTOP_PORT);
         at(world.now_us + SECOND, stranger_speaks, stream, stream->number);
         at(world.now_us + (int64_t)below(fault, (uint64_t)fault->lasts_us + 1), stranger_leaves,

@@ -252,7 +252,7 @@ static void readable(struct actor *actor, struct stream *stream, int side_of_str
 }
 
 static void connect_both(struct hostile *hostile) {
-    static const uint32_t addresses[] = {LAPTOP_ADDRESS, SERVER_ADDRESS};
+    static const uint32_t addresses[] = {LAPTOPS_ADDRESS, SERVER_ADDRESS};
     static const uint16_t ports[] = {LAPTOP_PORT, SERVER_PORT};
     int was_with = hostile->host->laptop;
     hostile->host->laptop = hostile->laptop;

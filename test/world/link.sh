@@ -23,7 +23,8 @@ name=$1
 out=$2
 shift 2
 trap 'rm -f "$out.all" "$out.map" "$out.cut"' EXIT
-${LD:-ld} -r --wrap=aead_seal --wrap=aead_open --wrap=replay_mark -o "$out.all" "$@"
+${LD:-ld} -r --wrap=aead_seal --wrap=aead_open --wrap=replay_mark \
+	--wrap=tunnel_link_init -o "$out.all" "$@"
 for call in $calls $nothing $refuse $print; do
 	echo "$call world_$call"
 	case $call in

@@ -248,6 +248,7 @@ int world_poll(struct pollfd *polled, nfds_t count, int timeout_ms) {
         program->deadline_us = again_us < end_us ? again_us : end_us;
         if (program->deadline_us != INT64_MAX)
             at(program->deadline_us, on_deadline, program, program->run);
+        check_waits(program);
         program->life = WAITING;
         to_main(program);
     }

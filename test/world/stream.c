@@ -296,7 +296,7 @@ static void arrive(void *arg, uint64_t tag) {
         at(there->blocked_us, arrive, stream, tag);
         return;
     }
-    uint32_t address = host == server_host() ? SERVER_ADDRESS : LAPTOP_ADDRESS;
+    uint32_t address = host == server_host() ? SERVER_ADDRESS : LAPTOPS_ADDRESS;
     struct program *program = listener_at(host, address, stream->port, &fd);
     if (program == NULL) {
         if (!host_has(host, address)) {

@@ -13,6 +13,7 @@
 
 #define MS      INT64_C(1000)
 #define SECOND  (1000 * MS)
+#define BOOTED  (1000 * SECOND) // what the programs' clock shows at the beginning
 #define LAPTOPS 3
 #define PHONES  4
 #define HOSTS   (LAPTOPS + PHONES + 1)
@@ -28,7 +29,7 @@
 #define GATEWAY_ADDRESS 0xcb007101
 #define WEB_ADDRESS     0xc6336401 // 198.51.100.1 and following (RFC 5737)
 #define WEB_HOSTS       4
-#define LAPTOP_ADDRESS  0xa9fe8659 // 169.254.134.89
+#define LAPTOPS_ADDRESS 0xa9fe8659 // 169.254.134.89
 #define LAPTOP_PORT     6354
 #define SERVER_PORT     8080
 
@@ -298,6 +299,7 @@ void traffic_forgive(int laptop); // its connections may be lost
 void traffic_forgive_all(void);
 void traffic_expect(int laptop, int64_t within_us);
 
+void check_waits(const struct program *program);
 void check_sent(const struct program *program, const void *bytes, size_t length);
 void check_init(void);
 void check_end_of(const struct program *program);
