@@ -340,17 +340,22 @@ static void nobody_waits(void) {
     close_link();
 }
 
-// The phone that brought the acknowledgement may be none that is sent on.
-static void acknowledged_without_phone(void) {
+// How much the kernel is told to keep follows the rate, but only where that is worth a system call.
+static void what_the_kernel_keeps(void) {
+    static const struct {
+        int64_t bytes_per_ms, kept;
+    } cases[] = {
+        {LINK_UNSENT * 3 / 2, LINK_UNSENT},       {LINK_UNSENT / 2, LINK_UNSENT},
+        {LINK_UNSENT_MOST * 4, LINK_UNSENT_MOST}, {LINK_UNSENT_MOST * 3 / 4, LINK_UNSENT_MOST},
+        {LINK_UNSENT / 2, LINK_UNSENT},
+    };
     CHECK(open_keyed());
-    make_fast();
-    queue_of_flow(100, 200);
-    tunnel_link_pump(&end, clock_us);
-    CHECK(read_all() > 0);
-    tunnel_link_set_conn(&end, NULL, clock_us);
-    acknowledge_newest();
-    CHECK_INT(flow_in_flight(&end.flow), 0);
-    CHECK_INT(end.unsent, LINK_UNSENT);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        test_row("case %zu", i);
+        make_rate((size_t)cases[i].bytes_per_ms, 1000);
+        acknowledge(2, 0);
+        CHECK_INT(end.unsent, cases[i].kept);
+    }
     close_link();
 }
 
@@ -368,7 +373,7 @@ int main(void) {
     TEST("an acknowledgement goes along with a packet", goes_along);
     TEST("an acknowledgement goes alone when it is due", goes_alone);
     TEST("an acknowledgement of many bytes goes at once", goes_at_once);
-    TEST("an acknowledgement may come while there is no phone", acknowledged_without_phone);
+    TEST("how much the kernel keeps follows the rate, but not each change", what_the_kernel_keeps);
     TEST("without a phone or a session nothing is due", nobody_waits);
     return test_end();
 }

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: ISC
 // Which addresses the client shows first, and how many.
+// Sockets are played.
+#define socket_bind_to_device play_bind
+#define http_host_listen      play_listen
+
 #include "../../src/client/places.c"
 
 #include "test.h"
@@ -75,8 +79,68 @@ static void neighbours(void) {
     }
 }
 
+static struct {
+    int error;  // of the next that is bound
+    int bound;  // how often,
+    int listen; // and how often a socket began to listen
+    char device[IFNAMSIZ];
+} seen;
+
+int play_bind(int fd, const char *device) {
+    (void)fd;
+    seen.bound++;
+    snprintf(seen.device, sizeof seen.device, "%s", device);
+    errno = seen.error;
+    return seen.error == 0 ? 0 : -1;
+}
+
+int play_listen(struct http_host *host, int listener) {
+    (void)host, (void)listener;
+    seen.listen++;
+    return 0;
+}
+
+static void place_at(struct places *places, int index, const char *name) {
+    struct place *place = &places->list[places->count++];
+    memset(place, 0, sizeof *place);
+    place->on.index = index;
+    snprintf(place->on.name, sizeof place->on.name, "%s", name);
+}
+
+// A socket is bound to each interface, and to another when that is gone; it listens once.
+static void doors(void) {
+    static struct places places;
+    memset(&seen, 0, sizeof seen);
+    places.door_count = 2;
+    place_at(&places, 3, "wl0");
+    place_at(&places, 3, "wl0"); // its second address
+    seen.error = ENODEV;         // it is gone again
+    open_doors(&places);
+    CHECK_INT(places.doors[0].index, 0);
+    CHECK_INT(seen.listen, 0);
+    seen.error = 0;
+    open_doors(&places);
+    CHECK_INT(places.doors[0].index + places.doors[1].index, 3);
+    CHECK_INT(seen.listen, 1);
+    place_at(&places, 4, "eth0");
+    open_doors(&places);
+    CHECK_INT(places.doors[0].index * places.doors[1].index, 12);
+    CHECK_TEXT(seen.device, "eth0");
+    CHECK_INT(seen.listen, 2);
+    int bound = seen.bound;
+    open_doors(&places);
+    CHECK_INT(seen.bound, bound); // nothing is new
+    places.count = 0;
+    place_at(&places, 5, "wl1"); // another in the place of both
+    open_doors(&places);
+    CHECK(places.doors[0].index == 5 || places.doors[1].index == 5);
+    CHECK_TEXT(seen.device, "wl1");
+    CHECK_INT(seen.listen, 2);
+}
+
 int main(void) {
     TEST("the best addresses come first, and a full list lets the last one go", best_first);
     TEST("the rank tells each address from its neighbours", neighbours);
+    TEST("a socket listens on each interface, and follows when one goes", doors);
     return test_end();
 }

@@ -33,6 +33,7 @@
 #include "server/keys.h"
 #include "server/phones.h"
 #include "test.h"
+#include "ws/base64.h"
 
 #define LAPTOPS       3
 #define PHONES        9
@@ -882,6 +883,39 @@ static void resolvers(void) {
     }
 }
 
+// A long message from who is not known yet: there is room for it where it begins as a session's of
+// a laptop does, in either form.
+static void long_messages_of_strangers(void) {
+    static const struct {
+        uint8_t opcode;
+        bool is_known;
+    } cases[] = {{WS_BINARY, true}, {WS_TEXT, true}, {WS_BINARY, false}, {WS_TEXT, false}};
+    static const struct http_text nothing;
+    struct endpoint peer;
+    CHECK_INT(endpoint_parse(&peer, "198.51.100.77", 1024), 0);
+    go_on_calmly(CALM_MS, false);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct session *session = &clients[0].keyed.initiator.keys.current;
+        uint8_t head[30] = {MESSAGE_SEALED};
+        uint8_t message[1000] = {0};
+        test_row("case %zu", i);
+        put_be32(head + 1, session->send_index ^ !cases[i].is_known);
+        put_be64(head + 5, session->next_counter + 10);
+        memcpy(message, head, sizeof head);
+        if (cases[i].opcode == WS_TEXT)
+            base64_encode((char *)message, head, sizeof head);
+        struct ws_conn *ws = server_phones_accept(&server.phones, &peer, &nothing);
+        CHECK(ws != NULL);
+        forget_conn(ws);
+        open_conn(ws, &peer);
+        const struct server_conn *conn = ws->arg;
+        CHECK(conn->large == NULL);
+        CHECK(ws->events->crowded(ws->arg, cases[i].opcode, message, sizeof message));
+        CHECK_INT(conn->large != NULL, cases[i].is_known);
+        ws_conn_abort(ws);
+    }
+}
+
 static void open_mode(void) {
     const struct server_options options = {.open = true};
     struct siphash_key keys[2];
@@ -898,6 +932,8 @@ int main(void) {
          storm);
     TEST("that there is no place ends the session, but not where the server has spoken since",
          goodbyes);
+    TEST("a stranger's long message is taken where it begins as a laptop's does",
+         long_messages_of_strangers);
     TEST("laptops are told of resolvers that they reach, or are led to the host's", resolvers);
     TEST("open mode begins with a random key for the NAT's ports", open_mode);
     return test_end();
