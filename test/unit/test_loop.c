@@ -342,6 +342,23 @@ static void signals_end_the_loop(void) {
     }
 }
 
+// Where there is no signalfd, a timer looks which signals wait.
+static void waiting_signals(void) {
+    int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        CHECK(loop_init(&loop) == 0);
+        test_row("signal %d", numbers[i]);
+        const struct loop_watch *watch = &loop.watches[loop.place[loop.signal_fd]];
+        watch->callback(watch->arg, 0);
+        CHECK(!loop.stop);
+        raise(numbers[i]);
+        watch->callback(watch->arg, 0);
+        CHECK(loop.stop);
+        watch->callback(watch->arg, POLLIN); // it waits no more
+        loop_close(&loop);
+    }
+}
+
 // Leaves nothing but ones where the next function has its variables.
 static void soil_stack(void) {
     volatile uint8_t soil[4096];
@@ -394,6 +411,7 @@ int main(void) {
     TEST("timers call back in time", timers);
     TEST("there is a limit to timers, and it is told", too_many_timers);
     TEST("SIGTERM, SIGINT and SIGHUP end the loop", signals_end_the_loop);
+    TEST("a signal that waits ends the loop, too", waiting_signals);
     TEST("no other signals are held back", only_these_are_blocked);
     TEST("SIGHUP that was ignored before (nohup) goes on being ignored", ignored_hangup);
     return test_end();

@@ -908,10 +908,12 @@ static void long_messages_of_strangers(void) {
         CHECK(ws != NULL);
         forget_conn(ws);
         open_conn(ws, &peer);
-        const struct server_conn *conn = ws->arg;
+        struct server_conn *conn = ws->arg;
         CHECK(conn->large == NULL);
+        CHECK(!conn->phone.text); // whatever the one before spoke
         CHECK(ws->events->crowded(ws->arg, cases[i].opcode, message, sizeof message));
         CHECK_INT(conn->large != NULL, cases[i].is_known);
+        conn->phone.text = true;
         ws_conn_abort(ws);
     }
 }
