@@ -10,7 +10,8 @@
 // When the server says nothing for a while although the laptop speaks, that may be an outage, after
 // which the connection goes on with all that was on its way; or the connection is dead, and TCP
 // does not know. So another is tried beside it, again and again. Whichever brings something first,
-// or opens, is used from then on; what the old one still brings is copied, too, for a while.
+// or opens, is used from then on; what the old one still brings is copied, too, until the new one
+// has brought something.
 //
 // Some carriers let only some ports through. So the server's others are tried a moment after the
 // first, beside it, as RFC 8305 section 5 has it for addresses. The first that opens is used, and
@@ -46,7 +47,7 @@
 #define SEALED            0x03
 #define SILENCE_MS        2000  // of a server that owes an answer: another connection is tried,
 #define ATTEMPT_MS        2000  // each for so long (TCP sends two SYNs in that time)
-#define LEAVING_MS        15000 // and the old one may bring what it still has
+#define LEAVING_MS        15000 // and at most so long the old one may bring what it still has
 #define HOLD_MS           2000  // for a laptop that is connected to again at once
 #define BACKOFF_MS        2000  // the longest pause before TCP repeats something
 
@@ -284,6 +285,7 @@ static void watch_answers(struct side *side, bool is_question) {
             relay->asked_ms = relay->loop.now_ms;
     } else if (side == relay->laptop.other) {
         relay->asked_ms = -1;
+        relay->leave_at_ms = relay->loop.now_ms;
         end_round(relay);
     }
 }

@@ -271,6 +271,33 @@ def goes_back():
         first.expect_message(BINARY, b"F" + long)
 
 
+def was_ended(peer):
+    peer.socket.setblocking(False)
+    try:
+        return peer.socket.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True
+
+
+def old_one_ends():
+    """What a silent server's old connection still brings is copied until the new one has brought something; then the
+    old one is ended, and not many seconds later."""
+    with Session() as session:
+        old = session.server.open()
+        session.works(old)
+        session.up.frame(BINARY, SEALED + b"to which there is no answer")
+        old.expect_message(BINARY, SEALED + b"to which there is no answer")
+        new = session.server.open()
+        session.up.frame(PING, b"open?")
+        session.up.expect_pong(b"open?")
+        old.frame(TEXT, b"late")
+        session.up.expect_message(TEXT, b"late")
+        session.works(new)
+        wait_for("the old connection is ended", lambda: was_ended(old), 7)
+
+
 def stops():
     with Session() as session:
         peer = session.server.open()
@@ -338,6 +365,7 @@ def run(case):
     case("a server that never answers is given up, and the laptop is served meanwhile", silent_server)
     case("a server that leaves while the laptop comes is connected to anew", laptop_comes_while_the_server_leaves)
     case("when the second connection breaks, the laptop goes on by the first", goes_back)
+    case("an old connection ends when the new one has brought something", old_one_ends)
     case("asked to stop, it leaves with status 0 and ends both connections", stops)
 
 
