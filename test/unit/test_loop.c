@@ -399,6 +399,7 @@ static void ignored_hangup(void) {
 }
 
 int main(void) {
+    signal(SIGHUP, SIG_DFL); // also under nohup(1)
     TEST("a descriptor calls back when it is ready, and only then", descriptors_call_back);
     TEST("a hangup is told", hangup_is_told);
     TEST("the events that are waited for can be changed", events_can_be_changed);
