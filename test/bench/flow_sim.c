@@ -129,7 +129,8 @@ static void send_message(struct end *end, struct message message, size_t packets
         flow_acknowledge(receiver, body, sim.now_us);
     }
     if (message.counts)
-        flow_sent(&end->flow, 0, end->next, message.sealed, has_begun, false, sim.now_us);
+        flow_sent(&end->flow, 0, end->next, message.sealed, has_begun, message.ping > 0,
+                  sim.now_us);
     end->messages[end->next % MESSAGES] = message;
     size_t left = message.sealed + FRAME_HEAD;
     for (; left > SEGMENT; left -= SEGMENT)
