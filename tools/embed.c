@@ -6,8 +6,8 @@
 // nothing more.
 //
 // Scripts and styles lose what browsers do not read: comments, but for the first line, which names
-// the licence, empty lines, and the tabs before a line; styles also most ends of lines. That is a
-// fifth of them, which every program carries and every phone loads.
+// the licence, empty lines, the tabs before a line, and its end where it ends nothing. That is a
+// fourth of them, which every program carries and every phone loads.
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -64,9 +64,11 @@ static int embed(const char *path, int number, struct embedded *file) {
         }
         in_comment |= is_code && file->length > 0 && strncmp(line + start, "/*", 2) == 0;
         bool is_kept = !in_comment && (!is_code || line[start] != '\n');
-        if (ends_in(path, ".css") && file->length > 0 && length > 1 &&
-            strchr("{};,", line[length - 2]) != NULL)
+        const char *goes_on = ends_in(path, ".css") ? "{};," : "{;,"; // "}" may end a statement
+        if (is_code && file->length > 0 && length > 1 && strchr(goes_on, line[length - 2]) != NULL)
             length--;
+        if (is_code && length > 1 && line[length - 1] == '{' && line[length - 2] == ' ')
+            line[--length - 1] = '{';
         for (size_t i = start; i < (size_t)length && is_kept; i++) put(file, (uint8_t)line[i]);
         in_comment &= !ends_in(line, "*/\n");
     }

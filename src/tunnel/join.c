@@ -14,20 +14,14 @@ struct joining {
     size_t at;         // where their record begins
 };
 
-// Reads a record that is a packet, or a super-packet of segments of this size; 0: a packet.
+// Reads a record of the queue: a packet, or a super-packet of segments of this size; 0: a packet.
 static bool read_segments(struct ip_packet *packet, uint16_t *segment_size, uint8_t *bytes,
                           size_t length) {
-    struct record record;
-    struct ip_offload offload;
-    *segment_size = 0;
-    if (record_read(&record, bytes, length) != length)
-        return false;
-    if (record.type == RECORD_PACKET)
-        return ip_parse(packet, bytes, length) == IP_GOOD && packet->length == length;
-    if (record.type != RECORD_SUPER_PACKET || super_packet_read(packet, &offload, &record) < 0)
-        return false;
-    *segment_size = get_be16(record.bytes);
-    return true;
+    bool is_super = bytes[0] == RECORD_SUPER_PACKET && length > SUPER_PACKET_HEAD;
+    size_t head = is_super ? SUPER_PACKET_HEAD : 0;
+    *segment_size = is_super ? get_be16(bytes + RECORD_HEAD) : 0;
+    return ip_parse(packet, bytes + head, length - head) == IP_GOOD &&
+           packet->length == length - head;
 }
 
 // Makes room for a head before the packet that is the run as yet, if it has none.
