@@ -175,7 +175,9 @@ size_t flow_message_size(const struct flow *flow) {
         return LINK_RECORDS;
     if (flow->silence.is_silent)
         return TUN_MTU;
-    for (int64_t segments = PAIR; segments <= (flow->is_calm ? 3 * PAIR : PAIR); segments += PAIR)
+    int64_t calm_us = flow->sent_us - flow->hurried_us;
+    int64_t most = calm_us > CALM_US ? FLOW_SHORT / TUN_MTU : PAIR;
+    for (int64_t segments = PAIR; segments <= most; segments += PAIR)
         if (flow_rate(flow) == 0 || bytes_in(flow, segments * MESSAGE_US) >= segments * TUN_MTU)
             size = greater(size, segments * TUN_MTU);
     return (size_t)smaller(greater(size, TUN_MTU), LINK_RECORDS);
@@ -227,7 +229,6 @@ void flow_sent(struct flow *flow, uint32_t index, uint32_t counter, size_t bytes
         flow->begun_us = now_us;
     if (hurries)
         flow->hurried_us = now_us;
-    flow->is_calm = now_us - flow->hurried_us > CALM_US;
     if (is_beginning(flow, now_us)) // then it drains later: so far more was on its way
         flow->drain.from_us = now_us;
     pace(flow, bytes, now_us);

@@ -44,8 +44,7 @@ struct flow {
     int64_t sent_us;    // when the last message was sent,
     int64_t begun_us;   // and the last one of a connection that has only begun
     int64_t paced_us;   // when the next message may be sent
-    int64_t hurried_us; // when somebody hurried last,
-    bool is_calm;       // and whether that was long before the newest message
+    int64_t hurried_us; // when somebody hurried last
 };
 
 // Nothing is on its way, and nothing is known of the link.
