@@ -80,6 +80,7 @@ void client_phones_leave(struct client_phones *phones, struct client_conn *conn)
         return;
     note_path(phones, NULL, next);
     phones->mode->path_moved(phones, next);
+    phones->alarm->due_ms = phones->loop->now_ms; // what waits goes there
 }
 
 // A crowd at the door gets some lines of the log, and then a number.

@@ -160,8 +160,9 @@ static int64_t opens_us(const struct tunnel_link *link, int64_t now_us) {
 }
 
 static int64_t due_us(const struct tunnel_link *link, int64_t now_us) {
+    int64_t held_us = link->keys->held_until_ms * 1000;
     if (tunnel_link_session(link, now_us) == NULL)
-        return INT64_MAX;
+        return held_us > now_us ? held_us : INT64_MAX;
     int64_t due = flow_due_us(&link->flow);
     if (tunnel_link_is_full(link))
         return due;

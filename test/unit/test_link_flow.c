@@ -169,6 +169,27 @@ static void small_packets_pass(void) {
     close_link();
 }
 
+// A session is held for a moment when somebody says that the server has lost it. What waits goes as
+// soon as that is over, and waits for no other event.
+static void a_hold_ends(void) {
+    size_t length;
+    CHECK(open_link(true));
+    listen_anew();
+    begin_session();
+    keys.held_until_ms = clock_us / 1000 + OFFER_HOLD_MS;
+    queue_of_flow(100, 1);
+    tunnel_link_pump(&end, clock_us);
+    CHECK_INT(end.packets_sent, 0);
+    CHECK_INT(tunnel_link_due_us(&end, clock_us), keys.held_until_ms * 1000);
+    clock_us = keys.held_until_ms * 1000;
+    tunnel_link_pump(&end, clock_us);
+    CHECK(next_sealed(WS_BINARY, &length) != NULL);
+    CHECK_INT(length, 100);
+    keys.current.live = false;
+    CHECK_INT(tunnel_link_due_us(&end, clock_us), INT64_MAX);
+    close_link();
+}
+
 // After silence one message goes at a time, until something is acknowledged again.
 static void silence(void) {
     size_t length;
@@ -361,6 +382,7 @@ static void what_the_kernel_keeps(void) {
 }
 
 int main(void) {
+    TEST("what waits for the end of a hold goes then", a_hold_ends);
     TEST("no more than the window is sent without acknowledgements", window_bounds);
     TEST("an acknowledgement makes room for more", acknowledgements_open);
     TEST("wrong acknowledgements open nothing", wrong_acknowledgements);

@@ -13,10 +13,8 @@
 
 #define MARK       "TetherInTheClear"
 #define LINKS_MOST 128
-// A timer may be late by this, as the programs round their time; and so long after a hold
-// (limits.h) its end is noticed.
+// A timer may be late by this, as the programs round their time.
 #define TIMER (25 * MS)
-#define HOLD  (OFFER_HOLD_MS * MS)
 
 // A set of numbers.
 struct set {
@@ -122,7 +120,7 @@ void check_waits(const struct program *program) {
         bool has_room = flow_room(&link->flow, before_us) > 0 &&
                         flow_room(&link->flow, now_us) > 0 &&
                         flow_in_flight(&link->flow) < link->flow.window;
-        bool has_session = tunnel_link_session(link, now_us - HOLD) != NULL &&
+        bool has_session = tunnel_link_session(link, before_us) != NULL &&
                            tunnel_link_session(link, now_us) != NULL;
         if (!joins && has_room && has_session)
             fail("%s waits, and has %zu bytes in its queue that it may send", program->name,
