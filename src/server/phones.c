@@ -129,8 +129,9 @@ void server_phones_on_closed(void *arg, uint16_t status) {
     pending_init(&conn->pending);
     path_leave(&conn->phone, phones->loop->now_us);
     if (was_path) {
-        laptop->seen_ms = phones->laptops->alarm->due_ms = phones->loop->now_ms;
-        laptop->touched = true; // there may be another path
+        laptop->seen_ms = phones->loop->now_ms;
+        laptop->touched = true; // there may be another path, and what waits goes there at once
+        phones->laptops->alarm->due_ms = phones->loop->now_ms;
     }
     if (was_path && laptop->path.current == NULL && !phones->loop->stop)
         log_info(phones->log, "laptop %u: its phone is gone (status %u)", laptop->path.laptop,

@@ -105,8 +105,8 @@ static size_t make_sealed(struct tunnel_link *link, struct session *session, uin
     memcpy(records, link->control, control);
     link->control_length = 0;
     bool hurries;
-    bool joins = joins_segments(link, session);
-    size_t packets = tunnel_take_packets(link, records + control, most, joins, &hurries);
+    size_t packets =
+        tunnel_take_packets(link, records + control, most, joins_segments(link, session), &hurries);
     size_t whole = SEALED_OVERHEAD + control + packets;
     uint32_t counter = (uint32_t)session->next_counter;
     if (!session_seal(session, message, control + packets)) {

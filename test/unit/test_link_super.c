@@ -255,6 +255,19 @@ enum change {
     HAS_OPTION
 };
 
+// Segments of a laptop's connection from this port, which come one behind the other.
+static struct packet_spec stream_from(uint16_t port) {
+    return (struct packet_spec){
+        .protocol = PACKET_TCP,
+        .source = ADDRESS(10, 0, 0, 1),
+        .destination = ADDRESS(198, 51, 100, 9),
+        .source_port = port,
+        .destination_port = 443,
+        .fragment = 0x4000,
+        .payload = payload,
+    };
+}
+
 // Queues the next segment of a connection, which differs from those before in something.
 static void queue_next(struct packet_spec *stream, enum change change) {
     static uint8_t bytes[IP_PACKET_MAX];
@@ -337,17 +350,9 @@ static void side_by_side(void) {
         test_row("case %lu", (unsigned long)i);
         CHECK(begin(joins[i].takes));
         make_rate(15000, 10000);
-        struct packet_spec stream = {
-            .protocol = PACKET_TCP,
-            .source = ADDRESS(10, 0, 0, 1),
-            .destination = ADDRESS(198, 51, 100, 9),
-            .source_port = 1,
-            .destination_port = 443,
-            .fragment = 0x4000,
-            .sequence = 0xfffff000,
-            .tcp_options = joins[i].options,
-            .payload = payload,
-        };
+        struct packet_spec stream = stream_from(1);
+        stream.sequence = 0xfffff000;
+        stream.tcp_options = joins[i].options;
         for (int n = 0; n < 4; n++) queue_next(&stream, joins[i].changes[n]);
         take_all();
         CHECK(joins[i].options == 0 ||
@@ -361,16 +366,9 @@ static void side_by_side(void) {
 
 // A small packet that pushes; or of one that does not, such as an acknowledgement.
 static void queue_small(bool pushes) {
-    struct packet_spec spec = {
-        .protocol = PACKET_TCP,
-        .source = ADDRESS(10, 0, 0, 1),
-        .destination = ADDRESS(198, 51, 100, 9),
-        .source_port = 2,
-        .destination_port = 22,
-        .tcp_flags = pushes ? TCP_ACK | TCP_PSH_FLAG : TCP_ACK,
-        .payload = payload,
-        .payload_length = 20,
-    };
+    struct packet_spec spec = stream_from(2);
+    spec.tcp_flags = pushes ? TCP_ACK | TCP_PSH_FLAG : TCP_ACK;
+    spec.payload_length = 20;
     static uint8_t bytes[100];
     tunnel_link_queue(&end, bytes, packet_make(bytes, &spec), clock_us);
     tunnel_link_pump(&end, clock_us);
@@ -379,15 +377,7 @@ static void queue_small(bool pushes) {
 // On a slow link messages are of six segments while nobody hurries, and of two for half a second
 // after a keystroke.
 static void calm_and_hurry(void) {
-    struct packet_spec stream = {
-        .protocol = PACKET_TCP,
-        .source = ADDRESS(10, 0, 0, 1),
-        .destination = ADDRESS(198, 51, 100, 9),
-        .source_port = 1,
-        .destination_port = 443,
-        .fragment = 0x4000,
-        .payload = payload,
-    };
+    struct packet_spec stream = stream_from(1);
     static const struct {
         bool pushes;
         int64_t after_us;
@@ -416,14 +406,7 @@ static void turns_stay_fair(void) {
     size_t of[2] = {0, 0};
     struct packet_spec streams[2];
     CHECK(begin(BOTH));
-    for (int f = 0; f < 2; f++)
-        streams[f] = (struct packet_spec){.protocol = PACKET_TCP,
-                                          .source = ADDRESS(10, 0, 0, 1),
-                                          .destination = ADDRESS(198, 51, 100, 9),
-                                          .source_port = (uint16_t)(1 + f),
-                                          .destination_port = 443,
-                                          .fragment = 0x4000,
-                                          .payload = payload};
+    for (int f = 0; f < 2; f++) streams[f] = stream_from((uint16_t)(1 + f));
     for (int n = 0; n < 100; n++) {
         queue_next(&streams[0], NONE);
         queue_next(&streams[1], n % 2 == 0 ? NONE : IS_LATER); // two at a time
