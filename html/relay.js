@@ -94,6 +94,7 @@ function TetherRelay(report) {
 			other: null,
 			socket: null,
 			old: null, // the server's that was used before; see setAside()
+			early: null, // came before the laptop's was open: the server's greeting, which is said once
 			fresh: [], // the sockets of an attempt
 			tried: 0, // of urls, in this attempt
 			timer: null, // limits an attempt, or ends a wait
@@ -114,6 +115,7 @@ function TetherRelay(report) {
 		var socket = to.socket || to.old;
 		from.heard = true;
 		if (socket === null || socket.bufferedAmount > LIMIT) {
+			if (to === laptop && !to.openedAt) { to.early = data; }
 			to.sent.dropped += to.openedAt ? 1 : 0; // before that nobody waits for it
 			to.sent.droppedAt = Date.now();
 			if (to.state === "idle") { connect(to); }
@@ -193,6 +195,8 @@ function TetherRelay(report) {
 			side.state = "connected";
 			side.openedAt = side.heardAt;
 		}
+		if (side.early !== null) { forward(side.early, side.other, side); }
+		side.early = null;
 		if (side.other.state === "idle") { connect(side.other); }
 		statusAt = 0;
 		setTimeout(mindStatus, STATUS_SOON_MS);

@@ -48,7 +48,7 @@
 #define SILENCE_MS        2000  // of a server that owes an answer: another connection is tried,
 #define ATTEMPT_MS        2000  // each for so long (TCP sends two SYNs in that time)
 #define LEAVING_MS        15000 // and at most so long the old one may bring what it still has
-#define HOLD_MS           2000  // for a laptop that is connected to again at once
+#define HOLD_MS           2000  // for a laptop that is connected to at once, or again at once
 #define BACKOFF_MS        2000  // the longest pause before TCP repeats something
 
 // One end of the tether, and how it is reached.
@@ -490,6 +490,7 @@ int main(int argc, char **argv) {
         return 1;
     }
     relay.asked_ms = -1;
+    relay.hold_until_ms = relay.loop.now_ms + HOLD_MS; // for the greeting, which is said once
     init_side(&relay.laptop, &relay.laptop_end, &relay.servers[0]);
     for (int i = 0; i < SERVERS; i++)
         init_side(&relay.servers[i], &relay.server_end, &relay.laptop);

@@ -81,6 +81,7 @@ class Host {
     this.refuse = false;           // break handshakes off
     this.dead = false;             // answer nothing, and take nothing
     this.slow = 0;                 // answer a handshake after so many ms
+    this.greeting = null;          // said first on each connection
     this.status = null;            // what status.json says, if there is one
     this.messages = [];
     this.sockets = [];
@@ -150,6 +151,9 @@ class Host {
       this.sockets.forEach((older) => older.close(4001, "replaced"));
     }
     this.sockets.push(client);
+    if (this.greeting) {
+      client.send(this.greeting);
+    }
     client.on("message", (data, binary) => this.messages.push({ data, binary }));
     client.on("close", () => {
       this.sockets = this.sockets.filter((other) => other !== client);

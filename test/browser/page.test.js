@@ -244,6 +244,16 @@ const TESTS = [
     await copies(other, away, ["back", Buffer.from("again")]);
   }]),
 
+  ["a laptop that connects after the server gets the server's greeting, which is said once", async (after) => {
+    const { laptop, server } = await setUp(after, { before: (slow, greeter) => {
+      slow.slow = 1000;
+      greeter.greeting = "greeting";
+    } });
+    await until("the greeting comes", () => laptop.messages.length);
+    equal(String(laptop.messages[0].data), "greeting", "the first message");
+    equal(server.attempts.length, 1, "connections to the server"); // another one is greeted again
+  }],
+
   ["failed attempts are spaced further and further, and a connection that held starts afresh", async (after) => {
     const { page, laptop, server } = await setUp(after, { before: (l, s) => { s.refuse = true; } });
     await until("five attempts", () => server.attempts.length >= 5);

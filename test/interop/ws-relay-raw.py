@@ -216,6 +216,24 @@ def messages_wait_for_nobody():
         peer.expect_message(TEXT, b"fresh")
 
 
+def greeting_waits():
+    """A server greets once, as soon as its connection opens. A laptop that is a little later gets it all the same."""
+    laptop, server = Listener(), Listener()
+    relay = Program(RELAY + ["--laptop", laptop.url, "--server", server.url])
+    try:
+        late, _, fields = laptop.accept()
+        peer = server.open(frame(BINARY, b"greeting", masked=False))
+        peer.frame(PING, b"read it?")
+        time.sleep(0.3)
+        late.send(answer(fields))
+        late.expect_message(BINARY, b"greeting")
+        relay.alive()
+    finally:
+        relay.stop()
+        laptop.socket.close()
+        server.socket.close()
+
+
 def silent_server():
     """A server that takes the connection and never answers is given up; meanwhile the laptop is served."""
     with Session() as session:
@@ -362,6 +380,7 @@ def run(case):
 
     case("7.2.3: refused again and again, it waits longer each time", backs_off)
     case("messages for a side that is away are dropped, not kept", messages_wait_for_nobody)
+    case("what the server says before the laptop's connection opens reaches the laptop", greeting_waits)
     case("a server that never answers is given up, and the laptop is served meanwhile", silent_server)
     case("a server that leaves while the laptop comes is connected to anew", laptop_comes_while_the_server_leaves)
     case("when the second connection breaks, the laptop goes on by the first", goes_back)

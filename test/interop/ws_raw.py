@@ -230,8 +230,10 @@ class Peer:
     def message(self):
         """The next data message, (opcode, payload); pings before it are answered, pongs ignored."""
         opcode, parts = None, []
+        deadline = time.monotonic() + max(LIMIT_S, 60)
         while True:
             fin, kind, payload = self.receive()
+            check(kind != PING or time.monotonic() < deadline, "nothing but pings came")
             if kind == PING:
                 self.frame(PONG, payload)
             elif kind == CLOSE:
