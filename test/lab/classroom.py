@@ -3,8 +3,8 @@
 """The laptops of a class and the host that they talk to, each in a namespace of the lab.
 
 usage: classroom.py LAB COUNT WEB-ADDRESS     (a command a line; each is answered by a line: "ok", or why not)
-  open PORT|any    each laptop connects to the web host from that port, the same for all, or from one of its own,
-                   and says its number by TCP and by UDP
+  open PORT|own    each laptop connects to the web host from that port, the same for all, or from one of its own,
+                   and says its number by TCP and by UDP (of ports that the kernel chooses, two may be the same)
   talk [NUMBER]    all laptops, or one, say something by TCP and hear it again: the connections live
   push NUMBER      the web host speaks first, to a laptop that is silent
   overheard        what came to each laptop was its own, and no laptop had to refuse anything
@@ -23,6 +23,7 @@ CLONE_NEWNET = 0x40000000  # of <linux/sched.h>
 PACKET_OUTGOING = 4  # of <linux/if_packet.h>
 ETH_P_IP = 0x0800
 PORT = 9000
+OWN_PORTS = 10000  # and the laptop's number
 PATIENCE_S = 30
 RST = 4
 lab, count, web = sys.argv[1], int(sys.argv[2]), sys.argv[3]
@@ -119,7 +120,7 @@ def obey(command, argument=None):
     chosen = [laptops[int(argument) - 1]] if argument and argument.isdigit() and command != "open" else laptops
     for laptop in chosen:
         if command == "open":
-            laptop.open(0 if argument == "any" else int(argument))
+            laptop.open(OWN_PORTS + laptop.number if argument == "own" else int(argument))
         elif command == "talk":
             laptop.talk()
         elif command == "push":

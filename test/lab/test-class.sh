@@ -91,7 +91,7 @@ laptops=1
 check "tether-server starts" start_server
 check "a laptop behind an address of its own comes in" start_class
 begin_lessons
-check "it talks by TCP and UDP" class open any
+check "it talks by TCP and UDP" class open own
 check "its phone falls silent, and another comes" freeze_relay 1
 check "the silent laptop hears the web host" class push 1
 check "by the second phone" wait_for 5 grep 'in place of the one before' "$(lab_log server)"
@@ -118,7 +118,7 @@ check "and comes back" relay_of 7
 check "its laptop, which was silent, hears the web host: its mapping is kept" class push 7
 check "and speaks on" class talk 7
 
-check "each opens a connection from a port of its own" class open any
+check "each opens a connection from a port of its own" class open own
 check "all phones go and come back at the same time" all_at_once
 check "all connections go on" class talk
 check "a phone falls silent, and another comes for the same laptop" freeze_relay 9
