@@ -10,14 +10,13 @@
 //
 // While no more than that is on its way anyhow, nothing is to be done.
 #include "drain.h"
+#include "../base/compare.h"
 #include "../limits.h"
-
-#define LESS 2 // of what is on its way: half
 
 void drain_step(struct drain *drain, struct way *way, int64_t sent_us, size_t held,
                 size_t in_flight, int64_t usual_us, int64_t now_us) {
     if (drain->window == 0) {
-        held = (held > TUN_MTU ? held : TUN_MTU) / LESS;
+        held = (size_t)half(greater((int64_t)held, TUN_MTU));
         if (in_flight <= held)
             drain->ended_us = now_us;
         if (now_us - drain->ended_us < FLOW_RENEWED_US)
@@ -27,7 +26,7 @@ void drain_step(struct drain *drain, struct way *way, int64_t sent_us, size_t he
     } else if (sent_us > drain->from_us) {
         if (drain->window < TUN_MTU)
             way_has_no_queue(way);
-        drain->window /= LESS;
+        drain->window = (size_t)half((int64_t)drain->window);
         drain->from_us = now_us;
         if (way->queue_us > usual_us)
             return;

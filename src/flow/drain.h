@@ -6,10 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Microseconds after which what is known of the way is to be renewed, as in BBR
-// (draft-cardwell-iccrg-bbr-congestion-control-00, RTpropFilterLen).
-#define FLOW_RENEWED_US 10000000
-
 struct drain {
     size_t window;    // so many bytes may be on their way now; 0: as many as else
     int64_t from_us;  // since then

@@ -27,7 +27,6 @@
 // Microseconds of busy time: what is older counts half. Fewer follow a car's link sooner, but are
 // the mean of fewer packets. On random links, half as many cost goodput, twice as many time.
 #define REMEMBERED_US 1000000
-#define OLDER         2
 // Bytes in a microsecond: no link is as fast, and no times that the other end makes up lead beyond.
 #define BYTES_MOST 10000
 
@@ -49,8 +48,8 @@ static void measure_rate(struct service *service, int64_t bytes, int64_t busy_us
     service->bytes += bytes;
     service->busy_us += greater(busy_us, bytes / BYTES_MOST + 1);
     if (service->busy_us > REMEMBERED_US) {
-        service->bytes /= OLDER;
-        service->busy_us /= OLDER;
+        service->bytes = half(service->bytes);
+        service->busy_us = half(service->busy_us);
     }
 }
 

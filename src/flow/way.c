@@ -21,8 +21,6 @@
 // In microseconds: a way back that is later than this counts as this. Where ways back stand still
 // for seconds, more brings little; where they are thin, it fills the link with seconds of queue.
 #define LATE_MOST_US 300000
-// No way is longer, whatever the other end says.
-#define BARE_MOST_US 10000000
 // Clocks drift apart by up to one part in so many (RFC 5905 section 7.1: 500 in a million). The
 // shortest way back is forgotten as slowly.
 #define DRIFT 2000
@@ -51,7 +49,7 @@ int64_t way_measure(struct way *way, const struct flow_report *report, int64_t s
 
 int64_t way_bare_us(const struct way *way) {
     int64_t bare_us = greater(way->there_least_us + way->back_least_us, 1);
-    return way->is_known ? smaller(bare_us, BARE_MOST_US) : 0;
+    return way->is_known ? smaller(bare_us, FLOW_RENEWED_US) : 0;
 }
 
 void way_has_no_queue(struct way *way) {

@@ -8,6 +8,10 @@
 
 // What is new counts for an eighth of a mean (RFC 6298 section 2.3).
 #define FLOW_SMOOTHING 8
+// Microseconds after which what is known of the way is to be renewed, as in BBR
+// (draft-cardwell-iccrg-bbr-congestion-control-00, RTpropFilterLen). No way is longer, whatever the
+// other end says.
+#define FLOW_RENEWED_US 10000000
 
 // What an acknowledgement says.
 struct flow_report {
