@@ -4,7 +4,7 @@
 # another compiler and sanitizers.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-count=${1:-60}
+count=${1:-100}
 
 ok() { echo "ok - $1"; }
 not_ok() { echo "not ok - $1: $2"; }
