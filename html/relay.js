@@ -361,6 +361,7 @@ function TetherRelay(report) {
 		sides.forEach(function (side) {
 			side.failures = 0;
 			side.openedAt = 0;
+			side.early = null;
 			side.state = "unknown";
 			if (side.urls.length) { connect(side); }
 		});

@@ -23,6 +23,7 @@ from ws_raw import (BINARY, CLOSE, CONTINUATION, LIMIT_S, MESSAGE_MAX, PING, ROO
 
 RELAY = None
 NOBODY = 4002  # the server's code where no laptop speaks
+SILENT = 4003  # the laptop's where the server does not answer
 SEALED = b"\x03"  # how a message begins that the server owes an answer
 
 
@@ -234,6 +235,25 @@ def greeting_waits():
         server.socket.close()
 
 
+def laptop_returns():
+    """The laptop finds that the server does not answer, and closes; the relay connects to it again at once. What the
+    server says meanwhile waits."""
+    with Session() as session:
+        peer = session.server.open()
+        session.works(peer)
+        time.sleep(2.5)  # what comes in the first two seconds waits in any case
+        session.up.frame(CLOSE, close_payload(SILENT))
+        session.up.expect_close(SILENT)
+        session.up.close()
+        late, _, fields = session.laptop.accept()
+        peer.frame(BINARY, b"meanwhile")
+        time.sleep(0.3)
+        late.send(answer(fields))
+        session.up = late
+        session.up.expect_message(BINARY, b"meanwhile")
+        session.works(peer)
+
+
 def silent_server():
     """A server that takes the connection and never answers is given up; meanwhile the laptop is served."""
     with Session() as session:
@@ -381,6 +401,7 @@ def run(case):
     case("7.2.3: refused again and again, it waits longer each time", backs_off)
     case("messages for a side that is away are dropped, not kept", messages_wait_for_nobody)
     case("what the server says before the laptop's connection opens reaches the laptop", greeting_waits)
+    case("what the server says while the laptop's connection is made anew reaches the laptop", laptop_returns)
     case("a server that never answers is given up, and the laptop is served meanwhile", silent_server)
     case("a server that leaves while the laptop comes is connected to anew", laptop_comes_while_the_server_leaves)
     case("when the second connection breaks, the laptop goes on by the first", goes_back)

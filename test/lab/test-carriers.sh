@@ -106,6 +106,7 @@ carrier
 lab_cellular 3g --delay 200 || lab_die "the long way does not start"
 LAB_MODE=open
 check "open mode: tether-server starts" start_server
+check "it warns its owner" grep -q 'warning: open mode: ANYBODY' "$(lab_log server)"
 check "open mode: tether-client starts" start_client
 for phone in relay browser; do
 	check "open mode, a round trip of 400 ms: online ($phone)" online "$phone"
