@@ -38,7 +38,7 @@ function embedded(name) {
   }
   return !/\.(js|css)$/.test(name) ? text : first +
     rest.replace(/^\t*\/\*[^]*?\*\/\n/gm, "").replace(/^\t+/gm, "").replace(/ +\/\/ .*$/gm, "").replace(/^\n/gm, "")
-      .replace(/ \{\n/g, "{\n").replace(/\.css$/.test(name) ? /(?<=[{};,])\n/g : /(?<=[{;,])\n/g, "");
+      .replace(/ ?([{}]) ?/g, "$1").replace(/\.css$/.test(name) ? /(?<=[{};,])\n/g : /(?<=[{;,])\n/g, "");
 }
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

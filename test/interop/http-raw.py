@@ -48,7 +48,7 @@ def read_file(name):
     first, rest = content.split(b"\n", 1)
     for stripped in (rb"(?ms)^\t*/\*.*?\*/\n", rb"(?m)^\t+", rb"(?m) +// .*$", rb"(?m)^\n"):
         rest = re.sub(stripped, b"", rest)
-    rest = re.sub(rb" \{\n", b"{\n", rest)
+    rest = re.sub(rb" ?([{}]) ?", rb"\1", rest)
     rest = re.sub(rb"([{};,])\n" if name.endswith(".css") else rb"([{;,])\n", rb"\1", rest)
     return first + b"\n" + rest
 
