@@ -47,6 +47,9 @@ dumps_no_core() { # NAME
 	}
 }
 
+# What the system lets root do is not said to have failed.
+could_do_all() { ! grep -h cannot "$(lab_log server)" "$(lab_log client)"; }
+
 start_all() { start_server && start_client && start_relay && tunnel_ready; }
 
 mkdir_page() { # a page for root alone
@@ -90,6 +93,7 @@ test_traffic() { # BUILD: how the names of the tests end
 	remember laptop
 	remember server
 	check "client and server start and tether ($1)" start_all
+	check "neither says that it cannot do something ($1)" could_do_all
 	check "the server has a user of its own and has no capability ($1)" powers_are server $OWN_USER 0
 	check "the client has a user of its own and may follow its Wi-Fi ($1)" powers_are client $OWN_USER $WIFI
 	check "the server leaves no core file ($1)" dumps_no_core server
@@ -185,17 +189,17 @@ start_server_as() { # COMMAND...
 	lab_wait_server
 }
 
-map_users() { # PID COUNT; only a process that is in a namespace of its own lets this be done
-	echo "0 0 $2" >"/proc/$1/uid_map" && echo "0 0 $2" >"/proc/$1/gid_map"
+map_users() { # PID USERS GROUPS; only a process that is in a namespace of its own lets this be done
+	echo "0 0 $2" >"/proc/$1/uid_map" && echo "0 0 $3" >"/proc/$1/gid_map"
 }
 
-# In a container, which has users from 0 to COUNT - 1, and a network of its own.
-start_client_among() { # COUNT
-	mkfifo "$LAB_DIR/go"
+# In a container, which has users from 0 to USERS - 1, groups to GROUPS - 1, and a network of its own.
+start_client_among() { # USERS GROUPS
+	rm -f "$LAB_DIR/go" && mkfifo "$LAB_DIR/go"
 	# shellcheck disable=SC2016 # the inner shell's
 	lab_start client laptop unshare --user --net sh -c 'read -r _ <"$0" && exec "$@"' "$LAB_DIR/go" \
 		"$LAB_BUILD/tether-client" --open --listen 0.0.0.0:6354
-	wait_for 10 map_users "${LAB_PID[client]}" "$1" && echo >"$LAB_DIR/go" &&
+	wait_for 10 map_users "${LAB_PID[client]}" "$1" "$2" && echo >"$LAB_DIR/go" &&
 		wait_for 10 field_is client Seccomp 2
 }
 
@@ -268,9 +272,13 @@ test_users() {
 	check "the laptop is as before, after an ordinary user" unchanged laptop
 	check "the server is as before, after an ordinary user" unchanged server
 
-	check "a client starts where there are only 65536 users" start_client_among 65536
+	check "a client starts where there are only 65536 users" start_client_among 65536 65536
 	check "it is nobody" powers_are client $NOBODY 0
 	check "it ends with status 0 there" lab_stop client
+	check "a client starts where there is no user but root, though there are groups" start_client_among 1 100000
+	check "it says that it stays root" grep -q 'going on as root' "$(lab_log client)"
+	check "it has no capability then" field_is client CapPrm 0000000000000000
+	check "it ends with status 0 as root" lab_stop client
 
 	check "a server starts as a root that may not change its user" start_server_as "${container[@]}"
 	check "it warns that it stays root" grep -q 'going on as root' "$(lab_log server)"

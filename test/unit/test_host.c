@@ -4,6 +4,8 @@
 #include "http/host.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -38,6 +40,7 @@ static int take(void *arg, const struct http_upgrade *upgrade) {
     return length == 5 ? 0 : 500;
 }
 
+// Waits for the end, or where the connection is kept, for an answer.
 static void look(void *arg) {
     const bool *is_kept = arg;
     ssize_t got = recv(client, heard + heard_length, sizeof heard - 1 - heard_length, MSG_DONTWAIT);
@@ -49,8 +52,8 @@ static void look(void *arg) {
         loop.stop = true;
 }
 
-// Sends a request and waits for the end, or where the connection is kept, for an answer.
-static bool ask(const char *request, bool is_full, bool is_kept) {
+// Sends a request, and calls `every_ms` until it stops the loop. Returns whether it did so in time.
+static bool ask(const char *request, bool is_full, loop_callback *every_ms, void *arg) {
     static const struct http_protocol protocol = {"X: y\r\n", is_wanted, no_rest, take};
     struct page page;
     struct endpoint here;
@@ -68,8 +71,9 @@ static bool ask(const char *request, bool is_full, bool is_kept) {
         getsockname(listener, (struct sockaddr *)&here.address, &here.length) < 0)
         return false;
     client = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(client, (const struct sockaddr *)&here.address, here.length) < 0 ||
-        send(client, request, strlen(request), 0) < 0 || loop_every(&loop, 1, look, &is_kept) < 0)
+    if (setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) < 0 ||
+        connect(client, (const struct sockaddr *)&here.address, here.length) < 0 ||
+        send(client, request, strlen(request), 0) < 0 || loop_every(&loop, 1, every_ms, arg) < 0)
         return false;
     int result = loop_run(&loop);
     close(client);
@@ -102,14 +106,38 @@ static const struct {
 static void answers(void) {
     for (size_t i = 0; i < COUNT(cases); i++) {
         test_row("%s", cases[i].request);
-        CHECK(ask(cases[i].request, cases[i].is_full, cases[i].is_kept));
+        bool is_kept = cases[i].is_kept;
+        CHECK(ask(cases[i].request, cases[i].is_full, look, &is_kept));
         heard[strlen(cases[i].answer) < heard_length ? strlen(cases[i].answer) : heard_length] = 0;
         CHECK_TEXT(heard, cases[i].answer);
         CHECK_INT(host.accepted, 1);
     }
 }
 
+// A client that has been refused and has not noticed: it goes on sending. Were the socket closed
+// now, the kernel would answer with RST, and that would take the answer from the client (RFC 9112
+// section 9.6).
+static void send_more(void *arg) {
+    char byte;
+    (void)arg;
+    errno = 0; // what an earlier call failed with says nothing of this turn's
+    if (++turns <= 100)
+        loop.stop = send(client, "more", 4, MSG_NOSIGNAL) != 4;
+    else if (turns == 120)
+        loop.stop = recv(client, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0 && errno != EAGAIN;
+    else if (turns == 121)
+        shutdown(client, SHUT_WR);
+    else if (turns > 121)
+        loop.stop = host.slots[0].state == HTTP_FREE || turns > 5000;
+}
+
+static void lingers(void) {
+    CHECK(ask("POST / HTTP/1.1\r\n" HOST, false, send_more, NULL));
+    CHECK(turns > 121);
+}
+
 int main(void) {
     TEST("each request is answered as RFC 9110 says, or handed on", answers);
+    TEST("a connection that is refused, and goes on sending, is read until it ends", lingers);
     return test_end();
 }
