@@ -51,9 +51,9 @@
 #include "../limits.h"
 #include <string.h>
 
-// Bytes: RFC 6928's ten segments, for a few connections at a time; and a bound for anything.
+// Bytes: RFC 6928's ten segments, for a few connections at a time; and all that can be noted.
 #define WINDOW_FIRST (40 * 1024)
-#define WINDOW_MOST  (8 * 1024 * 1024)
+#define WINDOW_MOST  (FLOW_MESSAGES * LINK_RECORDS)
 // Microseconds of queue: so long that the link always has something to send, though a loop wakes
 // late and segments come in pairs; and while connections begin, a tenth of what a page queues
 // without a tether, on a slow link.
@@ -62,26 +62,24 @@
 // Packets that may wait for an unsteady link.
 #define SPREAD_PACKETS 20
 // A message: the time that it may take on the link, in microseconds; how many times that for a pair
-// of segments, which share a header, and for three pairs while nobody has hurried for so many
-// microseconds; and packets in one on an unsteady link, where others wait longer anyway.
+// of segments, which share a header, and for three pairs where nobody has hurried for a while; and
+// packets in one on an unsteady link, where others wait longer anyway.
 #define MESSAGE_US      10000
 #define PAIR            2
-#define CALM_US         500000
 #define MESSAGE_PACKETS 8
 // Messages that leave at once, of the ten segments that TCP sends from idle (RFC 6928). What comes
-// after these waits for others to share a message with, in microseconds.
+// after these waits for others to share a message with, half the time that one may take.
 #define MESSAGES_FREE 5
-#define JOIN_US       5000
+#define JOIN_US       half(MESSAGE_US)
 // Of the time that the link takes for a message, a third is left out from one to the next.
 #define PACE_LESS 3
 // Acknowledgements are late after so many microseconds without one. Four times the usual is waited
 // then, as RFC 6298 section 2.3 allows for four deviations.
 #define LATE_US    100000
 #define LATE_TIMES 4
-// Silence begins within these bounds, in microseconds: RFC 6298 section 2.4, and three seconds as
-// RFC 1122 section 4.2.3.1 has it for when nothing is known.
-#define SILENCE_LEAST_US 1000000
-#define SILENCE_MOST_US  3000000
+// Microseconds after which silence begins at the earliest; and where the round trip is as long, or
+// not known, LATE_TIMES as many (RFC 6298 sections 2.1 and 2.4).
+#define SILENCE_US 1000000
 
 void flow_init(struct flow *flow, int64_t now_us) {
     memset(flow, 0, sizeof *flow);
@@ -176,7 +174,7 @@ size_t flow_message_size(const struct flow *flow) {
     if (flow->silence.is_silent)
         return TUN_MTU;
     int64_t calm_us = flow->sent_us - flow->hurried_us;
-    int64_t most = calm_us > CALM_US ? FLOW_SHORT / TUN_MTU : PAIR;
+    int64_t most = calm_us > SILENCE_US ? FLOW_SHORT / TUN_MTU : PAIR;
     for (int64_t segments = PAIR; segments <= most; segments += PAIR)
         if (flow_rate(flow) == 0 || bytes_in(flow, segments * MESSAGE_US) >= segments * TUN_MTU)
             size = greater(size, segments * TUN_MTU);
@@ -313,12 +311,10 @@ void flow_acknowledged(struct flow *flow, const struct flow_report *report, int6
 // Silence.
 
 int64_t flow_due_us(const struct flow *flow) {
-    int64_t wait_us = greater(LATE_TIMES * flow->way.trip_us, SILENCE_LEAST_US);
+    int64_t trip_us = flow->way.is_known ? smaller(flow->way.trip_us, SILENCE_US) : SILENCE_US;
     if (flow->count == 0)
         return INT64_MAX;
-    if (!flow->way.is_known || wait_us > SILENCE_MOST_US)
-        wait_us = SILENCE_MOST_US;
-    return flow->silence.heard_us + wait_us;
+    return flow->silence.heard_us + greater(LATE_TIMES * trip_us, SILENCE_US);
 }
 
 void flow_timeout(struct flow *flow, int64_t now_us) {

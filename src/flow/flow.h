@@ -5,6 +5,7 @@
 
 #include "../limits.h"
 #include "drain.h"
+#include "flow_receiver.h"
 #include "service.h"
 #include "way.h"
 #include <stdbool.h>
@@ -85,30 +86,5 @@ size_t flow_in_flight(const struct flow *flow);
 // The rate of delivery in bytes a second, and the shortest round trip; 0 while it is not known.
 int64_t flow_rate(const struct flow *flow);
 int64_t flow_bare_us(const struct flow *flow);
-
-// The receiving end's part: when to acknowledge what.
-struct flow_receiver {
-    bool owes;
-    uint32_t index; // of the newest message
-    uint32_t counter;
-    int64_t newest_us;
-    int64_t first_us; // since when an acknowledgement is owed
-    size_t bytes;     // received since
-};
-
-#define FLOW_OWED_SOME (12 * 1024) // for so much an acknowledgement is sent soon, whatever it costs
-
-// A message came that holds more than acknowledgements.
-void flow_received(struct flow_receiver *receiver, uint32_t index, uint32_t counter, size_t bytes,
-                   int64_t now_us);
-// When an acknowledgement must go that no other message takes along; INT64_MAX: none is owed.
-// `reverse_rate`: of the other direction, in bytes a second, 0 unknown.
-int64_t flow_owed_us(const struct flow_receiver *receiver, int64_t reverse_rate);
-
-#define ACKNOWLEDGEMENT_BYTES 16
-#define ACKNOWLEDGEMENT_LEAST 12 // without the time
-// Writes the body of an acknowledgement, and owes nothing any more.
-void flow_acknowledge(struct flow_receiver *receiver, uint8_t body[ACKNOWLEDGEMENT_BYTES],
-                      int64_t now_us);
-// Reads one of at least ACKNOWLEDGEMENT_LEAST bytes.
+// Reads the body of an acknowledgement, at least ACKNOWLEDGEMENT_LEAST bytes.
 void flow_hear(struct flow *flow, const uint8_t *body, size_t length, int64_t now_us);

@@ -374,15 +374,15 @@ static void queue_small(bool pushes) {
     tunnel_link_pump(&end, clock_us);
 }
 
-// On a slow link messages are of six segments while nobody hurries, and of two for half a second
-// after a keystroke.
+// On a slow link messages are of six segments while nobody hurries, and of two for a second after
+// a keystroke.
 static void calm_and_hurry(void) {
     struct packet_spec stream = stream_from(1);
     static const struct {
         bool pushes;
         int64_t after_us;
         size_t segments;
-    } cases[] = {{true, 490000, 2}, {true, 500001, 6}, {false, 0, 6}};
+    } cases[] = {{true, 990000, 2}, {true, 1000001, 6}, {false, 0, 6}};
     for (size_t i = 0; i < COUNT(cases); i++) {
         size_t length = 0, longest = 0;
         test_row("case %lu", (unsigned long)i);
