@@ -68,9 +68,9 @@
 #define PAIR            2
 #define MESSAGE_PACKETS 8
 // Messages that leave at once, of the ten segments that TCP sends from idle (RFC 6928). What comes
-// after these waits for others to share a message with, half the time that one may take.
+// after these waits for others to share a message with, in half the time of the tolerated queue.
 #define MESSAGES_FREE 5
-#define JOIN_US       half(MESSAGE_US)
+#define JOIN_US       half(TARGET_US)
 // Of the time that the link takes for a message, a third is left out from one to the next.
 #define PACE_LESS 3
 // Acknowledgements are late after so many microseconds without one. Four times the usual is waited
@@ -182,7 +182,7 @@ size_t flow_message_size(const struct flow *flow) {
 }
 
 int64_t flow_joins_us(const struct flow *flow) {
-    bool is_short = flow_bare_us(flow) < MESSAGES_FREE * JOIN_US;
+    bool is_short = flow_bare_us(flow) < PAIR * MESSAGE_US;
     return flow->count < MESSAGES_FREE || is_short ? 0 : flow->sent_us + JOIN_US;
 }
 
@@ -192,11 +192,12 @@ static struct flow_message *message_at(struct flow *flow, size_t i) {
     return &flow->messages[(flow->head + i) % FLOW_MESSAGES];
 }
 
-// Nothing is on its way: time in which there was nothing to deliver does not count. After a long
-// pause the link may be another.
+// Nothing is on its way: time in which there was nothing to deliver does not count. In a long pause
+// the link may become another, so the window is halved again and again (as in RFC 2861).
 static void go_on(struct flow *flow, int64_t now_us) {
-    if (now_us - flow->sent_us >= FLOW_RENEWED_US && flow->window > WINDOW_FIRST)
-        flow->window = WINDOW_FIRST;
+    int64_t pause_us = now_us - flow->sent_us;
+    for (; pause_us >= FLOW_RENEWED_US && flow->window > WINDOW_FIRST; pause_us -= FLOW_RENEWED_US)
+        flow->window = (size_t)greater(half((int64_t)flow->window), WINDOW_FIRST);
     flow->silence.heard_us = now_us;
     flow->delivered_total = flow->sent_total;
     int64_t came_us = now_us + flow->way.there_least_us; // to the link, which was idle until then

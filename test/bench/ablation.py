@@ -53,7 +53,7 @@ TERMS = {
     "small packets wait for a long queue": [("flow.c", "flow->way.queue_us < CREDIT_US && ", "")],
     "silence": [("flow.c", "return flow->silence.has_asked ? 0 : 1;", ";")],
     "no draining after a silence": [("flow.c", "flow->drain = (struct drain){.ended_us = now_us};", ";")],
-    "a long pause makes the window small": [("flow.c", "now_us - flow->sent_us >= FLOW_RENEWED_US", "now_us < 0")],
+    "a long pause makes the window small": [("flow.c", "pause_us >= FLOW_RENEWED_US && flow->window", "pause_us < 0 && flow->window")],
     "receiver: 12 KiB are told soon": [("flow_receiver.c", "receiver->bytes >= FLOW_OWED_SOME", "receiver->bytes >= 1000 * FLOW_OWED_SOME")],
 }
 

@@ -65,8 +65,12 @@ first_window() { # SEGMENTS, or "" for the kernel's own
 	default_routes | grep -q via && is "$1" default_initcwnd
 }
 
+begins_anew_after_idle() { # 1 or 0
+	is "$1" in_debian server cat /proc/sys/net/ipv4/tcp_slow_start_after_idle
+}
+
 nothing_of_server_is_left() {
-	first_window "" && is "" in_net server ip -o link show type tun &&
+	first_window "" && begins_anew_after_idle 1 && ! in_debian server ls /run/tether-server.idle && is "" in_net server ip -o link show type tun &&
 		is "" in_net server nft list tables &&
 		is "" in_debian server sh -c 'cat /proc/[0-9]*/comm | grep tether' &&
 		! in_debian server ls /run/credentials/tether-server.service
@@ -96,6 +100,7 @@ in_net server ip route add default via "${SERVER%.*}.1" metric 5 initcwnd 20
 
 check "the server's unit starts" in_debian server systemctl start tether-server
 check "the server's connections begin with 40 segments" first_window 40
+check "and not anew after a pause" begins_anew_after_idle 0
 check "the server listens" listens server 127.0.0.1:8080
 check "the key is made, and root alone can read it" none_can_read /var/lib/tether/{key,key.ports,laptop}
 check "the laptop's line is in a file" in_debian server grep -q "tether-client --server .* --key " /var/lib/tether/laptop
@@ -125,7 +130,8 @@ for how in reload restart; do
 	done
 done
 check "the key is the same after all this" is "$key" in_debian server cat /var/lib/tether/key
-check "they do so after these, too" first_window 40
+check "connections begin so after these, too" first_window 40
+check "and after these not anew after a pause, either" begins_anew_after_idle 0
 check "a route with a first window of its own keeps it" is 1 own_windows
 check "a kill -9 of the server" in_debian server systemctl kill -s KILL --kill-who=main tether-server
 check "the tether carries again after it" tether_carries 60
@@ -137,6 +143,10 @@ check "the server's unit stops" in_debian server systemctl stop tether-server
 check "the client's unit stops" in_debian laptop systemctl stop tether-client
 check "the server has undone everything" nothing_of_server_is_left
 check "the client has undone everything" nothing_of_client_is_left
+in_debian server sh -c 'echo 0 >/proc/sys/net/ipv4/tcp_slow_start_after_idle'
+in_debian server systemctl start tether-server
+in_debian server systemctl stop tether-server
+check "a host whose connections never begin anew stays so" begins_anew_after_idle 0
 # More often than systemd would start it by default.
 has_tried() { [ "$(state server tether-server NRestarts)" -ge "$1" ]; } # TIMES
 echo OPTIONS=--interface=none0 >"$(root_of server)/etc/default/tether-server"

@@ -128,7 +128,8 @@ lab_make_hosts() {
 	lab_ip router address add 203.0.113.1/24 dev eth0
 	lab_ip server address add "$SERVER/24" dev eth0
 	lab_ip near address add "$NEAR/24" dev eth0
-	lab_ip server route add default via 203.0.113.1 initcwnd 40 # as tether-server.service has it
+	lab_ip server route add default via 203.0.113.1 initcwnd 40 # as tether-server.service has it,
+	lab_exec server sysctl -q -w net.ipv4.tcp_slow_start_after_idle=0 # and this, too
 	lab_ip near route add default via 203.0.113.1
 
 	lab_wire web eth0 router to-web || return

@@ -406,7 +406,7 @@ static void page_after_a_while(void) {
 // Little that comes while some messages are under way waits for more, for a moment. A way that is
 // short is not worth it.
 static void joining(void) {
-    const int64_t trips_us[] = {10 * MS, 50 * MS};
+    const int64_t trips_us[] = {5 * MS, 50 * MS};
     for (size_t i = 0; i < COUNT(trips_us); i++) {
         sim_start(10000 * 125, trips_us[i]);
         for (int n = 0; n < 20; n++) sim_run(10 * MS);
@@ -414,20 +414,29 @@ static void joining(void) {
         for (int n = 0; n < 4; n++) sim_send(100);
         CHECK_INT(flow_joins_us(&sim.flow), 0);
         sim_send(100);
-        CHECK_INT(flow_joins_us(&sim.flow), i == 0 ? 0 : sim.now_us + 5 * MS);
+        CHECK_INT(flow_joins_us(&sim.flow), i == 0 ? 0 : sim.now_us + 2 * MS);
     }
 }
 
 // After a pause the window of a fast link is not let loose at once on what may be a slow one by
-// now.
+// now: each ten seconds leave half of it, and it is never less than the first.
 static void pause_in_between(void) {
-    sim_start(100000 * 125, 40 * MS);
-    sim_run(3 * SECOND);
-    size_t before = sim.flow.window;
-    CHECK(before > 300000);
-    for (int64_t end_us = sim.now_us + 30 * SECOND; sim.now_us < end_us;) sim_step(false);
-    sim_step(true);
-    CHECK(flow_in_flight(&sim.flow) < before / 4);
+    static const struct {
+        int64_t pause_us;
+        size_t parts;
+    } cases[] = {{9, 1}, {10, 2}, {19, 2}, {20, 4}, {30, 8}, {3600, 1000}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        test_row("%d s", (int)cases[i].pause_us);
+        sim_start(100000 * 125, 40 * MS);
+        sim_run(3 * SECOND);
+        for (int64_t end_us = sim.now_us + SECOND; sim.now_us < end_us;) sim_step(false);
+        size_t before = sim.flow.window;
+        size_t left = before / cases[i].parts;
+        CHECK(before > 300000);
+        sim.now_us = sim.flow.sent_us + cases[i].pause_us * SECOND;
+        sim_send(100);
+        CHECK_INT(sim.flow.window, left > WINDOW_FIRST ? left : WINDOW_FIRST);
+    }
 }
 
 // A path that has become longer for good is learnt.
