@@ -129,7 +129,7 @@ $(BUILD)/unit/test_program_options: OWN = $(call objects,src/client/options.c sr
 $(BUILD)/unit/test_program_options: $(call objects,src/client/options.c src/server/options.c)
 
 # Tests that include a source.
-$(addprefix $(BUILD)/unit/test_,client_open display guard iptables machine names places relay server_records told): \
+$(addprefix $(BUILD)/unit/test_,client_open display guard iptables machine names places relay server_records server_status told): \
 	$(wildcard src/client/*.c src/server/*.c src/relay/*.c) src/dns/told_linux.c src/wire/iptables.c
 
 # The programs' own parts that deal with sessions, with keys that last for seconds.
