@@ -235,21 +235,19 @@ static void go_on_sending(struct http_slot *slot) {
     enter(slot, HTTP_LINGERING, LINGER_MS);
 }
 
-// Begins a response whose body, if any, is in memory.
-static void respond(struct http_slot *slot, const struct http_response *response,
-                    const void *body) {
+// Begins a response; its body, if any, is for the caller to add.
+static void respond(struct http_slot *slot, const struct http_response *response) {
     slot->head_length = http_write_head(slot->head, sizeof slot->head, response);
     slot->head_sent = 0;
     slot->keep_alive = response->keep_alive;
-    slot->body = body;
-    slot->body_left = body != NULL && !slot->head_only ? response->body_length : 0;
+    slot->body_left = 0;
     enter(slot, HTTP_WRITING, HTTP_RESPONSE_TIMEOUT_MS);
 }
 
 // Begins a response whose body is of this moment: it is kept behind the head.
 static void respond_with_copy(struct http_slot *slot, const struct http_response *response,
                               const char *body) {
-    respond(slot, response, NULL);
+    respond(slot, response);
     size_t length = response->body_length;
     if (!slot->head_only && slot->head_length + length <= sizeof slot->head) {
         memcpy(slot->head + slot->head_length, body, length);
@@ -337,7 +335,7 @@ static void send_file(struct http_slot *slot, const struct http_request *request
         .body_length = file.length,
         .keep_alive = request->keep_alive,
     };
-    respond(slot, &response, NULL);
+    respond(slot, &response);
     if (!slot->head_only && !unchanged) {
         slot->body = file.bytes;
         slot->body_fd = file.fd;

@@ -40,6 +40,13 @@ static int take(void *arg, const struct http_upgrade *upgrade) {
     return length == 5 ? 0 : 500;
 }
 
+// What is of this moment: status.json, and nothing else.
+static int tell(void *arg, const struct endpoint *peer, const struct http_text *path, char *body,
+                size_t size) {
+    (void)arg, (void)peer;
+    return http_text_is(path, "/status.json") ? snprintf(body, size, "{\"so\":1}") : 0;
+}
+
 // Waits for the end, or where the connection is kept, for an answer.
 static void look(void *arg) {
     const bool *is_kept = arg;
@@ -57,8 +64,11 @@ static bool ask(const char *request, bool is_full, loop_callback *every_ms, void
     static const struct http_protocol protocol = {"X: y\r\n", is_wanted, no_rest, take};
     struct page page;
     struct endpoint here;
-    struct http_host_config config = {
-        .path = "/ws", .protocol = &protocol, .protocol_arg = &is_full, .page = &page};
+    struct http_host_config config = {.path = "/ws",
+                                      .protocol = &protocol,
+                                      .protocol_arg = &is_full,
+                                      .page = &page,
+                                      .dynamic = tell};
     heard_length = 0;
     turns = 0;
     if (page_open(&page, NULL, NULL) < 0 || endpoint_parse(&here, "127.0.0.1:0", 0) < 0 ||
@@ -114,6 +124,19 @@ static void answers(void) {
     }
 }
 
+static void brings_bodies(void) {
+    CHECK(ask("GET / HTTP/1.1\r\nConnection: close\r\n" HOST, false, look, &(bool){false}));
+    const char *body = strstr(heard, "\r\n\r\n");
+    const char *length = strstr(heard, "Content-Length: ");
+    CHECK(body != NULL && length != NULL);
+    CHECK_INT(heard_length - (size_t)(body + 4 - heard), strtol(length + 16, NULL, 10));
+    CHECK(strncmp(body + 4, "<!", 2) == 0);
+    CHECK(ask("GET /status.json HTTP/1.1\r\nConnection: close\r\n" HOST, false, look,
+              &(bool){false}));
+    CHECK(strncmp(heard, "HTTP/1.1 200 ", 13) == 0);
+    CHECK(strstr(heard, "\r\n\r\n{\"so\":1}") != NULL);
+}
+
 // A client that has been refused and has not noticed: it goes on sending. Were the socket closed
 // now, the kernel would answer with RST, and that would take the answer from the client (RFC 9112
 // section 9.6).
@@ -138,6 +161,7 @@ static void lingers(void) {
 
 int main(void) {
     TEST("each request is answered as RFC 9110 says, or handed on", answers);
+    TEST("an answer brings the page, or what is of this moment, whole", brings_bodies);
     TEST("a connection that is refused, and goes on sending, is read until it ends", lingers);
     return test_end();
 }
