@@ -129,15 +129,14 @@ static int64_t presumed_until_us(const struct flow *flow) {
 }
 
 // What the link has most likely delivered while acknowledgements are late.
-static size_t presumed(const struct flow *flow, int64_t now_us) {
+static int64_t presumed(const struct flow *flow, int64_t now_us) {
     int64_t until_us = smaller(now_us, presumed_until_us(flow));
-    int64_t bytes = bytes_in(flow, greater(0, until_us - late_from_us(flow)));
-    return (size_t)smaller(bytes, WINDOW_MOST);
+    return bytes_in(flow, greater(0, until_us - late_from_us(flow)));
 }
 
 size_t flow_room(const struct flow *flow, int64_t now_us) {
     size_t in_flight = flow_in_flight(flow);
-    size_t window = flow->window + presumed(flow, now_us);
+    size_t window = (size_t)smaller((int64_t)flow->window + presumed(flow, now_us), WINDOW_MOST);
     if (flow->silence.is_unbounded)
         return WINDOW_MOST;
     if (flow->count == FLOW_MESSAGES)

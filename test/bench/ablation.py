@@ -23,7 +23,7 @@ TERMS = {
     "spread": [("flow.c", "greater(TARGET_US, spread_us(flow)) + credit_us", "TARGET_US + credit_us")],
     "credit for connections that begin": [("flow.c", "is_beginning(flow, now_us) ? CREDIT_US : 0", "0 * now_us")],
     "told": [("flow.c", "greater(0, flow->told - (int64_t)flow_message_size(flow));", "0 * flow->told;")],
-    "presumed delivery": [("flow.c", "(size_t)smaller(bytes, WINDOW_MOST)", "0 * (size_t)bytes")],
+    "presumed delivery": [("flow.c", "return bytes_in(flow, greater(0, until_us - late_from_us(flow)));", "return 0 * until_us;")],
     "lateness of the way back": [("flow.c", "flow->way.late_us + message_us", "message_us")],
     "a message's own time": [("flow.c", "+ message_us + tolerated_us", "+ tolerated_us")],
     "clock: the way there apart": [("way.c", "report->has_received ? report->received_us : (uint32_t)(now_us - report->delay_us)",
