@@ -70,7 +70,8 @@ begins_anew_after_idle() { # 1 or 0
 }
 
 nothing_of_server_is_left() {
-	first_window "" && begins_anew_after_idle 1 && ! in_debian server ls /run/tether-server.idle && is "" in_net server ip -o link show type tun &&
+	first_window "" && begins_anew_after_idle 1 && ! in_debian server ls /run/tether-server.idle &&
+		is "" in_net server ip -o link show type tun &&
 		is "" in_net server nft list tables &&
 		is "" in_debian server sh -c 'cat /proc/[0-9]*/comm | grep tether' &&
 		! in_debian server ls /run/credentials/tether-server.service

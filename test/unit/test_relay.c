@@ -16,16 +16,15 @@ int relay_main(int argc, char **argv);
 static struct relay relay;
 static int listeners[2]; // at two ports of the server
 static uint16_t ports[2];
-static bool (*is_over)(void);
 static int turns; // milliseconds that went by, of a loop that is not held up
 
-// Closes what comes to the first port, without a word.
+// Closes what comes to the first port, without a word, until the relay has noticed.
 static void look(void *arg) {
     (void)arg;
     int fd = accept(listeners[0], NULL, NULL);
     if (fd >= 0)
         close(fd);
-    if (is_over() || ++turns > 5000)
+    if (relay.servers[0].ws.state == WS_FREE || ++turns > 5000)
         relay.loop.stop = true;
 }
 
@@ -66,10 +65,7 @@ static void end(void) {
     for (int i = 0; i < 2; i++) close(listeners[i]);
 }
 
-static bool first_is_closed(void) { return relay.servers[0].ws.state == WS_FREE; }
-
 static void tries_next_port(void) {
-    is_over = first_is_closed;
     CHECK(begin());
     CHECK_INT(relay.servers[0].port, 0);
     CHECK_INT(loop_run(&relay.loop), 0);
@@ -83,7 +79,6 @@ static void tries_next_port(void) {
 
 // The old connection may bring what it still has, for so long and no longer.
 static void leaves(void) {
-    is_over = first_is_closed;
     CHECK(begin());
     CHECK(try_next(&relay) == &relay.servers[1]);
     int64_t now_ms = relay.loop.now_ms;

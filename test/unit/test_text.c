@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #include <fcntl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -126,6 +127,28 @@ static void say_much(const struct log *log) {
     log_info(log, "%s", text);
 }
 
+static void say_with_time(const struct log *log) {
+    struct log timed = *log;
+    timed.has_times = true;
+    log_info(&timed, "so");
+}
+
+// The line is of one of the seconds in which the call was made.
+static void time_of_day(void) {
+    char out[256];
+    time_t at = time(NULL);
+    catch_stderr(say_with_time, LOG_LEVEL_INFO, out, sizeof out);
+    for (; at <= time(NULL); at++) {
+        char wanted[64];
+        struct tm t;
+        gmtime_r(&at, &t);
+        strftime(wanted, sizeof wanted, "%Y-%m-%dT%H:%M:%SZ program: so\n", &t);
+        if (strcmp(out, wanted) == 0)
+            return;
+    }
+    CHECK_TEXT(out, "the time of now, and what was said");
+}
+
 static void levels(void) {
     char out[2048];
     catch_stderr(say_all, LOG_LEVEL_DEBUG, out, sizeof out);
@@ -160,6 +183,7 @@ int main(void) {
          what_does_not_fit);
     TEST("rates are told in two or three digits", rates);
     TEST("durations are told as people read them", durations);
+    TEST("a log line begins with the time in UTC where nobody else notes it", time_of_day);
     TEST("the log shows what its level asks for", levels);
     TEST("control characters from a peer do not reach the terminal", no_control_characters);
     TEST("a long log line is cut and still ends", long_lines);
