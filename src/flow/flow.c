@@ -33,6 +33,9 @@
 // less time than the link takes for them, but for those of connections that begin. The rate that is
 // known may be that of keystrokes; so a window leaves in a round trip in any case.
 //
+// Messages. A long one holds up what comes after it, and many short ones cost more headers. So
+// while somebody types, they are short on a slow link. While nobody does, they are longer.
+//
 // Joining. A page asks for many things at once, and each request or acknowledgement would be a
 // segment of its own. TCP sends ten from idle, and more after a round trip. So when some are under
 // way, small ones wait for each other for a moment, which also costs fewer headers.
@@ -62,8 +65,8 @@
 // Packets that may wait for an unsteady link.
 #define SPREAD_PACKETS 20
 // A message: the time that it may take on the link, in microseconds; how many times that for a pair
-// of segments, which share a header, and for three pairs where nobody has hurried for a while; and
-// packets in one on an unsteady link, where others wait longer anyway.
+// of segments, which share a header; and packets in one on an unsteady link, where others wait
+// longer anyway. Where nobody has hurried for a while, it may take half of CREDIT_US.
 #define MESSAGE_US      10000
 #define PAIR            2
 #define MESSAGE_PACKETS 8
@@ -172,11 +175,10 @@ size_t flow_message_size(const struct flow *flow) {
         return LINK_RECORDS;
     if (flow->silence.is_silent)
         return TUN_MTU;
-    int64_t calm_us = flow->sent_us - flow->hurried_us;
-    int64_t most = calm_us > SILENCE_US ? FLOW_SHORT / TUN_MTU : PAIR;
-    for (int64_t segments = PAIR; segments <= most; segments += PAIR)
-        if (flow_rate(flow) == 0 || bytes_in(flow, segments * MESSAGE_US) >= segments * TUN_MTU)
-            size = greater(size, segments * TUN_MTU);
+    if (flow_rate(flow) == 0 || bytes_in(flow, PAIR * MESSAGE_US) >= PAIR * TUN_MTU)
+        size = greater(size, PAIR * TUN_MTU);
+    if (flow->sent_us - flow->hurried_us > SILENCE_US)
+        size = greater(size, smaller(bytes_in(flow, half(CREDIT_US)), FLOW_SHORT));
     return (size_t)smaller(greater(size, TUN_MTU), LINK_RECORDS);
 }
 

@@ -3,7 +3,8 @@
 // acknowledged, and ten times a second one end pings the other.
 //
 // Bulk: an end that is hungry always has more to send, and each two segments that arrive are
-// acknowledged by a small packet the other way.
+// acknowledged by a small packet the other way. Each is done twice: with pings, for the waits, and
+// while nobody hurries, for what is carried.
 //
 // Pages: a laptop's connections ask web hosts for objects, one after another. A host has ten
 // segments on their way at first (RFC 6928), and one more for each that is acknowledged. What it
@@ -98,6 +99,7 @@ static struct {
     int pings;
     int trips;
     bool is_itself; // no tether
+    bool is_quiet;  // nobody pings
     struct connection connections[CONNECTIONS];
     unsigned sizes[OBJECTS]; // in segments
     int asked, done;         // objects
@@ -361,7 +363,7 @@ static void take_segments(struct end *end, struct end *other) {
 
 static void step(void) {
     sim.now_us += STEP_US;
-    if (sim.now_us % (US / 10) == 0 && sim.pings + 1 < PINGS && !sim.is_itself) {
+    if (sim.now_us % (US / 10) == 0 && sim.pings + 1 < PINGS && !sim.is_itself && !sim.is_quiet) {
         sim.pinged_us[++sim.pings] = sim.now_us;
         sim.ends[0].ping = sim.pings;
     }
@@ -422,22 +424,28 @@ static int compare(const void *a, const void *b) {
     return (*x > *y) - (*x < *y);
 }
 
-struct sim_result sim_bulk(const struct sim_link *link, bool down, bool up, double from_s) {
-    struct sim_result result = {{0, 0}, 0};
+static void bulk(const struct sim_link *link, bool down, bool up, double from_s, bool quiet) {
     start(link, false, from_s);
+    sim.is_quiet = quiet;
     sim.ends[0].is_hungry = down;
     sim.ends[1].is_hungry = up;
     run(SIM_WARM);
     sim.trips = 0;
     sim.ends[0].received = sim.ends[1].received = 0;
     run(SIM_SECONDS);
+}
+
+struct sim_result sim_bulk(const struct sim_link *link, bool down, bool up, double from_s) {
+    struct sim_result result = {{0, 0}, 0};
+    bulk(link, down, up, from_s, false);
+    qsort(sim.trips_ms, (size_t)sim.trips, sizeof sim.trips_ms[0], compare);
+    result.p95_ms = sim.trips > 0 ? sim.trips_ms[(sim.trips - 1) * 95 / 100] : 0;
+    bulk(link, down, up, from_s, true);
     for (int way = 0; way < 2; way++) {
         double most =
             capacity(link, way, from_s) * SIM_SECONDS * SEGMENT / (SEGMENT + SEGMENT_HEADER);
         result.used[way] = most > 0 ? 100 * (double)sim.ends[!way].received / most : 0;
     }
-    qsort(sim.trips_ms, (size_t)sim.trips, sizeof sim.trips_ms[0], compare);
-    result.p95_ms = sim.trips > 0 ? sim.trips_ms[(sim.trips - 1) * 95 / 100] : 0;
     return result;
 }
 

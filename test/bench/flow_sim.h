@@ -23,7 +23,7 @@ struct sim_link {
 };
 
 struct sim_result {
-    double used[2]; // of what a TCP connection would carry, percent
+    double used[2]; // of what a TCP connection would carry, percent, while nobody pings
     double p95_ms;  // of pings
 };
 

@@ -45,6 +45,7 @@ static struct {
     size_t wait_count;
     uint64_t ack_count;
     int64_t begun; // bytes of the connection that sends
+    bool is_calm;  // nobody hurries
 } sim;
 
 static void sim_start(int64_t rate, int64_t round_trip_us) {
@@ -85,7 +86,7 @@ static void sim_send(size_t bytes) {
     bool has_begun = sim.begun < BEGUN && bytes > FLOW_SMALL;
     sim.begun += (int64_t)bytes;
     sim.parcels[sim.next % PACKETS_MAX] = (struct parcel){sim.next, bytes, -sim.now_us};
-    flow_sent(&sim.flow, 7, sim.next++, bytes, has_begun, false, sim.now_us);
+    flow_sent(&sim.flow, 7, sim.next++, bytes, has_begun, !sim.is_calm, sim.now_us);
 }
 
 // One step of a tenth of a millisecond; `hungry`: there is always more to send.
@@ -168,21 +169,48 @@ static void sim_start_link(size_t i) {
     sim.has_clock = !links[i].no_clock;
 }
 
+// While nobody hurries, a message and the one before it may take longer.
 static void constant_links(void) {
-    for (size_t i = 0; i < COUNT(links); i++) {
-        sim_start_link(i);
-        sim_run(3 * SECOND + 12 * links[i].round_trip_ms * MS);
+    for (size_t i = 0; i < 2 * COUNT(links); i++) {
+        long kbit = links[i / 2].kbit, trip_ms = links[i / 2].round_trip_ms;
+        sim_start_link(i / 2);
+        sim.is_calm = i % 2 == 1;
+        long more_ms = sim.is_calm ? 2 * 75 : 0;
+        sim_run(3 * SECOND + 12 * trip_ms * MS);
         sim_measure();
         sim_run(20 * SECOND);
         if (getenv("SHOW"))
-            printf("# %ld kbit/s %ld ms: use %ld %%, wait p50 %ld p95 %ld ms, acks/s %ld\n",
-                   (long)links[i].kbit, (long)links[i].round_trip_ms, sim_use(), sim_wait_ms(50),
+            printf("# %ld kbit/s %ld ms%s: use %ld %%, wait p50 %ld p95 %ld ms, acks/s %ld\n", kbit,
+                   trip_ms, sim.is_calm ? ", calm" : "", sim_use(), sim_wait_ms(50),
                    sim_wait_ms(95), (long)sim.ack_count / 20);
         CHECK(sim_use() >= 93);
         // A message takes its time on the link, too.
-        CHECK(sim_wait_ms(50) <= 50 + 4 * 1500 * 8 / links[i].kbit);
-        CHECK(sim_wait_ms(95) <=
-              70 + links[i].round_trip_ms * 2 / 3 + 5 * 1500 * 8 / links[i].kbit);
+        CHECK(sim_wait_ms(50) <= 50 + more_ms + 4 * 1500 * 8 / kbit);
+        CHECK(sim_wait_ms(95) <= 70 + more_ms + trip_ms * 2 / 3 + 5 * 1500 * 8 / kbit);
+    }
+}
+
+// Whole segments that a message may have, by the rate: the least of them that share a header while
+// somebody hurries, and more while nobody has for a second.
+static void message_lengths(void) {
+    static const struct {
+        int64_t kbit;
+        int64_t hurried;
+        int64_t calm;
+    } cases[] = {{100, 1, 1}, {400, 1, 2}, {768, 1, 4}, {1600, 2, 6}, {20000, 16, 16}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        test_row("%lld kbit/s", (long long)cases[i].kbit);
+        sim_start(cases[i].kbit * 125, 100 * MS);
+        sim_run(10 * SECOND);
+        CHECK_INT(flow_message_size(&sim.flow) / TUN_MTU, cases[i].hurried);
+        sim.is_calm = true;
+        sim_run(SECOND * 9 / 10);
+        CHECK_INT(flow_message_size(&sim.flow) / TUN_MTU, cases[i].hurried);
+        sim_run(5 * SECOND);
+        CHECK_INT(flow_message_size(&sim.flow) / TUN_MTU, cases[i].calm);
+        sim.is_calm = false;
+        sim_send(100);
+        CHECK_INT(flow_message_size(&sim.flow) / TUN_MTU, cases[i].hurried);
     }
 }
 
@@ -495,6 +523,8 @@ static void late_acknowledgements(void) {
 
 int main(void) {
     test_run("links of all kinds are full, and have a short queue", constant_links);
+    test_run("messages are short while somebody hurries, and longer while nobody does",
+             message_lengths);
     test_run("and so they are while the other end sends next to nothing",
              receiver_that_sends_little);
     test_run("a link that changes is filled again, and drained", changing_rates);
