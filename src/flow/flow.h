@@ -66,6 +66,7 @@ bool flow_has_small_room(const struct flow *flow);
 // one.
 int64_t flow_opens_us(const struct flow *flow, int64_t now_us);
 // How long a message should be at most, by the rate: a long one would hold up what comes after it.
+// Where nobody has hurried for a while it may be longer.
 // A short one, of at most FLOW_SHORT bytes, may go whole where there is room for a part.
 size_t flow_message_size(const struct flow *flow);
 #define FLOW_SHORT (6 * TUN_MTU)

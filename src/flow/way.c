@@ -3,7 +3,7 @@
 // way there. An acknowledgement says when the message came, by the other end's clock (as in LEDBAT,
 // RFC 6817 section 3.4.1):
 //
-//   sent ────── there ──────► came ─── back, and how long it was kept ───► heard
+//   sent ------ there ------> came --- back, and how long it was kept ---> heard
 //
 // The two clocks need not agree. If one is ahead, each way there is longer by the same time and
 // each way back shorter, so only differences count, and the sum of both ways:

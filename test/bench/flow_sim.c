@@ -440,7 +440,8 @@ struct sim_result sim_bulk(const struct sim_link *link, bool down, bool up, doub
     bulk(link, down, up, from_s, false);
     qsort(sim.trips_ms, (size_t)sim.trips, sizeof sim.trips_ms[0], compare);
     result.p95_ms = sim.trips > 0 ? sim.trips_ms[(sim.trips - 1) * 95 / 100] : 0;
-    bulk(link, down, up, from_s, true);
+    if (down || up)
+        bulk(link, down, up, from_s, true);
     for (int way = 0; way < 2; way++) {
         double most =
             capacity(link, way, from_s) * SIM_SECONDS * SEGMENT / (SEGMENT + SEGMENT_HEADER);

@@ -475,7 +475,7 @@ def front_cases(case, is_keyed=False):
         while peer.receive()[1] != 10:
             pass
         peer.close()
-        return [now - then for now, then in zip(heard(), before)]
+        return [after - earlier for after, earlier in zip(heard(), before)]
 
     def limited():
         _, unheard = offers("203.0.113.7", 60)
