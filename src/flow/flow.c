@@ -43,8 +43,7 @@
 // way, small ones wait for each other for a moment, which also costs fewer headers.
 //
 // Late acknowledgements. Where the way back stands still at times, acknowledgements are missing,
-// and the link is not. Then it is presumed to deliver as before, for some times the usual lateness;
-// while nobody types, for some times a credit at least.
+// and the link is not. Then it is presumed to deliver as before, for some times the usual lateness.
 //
 // Silence. What is under way may be lost with a connection, or the link may be out for a while.
 // When no acknowledgement comes in some round trips, one message at a time is sent to find out. The
@@ -138,8 +137,7 @@ static bool is_beginning(const struct flow *flow, int64_t now_us) {
 static int64_t late_from_us(const struct flow *flow) { return flow->silence.heard_us + LATE_US; }
 
 static int64_t presumed_until_us(const struct flow *flow) {
-    int64_t usual_us = greater(flow->way.late_us, is_calm(flow) ? CREDIT_US : 0);
-    return late_from_us(flow) + LATE_TIMES * usual_us;
+    return late_from_us(flow) + LATE_TIMES * flow->way.late_us;
 }
 
 // What the link has most likely delivered while acknowledgements are late.

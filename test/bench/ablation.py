@@ -50,7 +50,6 @@ TERMS = {
     "longer messages while nobody hurries": [("flow.c", "size = greater(size, smaller(bytes_in(flow, half(CREDIT_US)), FLOW_SHORT));",
                                               ";")],
     "more spread while nobody hurries": [("flow.c", "if (is_calm(flow))\n        most_us =", "if (false)\n        most_us =")],
-    "more presumed while nobody hurries": [("flow.c", "is_calm(flow) ? CREDIT_US : 0", "0")],
     "message length by unrest": [("flow.c", "greater(bytes_in(flow, MESSAGE_US), restless)", "bytes_in(flow, MESSAGE_US) + 0 * restless")],
     "small packets go ahead": [("flow.c", "return flow->count < FLOW_MESSAGES && !flow->silence.is_silent &&",
                                 "return false && flow->count < FLOW_MESSAGES && !flow->silence.is_silent &&")],

@@ -132,8 +132,8 @@ start_classic() {
 }
 
 # A generated web site on all addresses of the web host, at port 80.
-start_site() {
-	"$LAB_PYTHON" "$BENCH/site.py" "$LAB_DIR/site" "$WEB" 192.0.2.81 192.0.2.82 &&
+start_site() { # [BYTES of the only object]
+	SITE_BYTES=${1:-} "$LAB_PYTHON" "$BENCH/site.py" "$LAB_DIR/site" "$WEB" 192.0.2.81 192.0.2.82 &&
 		lab_start nginx web nginx -p "$LAB_DIR/site" -c nginx.conf -e stderr &&
 		lab_wait_listening nginx web 80
 }

@@ -3,6 +3,7 @@
 """Loads one page through the tether and on the phone itself, over the same piece of a link, and accounts for it.
 
     test/bench/run.py account --link 3g [--at SECOND]       prints where bytes and milliseconds went (account.py)
+    test/bench/run.py account --link 3g --object BYTES      of one large object instead, which is a bulk transfer
     page_account.py sample [MS]     on the server: what its phones' sockets hold, until it is ended
 """
 import os
@@ -12,7 +13,7 @@ import time
 
 import account
 import pcap
-from benchlab import WEB, Browser, Failed, Lab, now_ms
+from benchlab import SITE_OBJECTS, WEB, Browser, Failed, Lab, now_ms
 
 PLACES = {"web": "eth0", "router": "to-phone", "phone": "cell0", "laptop": "tether0"}
 KEPT = os.environ.get("KEEP_CAPTURES")  # a folder to leave them in
@@ -66,13 +67,13 @@ def wait_until_quiet(lab):
 class Page:
     """One load of the page: when it was, and what the emulator delivered meanwhile."""
 
-    def __init__(self, lab, browser, round_number):
+    def __init__(self, lab, browser, round_number, objects):
         lab.settle(round_number)
         wait_until_quiet(lab)
         self.to_real_ns, drops = time.time_ns() - time.monotonic_ns(), lab.server_drops()
         lab.tell_link(f"seek {lab.link.piece_s(round_number)}")
         before = lab.link_counts()
-        self.loaded = browser.load(f"http://{WEB}/index.html")
+        self.loaded = browser.load(f"http://{WEB}/index.html", objects)
         wait_until_quiet(lab)
         after = lab.link_counts()
         self.window = tuple(self.real_ns(lab.link_start_ms() + counts["seconds"] * 1000) for counts in (before, after))
@@ -93,13 +94,14 @@ def load_pages(settings, lab, phone):
     lab.start_tether(phone)
     start_capture(lab, "laptop")
     lab.do(f"lab_start sampler server {sys.executable} {os.path.abspath(__file__)} sample")
-    lab.do("start_site")
+    lab.do(f"start_site {settings.object or ''}")
+    objects = 1 if settings.object else SITE_OBJECTS
     with Browser(lab, "laptop") as laptop, Browser(lab, "phone") as itself:
         browsers = dict(zip(WAYS, (laptop, itself)))
         for browser in browsers.values():
             lab.settle(0)
             browser.load(f"http://{WEB}/style0.css", 1)  # a browser's first page is slow, whatever the network
-        rounds = [{way: Page(lab, browser, number) for way, browser in browsers.items()}
+        rounds = [{way: Page(lab, browser, number, objects) for way, browser in browsers.items()}
                   for number in range(settings.repeat)]
     stop_captures(lab)
     return rounds

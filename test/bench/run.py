@@ -154,6 +154,7 @@ def main():
     parser.add_argument("--at", type=place_in_traces, metavar="SECOND|pauses", help="where in its traces a link is "
                         "when a round begins (in parts\nof the same length): a second, or shortly before it pauses, "
                         "the longest pauses first")
+    parser.add_argument("--object", type=int, metavar="BYTES", help="account: one object of so many bytes, and no page")
     parser.add_argument("--phone", action="append", choices=("relay", "chromium"))
     parser.add_argument("--repeat", type=int, help="rounds (5; with --quick or --smoke 1)")
     parser.add_argument("--quick", action="store_true", help="shorter, and fewer links")

@@ -6,7 +6,8 @@
 
 The page names style sheets and scripts in its head and pictures in its body, spread over the addresses; the style
 sheets name more pictures, which a browser finds only when it has them. Nothing compresses, sizes
-vary as they do in the wild (many small, few large), and the same call makes the same site.
+vary as they do in the wild (many small, few large), and the same call makes the same site. With SITE_BYTES in the
+environment the page is one object of so many bytes, for a bulk transfer.
 """
 import os
 import random
@@ -92,6 +93,9 @@ def main():
         write(f"background{number}.png", png(size))
     page = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>A site</title>\n"
     page += "\n".join(head + body) + "\n<p>" + noise(int(TOTAL * 0.02)).decode() + "</p></html>\n"
+    if os.environ.get("SITE_BYTES"):
+        comment = rng.randbytes(int(os.environ["SITE_BYTES"]) // 2).hex()
+        page = f"<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>A site</title><p>One object</p><!--{comment}-->"
     write("index.html", page.encode())
     with open(os.path.join(folder, "nginx.conf"), "w", encoding="ascii") as file:
         file.write(NGINX)
