@@ -91,11 +91,31 @@ static void deliver(struct way *way, struct message *message) {
     free(copy);
 }
 
+// libFuzzer sees what a tag is compared with, so it may find the right one. Then this is what the
+// other end would have sealed, to the byte, behind the type and the index, which no tag covers.
+static bool is_found(const struct session *from, const uint8_t *opened, const uint8_t *bytes,
+                     size_t length) {
+    struct session sender = *from;
+    uint8_t *again = exact_copy(opened, length);
+    sender.next_counter = get_be64(bytes + 5);
+    bool is_same = session_seal(&sender, again, length - SEALED_OVERHEAD) &&
+                   memcmp(again + 5, bytes + 5, length - 5) == 0;
+    free(again);
+    return is_same;
+}
+
 // Opens what nobody sealed for this end.
-static void deliver_forged(struct session *to, const uint8_t *bytes, size_t length) {
+static void deliver_forged(const struct session *from, struct session *to, const uint8_t *bytes,
+                           size_t length) {
     struct session before = *to;
     uint8_t *copy = exact_copy(bytes, length);
     enum sealed_verdict verdict = session_open(to, copy, length);
+    if ((verdict == SEALED_LATE || verdict == SEALED_NEWEST) &&
+        is_found(from, copy, bytes, length)) {
+        *to = before; // as if it had not come
+        free(copy);
+        return;
+    }
     EXPECT(verdict == SEALED_FORGED || verdict == SEALED_REPLAYED);
     EXPECT(memcmp(&before.replay, &to->replay, sizeof before.replay) == 0);
     EXPECT(memcmp(copy, bytes, length) == 0 || length == 0); // and nothing was decrypted
@@ -117,7 +137,7 @@ static void deliver_changed(struct way *way, const struct message *message, stru
         length = take8(input) % sizeof bytes;
     if (length == whole && memcmp(bytes, message->bytes, whole) == 0)
         return;
-    deliver_forged(way->to, bytes, length);
+    deliver_forged(way->from, way->to, bytes, length);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -147,9 +167,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             break;
         default:
             length = take_bytes(&input, &bytes, command >> 2);
-            deliver_forged(way->to, bytes, length);
+            deliver_forged(way->from, way->to, bytes, length);
             if (message->used) // back to where it came from
-                deliver_forged(way->from, message->bytes, SEALED_OVERHEAD + message->length);
+                deliver_forged(way->to, way->from, message->bytes,
+                               SEALED_OVERHEAD + message->length);
             break;
         }
     }

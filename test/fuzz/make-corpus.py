@@ -527,8 +527,10 @@ def sealed():
     seals = b"".join(seal(b"record %d" % i) for i in range(10))
     everything = b"".join(command(1, i) for i in range(10))
     changes = b"".join(command(2, i) + bytes([1, i * 5, 1 << i % 8]) for i in range(10))
+    found = bytes.fromhex("03 00000002 0000000000000001 2ad3013ab0274c8febcf561f9afcc193")  # an empty message's right tag
     return {
         "in-order": b"\x01" + seals + everything,
+        "found": b"\x01\xf6" + found,
         "twice": b"\x02" + seals + everything + everything,
         "reversed": b"\x03" + seals + b"".join(command(1, 9 - i) for i in range(10)),
         "changed": b"\x04" + seals + changes + everything,
