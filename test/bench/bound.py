@@ -32,23 +32,23 @@ def simulate(chances, end_ms, queue_ms):
     on_their_way, queue, acknowledgements, lately = (collections.deque() for _ in range(4))
     in_flight = queued = passed = room = lately_bytes = 0
     waits = []
-    for now in range(end_ms):
-        while on_their_way and on_their_way[0][0] <= now:
+    for now_ms in range(end_ms):
+        while on_their_way and on_their_way[0][0] <= now_ms:
             count = on_their_way.popleft()[1]
-            queue.append([now, count])
+            queue.append([now_ms, count])
             queued += count
-        chance = chances[now] * PACKET
+        chance = chances[now_ms] * PACKET
         left = served = min(chance, queued)
         room, passed, queued = room + chance, passed + served, queued - served
         while left > 0:
             came, count = queue[0]
             part = min(left, count)
-            waits.append((now - came, part))
+            waits.append((now_ms - came, part))
             queue[0][1], left = count - part, left - part
             if part == count:
                 queue.popleft()
-        acknowledgements.append((now + ROUND_TRIP_MS // 2, served))
-        if acknowledgements[0][0] <= now:
+        acknowledgements.append((now_ms + ROUND_TRIP_MS // 2, served))
+        if acknowledgements[0][0] <= now_ms:
             count = acknowledgements.popleft()[1]
             in_flight, lately_bytes = in_flight - count, lately_bytes + count
             lately.append(count)
@@ -57,9 +57,9 @@ def simulate(chances, end_ms, queue_ms):
         window = lately_bytes * (ROUND_TRIP_MS + queue_ms) // RATE_MS
         if queued == 0:
             window = max(window, 2 * sum(list(lately)[-ROUND_TRIP_MS:]))
-        window = max(window, FIRST_WINDOW if now < RATE_MS else 2 * PACKET)
+        window = max(window, FIRST_WINDOW if now_ms < RATE_MS else 2 * PACKET)
         if window > in_flight:
-            on_their_way.append((now + ROUND_TRIP_MS // 2, window - in_flight))
+            on_their_way.append((now_ms + ROUND_TRIP_MS // 2, window - in_flight))
             in_flight = window
     return 100 * passed / room, percentile(waits, 0.95)
 

@@ -92,10 +92,10 @@ def main():
     for number, size in enumerate(sizes(BACKGROUNDS, TOTAL * 0.08)):
         write(f"background{number}.png", png(size))
     page = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>A site</title>\n"
-    page += "\n".join(head + body) + "\n<p>" + noise(int(TOTAL * 0.02)).decode() + "</p></html>\n"
     if os.environ.get("SITE_BYTES"):
-        comment = rng.randbytes(int(os.environ["SITE_BYTES"]) // 2).hex()
-        page = f"<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>A site</title><p>One object</p><!--{comment}-->"
+        page += "<p>One object</p><!--" + rng.randbytes(int(os.environ["SITE_BYTES"]) // 2).hex() + "--></html>\n"
+    else:
+        page += "\n".join(head + body) + "\n<p>" + noise(int(TOTAL * 0.02)).decode() + "</p></html>\n"
     write("index.html", page.encode())
     with open(os.path.join(folder, "nginx.conf"), "w", encoding="ascii") as file:
         file.write(NGINX)
