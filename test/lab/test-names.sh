@@ -49,7 +49,10 @@ declare -A ONLINK=([phone]=$HOTSPOT.1 [laptop]=192.168.44.9)
 
 by_getent() { in_host laptop timeout 20 getent ahostsv4 "$SITE" | grep "$WEB"; }
 by_curl() { in_host laptop curl -sS --max-time 20 -o /dev/null "http://$SITE/"; }
-dig_in() { in_host laptop dig +time=3 +tries=2 "$@"; }
+# Twice, as a datagram may be lost. dig itself asks 127.0.0.1 only once where there is no resolv.conf.
+dig_in() {
+	in_host laptop dig +time=3 +tries=1 "$@" || in_host laptop dig +time=3 +tries=1 "$@"
+}
 by_dig_udp() { dig_in +notcp +short "$SITE" | grep "$WEB"; }
 by_dig_tcp() { dig_in +tcp +short "$SITE" | grep "$WEB"; }
 by_dig_large() { # the answer comes in fragments, and not once more by TCP
@@ -66,11 +69,17 @@ by_nss_resolve() {
 }
 
 all_ways() { # KIND
-	local way ways='getent curl dig_udp dig_tcp dig_large'
+	local way said ways='getent curl dig_udp dig_tcp dig_large'
 	[[ $1 != resolved* ]] || ways="$ways resolvectl nss_resolve"
 	for way in $ways; do
-		"by_$way" || { echo "by $way no name resolves"; return 1; }
+		said=$("by_$way" 2>&1) && continue
+		echo "by $way no name resolves: $(tail -n 1 <<<"$said"); $(dropped client); $(dropped server)"
+		return 1
 	done
+}
+
+dropped() { # client|server
+	echo "the $1 dropped $(LAPTOP=$AT status_of "$1" drops | tr , '\n' | sed -n 's/[{}"]//g; / 0$/!p' | xargs)"
 }
 
 no_way() { # without the tether; nobody waits for each of the dead long
@@ -158,7 +167,7 @@ done
 wifi_of_phone
 who_answers() { # ADDRESS NAME-OF-RESOLVER: a query that leaves the laptop for ADDRESS ends there
 	local who
-	who=$(dig_in +short "@$1" txt who.tether-lab.net)
+	who=$(dig_in +short "@$1" txt who.tether-lab.net | grep -v '^;;')
 	[ "$who" = "\"$2\"" ] || { echo "a query for $1 was answered by $who"; return 1; }
 }
 
