@@ -43,7 +43,8 @@
 // way, small ones wait for each other for a moment, which also costs fewer headers.
 //
 // Late acknowledgements. Where the way back stands still at times, acknowledgements are missing,
-// and the link is not. Then it is presumed to deliver as before, for some times the usual lateness.
+// and the link is not. Then it is presumed to deliver as before, for some times the usual lateness;
+// while nobody types, for some times a credit at least.
 //
 // Silence. What is under way may be lost with a connection, or the link may be out for a while.
 // When no acknowledgement comes in some round trips, one message at a time is sent to find out. The
@@ -64,11 +65,11 @@
 // without a tether, on a slow link.
 #define TARGET_US 4000
 #define CREDIT_US 150000
-// Packets that may wait for an unsteady link while somebody hurries; else CREDIT_US.
+// Packets that may wait for an unsteady link while somebody is there who hurries; else CREDIT_US.
 #define SPREAD_PACKETS 20
 // A message: the time that it may take on the link, in microseconds; how many times that for a pair
 // of segments, which share a header; and packets in one on an unsteady link, where others wait
-// longer anyway. Where nobody has hurried for a while (SILENCE_US), it may take half of CREDIT_US.
+// longer anyway. Where nobody has hurried for SILENCE_US, it may take half of CREDIT_US.
 #define MESSAGE_US      10000
 #define PAIR            2
 #define MESSAGE_PACKETS 8
@@ -115,14 +116,18 @@ static int64_t bytes_in(const struct flow *flow, int64_t us) {
     return service_bytes(&flow->service, us);
 }
 
-// Nobody has hurried for a while: what waits now, nobody waits for.
-static bool is_calm(const struct flow *flow) {
-    return flow->sent_us - flow->hurried_us > SILENCE_US;
+// Nobody had hurried for so long when the other end was last heard: what waits now, nobody waits
+// for. Since then, what hurries may stand still with the link.
+static bool is_calm(const struct flow *flow, int64_t for_us) {
+    return flow->silence.heard_us - flow->hurried_us > for_us;
 }
+
+// Who has not hurried for so long is gone, or reads.
+static bool is_gone(const struct flow *flow) { return is_calm(flow, LATE_TIMES * SILENCE_US); }
 
 static int64_t spread_us(const struct flow *flow) {
     int64_t most_us = service_takes_us(&flow->service, SPREAD_PACKETS * TUN_MTU);
-    if (is_calm(flow))
+    if (is_gone(flow))
         most_us = greater(most_us, CREDIT_US - flow->way.late_us);
     return smaller(service_unrest_us(&flow->service), most_us);
 }
@@ -137,7 +142,8 @@ static bool is_beginning(const struct flow *flow, int64_t now_us) {
 static int64_t late_from_us(const struct flow *flow) { return flow->silence.heard_us + LATE_US; }
 
 static int64_t presumed_until_us(const struct flow *flow) {
-    return late_from_us(flow) + LATE_TIMES * flow->way.late_us;
+    int64_t usual_us = greater(flow->way.late_us, is_gone(flow) ? CREDIT_US : 0);
+    return late_from_us(flow) + LATE_TIMES * usual_us;
 }
 
 // What the link has most likely delivered while acknowledgements are late.
@@ -186,7 +192,7 @@ size_t flow_message_size(const struct flow *flow) {
         return TUN_MTU;
     if (flow_rate(flow) == 0 || bytes_in(flow, PAIR * MESSAGE_US) >= PAIR * TUN_MTU)
         size = greater(size, PAIR * TUN_MTU);
-    if (is_calm(flow))
+    if (is_calm(flow, SILENCE_US))
         size = greater(size, smaller(bytes_in(flow, half(CREDIT_US)), FLOW_SHORT));
     return (size_t)smaller(greater(size, TUN_MTU), LINK_RECORDS);
 }

@@ -276,20 +276,30 @@ static void changing_rates(void) {
     }
 }
 
+// It asks, and waits. Where nobody hurries it presumes before, for 0.6 s, that the link delivers.
+static void outage(int64_t seconds, bool hurries) {
+    test_row("%ld s, %s", (long)seconds, hurries ? "somebody hurries" : "nobody hurries");
+    sim_start(9000 * 125, 60 * MS);
+    sim.hurries = hurries;
+    sim_run(5 * SECOND);
+    sim.rate = 0;
+    uint32_t before = sim.next;
+    uint64_t bytes_before = sim.flow.sent_total;
+    sim_run(seconds * SECOND);
+    if (hurries)
+        CHECK(sim.next - before <= 6 + (uint32_t)seconds * 3);
+    CHECK(sim.flow.sent_total - bytes_before <= 9000 * 125 * 7 / 10);
+    sim.rate = 9000 * 125;
+    long full_ms = until_full_ms(20 * SECOND);
+    if (getenv("SHOW"))
+        printf("# outage of %ld s: full after %ld ms\n", (long)seconds, full_ms);
+    CHECK(full_ms <= 1000);
+}
+
 static void outages(void) {
     for (int64_t seconds = 1; seconds <= 30; seconds = seconds * 3 + 1) {
-        test_row("%ld s", (long)seconds);
-        sim_start(9000 * 125, 60 * MS);
-        sim_run(5 * SECOND);
-        sim.rate = 0;
-        uint32_t before = sim.next;
-        sim_run(seconds * SECOND);
-        CHECK(sim.next - before <= 6 + (uint32_t)seconds * 3); // it asks, and waits
-        sim.rate = 9000 * 125;
-        long full_ms = until_full_ms(20 * SECOND);
-        if (getenv("SHOW"))
-            printf("# outage of %ld s: full after %ld ms\n", (long)seconds, full_ms);
-        CHECK(full_ms <= 1000);
+        outage(seconds, true);
+        outage(seconds, false);
     }
 }
 
@@ -534,6 +544,44 @@ static void late_acknowledgements(void) {
     }
 }
 
+// Where the way back stands still for most of a second, now and then, and nobody hurries, the way
+// there is used meanwhile.
+static void way_back_stands_still(void) {
+    sim_start(120000, 100 * MS);
+    sim_run(10 * SECOND);
+    sim_measure();
+    for (int i = 0; i < 10; i++) {
+        sim.back_every_us = 0;
+        sim_run(4 * SECOND);
+        sim.back_every_us = 800 * MS;
+        sim_run(800 * MS);
+    }
+    if (getenv("SHOW"))
+        printf("# the way back stands still: use %ld %%, wait p95 %ld ms\n", sim_use(),
+               sim_wait_ms(95));
+    CHECK(sim_use() >= 95);
+    CHECK(sim_wait_ms(95) <= 300);
+}
+
+// Somebody may be typing in that time, unheard. So it is not presumed where somebody did before.
+static void somebody_before_a_standstill(void) {
+    for (int64_t before_ms = 400; before_ms <= 4400; before_ms += 800) {
+        test_row("%ld ms before", (long)before_ms);
+        sim_start(120000, 100 * MS);
+        sim.hurries = true;
+        sim_run((14400 - before_ms) * MS);
+        sim.hurries = false;
+        sim_run(before_ms * MS);
+        sim.back_every_us = 800 * MS; // acknowledgements of now come then
+        uint64_t sent_before = sim.flow.sent_total;
+        sim_run(800 * MS);
+        uint64_t sent_ms = (sim.flow.sent_total - sent_before) / 120;
+        if (getenv("SHOW"))
+            printf("# hurried %ld ms before: %ld ms are sent\n", (long)before_ms, (long)sent_ms);
+        CHECK(before_ms < 4000 ? sent_ms <= 200 : sent_ms >= 500);
+    }
+}
+
 int main(void) {
     test_run("links of all kinds are full, and have a short queue", constant_links);
     test_run("messages are short while somebody hurries, and longer while nobody does",
@@ -555,5 +603,8 @@ int main(void) {
     test_run("a pause makes the window smaller", pause_in_between);
     test_run("a way that becomes longer is learnt", longer_way);
     test_run("acknowledgements that come late leave the link in use", late_acknowledgements);
+    test_run("and so does a way back that stands still, while nobody hurries",
+             way_back_stands_still);
+    test_run("but not where somebody hurried shortly before", somebody_before_a_standstill);
     return test_end();
 }
