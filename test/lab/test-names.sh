@@ -302,7 +302,7 @@ check "a second laptop has the same addresses, and resolves names" second_laptop
 check "both ask a thousand queries at once, and each gets its own answers" both_ask
 lab_start flood laptop "$LAB_PYTHON" "$LAB_ROOT/test/lab/names.py" flood "$HOTSPOT.1" 5
 sleep 1
-check "one floods the resolver, and names resolve for the other" answers laptop2 "$HOTSPOT.1" "$SITE"
+check "one floods the resolver, and names resolve for the other" wait_for 3 answers laptop2 "$HOTSPOT.1" "$SITE"
 check "the flood goes on meanwhile" lab_running flood
 lab_wait flood 20
 check "the server has held it back" server_has drops.many_queries
