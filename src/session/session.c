@@ -39,7 +39,7 @@ bool session_seal(struct session *session, uint8_t *message, size_t length) {
     uint64_t counter = session->next_counter++;
     message[0] = MESSAGE_SEALED;
     put_be32(message + 1, session->send_index);
-    put_be64(message + 5, counter);
+    put_be64(message + SEALED_AT_COUNTER, counter);
     aead_nonce(nonce, counter);
     aead_seal(message + SEALED_HEAD, length, session->send_key, nonce, NULL, 0);
     return true;
@@ -51,7 +51,7 @@ enum sealed_verdict session_open(struct session *session, uint8_t *message, size
     uint8_t nonce[AEAD_NONCE];
     if (!session->live || length < SEALED_OVERHEAD)
         return SEALED_FORGED;
-    uint64_t counter = get_be64(message + 5);
+    uint64_t counter = get_be64(message + SEALED_AT_COUNTER);
     if (!replay_may_be_new(&session->replay, counter))
         return SEALED_REPLAYED;
     aead_nonce(nonce, counter);

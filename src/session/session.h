@@ -22,8 +22,9 @@ enum message_type {
     MESSAGE_GREETING = 0x05, // from the server: a phone has connected to it
 };
 
-#define SEALED_HEAD     13
-#define SEALED_OVERHEAD (SEALED_HEAD + AEAD_TAG)
+#define SEALED_HEAD       13
+#define SEALED_AT_COUNTER 5 // behind the type and the index
+#define SEALED_OVERHEAD   (SEALED_HEAD + AEAD_TAG)
 
 // Flags of offer and answer: whoever sends one takes super-packets of this protocol.
 enum { SESSION_TAKES_TCP_SUPER = 0x01, SESSION_TAKES_UDP_SUPER = 0x02 };

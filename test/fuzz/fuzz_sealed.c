@@ -57,7 +57,7 @@ static void seal(struct way *way, struct input *input, uint8_t how) {
     message->used = true;
     EXPECT(message->bytes[0] == MESSAGE_SEALED);
     EXPECT(sealed_index(message->bytes) == way->from->send_index);
-    EXPECT(get_be64(message->bytes + 5) == message->counter);
+    EXPECT(get_be64(message->bytes + 5) == message->counter); // the wire's own number
 }
 
 // Whether any message with this counter was opened; that of one which has left the table is not
@@ -97,9 +97,10 @@ static bool is_found(const struct session *from, const uint8_t *opened, const ui
                      size_t length) {
     struct session sender = *from;
     uint8_t *again = exact_copy(opened, length);
-    sender.next_counter = get_be64(bytes + 5);
+    sender.next_counter = get_be64(bytes + SEALED_AT_COUNTER);
     bool is_same = session_seal(&sender, again, length - SEALED_OVERHEAD) &&
-                   memcmp(again + 5, bytes + 5, length - 5) == 0;
+                   memcmp(again + SEALED_AT_COUNTER, bytes + SEALED_AT_COUNTER,
+                          length - SEALED_AT_COUNTER) == 0;
     free(again);
     return is_same;
 }
