@@ -113,10 +113,7 @@ tether_down() {
 	lab_stop client
 }
 
-names_are() { # STATE
-	[ "$(in_host laptop curl -sS --max-time 5 "http://$AT:6354/status.json" |
-		"$LAB_PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["session"]["names"])')" = "$1" ]
-}
+names_are() { LAPTOP=$AT status_is client session.names "\"$1\""; } # STATE
 
 # ---- what must be as it was ----
 
