@@ -285,7 +285,10 @@ static void outage(int64_t seconds, bool hurries) {
     sim.rate = 0;
     uint32_t before = sim.next;
     uint64_t bytes_before = sim.flow.sent_total;
-    sim_run(seconds * SECOND);
+    sim_run(SECOND);
+    uint32_t asking = sim.next;
+    sim_run((seconds - 1) * SECOND);
+    CHECK(sim.next - asking <= ((uint32_t)seconds - 1) * 3);
     if (hurries)
         CHECK(sim.next - before <= 6 + (uint32_t)seconds * 3);
     CHECK(sim.flow.sent_total - bytes_before <= 9000 * 125 * 7 / 10);
